@@ -1,0 +1,55 @@
+# Every target does all the set-up that it needs; what is already done is not done again.
+#
+#   make install   .venv with eventkeep, all its extras and the development tools
+#   make demo      a real server, 69,659 real purchases in, and back out again
+#   make test      the whole test suite (ARGS="-k cursor" narrows it)
+#   make lint      formatting, lint rules and strict types
+#   make bench     the benchmarks
+#   make clean     removes what the targets above have made
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CLIENTS := 7.0.0 9.0.0
+CLIENT_STAMPS := $(CLIENTS:%=.cache/clients/%/.installed)
+ARGS ?=
+
+.DEFAULT_GOAL := install
+.DELETE_ON_ERROR:
+.PHONY: install demo test lint format bench clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "eventkeep needs Python 3.11 or newer; '$(PYTHON)' is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[server,dev]'
+	@touch $@
+
+# The official clients need different versions of pydantic: each has an environment of its own.
+.cache/clients/%/.installed: tests/contract/clients/%.txt
+	$(PYTHON) -m venv .cache/clients/$*
+	.cache/clients/$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+demo: install
+	$(BIN)/python examples/demo.py
+
+test: install $(CLIENT_STAMPS)
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install
+	$(BIN)/python -m bench $(ARGS)
+
+clean:
+	rm -rf $(VENV) .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
