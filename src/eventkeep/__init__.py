@@ -1,0 +1,1 @@
+"""eventkeep: an event store that you run yourself and that speaks the Klaviyo Events API."""

@@ -1,0 +1,149 @@
+"""Every error that eventkeep raises on purpose.
+
+::
+
+    EventkeepError
+    ├── ConfigurationError            a setting, flag or file that can't be used
+    ├── RequestRefused                what a request can be refused for; carries faults
+    │   ├── InvalidRequest            400
+    │   ├── NotAuthenticated          401
+    │   ├── PermissionDenied          403
+    │   ├── NotFound                  404
+    │   ├── MethodNotAllowed          405, names the methods allowed
+    │   ├── PayloadTooLarge           413
+    │   ├── UnsupportedMediaType      415
+    │   ├── Throttled                 429, carries the seconds to wait
+    │   └── Unavailable               503, carries the seconds to wait
+    ├── ImportStopped                 an import that could not go on
+    │   ├── RowRefused                a row that is no event, here or for the server; names the row
+    │   ├── KeyRefused                the server does not take the API key
+    │   └── ServerUnreachable         no answer, or no room, after all the tries
+    └── StoreError                    a store that can't do what was asked
+        ├── FolderInUse               another server has the data folder
+        ├── DirectoryError            the directory (profiles, keys, metrics)
+        └── EventLogError             the event log
+
+The status numbers above are for the reader: the one table from exception to
+status and code is ``eventkeep.protocol.problems``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a request, and where.
+
+    ``pointer`` is an RFC 6901 JSON pointer into the request body; ``parameter``
+    the name of a query parameter or header. At most one of the two is set.
+    ``code`` overrides the code of the exception that carries the fault.
+    """
+
+    detail: str
+    pointer: str | None = None
+    parameter: str | None = None
+    code: str | None = None
+
+
+class EventkeepError(Exception):
+    """The root of the tree: catch it to catch all that eventkeep raises."""
+
+
+class ConfigurationError(EventkeepError):
+    """A setting that can't be used; the message names it and says what to do."""
+
+
+class RequestRefused(EventkeepError):
+    """A request that was refused whole. ``faults`` has at least one entry."""
+
+    def __init__(self, faults: Sequence[Fault] | str) -> None:
+        self.faults: tuple[Fault, ...] = (Fault(faults),) if isinstance(faults, str) else tuple(faults)
+        super().__init__("; ".join(fault.detail for fault in self.faults))
+
+
+class InvalidRequest(RequestRefused):
+    """The request breaks a rule: a field, a limit, a filter, a cursor."""
+
+
+class NotAuthenticated(RequestRefused):
+    """No key, or one that is unknown or revoked."""
+
+
+class PermissionDenied(RequestRefused):
+    """The key is good and lacks a scope."""
+
+
+class NotFound(RequestRefused):
+    """A well-formed id, path or revision that does not exist."""
+
+
+class MethodNotAllowed(RequestRefused):
+    """The path exists, the method on it does not."""
+
+    def __init__(self, faults: Sequence[Fault] | str, allowed: Sequence[str]) -> None:
+        super().__init__(faults)
+        self.allowed = tuple(allowed)
+
+
+class PayloadTooLarge(RequestRefused):
+    """The body, or what it decompresses to, is over its limit."""
+
+
+class UnsupportedMediaType(RequestRefused):
+    """A content type or content encoding that is not spoken here."""
+
+
+class Throttled(RequestRefused):
+    """Over the rate limit of an operation."""
+
+    def __init__(self, faults: Sequence[Fault] | str, retry_after_seconds: int) -> None:
+        super().__init__(faults)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Unavailable(RequestRefused):
+    """Can't be kept now: a full queue, a store in trouble, a server that stops."""
+
+    def __init__(self, faults: Sequence[Fault] | str, retry_after_seconds: int) -> None:
+        super().__init__(faults)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ImportStopped(EventkeepError):
+    """An import that could not go on; what was sent before stays sent."""
+
+
+class RowRefused(ImportStopped):
+    """A row that can't become an event; ``row`` counts from 1, the header not counted."""
+
+    def __init__(self, row: int, detail: str) -> None:
+        super().__init__(f"row {row}: {detail}")
+        self.row = row
+        self.detail = detail
+
+
+class KeyRefused(ImportStopped):
+    """The server answered 401 or 403."""
+
+
+class ServerUnreachable(ImportStopped):
+    """The server did not answer, or had no room, for as long as the tries went on."""
+
+
+class StoreError(EventkeepError):
+    """A store that can't do what was asked of it."""
+
+
+class FolderInUse(StoreError):
+    """Another process holds the data folder."""
+
+
+class DirectoryError(StoreError):
+    """The directory failed; the driver's error is the cause."""
+
+
+class EventLogError(StoreError):
+    """The event log failed; the engine's error is the cause."""

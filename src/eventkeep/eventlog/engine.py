@@ -1,0 +1,97 @@
+"""The driver of the embedded engine: chDB, one connection per thread.
+
+A process has one engine with one folder. Calls on one connection queue up, so each
+thread that asks gets a connection of its own. Arrow goes in and comes out. An error
+of the engine leaves as EventLogError.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import chdb  # type: ignore[import-untyped]
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from eventkeep.errors import EventLogError
+
+Parameter = int | float | str
+
+
+class Engine:
+    """chDB on one folder. ``close`` waits for nothing: stop the callers first."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._local = threading.local()
+        self._connections: list[Any] = []
+        self._lock = threading.Lock()
+        self._closed = False
+        folder.mkdir(parents=True, exist_ok=True)
+        self._connection()
+
+    def command(self, sql: str) -> None:
+        """Run a statement that answers nothing: DDL, a setting."""
+        self._run(sql, "Null", {})
+
+    def select(self, sql: str, parameters: Mapping[str, Parameter] | None = None) -> pa.Table:
+        """The rows of a query; ``{name:Type}`` in the text takes its value from ``parameters``.
+
+        Texts come back as binary columns, for what is stored is bytes.
+        """
+        answer = self._run(sql, "Arrow", dict(parameters or {}))
+        content = answer.bytes()
+        if not content:
+            return pa.table({})
+        with pa.ipc.open_file(pa.BufferReader(content)) as reader:
+            return reader.read_all()
+
+    def select_in(self, sql: str, keys: pa.Table) -> pa.Table:
+        """The rows of a query whose text reads ``Python(keys)``: a list too long to be a parameter."""
+        answer = self._run(sql, "Arrow", {}, keys)
+        with pa.ipc.open_file(pa.BufferReader(answer.bytes())) as reader:
+            return reader.read_all()
+
+    def insert(self, sql: str, rows: pa.Table) -> None:
+        """Run an INSERT whose text reads ``Python(rows)``."""
+        self._run(sql, "Null", {}, rows)
+
+    def close(self) -> None:
+        """Close every connection; the engine goes with the last one."""
+        with self._lock:
+            self._closed = True
+            connections, self._connections = self._connections, []
+        for connection in connections:
+            connection.close()
+
+    def _run(self, sql: str, form: str, parameters: dict[str, Parameter], table: pa.Table | None = None) -> Any:
+        # The engine finds Python(rows) and Python(keys) among the local names of its callers.
+        rows = keys = table
+        try:
+            return self._connection().query(sql, form, params=parameters)
+        except (chdb.ChdbError, RuntimeError) as exc:
+            raise EventLogError(f"the event log refused a statement: {first_line(str(exc))}") from exc
+        finally:
+            del rows, keys
+
+    def _connection(self) -> Any:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            with self._lock:
+                if self._closed:
+                    raise EventLogError("the event log is closed")
+                try:
+                    connection = chdb.connect(str(self._folder))
+                except (chdb.ChdbError, RuntimeError) as exc:
+                    raise EventLogError(f"the event log can't be opened in {self._folder}: {exc}") from exc
+                self._connections.append(connection)
+            connection.query("SET output_format_arrow_string_as_string = 0")
+            self._local.connection = connection
+        return connection
+
+
+def first_line(text: str) -> str:
+    """The engine's message without its stack."""
+    return text.splitlines()[0] if text else "no message"

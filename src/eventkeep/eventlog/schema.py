@@ -1,0 +1,69 @@
+"""The event log's table, in ClickHouse SQL, and the statements that bring an older one up to date.
+
+Why the columns are as they are:
+
+- The primary order is (account, time, id), so that a page by time is a range read and
+  so is one event by its public id, which is made of time and id.
+- ``id`` and ``key_low`` are the two halves of the event's 128-bit key. They are as
+  good as random: no codec makes them smaller, so none is tried.
+- ``by_key`` is a narrow copy of the keys in key order with a fine index: the exact
+  look-up of a possible repeat reads a few hundred rows of it.
+- ``by_profile`` and ``by_metric`` hold only the sort columns and the row's place in
+  its part; the rows themselves are then read from the primary order.
+
+Nothing is partitioned: one insert has to become one part, for a part is what the
+engine keeps or loses as a whole.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+DATABASE: Final = "eventkeep"
+TABLE: Final = f"{DATABASE}.event"
+
+CREATE_EVENT_TABLE: Final = f"""
+CREATE TABLE IF NOT EXISTS {TABLE} (
+    account    UInt32,
+    time       UInt32 CODEC(Delta, LZ4),
+    id         UInt64 CODEC(NONE),
+    key_low    UInt64 CODEC(NONE),
+    profile    UInt64,
+    metric     UInt32,
+    unique_id  String,
+    value      Nullable(Float64),
+    currency   LowCardinality(String),
+    properties String CODEC(ZSTD(1)),
+    PROJECTION by_key (SELECT id, key_low ORDER BY id, key_low) WITH SETTINGS (index_granularity = 256),
+    PROJECTION by_profile (SELECT _part_offset ORDER BY account, profile, time, id),
+    PROJECTION by_metric (SELECT _part_offset ORDER BY account, metric, time, id)
+)
+ENGINE = MergeTree
+ORDER BY (account, time, id)
+SETTINGS
+    index_granularity = 2048,
+    fsync_after_insert = 1,
+    fsync_part_directory = 1,
+    min_rows_to_fsync_after_merge = 1
+"""
+
+CREATE_FORMAT_TABLE: Final = f"""
+CREATE TABLE IF NOT EXISTS {DATABASE}.format (version UInt32) ENGINE = MergeTree ORDER BY version
+"""
+
+CHANGES: Final[tuple[tuple[str, ...], ...]] = ((CREATE_EVENT_TABLE,),)
+"""The statements of each format version, in order; a new version appends one tuple."""
+
+COLUMNS: Final = (
+    "account",
+    "time",
+    "id",
+    "key_low",
+    "profile",
+    "metric",
+    "unique_id",
+    "value",
+    "currency",
+    "properties",
+)
+"""The columns of an insert, in the order of the Arrow table."""

@@ -1,0 +1,73 @@
+"""The bounded queue between the requests and the commit."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Any
+
+import msgspec
+
+from eventkeep.errors import Unavailable
+from eventkeep.limits import QUEUE_BYTES_MAX, QUEUE_EVENTS_MAX, RETRY_AFTER_SECONDS
+from eventkeep.model.submission import Submission
+
+
+class Waiting(msgspec.Struct):
+    """A submission that waits for its commit. ``ticket`` is the caller's, handed back with the outcome."""
+
+    account: int
+    submission: Submission
+    ticket: Any
+
+
+class SubmissionQueue:
+    """First in, first out; bounded in events and in body bytes; closed once, for good."""
+
+    def __init__(self, events_max: int = QUEUE_EVENTS_MAX, bytes_max: int = QUEUE_BYTES_MAX) -> None:
+        self._events_max, self._bytes_max = events_max, bytes_max
+        self._waiting: deque[Waiting] = deque()
+        self._filled = threading.Condition()
+        self._closed = False
+        self.events = 0
+        self.bytes = 0
+
+    def put(self, waiting: Waiting) -> None:
+        """Add a submission. Raises Unavailable where the queue is full or closed; nothing is kept then."""
+        submission = waiting.submission
+        with self._filled:
+            if self._closed:
+                raise Unavailable("The server is stopping.", RETRY_AFTER_SECONDS)
+            events, held = self.events + len(submission), self.bytes + submission.body_bytes
+            if self._waiting and (events > self._events_max or held > self._bytes_max):
+                raise Unavailable(
+                    f"Too many events wait to be stored ({self.events} events, {self.bytes} bytes).",
+                    RETRY_AFTER_SECONDS,
+                )
+            self._waiting.append(waiting)
+            self.events, self.bytes = events, held
+            self._filled.notify()
+
+    def take(self, events_max: int) -> list[Waiting]:
+        """The oldest submissions, together at most ``events_max`` events but at least one submission.
+
+        Waits until there is one; an empty list says that the queue is closed and empty.
+        """
+        with self._filled:
+            while not self._waiting and not self._closed:
+                self._filled.wait()
+            taken: list[Waiting] = []
+            events = 0
+            while self._waiting and (not taken or events + len(self._waiting[0].submission) <= events_max):
+                waiting = self._waiting.popleft()
+                events += len(waiting.submission)
+                self.bytes -= waiting.submission.body_bytes
+                taken.append(waiting)
+            self.events -= events
+            return taken
+
+    def close(self) -> None:
+        """Refuse what comes from now on; what waits is still taken."""
+        with self._filled:
+            self._closed = True
+            self._filled.notify_all()

@@ -1,0 +1,104 @@
+"""Every cap, by name, with its unit. Nothing in eventkeep is unbounded.
+
+The first block is the Klaviyo Events API's own (its guides and OpenAPI
+documents); the others are ours.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# The wire: what a request may hold.
+BODY_BYTES_MAX: Final = 5_000_000
+"""Bytes of a request body, counted after decompression."""
+BULK_EVENTS_MAX: Final = 1_000
+"""Events in one bulk request, over all its profiles."""
+PROPERTIES_MAX: Final = 300
+"""Top-level properties of one event."""
+PROPERTY_STRING_BYTES_MAX: Final = 100_000
+"""UTF-8 bytes of one string in the properties."""
+PROPERTY_ARRAY_ELEMENTS_MAX: Final = 4_000
+"""Elements of one array in the properties."""
+PROPERTY_LEVELS_MAX: Final = 10
+"""Nested levels of the properties; the properties object itself is level 1."""
+METRIC_NAME_CHARACTERS_MAX: Final = 127
+SERVICE_NAME_CHARACTERS_MAX: Final = 127
+UNIQUE_ID_CHARACTERS_MAX: Final = 255
+IDENTIFIER_CHARACTERS_MAX: Final = 255
+"""Characters of an external_id, anonymous_id, _kx."""
+EMAIL_CHARACTERS_MAX: Final = 254
+PROFILE_ATTRIBUTE_CHARACTERS_MAX: Final = 10_000
+"""Characters of a plain profile attribute such as first_name or image."""
+PROFILE_PROPERTIES_MAX: Final = 400
+"""Keys of one profile's properties after a merge."""
+PROFILE_PROPERTIES_BYTES_MAX: Final = 1_000_000
+"""Bytes of one profile's properties as JSON after a merge."""
+EVENT_YEAR_MIN: Final = 2000
+"""Events are at or after the first second of this year (UTC)."""
+EVENT_FUTURE_SECONDS_MAX: Final = 366 * 24 * 3600
+"""How far ahead of now an event's time may lie, in seconds."""
+PAGE_EVENTS_DEFAULT: Final = 200
+"""Events on a page where the request or the revision gives no size."""
+PAGE_EVENTS_MAX: Final = 1_000
+"""Events on a page, at the most, where the revision has ``page[size]``."""
+
+# What a refused request is told.
+FAULTS_MAX: Final = 100
+"""Errors reported for one request; the rest is left out."""
+ECHO_CHARACTERS_MAX: Final = 100
+"""Characters of a wrong value that are repeated in a message."""
+
+# Query strings and headers.
+QUERY_BYTES_MAX: Final = 16_384
+FILTER_CHARACTERS_MAX: Final = 8_192
+FILTER_CONDITIONS_MAX: Final = 32
+FILTER_NESTING_MAX: Final = 8
+CURSOR_CHARACTERS_MAX: Final = 1_024
+REQUEST_ID_CHARACTERS_MAX: Final = 128
+
+# The body while it arrives.
+BODY_SECONDS_MAX: Final = 30.0
+"""Seconds in which a whole request body must have arrived."""
+JSON_NESTING_MAX: Final = 64
+"""Levels of a whole request document; deeper ones are refused before parsing."""
+
+# Ingest.
+QUEUE_EVENTS_MAX: Final = 200_000
+"""Events that may wait for their commit; past it: 503."""
+QUEUE_BYTES_MAX: Final = 200_000_000
+"""Body bytes that may wait for their commit; past it: 503."""
+BATCH_EVENTS_MAX: Final = 50_000
+"""Events in one commit."""
+RETRY_AFTER_SECONDS: Final = 1
+"""What a refused client is told to wait when the queue is full, in seconds."""
+COMMIT_ATTEMPTS_MAX: Final = 2
+"""Tries of a request's commit: with its batch, then alone."""
+
+# The stores.
+PROFILE_CACHE_ENTRIES_MAX: Final = 200_000
+"""Profiles kept in memory beside the directory."""
+METRICS_PER_ACCOUNT_MAX: Final = 10_000
+METRIC_CACHE_ENTRIES_MAX: Final = 100_000
+KEY_CACHE_ENTRIES_MAX: Final = 1_000
+KEY_CACHE_SECONDS_MAX: Final = 0.5
+"""How long a key's look-up may be reused; a revocation is noticed within it."""
+SQL_PARAMETERS_MAX: Final = 5_000
+"""Values bound in one IN list; longer lists are sent in pieces."""
+READER_THREADS: Final = 4
+"""Threads that read the event log, each on a connection of its own."""
+READS_WAITING_MAX: Final = 1_000
+"""Reads that may wait for a reader thread; past it: 503."""
+
+# Imports.
+IMPORT_LINE_BYTES_MAX: Final = 5_000_000
+"""Bytes of one line of JSON Lines, and of one field of CSV."""
+IMPORT_TIMES_REMEMBERED_MAX: Final = 100_000
+"""Distinct times whose parsing is remembered during an import."""
+IMPORT_REQUESTS_AT_ONCE_MAX: Final = 64
+"""Requests that an import may have under way."""
+IMPORT_ATTEMPTS_MAX: Final = 10
+"""Tries of one request of an import before it gives up."""
+IMPORT_WAIT_SECONDS_MAX: Final = 120.0
+"""The longest wait before the next try, also where the server asks for a longer one, in seconds."""
+IMPORT_FAULTS_SHOWN_MAX: Final = 20
+"""Errors of a refused request that are shown, each with its row."""

@@ -1,0 +1,71 @@
+"""What one create request asks to keep: profile writes, and its events as columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class ProfileWrite(msgspec.Struct, kw_only=True):
+    """What a request says of one profile, with its identifiers in normal form.
+
+    ``attributes`` holds the plain attributes that were given (``first_name``,
+    ``last_name``, ``organization``, ``locale``, ``title``, ``image``); None
+    clears. ``location`` holds its given members likewise, or is None when the
+    whole location was not given. ``append``, ``unappend`` and ``unset`` are the
+    patch operations on ``properties``, applied after them in that order.
+    ``ignored`` names identifiers that were given and can't be used
+    (``phone_number``). ``pointer`` is where the profile stands in the request.
+    """
+
+    id: str | None = None
+    external_id: str | None = None
+    email: str | None = None
+    phone_number: str | None = None
+    anonymous_id: str | None = None
+    kx: str | None = None
+    attributes: dict[str, str | None] = {}
+    location: dict[str, Any] | None = None
+    clears_location: bool = False
+    properties: dict[str, Any] | None = None
+    append: dict[str, Any] | None = None
+    unappend: dict[str, Any] | None = None
+    unset: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    pointer: str = "/data"
+
+    def only_identifies(self) -> bool:
+        """Whether the write names a profile and changes nothing but identifiers."""
+        return not (
+            self.attributes
+            or self.location
+            or self.clears_location
+            or self.properties
+            or self.append
+            or self.unappend
+            or self.unset
+        )
+
+
+class Submission(msgspec.Struct, kw_only=True):
+    """One request's profile writes and events; the event columns are equally long.
+
+    ``profile_index`` points into ``profiles``; ``metric`` is (name, service);
+    ``time`` is in Unix seconds; ``unique_id`` is filled in already (the second
+    as text where none was sent); ``value`` None where none was sent; ``currency``
+    "" likewise; ``properties`` is the raw JSON object as it was sent.
+    """
+
+    profiles: list[ProfileWrite]
+    profile_index: list[int]
+    metric: list[tuple[str, str]]
+    time: list[int]
+    unique_id: list[str]
+    value: list[float | None]
+    currency: list[str]
+    properties: list[bytes]
+    body_bytes: int
+
+    def __len__(self) -> int:
+        return len(self.time)

@@ -1,0 +1,70 @@
+"""The application behind ASGI: for tests in one process and for other servers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from eventkeep.limits import BODY_SECONDS_MAX
+from eventkeep.server.app import App
+from eventkeep.server.http import Request, body_too_large
+
+Message = MutableMapping[str, Any]
+
+
+class AsgiHeaders:
+    """The headers of an ASGI scope by lower-case name; the first of several wins."""
+
+    def __init__(self, pairs: list[tuple[bytes, bytes]]) -> None:
+        self._values: dict[str, str] = {}
+        for name, value in pairs:
+            self._values.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
+
+    def get(self, key: str, default: str | None = None) -> str | None:
+        return self._values.get(key, default)
+
+
+class AsgiApp:
+    """Adapts ``App`` to ASGI; its life span is the caller's."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        if scope["type"] != "http":
+            return
+
+        async def read_body(bytes_max: int) -> bytes:
+            pieces: list[bytes] = []
+            room = bytes_max
+            async with asyncio.timeout(BODY_SECONDS_MAX):
+                while True:
+                    message = await receive()
+                    piece = message.get("body", b"")
+                    room -= len(piece)
+                    if room < 0:
+                        raise body_too_large()
+                    pieces.append(piece)
+                    if not message.get("more_body", False):
+                        return b"".join(pieces)
+
+        request = Request(
+            scope["method"],
+            scope["path"],
+            scope.get("query_string", b"").decode("latin-1"),
+            scope.get("scheme", "http"),
+            AsgiHeaders(list(scope["headers"])),
+            read_body,
+        )
+        response = await self._app.handle(request)
+        headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers.items()]
+        if response.body:
+            headers.append((b"content-length", str(len(response.body)).encode()))
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
+        await send({"type": "http.response.body", "body": response.body})

@@ -1,0 +1,102 @@
+"""A request and a response, whichever server interface they came through."""
+
+from __future__ import annotations
+
+import uuid
+import zlib
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from eventkeep.errors import Fault, InvalidRequest, PayloadTooLarge, UnsupportedMediaType
+from eventkeep.limits import BODY_BYTES_MAX
+
+JSON_MEDIA_TYPES = frozenset({"application/json", "application/vnd.api+json"})
+
+
+class HeaderReader(Protocol):
+    """Looks a header up by its lower-case name."""
+
+    def get(self, key: str, default: str | None = None) -> str | None: ...
+
+
+BodyReader = Callable[[int], Awaitable[bytes]]
+"""Reads a whole body of at most so many bytes; raises PayloadTooLarge past them."""
+
+
+class Request:
+    """One HTTP request. ``path`` is decoded; ``query_string`` is as it was sent."""
+
+    __slots__ = ("_read_body", "_request_id", "headers", "method", "path", "query_string", "scheme")
+
+    def __init__(
+        self, method: str, path: str, query_string: str, scheme: str, headers: HeaderReader, read_body: BodyReader
+    ) -> None:
+        self.method, self.path, self.query_string, self.scheme = method, path, query_string, scheme
+        self.headers = headers
+        self._read_body = read_body
+        self._request_id: str | None = None
+
+    @property
+    def request_id(self) -> str:
+        """The id that the log, the error document and the X-Request-Id header share."""
+        if self._request_id is None:
+            self._request_id = str(uuid.uuid4())
+        return self._request_id
+
+    async def json_body(self) -> bytes:
+        """The body, decompressed.
+
+        Raises UnsupportedMediaType for a content type or encoding that is not spoken,
+        PayloadTooLarge past BODY_BYTES_MAX, InvalidRequest for a broken gzip stream.
+        """
+        self._check_content_type()
+        encoding = (self.headers.get("content-encoding") or "identity").strip().lower()
+        if encoding == "identity":
+            return await self._read_body(BODY_BYTES_MAX)
+        if encoding != "gzip":
+            raise UnsupportedMediaType(
+                [Fault(f"Content-Encoding is gzip or absent, not {encoding!r}.", parameter="Content-Encoding")]
+            )
+        return decompress(await self._read_body(BODY_BYTES_MAX))
+
+    def _check_content_type(self) -> None:
+        sent = self.headers.get("content-type")
+        if sent is None or sent in JSON_MEDIA_TYPES:
+            return
+        if sent.partition(";")[0].strip().lower() not in JSON_MEDIA_TYPES:
+            expected = " or ".join(sorted(JSON_MEDIA_TYPES))
+            raise UnsupportedMediaType([Fault(f"Content-Type is {expected}, not {sent!r}.", parameter="Content-Type")])
+
+
+class Response:
+    """What is sent back; ``body`` empty means none."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:
+        self.status, self.body = status, body
+        self.headers: dict[str, str] = dict(headers or {})
+
+
+def decompress(body: bytes) -> bytes:
+    """What a gzip body holds. It stops at BODY_BYTES_MAX, however much more would come."""
+    pieces: list[bytes] = []
+    room, rest = BODY_BYTES_MAX, body
+    while rest:
+        stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        try:
+            piece = stream.decompress(rest, room + 1)
+        except zlib.error as exc:
+            raise InvalidRequest([Fault(f"The body is not gzip, as its Content-Encoding says: {exc}.", pointer="/")]) from exc
+        room -= len(piece)
+        if room < 0:
+            raise body_too_large()
+        if not stream.eof:
+            raise InvalidRequest([Fault("The gzip body ends in the middle.", pointer="/")])
+        pieces.append(piece)
+        rest = stream.unused_data
+    return b"".join(pieces)
+
+
+def body_too_large() -> PayloadTooLarge:
+    return PayloadTooLarge([Fault(f"A request body holds at most {BODY_BYTES_MAX} bytes after decompression.", pointer="/")])

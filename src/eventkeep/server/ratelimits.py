@@ -1,0 +1,81 @@
+"""Rate limits as the hosted service has them: fixed windows of a second and of a minute.
+
+They count per account and operation. The windows lie on the wall clock, so that
+several processes that share the counts agree on them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from eventkeep.errors import Throttled
+
+BURST_SECONDS: Final = 1
+STEADY_SECONDS: Final = 60
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """Calls allowed in each second (``burst``) and in each minute (``steady``)."""
+
+    burst: int
+    steady: int
+
+
+class Window(msgspec.Struct):
+    """The calls counted in the current second and the current minute."""
+
+    second: int = -1
+    in_second: int = 0
+    minute: int = -1
+    in_minute: int = 0
+
+
+class RateLimits:
+    """Counts the calls of every account and operation; None as the table means no limits."""
+
+    def __init__(self, table: Mapping[str, Limit] | None) -> None:
+        self._table = dict(table or {})
+        self._windows: dict[tuple[int, str], Window] = {}
+        self._headers = {
+            name: f"{limit.burst}, {limit.burst};w={BURST_SECONDS}, {limit.steady};w={STEADY_SECONDS}"
+            for name, limit in self._table.items()
+        }
+
+    def take(self, account: int, operation: str, now: float) -> dict[str, str]:
+        """Count one call at ``now`` (Unix seconds) and return the headers that a success carries.
+
+        Raises Throttled, and counts nothing, where either window is full.
+        """
+        limit = self._table.get(operation)
+        if limit is None:
+            return {}
+        window = self._windows.get((account, operation))
+        if window is None:
+            window = self._windows[account, operation] = Window()
+        second, minute = int(now), int(now) // STEADY_SECONDS
+        if window.second != second:
+            window.second, window.in_second = second, 0
+        if window.minute != minute:
+            window.minute, window.in_minute = minute, 0
+        if window.in_minute >= limit.steady:
+            raise throttled((minute + 1) * STEADY_SECONDS - now)
+        if window.in_second >= limit.burst:
+            raise throttled(second + BURST_SECONDS - now)
+        window.in_second += 1
+        window.in_minute += 1
+        return {
+            "RateLimit-Limit": self._headers[operation],
+            "RateLimit-Remaining": str(limit.burst - window.in_second),
+            "RateLimit-Reset": str(int(second + BURST_SECONDS - now)),
+        }
+
+
+def throttled(wait_seconds: float) -> Throttled:
+    """The refusal, its wait rounded up to whole seconds, as the service words it."""
+    seconds = max(1, math.ceil(wait_seconds))
+    unit = "second" if seconds == 1 else "seconds"
+    return Throttled(f"Request was throttled. Expected available in {seconds} {unit}.", seconds)
