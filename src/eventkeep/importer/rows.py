@@ -1,0 +1,156 @@
+"""Rows of a file: CSV or JSON Lines, plain or compressed, from a path or standard input."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, BinaryIO, Final, Self, cast
+
+import msgspec
+
+from eventkeep.errors import ConfigurationError, RowRefused
+from eventkeep.importer.templates import Row, shown
+from eventkeep.limits import IMPORT_LINE_BYTES_MAX
+
+FORMATS: Final = ("csv", "jsonl")
+_FORMAT_BY_SUFFIX: Final = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+_BZIP2_MAGIC: Final = b"BZh"
+
+
+class RowFile:
+    """An open file of rows; iterate ``rows()`` once. ``columns`` is the CSV header, or None for JSON Lines.
+
+    ``size_bytes`` is the size of the file as it lies on disk (None for standard
+    input) and ``read_bytes()`` how much of it has been read, for a progress bar.
+    Compression (gzip, bzip2) is recognised by the content.
+    """
+
+    def __init__(self, path: str, file_format: str | None = None, delimiter: str | None = None) -> None:
+        """Opens ``path`` (``-`` is standard input). Raises ConfigurationError."""
+        self.format = file_format or _format_of(path)
+        if self.format not in FORMATS:
+            raise ConfigurationError(f"--format: expected one of {', '.join(FORMATS)}, got {self.format!r}")
+        self._delimiter = delimiter or ("\t" if ".tsv" in Path(path).suffixes else ",")
+        if len(self._delimiter) != 1:
+            raise ConfigurationError(f"--delimiter: expected one character, got {self._delimiter!r}")
+        try:
+            self._raw: BinaryIO = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115
+            self.size_bytes: int | None = None if path == "-" else Path(path).stat().st_size
+            self._file = _decompressed(self._raw)
+        except OSError as exc:
+            raise ConfigurationError(f"{path} can't be read: {exc.strerror or exc}") from exc
+        self._records: Iterator[list[str]] = iter(())
+        self.columns: list[str] | None = None
+        if self.format == "csv":
+            self._open_csv(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+        if self._raw is not sys.stdin.buffer:
+            self._raw.close()
+
+    def read_bytes(self) -> int:
+        """Bytes read so far, as they lie on disk."""
+        try:
+            return self._raw.tell()
+        except OSError:
+            return 0
+
+    def rows(self) -> Iterator[Row]:
+        """The rows in order, numbered from 1. Raises RowRefused at the first that can't be read."""
+        return self._csv_rows() if self.format == "csv" else self._json_rows()
+
+    def _open_csv(self, path: str) -> None:
+        csv.field_size_limit(IMPORT_LINE_BYTES_MAX)
+        text = io.TextIOWrapper(cast(IO[bytes], self._file), encoding="utf-8-sig", newline="")
+        self._records = csv.reader(text, delimiter=self._delimiter, strict=True)
+        header = _next(self._records, 0, lambda exc: ConfigurationError(f"{path}: the header can't be read: {exc}"))
+        if not header:
+            raise ConfigurationError(f"{path}: expected a header line with the names of the columns, got nothing")
+        repeated = [name for name in header if header.count(name) > 1]
+        if repeated:
+            raise ConfigurationError(f"{path}: the header names the column {repeated[0]!r} more than once")
+        self.columns = header
+
+    def _csv_rows(self) -> Iterator[Row]:
+        columns = self.columns or []
+        number = 0
+        while True:
+            number += 1
+            at = number
+            record = _next(self._records, at, lambda exc, at=at: RowRefused(at, f"can't be read: {exc}"))  # type: ignore[misc]
+            if record is None:
+                return
+            if len(record) != len(columns):
+                if not record:
+                    number -= 1  # an empty line is no row
+                    continue
+                raise RowRefused(number, f"expected {len(columns)} fields as in the header, got {len(record)}")
+            yield Row(number, dict(zip(columns, record, strict=True)))
+
+    def _json_rows(self) -> Iterator[Row]:
+        decode = msgspec.json.Decoder().decode
+        number = 0
+        while True:
+            number += 1
+            try:
+                line = self._file.readline(IMPORT_LINE_BYTES_MAX + 1)
+            except (OSError, EOFError, zlib.error) as exc:
+                raise RowRefused(number, f"can't be read: {exc}") from exc
+            if not line:
+                return
+            if len(line) > IMPORT_LINE_BYTES_MAX:
+                raise RowRefused(number, f"expected at most {IMPORT_LINE_BYTES_MAX:,} bytes on a line, got more")
+            if line.isspace():
+                number -= 1
+                continue
+            try:
+                values = decode(line)
+            except (msgspec.DecodeError, RecursionError) as exc:
+                raise RowRefused(number, f"expected one JSON object on the line: {exc}") from exc
+            if not isinstance(values, dict):
+                raise RowRefused(number, f"expected a JSON object, got {shown(values)}")
+            yield Row(number, values)
+
+
+def _next(records: Iterator[list[str]], number: int, refusal: Callable[[Exception], Exception]) -> list[str] | None:
+    try:
+        return next(records, None)
+    except (csv.Error, UnicodeDecodeError, OSError, EOFError, zlib.error) as exc:
+        raise refusal(exc) from exc
+
+
+def _format_of(path: str) -> str:
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
+    while suffixes and suffixes[-1] in (".gz", ".bz2"):
+        suffixes.pop()
+    found = _FORMAT_BY_SUFFIX.get(suffixes[-1]) if suffixes else None
+    if found is None:
+        known = ", ".join(_FORMAT_BY_SUFFIX)
+        raise ConfigurationError(
+            f"the name {path!r} does not tell the format ({known}): say --format csv or --format jsonl"
+        )
+    return found
+
+
+def _decompressed(raw: BinaryIO) -> Any:
+    buffered = io.BufferedReader(cast(io.RawIOBase, raw))
+    start = buffered.peek(3)[:3]
+    if start.startswith(_GZIP_MAGIC):
+        return io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=buffered)))
+    if start.startswith(_BZIP2_MAGIC):
+        return io.BufferedReader(cast(io.RawIOBase, bz2.BZ2File(buffered)))
+    return buffered
