@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, BinaryIO, Final, Self, cast
+from typing import Final, Self
 
 import msgspec
 
@@ -42,15 +42,20 @@ class RowFile:
         if len(self._delimiter) != 1:
             raise ConfigurationError(f"--delimiter: expected one character, got {self._delimiter!r}")
         try:
-            self._raw: BinaryIO = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115
+            self._raw = _standard_input() if path == "-" else Path(path).open("rb")  # noqa: SIM115
             self.size_bytes: int | None = None if path == "-" else Path(path).stat().st_size
             self._file = _decompressed(self._raw)
         except OSError as exc:
             raise ConfigurationError(f"{path} can't be read: {exc.strerror or exc}") from exc
-        self._records: Iterator[list[str]] = iter(())
         self.columns: list[str] | None = None
+        csv.field_size_limit(IMPORT_LINE_BYTES_MAX)
+        self._records = csv.reader(self._text_lines(), delimiter=self._delimiter, strict=True)
         if self.format == "csv":
-            self._open_csv(path)
+            try:
+                self.columns = self._header(path)
+            except ConfigurationError:
+                self.close()
+                raise
 
     def __enter__(self) -> Self:
         return self
@@ -58,9 +63,12 @@ class RowFile:
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the file; standard input stays open for others."""
         self._file.close()
-        if self._raw is not sys.stdin.buffer:
-            self._raw.close()
+        self._raw.close()
 
     def read_bytes(self) -> int:
         """Bytes read so far, as they lie on disk."""
@@ -73,17 +81,21 @@ class RowFile:
         """The rows in order, numbered from 1. Raises RowRefused at the first that can't be read."""
         return self._csv_rows() if self.format == "csv" else self._json_rows()
 
-    def _open_csv(self, path: str) -> None:
-        csv.field_size_limit(IMPORT_LINE_BYTES_MAX)
-        text = io.TextIOWrapper(cast(IO[bytes], self._file), encoding="utf-8-sig", newline="")
-        self._records = csv.reader(text, delimiter=self._delimiter, strict=True)
-        header = _next(self._records, 0, lambda exc: ConfigurationError(f"{path}: the header can't be read: {exc}"))
+    def _header(self, path: str) -> list[str]:
+        header = _next(self._records, lambda exc: ConfigurationError(f"{path}: the header can't be read: {exc}"))
         if not header:
             raise ConfigurationError(f"{path}: expected a header line with the names of the columns, got nothing")
         repeated = [name for name in header if header.count(name) > 1]
         if repeated:
             raise ConfigurationError(f"{path}: the header names the column {repeated[0]!r} more than once")
-        self.columns = header
+        return header
+
+    def _text_lines(self) -> Iterator[str]:
+        # Decoded line by line, so that what is no UTF-8 is noticed in the row where it stands.
+        encoding = "utf-8-sig"
+        while line := self._file.readline(IMPORT_LINE_BYTES_MAX + 1):
+            yield line.decode(encoding)
+            encoding = "utf-8"
 
     def _csv_rows(self) -> Iterator[Row]:
         columns = self.columns or []
@@ -91,7 +103,7 @@ class RowFile:
         while True:
             number += 1
             at = number
-            record = _next(self._records, at, lambda exc, at=at: RowRefused(at, f"can't be read: {exc}"))  # type: ignore[misc]
+            record = _next(self._records, lambda exc, at=at: RowRefused(at, f"can't be read: {exc}"))  # type: ignore[misc]
             if record is None:
                 return
             if len(record) != len(columns):
@@ -119,14 +131,19 @@ class RowFile:
                 continue
             try:
                 values = decode(line)
-            except (msgspec.DecodeError, RecursionError) as exc:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
                 raise RowRefused(number, f"expected one JSON object on the line: {exc}") from exc
             if not isinstance(values, dict):
                 raise RowRefused(number, f"expected a JSON object, got {shown(values)}")
             yield Row(number, values)
 
 
-def _next(records: Iterator[list[str]], number: int, refusal: Callable[[Exception], Exception]) -> list[str] | None:
+def _standard_input() -> io.BufferedReader:
+    # Through its number, so that closing it is ours and the interpreter's own object stays as it is.
+    return open(sys.stdin.fileno(), "rb", closefd=False)
+
+
+def _next(records: Iterator[list[str]], refusal: Callable[[Exception], Exception]) -> list[str] | None:
     try:
         return next(records, None)
     except (csv.Error, UnicodeDecodeError, OSError, EOFError, zlib.error) as exc:
@@ -146,11 +163,10 @@ def _format_of(path: str) -> str:
     return found
 
 
-def _decompressed(raw: BinaryIO) -> Any:
-    buffered = io.BufferedReader(cast(io.RawIOBase, raw))
-    start = buffered.peek(3)[:3]
+def _decompressed(raw: io.BufferedReader) -> gzip.GzipFile | bz2.BZ2File | io.BufferedReader:
+    start = raw.peek(3)
     if start.startswith(_GZIP_MAGIC):
-        return io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=buffered)))
+        return gzip.GzipFile(fileobj=raw)
     if start.startswith(_BZIP2_MAGIC):
-        return io.BufferedReader(cast(io.RawIOBase, bz2.BZ2File(buffered)))
-    return buffered
+        return bz2.BZ2File(raw)
+    return raw

@@ -1,0 +1,150 @@
+"""A real server for tests and demonstrations: one process, one folder, one port of its own.
+
+::
+
+    with ServerProcess(tmp_path / "data") as server:
+        key = server.make_key()
+        httpx.get(f"{server.url}/api/events/", headers={"Authorization": f"Klaviyo-API-Key {key}", …})
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import httpx
+
+from eventkeep.errors import ServerUnreachable
+
+START_SECONDS_MAX: Final = 60.0
+"""How long a server may take until it is ready."""
+STOP_SECONDS_MAX: Final = 60.0
+"""How long a server may take to stop after SIGTERM."""
+_POLL_SECONDS: Final = 0.05
+_HOST: Final = "127.0.0.1"
+
+
+class ServerProcess:
+    """``eventkeep serve`` as a child process; a context manager that starts and stops it.
+
+    What the server prints goes to ``log_path``, a file beside the data folder.
+    After ``stop`` or ``kill`` it may be started again, on the same folder and port.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        port: int | None = None,
+        rate_limits: str = "off",
+        options: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.data = data
+        self.port = free_port() if port is None else port
+        self.url = f"http://{_HOST}:{self.port}"
+        self.log_path = data.with_name(f"{data.name}.log")
+        self._command = [
+            *(sys.executable, "-m", "eventkeep", "serve", "--data", str(data), "--host", _HOST),
+            *("--port", str(self.port), "--rate-limits", rate_limits, *options),
+        ]
+        self._environment = {**os.environ, **(environment or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.is_running():
+            self.stop()
+
+    @property
+    def pid(self) -> int:
+        """The server's process id. Raises ServerUnreachable when it was never started."""
+        if self._process is None:
+            raise ServerUnreachable("the server was not started")
+        return self._process.pid
+
+    def is_running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Starts it and waits until /healthz answers 200. Raises ServerUnreachable with what it printed."""
+        self.data.parent.mkdir(parents=True, exist_ok=True)
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while not self._is_ready():
+            if not self.is_running():
+                raise ServerUnreachable(f"the server ended with {self._process.returncode}:\n{self.log_text()}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise ServerUnreachable(f"the server was not ready in {START_SECONDS_MAX:.0f} s:\n{self.log_text()}")
+            time.sleep(_POLL_SECONDS)
+
+    def stop(self) -> int:
+        """Ends it as an operator would, by SIGTERM, and returns its exit code."""
+        process = self._running()
+        process.send_signal(signal.SIGTERM)
+        try:
+            return process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired as exc:
+            self.kill()
+            raise ServerUnreachable(f"the server did not stop in {STOP_SECONDS_MAX:.0f} s:\n{self.log_text()}") from exc
+
+    def kill(self) -> None:
+        """Ends it and all its children at once, by SIGKILL, as a crash would."""
+        process = self._running()
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def make_key(self, account: str | None = None, scopes: str = "full") -> str:
+        """A new API key, made by ``eventkeep keys create`` beside the server, running or not."""
+        command = [sys.executable, "-m", "eventkeep", "keys", "create", "--data", str(self.data), "--scopes", scopes]
+        if account is not None:
+            command += ["--account", account]
+        done = subprocess.run([*command, "--quiet"], env=self._environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ServerUnreachable(f"no key was made (exit code {done.returncode}): {done.stderr}")
+        return done.stdout.strip()
+
+    def log_text(self) -> str:
+        """What the server has printed so far."""
+        return self.log_path.read_text(encoding="utf-8", errors="replace")
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise ServerUnreachable("the server was not started")
+        return self._process
+
+    def _is_ready(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/healthz", timeout=1.0).status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+
+def free_port() -> int:
+    """A TCP port that nothing listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        return int(probe.getsockname()[1])
