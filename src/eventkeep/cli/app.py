@@ -1,0 +1,42 @@
+"""The program's commands put together."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from typing import Annotated
+
+import typer
+
+from eventkeep.cli.exits import EXIT_CODES_HELP, errors_end_the_program
+from eventkeep.cli.import_ import EPILOG as IMPORT_EPILOG
+from eventkeep.cli.import_ import import_
+from eventkeep.cli.keys import keys
+from eventkeep.cli.serve import EPILOG as SERVE_EPILOG
+from eventkeep.cli.serve import serve
+
+app = typer.Typer(
+    name="eventkeep",
+    help="An event store that you run yourself and that speaks the Klaviyo Events API.",
+    epilog=EXIT_CODES_HELP,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command(epilog=SERVE_EPILOG)(serve)
+app.add_typer(keys, name="keys")
+app.command("import", epilog=IMPORT_EPILOG)(import_)
+
+
+@app.callback()
+def eventkeep(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True)] = False,
+) -> None:
+    if version:
+        print(f"eventkeep {importlib.metadata.version('eventkeep')}")
+        raise typer.Exit
+
+
+def run() -> None:
+    """Runs the command that the arguments name, and ends the program with its exit code."""
+    with errors_end_the_program():
+        app()

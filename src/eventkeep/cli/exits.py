@@ -1,0 +1,59 @@
+"""Exit codes, the same for every command, and how an error becomes one."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import sys
+from collections.abc import Iterator
+from typing import Final
+
+from eventkeep.errors import ConfigurationError, EventkeepError, KeyRefused, RowRefused, ServerUnreachable
+
+PROGRAM: Final = "eventkeep"
+
+
+class ExitCode(enum.IntEnum):
+    """What the program ends with."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    ROW_REFUSED = 3
+    KEY_REFUSED = 4
+    SERVER_UNREACHABLE = 5
+    INTERRUPTED = 130
+
+
+EXIT_CODES_HELP: Final = (
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a row that is no event, 4 the API key was refused, "
+    "5 the server did not answer, 130 interrupted."
+)
+
+
+def exit_code(error: EventkeepError) -> ExitCode:
+    """The exit code that an error ends the program with."""
+    match error:
+        case ConfigurationError():
+            return ExitCode.USAGE
+        case RowRefused():
+            return ExitCode.ROW_REFUSED
+        case KeyRefused():
+            return ExitCode.KEY_REFUSED
+        case ServerUnreachable():
+            return ExitCode.SERVER_UNREACHABLE
+        case _:
+            return ExitCode.FAILED
+
+
+@contextlib.contextmanager
+def errors_end_the_program() -> Iterator[None]:
+    """Ends the program with one line on standard error for what eventkeep raises on purpose."""
+    try:
+        yield
+    except EventkeepError as exc:
+        print(f"{PROGRAM}: {exc}", file=sys.stderr)
+        sys.exit(exit_code(exc))
+    except KeyboardInterrupt:
+        print(f"{PROGRAM}: interrupted", file=sys.stderr)
+        sys.exit(ExitCode.INTERRUPTED)

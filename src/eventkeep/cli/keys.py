@@ -1,0 +1,124 @@
+"""``eventkeep keys``: make, list and revoke API keys. They work while a server runs."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from eventkeep.cli.settings import ConfigOption, DataOption, data_folder
+from eventkeep.directory import DEFAULT_ACCOUNT, SCOPES, Account, Directory, KeyRecord, parse_scopes
+from eventkeep.errors import ConfigurationError
+
+keys = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys; also while a server runs.")
+
+
+@keys.command(epilog='Example: eventkeep keys create --account "Shop" --scopes events:write --label "till 4"')
+def create(
+    data: DataOption = None,
+    config: ConfigOption = None,
+    account: Annotated[
+        str, typer.Option(help="The account by name; made if there is none.", envvar="EVENTKEEP_ACCOUNT")
+    ] = DEFAULT_ACCOUNT,
+    scopes: Annotated[
+        str,
+        typer.Option(help=f"full, or some of {', '.join(SCOPES)}, with commas between.", envvar="EVENTKEEP_SCOPES"),
+    ] = "full",
+    label: Annotated[str, typer.Option(help="What the key is for, for the list.", envvar="EVENTKEEP_LABEL")] = "",
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print the key alone.", envvar="EVENTKEEP_QUIET")] = False,
+) -> None:
+    """Make a key. It is shown once: only a digest is kept."""
+    chosen = parse_scopes(scopes)
+    with Directory.open(data_folder(data, config)) as directory:
+        owner = directory.accounts.find(account) or directory.accounts.create(account)
+        record, plaintext = directory.keys.create(owner.number, chosen, label)
+    if quiet:
+        print(plaintext)
+        return
+    print(f"key      {plaintext}")
+    print(f"id       {record.id}")
+    print(f"account  {owner.name}")
+    print(f"scopes   {', '.join(sorted(record.scopes))}")
+    print("Keep it now: it can't be shown again.")
+
+
+@keys.command("list", epilog="Example: eventkeep keys list --account default --json")
+def list_(
+    data: DataOption = None,
+    config: ConfigOption = None,
+    account: Annotated[
+        str | None, typer.Option(help="Only the keys of this account.", envvar="EVENTKEEP_ACCOUNT")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object on a line for each key.", envvar="EVENTKEEP_JSON")
+    ] = False,
+) -> None:
+    """List the keys, revoked ones too; never the keys themselves."""
+    with open_existing(data_folder(data, config)) as directory:
+        accounts = {found.number: found for found in directory.accounts.list()}
+        chosen = None if account is None else named(account, list(accounts.values())).number
+        records = directory.keys.list(chosen)
+    if as_json:
+        for record in records:
+            print(json.dumps(shown(record, accounts[record.account])))
+        return
+    table = Table("id", "account", "scopes", "label", "created", "last used", "revoked")
+    for record in records:
+        row = shown(record, accounts[record.account])
+        table.add_row(*(", ".join(cell) if isinstance(cell, list) else cell or "" for cell in row.values()))
+    Console().print(table)
+
+
+@keys.command(epilog="Example: eventkeep keys revoke 7qWkC6JP")
+def revoke(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id, as keys list shows it.")],
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Revoke a key. A running server refuses it within a second."""
+    with open_existing(data_folder(data, config)) as directory:
+        record = directory.keys.revoke(key_id)
+    if record is None:
+        raise ConfigurationError(f"there is no key with the id {key_id!r}; eventkeep keys list shows them")
+    print(f"revoked  {record.id}")
+
+
+def open_existing(data: Path) -> Directory:
+    """The directory of a data folder that is there. Raises ConfigurationError where it is not."""
+    if not data.is_dir():
+        raise ConfigurationError(f"--data: there is no folder {data}")
+    return Directory.open(data)
+
+
+def named(name: str, accounts: list[Account]) -> Account:
+    """The account of that name. Raises ConfigurationError naming those there are."""
+    for account in accounts:
+        if account.name == name:
+            return account
+    known = ", ".join(repr(account.name) for account in accounts)
+    raise ConfigurationError(f"--account: there is no account {name!r}; there is {known}")
+
+
+def shown(record: KeyRecord, account: Account) -> dict[str, str | list[str] | None]:
+    """A key as it is listed; times in ISO 8601."""
+    return {
+        "id": record.id,
+        "account": account.name,
+        "scopes": sorted(record.scopes),
+        "label": record.label,
+        "created": moment(record.created),
+        "last_used": moment(record.last_used),
+        "revoked": moment(record.revoked),
+    }
+
+
+def moment(microseconds: int | None) -> str | None:
+    """Unix microseconds as ISO 8601 to the second."""
+    if microseconds is None:
+        return None
+    return datetime.datetime.fromtimestamp(microseconds // 1_000_000, datetime.UTC).isoformat()

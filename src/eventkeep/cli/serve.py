@@ -1,0 +1,67 @@
+"""``eventkeep serve``: the server itself."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from eventkeep.cli.settings import ConfigOption, serve_settings
+
+EPILOG = """
+Every option can also be given as EVENTKEEP_<OPTION> in the environment, or in eventkeep.toml in the
+current folder; a flag wins over the environment, and that over the file.
+
+Example: eventkeep serve --data /srv/eventkeep --host 0.0.0.0 --rate-limits off
+"""
+
+
+def serve(
+    data: Annotated[str | None, typer.Option(help="The data folder.", show_default="eventkeep-data")] = None,
+    host: Annotated[str | None, typer.Option(help="The address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[str | None, typer.Option(help="The port; 0 takes a free one.", show_default="8340")] = None,
+    rate_limits: Annotated[
+        str | None,
+        typer.Option(help="hosted: the hosted service's figures; off: none.", show_default="hosted"),
+    ] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.", show_default="info")] = None,
+    log_format: Annotated[str | None, typer.Option(help="console or json.", show_default="console")] = None,
+    public_url: Annotated[
+        str | None, typer.Option(help="What links begin with.", show_default="scheme and host of the request")
+    ] = None,
+    trust_forwarded: Annotated[
+        bool | None,
+        typer.Option("--trust-forwarded/--no-trust-forwarded", help="Believe X-Forwarded-Proto and -Host."),
+    ] = None,
+    default_revision: Annotated[
+        str | None,
+        typer.Option(help="The revision of requests that name none.", show_default="2023-07-15"),
+    ] = None,
+    metrics_port: Annotated[
+        str | None, typer.Option(help="A port for /metrics; 0 takes a free one.", show_default="none")
+    ] = None,
+    workers: Annotated[str | None, typer.Option(help="Processes that answer requests.", show_default="1")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Serve the Klaviyo Events API from a data folder, until SIGTERM or SIGINT."""
+    # What the options mean is for the settings to say: they read the environment and the file by the same rules.
+    settings = serve_settings(
+        {
+            "data": data,
+            "host": host,
+            "port": port,
+            "rate_limits": rate_limits,
+            "log_level": log_level,
+            "log_format": log_format,
+            "public_url": public_url,
+            "trust_forwarded": trust_forwarded,
+            "default_revision": default_revision,
+            "metrics_port": metrics_port,
+            "workers": workers,
+            "config": config,
+        }
+    )
+    # The engine takes a moment to load: not for the other commands, and not for --help.
+    from eventkeep.server.serve import run
+
+    run(settings)

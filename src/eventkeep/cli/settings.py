@@ -1,0 +1,29 @@
+"""Settings as commands ask for them: flags, the environment and eventkeep.toml in one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eventkeep.config import ServeSettings, load_serve_settings
+from eventkeep.protocol.operations import OPERATIONS
+
+ConfigOption = Annotated[
+    str | None,
+    typer.Option(help="A file of settings.", show_default="eventkeep.toml, where it is there"),
+]
+DataOption = Annotated[str | None, typer.Option(help="The data folder.", show_default="eventkeep-data")]
+
+
+def serve_settings(flags: Mapping[str, object]) -> ServeSettings:
+    """What ``eventkeep serve`` would run with, given these flags. Raises ConfigurationError."""
+    return load_serve_settings(flags, os.environ, OPERATIONS)
+
+
+def data_folder(data: str | None, config: str | None) -> Path:
+    """The data folder that a server with the same settings uses. Raises ConfigurationError."""
+    return serve_settings({"data": data, "config": config}).data

@@ -1,0 +1,60 @@
+"""Runs inside an official client's own environment: calls come in as lines of JSON, answers go out as lines of JSON.
+
+A call is ``{"operation", "positional", "options", "key", "url", "max_retries"}``; an answer is
+``{"status", "headers", "data"}``. What the client raises for an HTTP status becomes an answer
+with that status and the error document as its data; what it raises before it sends anything
+becomes ``{"raised": …}``.
+
+This file is run by the client's interpreter, so it imports nothing of the project.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from typing import Any
+
+import openapi_client
+from klaviyo_api import KlaviyoAPI
+
+
+@functools.cache
+def connect(url: str, key: str, max_retries: int) -> Any:
+    """The client, pointed at the server under test."""
+    return KlaviyoAPI(key, max_delay=2, max_retries=max_retries, test_host=url)
+
+
+def plain(data: Any) -> Any:
+    """What the client returned, as JSON has it: a model of the client becomes what it was made of."""
+    return data.to_dict() if hasattr(data, "to_dict") else data
+
+
+def answer(call: dict[str, Any]) -> dict[str, Any]:
+    """Makes one call."""
+    events = connect(call["url"], call["key"], call["max_retries"]).Events
+    operation = getattr(events, call["operation"])
+    try:
+        returned = operation(*call["positional"], **call["options"])
+    except openapi_client.ApiException as exc:
+        body = json.loads(exc.body) if exc.body else None
+        return {"status": exc.status, "headers": dict(exc.headers or {}), "data": body}
+    except (TypeError, ValueError) as exc:
+        return {"raised": f"{type(exc).__name__}: {exc}"}
+    if call["operation"].endswith("_with_http_info"):
+        return {
+            "status": returned.status_code,
+            "headers": dict(returned.headers or {}),
+            "data": plain(returned.data),
+        }
+    return {"status": None, "headers": {}, "data": plain(returned)}
+
+
+def main() -> None:
+    """Answers calls until standard input ends."""
+    for line in sys.stdin:
+        print(json.dumps(answer(json.loads(line)), default=str), flush=True)
+
+
+if __name__ == "__main__":
+    main()
