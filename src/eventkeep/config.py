@@ -1,0 +1,239 @@
+"""Settings: a flag, or else the environment, or else the file ``eventkeep.toml``, or else the default.
+
+An option ``log_level`` is the flag ``--log-level``, the variable
+``EVENTKEEP_LOG_LEVEL`` and the key ``log_level`` at the top of the file. The file is
+``eventkeep.toml`` in the current folder, or the one that ``--config`` or
+``EVENTKEEP_CONFIG`` names; then it must be there. Rate limits of single operations
+stand in the file as a table::
+
+    port = 8340
+
+    [rate_limits]
+    create_event = "350/s 3500/m"
+    get_event = "off"
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import tomllib
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import msgspec
+
+from eventkeep.errors import ConfigurationError
+from eventkeep.limits import ECHO_CHARACTERS_MAX
+
+FILE_NAME: Final = "eventkeep.toml"
+ENVIRONMENT_PREFIX: Final = "EVENTKEEP_"
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+LOG_FORMATS: Final = ("console", "json")
+RATE_LIMITS: Final = ("hosted", "off")
+RATE_LIMIT: Final = re.compile(r"(\d{1,9})/s +(\d{1,9})/m")
+PORT_MAX: Final = 65_535
+
+
+class RateLimit(msgspec.Struct, frozen=True):
+    """Calls allowed in each second (``burst``) and in each minute (``steady``)."""
+
+    burst: int
+    steady: int
+
+
+class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """All that ``eventkeep serve`` can be told.
+
+    ``rate_limits`` is ``hosted`` (the hosted service's figures), ``off``, or what
+    differs from the hosted figures per operation, None for no limit. ``public_url`` has
+    no slash at its end; None takes the request's. Port 0 lets the system choose;
+    ``metrics_port`` None opens none.
+    """
+
+    data: Path = Path("eventkeep-data")
+    host: str = "127.0.0.1"
+    port: int = 8340
+    rate_limits: str | dict[str, RateLimit | None] = "hosted"
+    log_level: str = "info"
+    log_format: str = "console"
+    public_url: str | None = None
+    trust_forwarded: bool = False
+    default_revision: str = "2023-07-15"
+    metrics_port: int | None = None
+    workers: int = 1
+
+
+def load_serve_settings(
+    flags: Mapping[str, object],
+    environment: Mapping[str, str],
+    operations: Collection[str],
+    folder: Path | None = None,
+) -> ServeSettings:
+    """The settings that flags, environment and file make together.
+
+    ``flags`` holds options by their names, None where a flag was not given; ``config``
+    may be among them. ``operations`` are the names that a table of rate limits may hold.
+    ``folder`` is the current one. Raises ConfigurationError that names the place.
+    """
+    folder = folder or Path()
+    chosen = {name: ("--" + name.replace("_", "-"), value) for name, value in flags.items() if value is not None}
+    for name in ("config", *READERS):
+        variable = ENVIRONMENT_PREFIX + name.upper()
+        if name not in chosen and environment.get(variable):
+            chosen[name] = (variable, environment[variable])
+    in_file = read_file(chosen.pop("config", None), folder)
+    settings: dict[str, Any] = {
+        name: read_option(name, place, value, operations) for name, (place, value) in {**in_file, **chosen}.items()
+    }
+    return ServeSettings(**settings)
+
+
+def read_file(named: tuple[str, object] | None, folder: Path) -> dict[str, tuple[str, object]]:
+    """The options in the file, each with its place; none where no file was named and none is there."""
+    path = folder / (FILE_NAME if named is None else str(named[1]))
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if named is None:
+            return {}
+        raise ConfigurationError(f"{named[0]}: there is no file {path}.") from None
+    except OSError as exc:
+        raise ConfigurationError(f"{path} can't be read: {exc.strerror}.") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigurationError(f"{path} is not TOML: {exc}.") from exc
+    unknown = sorted(content.keys() - READERS.keys())
+    if unknown:
+        raise ConfigurationError(f"{path}: there is no option {unknown[0]!r}; there is {', '.join(READERS)}.")
+    if isinstance(content.get("data"), str):
+        # A path in a file means the same wherever the program is started.
+        content["data"] = path.parent / content["data"]
+    return {name: (f"{path}: {name}", value) for name, value in content.items()}
+
+
+def read_option(name: str, place: str, value: object, operations: Collection[str]) -> object:
+    """The option's value, from whichever place it came. Raises ConfigurationError."""
+    if name not in READERS:
+        raise ConfigurationError(f"{place}: there is no such option; there is {', '.join(READERS)}.")
+    if name == "rate_limits" and isinstance(value, Mapping):
+        return {operation: read_rate_limit(place, operation, text, operations) for operation, text in value.items()}
+    try:
+        return READERS[name](value)
+    except ValueError as exc:
+        hint = ""
+        if isinstance(value, str) and value.startswith("tcp://"):
+            # Kubernetes sets EVENTKEEP_PORT in every pod beside a service called eventkeep.
+            hint = " Kubernetes sets this for a service called 'eventkeep': set enableServiceLinks to false."
+        raise ConfigurationError(f"{place}: expected {exc}, got {str(value)[:ECHO_CHARACTERS_MAX]!r}.{hint}") from exc
+
+
+def read_rate_limit(place: str, operation: str, text: object, operations: Collection[str]) -> RateLimit | None:
+    """One line of the table of rate limits; None for ``off``. Raises ConfigurationError."""
+    if operation not in operations:
+        raise ConfigurationError(
+            f"{place}: there is no operation {operation!r}; there is {', '.join(sorted(operations))}."
+        )
+    if text == "off":
+        return None
+    match = RATE_LIMIT.fullmatch(text) if isinstance(text, str) else None
+    if match is None or 0 in (burst := int(match[1]), steady := int(match[2])):
+        raise ConfigurationError(
+            f"{place}.{operation}: expected 'off' or text like '350/s 3500/m', both above 0, "
+            f"got {str(text)[:ECHO_CHARACTERS_MAX]!r}."
+        )
+    return RateLimit(burst, steady)
+
+
+def path(value: object) -> Path:
+    if not isinstance(value, str | Path) or not str(value):
+        raise ValueError("a path")
+    return Path(value)
+
+
+def text(value: object) -> str:
+    if not isinstance(value, str) or not value or value != value.strip():
+        raise ValueError("text without spaces around it")
+    return value
+
+
+def whole_number(least: int, greatest: int) -> Callable[[object], int]:
+    """Reads whole numbers from ``least`` to ``greatest``, also written as text."""
+
+    def read(value: object) -> int:
+        if isinstance(value, str) and re.fullmatch(r"\d{1,9}", value, re.ASCII):
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= greatest:
+            raise ValueError(f"a whole number from {least} to {greatest}")
+        return value
+
+    return read
+
+
+def one_of(*allowed: str) -> Callable[[object], str]:
+    """Reads one of the given words."""
+
+    def read(value: object) -> str:
+        if not isinstance(value, str) or value not in allowed:
+            raise ValueError("one of " + ", ".join(allowed))
+        return value
+
+    return read
+
+
+def truth(value: object) -> bool:
+    """True or false, as text in the environment too."""
+    if isinstance(value, str):
+        value = {"true": True, "1": True, "false": False, "0": False}.get(value.lower())
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
+def revision_date(value: object) -> str:
+    # A date without quotes is a date to TOML already.
+    written = value.isoformat() if isinstance(value, datetime.date) else value
+    if not isinstance(written, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", written, re.ASCII):
+        raise ValueError("a revision such as 2024-06-15")
+    try:
+        datetime.date.fromisoformat(written)
+    except ValueError:
+        raise ValueError("a revision such as 2024-06-15, a day that exists") from None
+    return written
+
+
+def base_url(value: object) -> str:
+    """An absolute URL of http or https, without a slash at its end."""
+    wanted = "a URL such as https://events.example.com, without query and fragment"
+    if (
+        not isinstance(value, str)
+        or not value.isascii()
+        or not value.isprintable()
+        or {"?", "#", "@", " "} & set(value)
+    ):
+        raise ValueError(wanted)
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError(wanted)
+    return value.rstrip("/")
+
+
+READERS: Final[Mapping[str, Callable[[object], Any]]] = {
+    "data": path,
+    "host": text,
+    "port": whole_number(0, PORT_MAX),
+    "rate_limits": one_of(*RATE_LIMITS),
+    "log_level": one_of(*LOG_LEVELS),
+    "log_format": one_of(*LOG_FORMATS),
+    "public_url": base_url,
+    "trust_forwarded": truth,
+    "default_revision": revision_date,
+    "metrics_port": whole_number(0, PORT_MAX),
+    "workers": whole_number(1, 256),
+}
+"""Every option with what reads it; a reader raises ValueError naming what it expected."""

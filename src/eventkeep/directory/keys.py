@@ -1,0 +1,218 @@
+"""API keys: made once, shown once, kept as a digest.
+
+A key is ``pk_``, 8 characters that name it in public, and 32 random ones: about 190
+bits that nobody can guess or search through. That is why its digest is a plain
+SHA-256; the slow digests that passwords need would only slow every request down.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import threading
+from typing import Any, Final
+
+import msgspec
+import structlog
+from sqlalchemy import Row, bindparam, insert, select, update
+
+from eventkeep.clock import Clock, Randomness
+from eventkeep.directory.base62 import random_text
+from eventkeep.directory.database import Database
+from eventkeep.directory.schema import api_key
+from eventkeep.directory.scopes import FULL, checked_scopes, write_scopes
+from eventkeep.errors import ConfigurationError, DirectoryError
+from eventkeep.limits import (
+    KEY_CACHE_ENTRIES_MAX,
+    KEY_CACHE_SECONDS_MAX,
+    KEY_CHARACTERS_MAX,
+    KEY_LABEL_CHARACTERS_MAX,
+    KEY_LAST_USED_SECONDS,
+)
+
+logger = structlog.get_logger(__name__)
+
+PREFIX: Final = "pk_"
+ID_CHARACTERS: Final = 8
+SECRET_CHARACTERS: Final = 32
+
+
+class KeyRecord(msgspec.Struct, frozen=True):
+    """What is known of a key. ``id`` is its public part; times are in Unix microseconds."""
+
+    id: str
+    account: int
+    scopes: frozenset[str]
+    label: str
+    created: int
+    last_used: int | None = None
+    revoked: int | None = None
+
+    def allows(self, scope: str) -> bool:
+        """Whether the key may do what ``scope``, such as ``events:read``, stands for."""
+        return scope in self.scopes or FULL in self.scopes
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A key that was looked up, until ``expires`` on the monotonic clock, in seconds."""
+
+    record: KeyRecord
+    digest: bytes
+    expires: float
+
+
+class Keys:
+    """The API keys of one directory. Any thread may call."""
+
+    def __init__(self, database: Database, clock: Clock, randomness: Randomness) -> None:
+        self._database, self._clock, self._randomness = database, clock, randomness
+        self._known: dict[str, Known] = {}
+        self._used: dict[str, float] = {}
+        self._writer: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._closing = threading.Event()
+
+    def create(self, account: int, scopes: frozenset[str], label: str = "") -> tuple[KeyRecord, str]:
+        """A new key of the account, and its plain text, which can't be had again.
+
+        Raises ConfigurationError for an unknown scope or a label that is too long, and
+        DirectoryError where the account does not exist.
+        """
+        if len(label) > KEY_LABEL_CHARACTERS_MAX or not label.isprintable():
+            raise ConfigurationError(f"A key's label is at most {KEY_LABEL_CHARACTERS_MAX} printable characters.")
+        text = random_text(ID_CHARACTERS + SECRET_CHARACTERS, self._randomness)
+        plaintext = PREFIX + text
+        record = KeyRecord(
+            id=text[:ID_CHARACTERS],
+            account=account,
+            scopes=checked_scopes(scopes),
+            label=label,
+            created=self._now_us(),
+        )
+        with self._database.transaction() as transaction:
+            transaction.changed = True
+            transaction.connection.execute(
+                insert(api_key).values(
+                    id=record.id,
+                    account=account,
+                    digest=digest_of(plaintext),
+                    scopes=write_scopes(record.scopes),
+                    label=label,
+                    created=record.created,
+                )
+            )
+        return record, plaintext
+
+    def find(self, plaintext: str) -> KeyRecord | None:
+        """The record of a good key; None for one that is unknown or revoked.
+
+        A record may be as old as ``KEY_CACHE_SECONDS_MAX``: so late is a revocation noticed.
+        """
+        if not plaintext.startswith(PREFIX) or len(plaintext) > KEY_CHARACTERS_MAX:
+            return None
+        key_id = plaintext[len(PREFIX) : len(PREFIX) + ID_CHARACTERS]
+        now = self._clock.monotonic()
+        known = self._known.get(key_id)
+        if known is None or now >= known.expires:
+            known = self._look_up(key_id, now)
+            if known is None:
+                return None
+        if not hmac.compare_digest(known.digest, digest_of(plaintext)):
+            return None
+        self._used[key_id] = now
+        return known.record
+
+    def list(self, account: int | None = None) -> list[KeyRecord]:
+        """The keys of an account, or of all; also the revoked ones; oldest first."""
+        query = select(api_key).order_by(api_key.c.created, api_key.c.id)
+        if account is not None:
+            query = query.where(api_key.c.account == account)
+        with self._database.reading() as connection:
+            return [record_of(row) for row in connection.execute(query)]
+
+    def revoke(self, key_id: str) -> KeyRecord | None:
+        """Make the key useless for good; None where there is no such key.
+
+        A key that was revoked before keeps the time of the first revocation.
+        """
+        chosen = api_key.c.id == key_id
+        with self._database.transaction() as transaction:
+            result = transaction.connection.execute(
+                update(api_key).where(chosen, api_key.c.revoked.is_(None)).values(revoked=self._now_us())
+            )
+            transaction.changed = result.rowcount > 0
+            row = transaction.connection.execute(select(api_key).where(chosen)).one_or_none()
+        self._known.pop(key_id, None)
+        return None if row is None else record_of(row)
+
+    def write_last_used(self) -> None:
+        """Write down when the keys were last used. A thread does so once a minute, and ``close`` does.
+
+        Only one thread at a time may call.
+        """
+        # One by one, for other threads note uses meanwhile.
+        used = {key_id: self._used.pop(key_id) for key_id in list(self._used)}
+        if not used:
+            return
+        # Uses are noted on the clock that never goes back; here they get their time of day.
+        offset = self._clock.now() - self._clock.monotonic()
+        rows = [{"key_id": key_id, "used": round((offset + at) * 1_000_000)} for key_id, at in used.items()]
+        statement = update(api_key).where(api_key.c.id == bindparam("key_id")).values(last_used=bindparam("used"))
+        with self._database.transaction() as transaction:
+            transaction.changed = True
+            transaction.connection.execute(statement, rows)
+
+    def close(self) -> None:
+        """Write down the last uses and end the thread."""
+        self._closing.set()
+        if self._writer is not None:
+            self._writer.join()
+        self.write_last_used()
+
+    def _look_up(self, key_id: str, now: float) -> Known | None:
+        with self._database.reading() as connection:
+            row = connection.execute(select(api_key).where(api_key.c.id == key_id)).one_or_none()
+        if row is None or row.revoked is not None:
+            self._known.pop(key_id, None)
+            return None
+        if len(self._known) >= KEY_CACHE_ENTRIES_MAX:
+            self._known = {}
+        known = Known(record_of(row), row.digest, now + KEY_CACHE_SECONDS_MAX)
+        self._known[key_id] = known
+        if self._writer is None:
+            self._start_writing_last_used()
+        return known
+
+    def _start_writing_last_used(self) -> None:
+        with self._starting:
+            if self._writer is None:
+                self._writer = threading.Thread(target=self._write_last_used_at_times, name="keys", daemon=True)
+                self._writer.start()
+
+    def _write_last_used_at_times(self) -> None:
+        while not self._closing.wait(KEY_LAST_USED_SECONDS):
+            try:
+                self.write_last_used()
+            except DirectoryError as exc:
+                # Losing a minute of these times harms nobody; ending the thread would lose them all.
+                logger.warning("the last use of keys could not be written", cause=str(exc))
+
+    def _now_us(self) -> int:
+        return round(self._clock.now() * 1_000_000)
+
+
+def digest_of(plaintext: str) -> bytes:
+    """The 32 bytes that are kept of a key."""
+    return hashlib.sha256(plaintext.encode("utf-8", "replace")).digest()
+
+
+def record_of(row: Row[Any]) -> KeyRecord:
+    return KeyRecord(
+        id=row.id,
+        account=row.account,
+        scopes=frozenset(row.scopes.split(",")),
+        label=row.label,
+        created=row.created,
+        last_used=row.last_used,
+        revoked=row.revoked,
+    )

@@ -1,0 +1,58 @@
+"""A bounded memory of what was asked for last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Recent(Generic[Key, Value]):
+    """At most ``entries_max`` entries; what was not asked for lately goes first.
+
+    Two generations instead of an order of use: entries enter the young one; when it
+    is half of the whole, it becomes the old one and the former old one is dropped. An
+    entry that is asked for in time moves back to the young one. A hit then costs one
+    dictionary look-up, which is what the hot path pays for every event.
+
+    One thread changes it with ``get``, ``put`` and ``drop``; any thread may ``peek``.
+    """
+
+    def __init__(self, entries_max: int) -> None:
+        self._generation_entries_max = max(1, entries_max // 2)
+        self._young: dict[Key, Value] = {}
+        self._old: dict[Key, Value] = {}
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def get(self, key: Key) -> Value | None:
+        """The value, which then counts as lately used; None where there is none."""
+        found = self._young.get(key)
+        if found is None and (found := self._old.pop(key, None)) is not None:
+            self._enter(key, found)
+        return found
+
+    def peek(self, key: Key) -> Value | None:
+        """The value, from any thread; it does not count as a use."""
+        found = self._young.get(key)
+        return self._old.get(key) if found is None else found
+
+    def put(self, entries: Iterable[tuple[Key, Value]]) -> None:
+        """Remember the entries in place of what was there under their keys."""
+        for key, value in entries:
+            self._old.pop(key, None)
+            self._enter(key, value)
+
+    def drop(self, keys: Iterable[Key]) -> None:
+        """Forget the keys, as far as they are there."""
+        for key in keys:
+            self._young.pop(key, None)
+            self._old.pop(key, None)
+
+    def _enter(self, key: Key, value: Value) -> None:
+        if len(self._young) >= self._generation_entries_max:
+            self._old, self._young = self._young, {}
+        self._young[key] = value
