@@ -102,3 +102,51 @@ IMPORT_WAIT_SECONDS_MAX: Final = 120.0
 """The longest wait before the next try, also where the server asks for a longer one, in seconds."""
 IMPORT_FAULTS_SHOWN_MAX: Final = 20
 """Errors of a refused request that are shown, each with its row."""
+
+# The directory.
+IDENTIFIER_CACHE_ENTRIES_MAX: Final = 400_000
+"""Identifiers kept in memory beside the directory."""
+ACCOUNT_NAME_CHARACTERS_MAX: Final = 100
+KEY_LABEL_CHARACTERS_MAX: Final = 200
+KEY_CHARACTERS_MAX: Final = 200
+"""Characters of an API key as sent; a longer one is no key of ours."""
+KEY_LAST_USED_SECONDS: Final = 60.0
+"""How often the time of a key's last use is written down, in seconds."""
+DIRECTORY_BUSY_SECONDS_MAX: Final = 20.0
+"""How long one process waits for another's directory transaction, in seconds."""
+DIRECTORY_READERS_MAX: Final = 20
+"""Connections of one process that read the directory at the same time."""
+DIRECTORY_WRITER_CACHE_BYTES: Final = 64_000_000
+"""Page cache of the connection that writes to SQLite."""
+DIRECTORY_READER_CACHE_BYTES: Final = 8_000_000
+"""Page cache of each connection that reads from SQLite."""
+DIRECTORY_WAL_PAGES: Final = 16_000
+"""Pages in SQLite's write-ahead log before they are copied into the database file."""
+
+# The event log's journal and tail.
+FLUSH_EVENTS: Final = 50_000
+"""Events in the tail at which they are moved to the table at once."""
+FLUSH_SECONDS: Final = 1.0
+"""Seconds that an event stays in the tail, at the most, while the table takes events."""
+FLUSH_RETRY_SECONDS: Final = 1.0
+"""Seconds between tries to move the tail when the table refuses it."""
+TAIL_EVENTS_MAX: Final = 200_000
+"""Events in the tail at which a commit waits for room."""
+TAIL_BYTES_MAX: Final = 200_000_000
+"""Bytes of events in the tail at which a commit waits for room."""
+TAIL_WAIT_SECONDS_MAX: Final = 10.0
+"""Seconds that a commit waits for room in the tail before its requests are refused."""
+TAIL_CHUNK_EVENTS_MIN: Final = 4_096
+"""Smaller pieces of the tail are joined, so that a read looks at few of them."""
+JOURNAL_RECORD_BYTES_MAX: Final = 1_000_000_000
+"""A journal record that says it is longer is not one."""
+
+# The server's process.
+DRAIN_SECONDS_MAX: Final = 15.0
+"""Seconds that a stopping server waits for the requests under way."""
+HEADER_BYTES_MAX: Final = 65_536
+"""Bytes of a request's line and headers, and of the buffer a connection reads into."""
+HEADER_SECONDS_MAX: Final = 15.0
+"""Seconds in which a request's headers must have arrived."""
+LISTEN_BACKLOG: Final = 1_024
+"""Connections that may wait to be accepted."""

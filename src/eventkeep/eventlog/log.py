@@ -1,219 +1,236 @@
-"""The event log: append a batch, look a key up, read a page."""
+"""The event log: keep a batch, tell what is new, read a page.
+
+An event goes into the journal (durable), the tail (visible) and then, with many
+others, into the table. The three are one log: the table is where events stay; the
+journal and the tail hold the last second or so until the table has them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Final
+import threading
 
-import msgspec
+from collections.abc import Iterable, Sequence
+from heapq import merge
+from itertools import islice
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
+import structlog
 
 from eventkeep.errors import EventLogError
-from eventkeep.eventlog.engine import Engine, Parameter
-from eventkeep.eventlog.schema import CHANGES, COLUMNS, CREATE_FORMAT_TABLE, DATABASE, TABLE
+from eventkeep.eventlog.journal import Journal
+from eventkeep.eventlog.rows import ROWS_SCHEMA, decode_rows, encode_rows, stored_events
 from eventkeep.eventlog.seen import Keys, SeenFilter
+from eventkeep.eventlog.selection import EventSelection
+from eventkeep.eventlog.table import APPEND_EVENTS_MAX, EventTable
+from eventkeep.eventlog.tail import Chunk, Tail
+from eventkeep.limits import (
+    FLUSH_EVENTS,
+    FLUSH_RETRY_SECONDS,
+    FLUSH_SECONDS,
+    TAIL_BYTES_MAX,
+    TAIL_EVENTS_MAX,
+    TAIL_WAIT_SECONDS_MAX,
+)
 from eventkeep.model.event import StoredEvent
 
-INSERT: Final = (
-    f"INSERT INTO {TABLE} ({', '.join(COLUMNS)}) SELECT {', '.join(COLUMNS)} FROM Python(rows) "
-    "SETTINGS max_threads = 1, max_insert_threads = 1, max_block_size = 1000000, "
-    "min_insert_block_size_rows = 0, min_insert_block_size_bytes = 0"
-)
-APPEND_EVENTS_MAX: Final = 65_536
-"""Rows of one append: the engine cuts larger inserts into several parts, which could then be half kept."""
-KEY_LIST_MAX: Final = 500
-"""Keys that are sent as a bound array; longer lists go as an Arrow table."""
-STORED_COLUMNS: Final = "account, time, id, profile, metric, unique_id, value, currency, properties"
-
-
-class EventSelection(msgspec.Struct, kw_only=True, frozen=True):
-    """Which events, in what order: the conditions of a page.
-
-    ``time_min`` and ``time_max`` are inclusive Unix seconds; ``after`` is the (time, id)
-    that the page starts behind, in its order; ``count`` is in events.
-    """
-
-    account: int
-    descending: bool = True
-    count: int
-    time_min: int | None = None
-    time_max: int | None = None
-    metric: int | None = None
-    profile: int | None = None
-    after: tuple[int, int] | None = None
+logger = structlog.get_logger(__name__)
 
 
 class EventLog:
-    """The stored events of all accounts. Every method may be called from any thread."""
+    """The kept events of all accounts.
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    ``append`` and ``is_new`` are the committer's, one thread's; every other method may
+    be called from any thread.
+    """
+
+    def __init__(self, table: EventTable, journal: Journal) -> None:
+        self._table, self._journal = table, journal
+        self._tail = Tail()
+        self._retrying = False
+        self._replay()
+        self._seen = SeenFilter(table.count())
+        for ids in table.key_pieces():
+            self._seen.add(ids)
+        self._appending = threading.Lock()
+        self._stopping = threading.Event()
+        self._full = threading.Event()
+        self._flusher = threading.Thread(target=self._flush_now_and_then, name="flush", daemon=True)
+        self._flusher.start()
 
     @classmethod
     def open(cls, folder: Path) -> EventLog:
-        """Open the log in ``folder``, making it where there is none, and bring its format up to date.
+        """Open the log in ``folder``, making it where there is none; what a crash left behind is completed.
 
         Raises EventLogError where the folder can't be used or is newer than this program.
         """
-        log = cls(Engine(folder))
+        table = EventTable.open(folder / "table")
         try:
-            log._migrate()
+            return cls(table, Journal(folder / "journal"))
         except BaseException:
-            log.close()
+            table.close()
             raise
-        return log
 
     def close(self) -> None:
-        self._engine.close()
+        """Move what is in the tail to the table and close. What can't be moved stays in the journal."""
+        self._stopping.set()
+        self._full.set()
+        self._flusher.join()
+        try:
+            self.flush()
+        except EventLogError:
+            logger.exception("the tail could not be moved; the journal has it for the next start")
+        self._journal.close()
+        self._table.close()
 
     def append(self, rows: pa.Table) -> None:
-        """Keep ``rows`` (columns as in ``schema.COLUMNS``), all or none; on disk when this returns."""
-        if rows.num_rows > APPEND_EVENTS_MAX:
-            raise EventLogError(f"an append holds at most {APPEND_EVENTS_MAX} events, not {rows.num_rows}")
-        self._engine.insert(INSERT, rows)
+        """Keep ``rows`` (as ``rows.ROWS_SCHEMA``), all or none: on disk and visible when this returns.
 
-    def stored(self, ids: Keys, key_lows: Keys) -> npt.NDArray[np.bool_]:
-        """For each key (two halves, each of shape [n]): whether an event with it is stored (shape [n])."""
-        if len(ids) <= KEY_LIST_MAX:
-            listed = ",".join(map(str, ids.tolist()))
-            found = self._engine.select(
-                f"SELECT id, key_low FROM {TABLE} WHERE id IN {{ids:Array(UInt64)}} SETTINGS max_threads = 1",
-                {"ids": f"[{listed}]"},
-            )
-        else:
-            keys = pa.table({"id": ids})
-            found = self._engine.select_in(
-                f"SELECT id, key_low FROM {TABLE} WHERE id IN (SELECT id FROM Python(keys)) SETTINGS max_threads = 2",
-                keys,
-            )
-        if not found.num_rows:
-            return np.zeros(len(ids), dtype=np.bool_)
-        known = set(zip(found["id"].to_pylist(), found["key_low"].to_pylist(), strict=True))
-        return np.fromiter((pair in known for pair in zip(ids.tolist(), key_lows.tolist(), strict=True)), np.bool_, len(ids))
+        Raises EventLogError where they can't be kept.
+        """
+        if not self._tail.wait_for_room(TAIL_EVENTS_MAX, TAIL_BYTES_MAX, TAIL_WAIT_SECONDS_MAX):
+            raise EventLogError("the table takes no events, and the tail is full")
+        payload = encode_rows(rows)
+        with self._appending:
+            self._journal.append(payload)
+            self._tail.add(rows)
+        self._seen.add(rows["id"].to_numpy())
+        if self._tail.events >= FLUSH_EVENTS:
+            self._full.set()
 
-    def seen_filter(self) -> SeenFilter:
-        """A filter over the keys of all stored events, read from the log."""
-        seen = SeenFilter(self.count())
-        for ids in self._key_pieces():
-            seen.add(ids)
-        return seen
-
-    def count(self) -> int:
-        """Stored events of all accounts."""
-        return int(self._engine.select(f"SELECT count() AS count FROM {TABLE}")["count"][0].as_py())
+    def is_new(self, ids: Keys, key_lows: Keys) -> npt.NDArray[np.bool_]:
+        """For each key (two halves, each of shape [n]): whether no event with it is kept (shape [n])."""
+        new = ~self._seen.perhaps_seen(ids)
+        perhaps = np.flatnonzero(~new)
+        if len(perhaps):
+            new[perhaps] = ~self._kept(ids[perhaps], key_lows[perhaps])
+        return new
 
     def page(self, selection: EventSelection) -> list[StoredEvent]:
         """Up to ``selection.count`` events in the selection's order, ties by id."""
-        where, parameters = conditions(selection)
-        way = "DESC" if selection.descending else "ASC"
-        rows = self._engine.select(
-            f"SELECT {STORED_COLUMNS} FROM {TABLE} WHERE {where} "
-            f"ORDER BY account {way}, time {way}, id {way} LIMIT {{count:UInt32}} SETTINGS max_threads = 1",
-            {**parameters, "count": selection.count},
-        )
-        return stored_events(rows)
+        recent = [chunk.first(selection) for chunk in self._tail.chunks()]
+        events = self._table.page(selection)
+        if not any(rows.num_rows for rows in recent):
+            return events
+        lists = [events, *(in_order(stored_events(rows), selection.descending) for rows in recent)]
+        merged = merge(*lists, key=place_of, reverse=selection.descending)
+        return list(islice(without_repeats(merged), selection.count))
 
     def event(self, account: int, time: int, event_id: int) -> StoredEvent | None:
-        """One event by its place in the primary order, or None."""
-        rows = self._engine.select(
-            f"SELECT {STORED_COLUMNS} FROM {TABLE} "
-            "WHERE account = {account:UInt32} AND time = {time:UInt32} AND id = {id:UInt64} "
-            "LIMIT 1 SETTINGS max_threads = 1, optimize_use_projections = 0",
-            {"account": account, "time": time, "id": event_id},
+        """One event by its account, time (Unix seconds) and id, or None."""
+        after = EventSelection(
+            account=account, count=1, descending=False, time_min=time, time_max=time, after=(time, event_id - 1)
         )
-        found = stored_events(rows)
-        return found[0] if found else None
+        if event_id == 0:
+            after = EventSelection(account=account, count=1, descending=False, time_min=time, time_max=time)
+        for chunk in self._tail.chunks():
+            for event in stored_events(chunk.first(after)):
+                if event.id == event_id:
+                    return event
+        return self._table.event(account, time, event_id)
 
-    def last_event_times(self, account: int, profiles: list[int]) -> dict[int, int]:
+    def last_event_times(self, account: int, profiles: Sequence[int]) -> dict[int, int]:
         """The newest event's time (Unix seconds) of each of ``profiles`` that has events."""
-        if not profiles:
-            return {}
-        listed = ",".join(map(str, profiles))
-        rows = self._engine.select(
-            f"SELECT profile, max(time) AS newest FROM {TABLE} "
-            "WHERE account = {account:UInt32} AND profile IN {profiles:Array(UInt64)} "
-            "GROUP BY profile SETTINGS max_threads = 1",
-            {"account": account, "profiles": f"[{listed}]"},
-        )
-        if not rows.num_rows:
-            return {}
-        return dict(zip(rows["profile"].to_pylist(), rows["newest"].to_pylist(), strict=True))
+        chunks = self._tail.chunks()
+        newest = self._table.last_event_times(account, profiles)
+        wanted = np.array(sorted(profiles), dtype=np.uint64)
+        for chunk in chunks:
+            flags = (chunk.account == account) & np.isin(chunk.profile, wanted)
+            for profile, seconds in zip(chunk.profile[flags].tolist(), chunk.time[flags].tolist(), strict=True):
+                newest[profile] = max(seconds, newest.get(profile, 0))
+        return newest
+
+    def count(self) -> int:
+        """Kept events of all accounts; while events are being moved, some may count twice."""
+        return self._tail.events + self._table.count()
 
     def disk_bytes(self) -> int:
-        """Bytes that the log's active parts take on disk."""
-        rows = self._engine.select(
-            "SELECT sum(bytes_on_disk) AS bytes FROM system.parts "
-            "WHERE active AND database = {database:String} AND table = 'event'",
-            {"database": DATABASE},
-        )
-        return int(rows["bytes"][0].as_py() or 0)
+        """Bytes of the table's parts on disk."""
+        return self._table.disk_bytes()
 
-    def _key_pieces(self) -> Iterator[Keys]:
-        accounts = self._engine.select(f"SELECT DISTINCT account FROM {TABLE} SETTINGS max_threads = 1")
-        for account in accounts["account"].to_pylist() if accounts.num_rows else ():
-            rows = self._engine.select(
-                f"SELECT id FROM {TABLE} WHERE account = {{account:UInt32}} SETTINGS optimize_use_projections = 0",
-                {"account": account},
-            )
-            yield rows["id"].to_numpy()
+    @property
+    def tail_events(self) -> int:
+        """Events that the table does not have yet."""
+        return self._tail.events
 
-    def _migrate(self) -> None:
-        self._engine.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
-        self._engine.command(CREATE_FORMAT_TABLE)
-        rows = self._engine.select(f"SELECT max(version) AS version FROM {DATABASE}.format")
-        version = int(rows["version"][0].as_py() or 0)
-        if version > len(CHANGES):
-            raise EventLogError(
-                f"the event log has format {version}, and this program knows formats up to {len(CHANGES)}: "
-                "start the newer eventkeep that last used this folder"
-            )
-        for number, statements in enumerate(CHANGES[version:], start=version + 1):
-            for statement in statements:
-                self._engine.command(statement)
-            self._engine.command(f"INSERT INTO {DATABASE}.format VALUES ({number})")
+    @property
+    def seen_bytes(self) -> int:
+        """Memory of the seen filter."""
+        return self._seen.memory_bytes
+
+    def flush(self) -> None:
+        """Move the events of the tail to the table. Raises EventLogError where it refuses them."""
+        with self._appending:
+            chunks = self._tail.seal()
+            segment = self._journal.rotate()
+        if not chunks:
+            return
+        for rows in in_pieces(chunks):
+            # The table may have some of them: a try before this one may have failed half-way.
+            self._table.append(self._missing(rows) if self._retrying else rows)
+        self._retrying = False
+        self._tail.remove(chunks)
+        self._journal.drop(segment)
+
+    def _flush_now_and_then(self) -> None:
+        while not self._stopping.is_set():
+            self._full.wait(FLUSH_SECONDS)
+            self._full.clear()
+            try:
+                self.flush()
+            except EventLogError:
+                self._retrying = True
+                logger.exception("moving events from the tail to the table failed; trying again")
+                self._stopping.wait(FLUSH_RETRY_SECONDS)
+
+    def _kept(self, ids: Keys, key_lows: Keys) -> npt.NDArray[np.bool_]:
+        # The tail first: an event that leaves it in between is in the table by then.
+        kept = np.array(self._tail.holds(ids.tolist(), key_lows.tolist()))
+        ask = np.flatnonzero(~kept)
+        if len(ask):
+            kept[ask] = self._table.stored(ids[ask], key_lows[ask])
+        return kept
+
+    def _missing(self, rows: pa.Table) -> pa.Table:
+        stored = self._table.stored(rows["id"].to_numpy(), rows["key_low"].to_numpy())
+        return rows.filter(pa.array(~stored))
+
+    def _replay(self) -> None:
+        """Give the table what the journal holds from before: the process ended before it could."""
+        old = [number for number in self._journal.segments() if number != self._journal.number]
+        replayed = 0
+        for number in old:
+            for payload in self._journal.read(number):
+                rows = self._missing(decode_rows(payload))
+                if rows.num_rows:
+                    self._table.append(rows)
+                    replayed += rows.num_rows
+        if old:
+            self._journal.drop(old[-1])
+            logger.info("completed what the journal held", events=replayed, segments=len(old))
 
 
-def conditions(selection: EventSelection) -> tuple[str, dict[str, Parameter]]:
-    """The WHERE text of a selection and what its names are bound to."""
-    terms = ["account = {account:UInt32}"]
-    parameters: dict[str, Parameter] = {"account": selection.account}
-    bounds = (("time", ">=", "time_min"), ("time", "<=", "time_max"), ("metric", "=", "metric"), ("profile", "=", "profile"))
-    for column, operator, name in bounds:
-        value = getattr(selection, name)
-        if value is not None:
-            terms.append(f"{column} {operator} {{{name}:UInt64}}")
-            parameters[name] = value
-    if selection.after is not None:
-        time, event_id = selection.after
-        operator = "<" if selection.descending else ">"
-        # The plain bound on time lets the primary index skip; the pair says where exactly.
-        terms.append(f"time {operator}= {{after_time:UInt32}}")
-        terms.append(f"(time, id) {operator} ({{after_time:UInt32}}, {{after_id:UInt64}})")
-        parameters["after_time"], parameters["after_id"] = time, event_id
-    return " AND ".join(terms), parameters
+def in_pieces(chunks: Sequence[Chunk]) -> list[pa.Table]:
+    """The rows of the chunks in as few tables as one append allows each."""
+    rows = pa.concat_tables([chunk.rows for chunk in chunks])
+    return [rows.slice(start, APPEND_EVENTS_MAX) for start in range(0, rows.num_rows, APPEND_EVENTS_MAX)]
 
 
-def stored_events(rows: pa.Table) -> list[StoredEvent]:
-    """The rows of a query for STORED_COLUMNS as events."""
-    if not rows.num_rows:
-        return []
-    columns: list[list[Any]] = [rows[name].to_pylist() for name in STORED_COLUMNS.split(", ")]
-    return [
-        StoredEvent(
-            account=account,
-            time=time,
-            id=event_id,
-            profile=profile,
-            metric=metric,
-            unique_id=unique_id.decode(),
-            value=value,
-            currency=currency.decode(),
-            properties=properties,
-        )
-        for account, time, event_id, profile, metric, unique_id, value, currency, properties in zip(
-            *columns, strict=True
-        )
-    ]
+def place_of(event: StoredEvent) -> tuple[int, int]:
+    """Where an event stands in the order of its account."""
+    return event.time, event.id
+
+
+def in_order(events: list[StoredEvent], descending: bool) -> list[StoredEvent]:
+    return sorted(events, key=place_of, reverse=descending)
+
+
+def without_repeats(events: Iterable[StoredEvent]) -> list[StoredEvent]:
+    """The events of an ordered run, each place once: one may be found in the tail and in the table."""
+    unique: list[StoredEvent] = []
+    for event in events:
+        if not unique or place_of(unique[-1]) != place_of(event):
+            unique.append(event)
+    return unique

@@ -53,17 +53,3 @@ CREATE TABLE IF NOT EXISTS {DATABASE}.format (version UInt32) ENGINE = MergeTree
 
 CHANGES: Final[tuple[tuple[str, ...], ...]] = ((CREATE_EVENT_TABLE,),)
 """The statements of each format version, in order; a new version appends one tuple."""
-
-COLUMNS: Final = (
-    "account",
-    "time",
-    "id",
-    "key_low",
-    "profile",
-    "metric",
-    "unique_id",
-    "value",
-    "currency",
-    "properties",
-)
-"""The columns of an insert, in the order of the Arrow table."""

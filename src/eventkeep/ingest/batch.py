@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa  # type: ignore[import-untyped]
 from xxhash import xxh3_128_digest
 
+from eventkeep.eventlog.rows import ROWS_SCHEMA
 from eventkeep.eventlog.seen import Keys
 from eventkeep.model.submission import Submission
 
@@ -70,20 +71,19 @@ class Batch:
         """The Arrow rows of the events flagged in ``fresh`` (shape [events]), as the log takes them."""
         submissions = [part.submission for part in self.parts]
         sizes = [len(submission) for submission in submissions]
-        table = pa.table(
-            {
-                "account": np.repeat(np.array([part.account for part in self.parts], dtype=np.uint32), sizes),
-                "time": np.array(chained([s.time for s in submissions]), dtype=np.uint32),
-                "id": self.ids,
-                "key_low": self.key_lows,
-                "profile": np.array(chained([part.profiles for part in self.parts]), dtype=np.uint64),
-                "metric": np.array(chained([part.metrics for part in self.parts]), dtype=np.uint32),
-                "unique_id": pa.array(chained([s.unique_id for s in submissions]), pa.string()),
-                "value": pa.array(chained([s.value for s in submissions]), pa.float64()),
-                "currency": pa.array(chained([s.currency for s in submissions]), pa.string()),
-                "properties": pa.array(chained([s.properties for s in submissions]), pa.binary()),
-            }
-        )
+        columns = [
+            np.repeat(np.array([part.account for part in self.parts], dtype=np.uint32), sizes),
+            np.array(chained([submission.time for submission in submissions]), dtype=np.uint32),
+            self.ids,
+            self.key_lows,
+            np.array(chained([part.profiles for part in self.parts]), dtype=np.uint64),
+            np.array(chained([part.metrics for part in self.parts]), dtype=np.uint32),
+            chained([submission.unique_id for submission in submissions]),
+            chained([submission.value for submission in submissions]),
+            chained([submission.currency for submission in submissions]),
+            chained([submission.properties for submission in submissions]),
+        ]
+        table = pa.table(columns, schema=ROWS_SCHEMA)
         return table if fresh.all() else table.filter(pa.array(fresh))
 
 

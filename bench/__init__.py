@@ -1,0 +1,1 @@
+"""What eventkeep does in how much time: ``python -m bench``."""

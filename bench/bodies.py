@@ -1,0 +1,85 @@
+"""Request bodies for the load: distinct events of about 520 bytes, with a marker for what changes."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any, Final
+
+MARKER: Final = "@@"
+EVENTS_PER_REQUEST: Final = 1_000
+METRICS: Final = ("Viewed Product", "Added to Cart", "Started Checkout", "Placed Order", "Ordered Product")
+PRODUCTS: Final = 5_000
+
+
+def properties(choose: random.Random) -> dict[str, Any]:
+    """What a shop sends with an event."""
+    product = choose.randrange(PRODUCTS)
+    return {
+        "ProductID": 100_000 + product,
+        "ProductName": f"Winnie the Pooh, volume {product}",
+        "SKU": f"WINNIE-{product:06d}",
+        "Categories": ["Fiction", "Children"],
+        "URL": f"https://shop.example.com/w/{product}?ref={choose.getrandbits(32):08x}",
+        "Price": round(choose.random() * 100, 2),
+    }
+
+
+def event(choose: random.Random, place: int, second: int) -> dict[str, Any]:
+    """One event resource; its unique id holds the marker."""
+    hour, minute = divmod(second // 60 % 1440, 60)
+    day = 1 + second // 86_400 % 28
+    return {
+        "type": "event",
+        "attributes": {
+            "metric": {"data": {"type": "metric", "attributes": {"name": METRICS[choose.randrange(len(METRICS))]}}},
+            "properties": properties(choose),
+            "time": f"2024-05-{day:02d}T{hour:02d}:{minute:02d}:{second % 60:02d}+00:00",
+            "value": round(choose.random() * 100, 2),
+            "unique_id": f"{MARKER}-{place}",
+        },
+    }
+
+
+def profile(number: int) -> dict[str, Any]:
+    return {"type": "profile", "attributes": {"email": f"customer-{number}@shop.example.com"}}
+
+
+def bulk_body(seed: int, profiles: int, mark_profiles: bool = False) -> str:
+    """A bulk request of EVENTS_PER_REQUEST events, each of one of ``profiles`` profiles.
+
+    With ``mark_profiles`` each request names profiles that no other names.
+    """
+    choose = random.Random(seed)
+    items = []
+    for place in range(EVENTS_PER_REQUEST):
+        who = profile((seed * EVENTS_PER_REQUEST + place) % profiles)
+        if mark_profiles:
+            who["attributes"]["email"] = f"{MARKER}-{place}@shop.example.com"
+        items.append(
+            {
+                "type": "event-bulk-create",
+                "attributes": {
+                    "profile": {"data": who},
+                    "events": {"data": [event(choose, place, seed * 3_600 + place)]},
+                },
+            }
+        )
+    job = {"type": "event-bulk-create-job", "attributes": {"events-bulk-create": {"data": items}}}
+    return json.dumps({"data": job}, separators=(",", ":"))
+
+
+def single_body(seed: int, profiles: int) -> str:
+    """A single create of about 520 bytes."""
+    choose = random.Random(seed)
+    resource = event(choose, seed, seed)
+    resource["attributes"]["profile"] = {"data": profile(seed % profiles)}
+    return json.dumps({"data": resource}, separators=(",", ":"))
+
+
+def write_bodies(folder: Path, bodies: list[str]) -> None:
+    """The templates as the load generator reads them: 1.json, 2.json, …"""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, body in enumerate(bodies, start=1):
+        (folder / f"{number}.json").write_text(body)

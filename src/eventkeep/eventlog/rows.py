@@ -1,0 +1,76 @@
+"""Events as Arrow rows: the one shape that the committer makes, the journal keeps and the table takes."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from eventkeep.errors import EventLogError
+from eventkeep.model.event import StoredEvent
+
+ROWS_SCHEMA: Final = pa.schema(
+    [
+        ("account", pa.uint32()),
+        ("time", pa.uint32()),
+        ("id", pa.uint64()),
+        ("key_low", pa.uint64()),
+        ("profile", pa.uint64()),
+        ("metric", pa.uint32()),
+        ("unique_id", pa.binary()),
+        ("value", pa.float64()),
+        ("currency", pa.binary()),
+        ("properties", pa.binary()),
+    ]
+)
+"""The columns of a commit, in the order of the table's."""
+STORED_COLUMNS: Final = (
+    "account",
+    "time",
+    "id",
+    "profile",
+    "metric",
+    "unique_id",
+    "value",
+    "currency",
+    "properties",
+)
+"""The columns of a StoredEvent, in its order."""
+
+
+def encode_rows(rows: pa.Table) -> memoryview:
+    """Rows of ROWS_SCHEMA as bytes, without the schema."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, ROWS_SCHEMA) as writer:
+        writer.write_table(rows)
+    return memoryview(sink.getvalue())
+
+
+def decode_rows(payload: bytes) -> pa.Table:
+    """The rows that ``encode_rows`` made bytes of. Raises EventLogError where they are not."""
+    try:
+        with pa.ipc.open_stream(payload) as reader:
+            return reader.read_all()
+    except pa.ArrowInvalid as exc:
+        raise EventLogError(f"a journal record can't be read: {exc}") from exc
+
+
+def stored_events(rows: pa.Table) -> list[StoredEvent]:
+    """Rows that have (at least) STORED_COLUMNS as events."""
+    if not rows.num_rows:
+        return []
+    columns: list[list[Any]] = [rows[name].to_pylist() for name in STORED_COLUMNS]
+    return [
+        StoredEvent(
+            account=account,
+            time=time,
+            id=event_id,
+            profile=profile,
+            metric=metric,
+            unique_id=unique_id.decode(),
+            value=value,
+            currency=currency.decode(),
+            properties=properties,
+        )
+        for account, time, event_id, profile, metric, unique_id, value, currency, properties in zip(*columns, strict=True)
+    ]

@@ -1,0 +1,23 @@
+"""Which events a page is made of, as the tail and the table both understand it."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class EventSelection(msgspec.Struct, kw_only=True, frozen=True):
+    """The conditions of a page.
+
+    ``time_min`` and ``time_max`` are inclusive Unix seconds; ``after`` is the (time, id)
+    that the page starts behind, in its order; ``count`` is in events. Ties in time are
+    ordered by id.
+    """
+
+    account: int
+    count: int
+    descending: bool = True
+    time_min: int | None = None
+    time_max: int | None = None
+    metric: int | None = None
+    profile: int | None = None
+    after: tuple[int, int] | None = None

@@ -1,0 +1,175 @@
+"""The table of the event log: sorted batches in, ranges out. SQL with bound parameters, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from eventkeep.errors import EventLogError
+from eventkeep.eventlog.engine import Engine, Parameter
+from eventkeep.eventlog.schema import CHANGES, CREATE_FORMAT_TABLE, DATABASE, TABLE
+from eventkeep.eventlog.rows import ROWS_SCHEMA, STORED_COLUMNS, stored_events
+from eventkeep.eventlog.seen import Keys
+from eventkeep.eventlog.selection import EventSelection
+from eventkeep.model.event import StoredEvent
+
+COLUMNS: Final = ", ".join(ROWS_SCHEMA.names)
+INSERT: Final = (
+    f"INSERT INTO {TABLE} ({COLUMNS}) SELECT {COLUMNS} FROM Python(rows) "
+    "SETTINGS max_threads = 1, max_insert_threads = 1, max_block_size = 1000000, "
+    "min_insert_block_size_rows = 0, min_insert_block_size_bytes = 0"
+)
+APPEND_EVENTS_MAX: Final = 65_536
+"""Rows of one append: the engine cuts larger inserts into several parts, which could then be half kept."""
+KEY_LIST_MAX: Final = 500
+"""Keys that are sent as a bound array; longer lists go as an Arrow table."""
+STORED: Final = ", ".join(STORED_COLUMNS)
+
+
+class EventTable:
+    """The events that the engine holds. Every method may be called from any thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, folder: Path) -> EventTable:
+        """Open the table in ``folder``, making it where there is none, and bring its format up to date.
+
+        Raises EventLogError where the folder can't be used or is newer than this program.
+        """
+        table = cls(Engine(folder))
+        try:
+            table._migrate()
+        except BaseException:
+            table.close()
+            raise
+        return table
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def append(self, rows: pa.Table) -> None:
+        """Keep ``rows`` (as ``rows.ROWS_SCHEMA``), all or none; on disk when this returns."""
+        if rows.num_rows > APPEND_EVENTS_MAX:
+            raise EventLogError(f"an append holds at most {APPEND_EVENTS_MAX} events, not {rows.num_rows}")
+        self._engine.insert(INSERT, rows)
+
+    def stored(self, ids: Keys, key_lows: Keys) -> npt.NDArray[np.bool_]:
+        """For each key (two halves, each of shape [n]): whether an event with it is stored (shape [n])."""
+        if len(ids) <= KEY_LIST_MAX:
+            listed = ",".join(map(str, ids.tolist()))
+            found = self._engine.select(
+                f"SELECT id, key_low FROM {TABLE} WHERE id IN {{ids:Array(UInt64)}} SETTINGS max_threads = 1",
+                {"ids": f"[{listed}]"},
+            )
+        else:
+            keys = pa.table({"id": ids})
+            found = self._engine.select_in(
+                f"SELECT id, key_low FROM {TABLE} WHERE id IN (SELECT id FROM Python(keys)) SETTINGS max_threads = 2",
+                keys,
+            )
+        if not found.num_rows:
+            return np.zeros(len(ids), dtype=np.bool_)
+        known = set(zip(found["id"].to_pylist(), found["key_low"].to_pylist(), strict=True))
+        return np.fromiter((pair in known for pair in zip(ids.tolist(), key_lows.tolist(), strict=True)), np.bool_, len(ids))
+
+    def count(self) -> int:
+        """Stored events of all accounts."""
+        return int(self._engine.select(f"SELECT count() AS count FROM {TABLE}")["count"][0].as_py())
+
+    def page(self, selection: EventSelection) -> list[StoredEvent]:
+        """Up to ``selection.count`` events in the selection's order, ties by id."""
+        where, parameters = conditions(selection)
+        way = "DESC" if selection.descending else "ASC"
+        rows = self._engine.select(
+            f"SELECT {STORED} FROM {TABLE} WHERE {where} "
+            f"ORDER BY account {way}, time {way}, id {way} LIMIT {{count:UInt32}} SETTINGS max_threads = 1",
+            {**parameters, "count": selection.count},
+        )
+        return stored_events(rows)
+
+    def event(self, account: int, time: int, event_id: int) -> StoredEvent | None:
+        """One event by its place in the primary order, or None."""
+        rows = self._engine.select(
+            f"SELECT {STORED} FROM {TABLE} "
+            "WHERE account = {account:UInt32} AND time = {time:UInt32} AND id = {id:UInt64} "
+            "LIMIT 1 SETTINGS max_threads = 1, optimize_use_projections = 0",
+            {"account": account, "time": time, "id": event_id},
+        )
+        found = stored_events(rows)
+        return found[0] if found else None
+
+    def last_event_times(self, account: int, profiles: Sequence[int]) -> dict[int, int]:
+        """The newest event's time (Unix seconds) of each of ``profiles`` that has events."""
+        if not profiles:
+            return {}
+        listed = ",".join(map(str, profiles))
+        rows = self._engine.select(
+            f"SELECT profile, max(time) AS newest FROM {TABLE} "
+            "WHERE account = {account:UInt32} AND profile IN {profiles:Array(UInt64)} "
+            "GROUP BY profile SETTINGS max_threads = 1",
+            {"account": account, "profiles": f"[{listed}]"},
+        )
+        if not rows.num_rows:
+            return {}
+        return dict(zip(rows["profile"].to_pylist(), rows["newest"].to_pylist(), strict=True))
+
+    def disk_bytes(self) -> int:
+        """Bytes that the log's active parts take on disk."""
+        rows = self._engine.select(
+            "SELECT sum(bytes_on_disk) AS bytes FROM system.parts "
+            "WHERE active AND database = {database:String} AND table = 'event'",
+            {"database": DATABASE},
+        )
+        return int(rows["bytes"][0].as_py() or 0)
+
+    def key_pieces(self) -> Iterator[Keys]:
+        """The upper halves of all stored keys, piece by piece (each of shape [n])."""
+        accounts = self._engine.select(f"SELECT DISTINCT account FROM {TABLE} SETTINGS max_threads = 1")
+        for account in accounts["account"].to_pylist() if accounts.num_rows else ():
+            rows = self._engine.select(
+                f"SELECT id FROM {TABLE} WHERE account = {{account:UInt32}} SETTINGS optimize_use_projections = 0",
+                {"account": account},
+            )
+            yield rows["id"].to_numpy()
+
+    def _migrate(self) -> None:
+        self._engine.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+        self._engine.command(CREATE_FORMAT_TABLE)
+        rows = self._engine.select(f"SELECT max(version) AS version FROM {DATABASE}.format")
+        version = int(rows["version"][0].as_py() or 0)
+        if version > len(CHANGES):
+            raise EventLogError(
+                f"the event log has format {version}, and this program knows formats up to {len(CHANGES)}: "
+                "start the newer eventkeep that last used this folder"
+            )
+        for number, statements in enumerate(CHANGES[version:], start=version + 1):
+            for statement in statements:
+                self._engine.command(statement)
+            self._engine.command(f"INSERT INTO {DATABASE}.format VALUES ({number})")
+
+
+def conditions(selection: EventSelection) -> tuple[str, dict[str, Parameter]]:
+    """The WHERE text of a selection and what its names are bound to."""
+    terms = ["account = {account:UInt32}"]
+    parameters: dict[str, Parameter] = {"account": selection.account}
+    bounds = (("time", ">=", "time_min"), ("time", "<=", "time_max"), ("metric", "=", "metric"), ("profile", "=", "profile"))
+    for column, operator, name in bounds:
+        value = getattr(selection, name)
+        if value is not None:
+            terms.append(f"{column} {operator} {{{name}:UInt64}}")
+            parameters[name] = value
+    if selection.after is not None:
+        time, event_id = selection.after
+        operator = "<" if selection.descending else ">"
+        # The plain bound on time lets the primary index skip; the pair says where exactly.
+        terms.append(f"time {operator}= {{after_time:UInt32}}")
+        terms.append(f"(time, id) {operator} ({{after_time:UInt32}}, {{after_id:UInt64}})")
+        parameters["after_time"], parameters["after_id"] = time, event_id
+    return " AND ".join(terms), parameters

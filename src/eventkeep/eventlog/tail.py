@@ -1,0 +1,127 @@
+"""The tail: events that are kept and not yet in the table, in memory and in order of arrival.
+
+A read looks here and in the table, in this order: an event leaves the tail only when
+the table has it, so it is found once at least, and the reader drops the second find.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa  # type: ignore[import-untyped]
+
+from eventkeep.eventlog.selection import EventSelection
+from eventkeep.limits import TAIL_CHUNK_EVENTS_MIN
+
+Places = npt.NDArray[np.intp]
+
+
+class Chunk:
+    """Some rows of the tail, with the columns that conditions ask about at hand."""
+
+    __slots__ = ("account", "id", "metric", "profile", "rows", "time")
+
+    def __init__(self, rows: pa.Table) -> None:
+        self.rows = rows
+        self.account, self.time, self.id, self.profile, self.metric = (
+            rows[name].to_numpy() for name in ("account", "time", "id", "profile", "metric")
+        )
+
+    def __len__(self) -> int:
+        return len(self.id)
+
+    def matching(self, selection: EventSelection) -> Places:
+        """The places of the rows that meet the selection's conditions (shape [matches])."""
+        flags = self.account == selection.account
+        if selection.metric is not None:
+            flags &= self.metric == selection.metric
+        if selection.profile is not None:
+            flags &= self.profile == selection.profile
+        if selection.time_min is not None:
+            flags &= self.time >= selection.time_min
+        if selection.time_max is not None:
+            flags &= self.time <= selection.time_max
+        if selection.after is not None:
+            time, event_id = selection.after
+            if selection.descending:
+                flags &= (self.time < time) | ((self.time == time) & (self.id < np.uint64(event_id)))
+            else:
+                flags &= (self.time > time) | ((self.time == time) & (self.id > np.uint64(event_id)))
+        return np.flatnonzero(flags)
+
+    def first(self, selection: EventSelection) -> pa.Table:
+        """Up to ``selection.count`` matching rows that come first in the selection's order."""
+        places = self.matching(selection)
+        if len(places) > selection.count:
+            order = np.lexsort((self.id[places], self.time[places]))
+            order = order[::-1] if selection.descending else order
+            places = places[order[: selection.count]]
+        return self.rows.take(pa.array(places))
+
+
+class Tail:
+    """The chunks, oldest first. One thread adds, one removes, any number read."""
+
+    def __init__(self) -> None:
+        self._chunks: tuple[Chunk, ...] = ()
+        self._sealed = 0
+        self._keys: set[tuple[int, int]] = set()
+        self._shrunk = threading.Condition()
+        self.events = 0
+        self.bytes = 0
+
+    def chunks(self) -> tuple[Chunk, ...]:
+        """A view that stays as it is while the tail goes on."""
+        return self._chunks
+
+    def holds(self, ids: Sequence[int], key_lows: Sequence[int]) -> list[bool]:
+        """For each key whether an event with it is in the tail."""
+        return [key in self._keys for key in zip(ids, key_lows, strict=True)]
+
+    def seal(self) -> tuple[Chunk, ...]:
+        """The chunks as they stand, which nothing is joined with from now on: they are being moved."""
+        with self._shrunk:
+            self._sealed = len(self._chunks)
+            return self._chunks
+
+    def add(self, rows: pa.Table) -> None:
+        """Add the rows of one commit; a small last chunk is joined with them."""
+        with self._shrunk:
+            chunks, joined = list(self._chunks), [rows]
+            size = rows.num_rows
+            # Joining only with a chunk that is no larger keeps the copying logarithmic.
+            while len(chunks) > self._sealed and len(chunks[-1]) <= min(size, TAIL_CHUNK_EVENTS_MIN):
+                last = chunks.pop()
+                joined.insert(0, last.rows)
+                size += len(last)
+            chunks.append(Chunk(pa.concat_tables(joined).combine_chunks() if len(joined) > 1 else rows))
+            self._keys.update(keys_of(rows))
+            self._chunks = tuple(chunks)
+            self.events += rows.num_rows
+            self.bytes += rows.nbytes
+
+    def remove(self, chunks: Sequence[Chunk]) -> None:
+        """Remove the oldest chunks, which the table has now."""
+        with self._shrunk:
+            self._chunks = self._chunks[len(chunks) :]
+            self._sealed = 0
+            for chunk in chunks:
+                self._keys.difference_update(keys_of(chunk.rows))
+                self.events -= len(chunk)
+                self.bytes -= chunk.rows.nbytes
+            if not self._chunks:
+                self.bytes = 0
+            self._shrunk.notify_all()
+
+    def wait_for_room(self, events_max: int, bytes_max: int, seconds: float) -> bool:
+        """Wait until the tail is below both bounds; False where it was not within ``seconds``."""
+        with self._shrunk:
+            return self._shrunk.wait_for(lambda: self.events < events_max and self.bytes < bytes_max, timeout=seconds)
+
+
+def keys_of(rows: pa.Table) -> zip[tuple[int, int]]:
+    """The 128-bit keys of rows as pairs of their halves."""
+    return zip(rows["id"].to_pylist(), rows["key_low"].to_pylist(), strict=True)

@@ -1,0 +1,32 @@
+"""Who asks, and whether the key's scopes reach as far as the call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from eventkeep.directory import KeyRecord
+from eventkeep.directory.keys import Keys
+from eventkeep.errors import NotAuthenticated, PermissionDenied
+
+SCHEME = "Klaviyo-API-Key "
+
+
+def authenticate(keys: Keys, header: str | None) -> KeyRecord:
+    """The key that an Authorization header brings.
+
+    Raises NotAuthenticated in the service's words: it does not say whether a key is
+    missing, malformed, unknown or revoked.
+    """
+    if header is not None and header[: len(SCHEME)].lower() == SCHEME.lower():
+        record = keys.find(header[len(SCHEME) :].strip())
+        if record is not None:
+            return record
+    raise NotAuthenticated("Missing or invalid private key.")
+
+
+def authorize(key: KeyRecord, scopes: Iterable[str]) -> None:
+    """Raises PermissionDenied naming every one of ``scopes`` that the key lacks."""
+    missing = [scope for scope in scopes if not key.allows(scope)]
+    if missing:
+        plural = "s" if len(missing) > 1 else ""
+        raise PermissionDenied(f"The API key is missing the required scope{plural}: {', '.join(missing)}.")

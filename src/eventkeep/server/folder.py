@@ -1,0 +1,37 @@
+"""The data folder: made where missing, held by one server at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+from eventkeep.directory import make_folder
+from eventkeep.errors import FolderInUse, StoreError
+
+
+class FolderLock:
+    """Holds ``server.lock`` in the folder until it is closed or the process ends, however it ends."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises FolderInUse where another process holds it, StoreError where the folder can't be written."""
+        path = folder / "server.lock"
+        try:
+            make_folder(folder)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
+        except OSError as exc:
+            raise StoreError(f"the data folder {folder} can't be written: {exc.strerror}") from exc
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            holder = os.pread(self._file, 32, 0).decode(errors="replace").strip() or "unknown"
+            os.close(self._file)
+            raise FolderInUse(
+                f"the data folder {folder} is in use by another eventkeep server (process {holder}): "
+                "stop that one, or give this one another folder with --data"
+            ) from exc
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+
+    def close(self) -> None:
+        os.close(self._file)

@@ -1,0 +1,43 @@
+"""From a method and a path to an operation. Both slash forms of a path are the same path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from eventkeep.errors import Fault, MethodNotAllowed, NotFound
+from eventkeep.protocol.operations import Operation
+
+PARAMETER = "{id}"
+
+
+class Router:
+    """Finds operations by dictionary look-ups; nothing is matched one by one."""
+
+    def __init__(self, operations: Iterable[Operation]) -> None:
+        self._routes: dict[tuple[str, ...], dict[str, Operation]] = {}
+        for operation in operations:
+            self._routes.setdefault(segments(operation.path), {})[operation.method] = operation
+
+    def find(self, method: str, path: str) -> tuple[Operation, str | None]:
+        """The operation and the id in the path, if it has one.
+
+        Raises NotFound for an unknown path, MethodNotAllowed for a known path without the method.
+        """
+        parts = segments(path)
+        methods = self._routes.get(parts)
+        identity = None
+        if methods is None and len(parts) > 2:
+            identity = parts[2]
+            methods = self._routes.get((*parts[:2], PARAMETER, *parts[3:]))
+        if methods is None:
+            raise NotFound([Fault(f"The path {path} could not be found")])
+        operation = methods.get(method)
+        if operation is None:
+            allowed = sorted(methods)
+            raise MethodNotAllowed([Fault(f"Method {method!r} is not allowed here; allowed: {', '.join(allowed)}.")], allowed)
+        return operation, identity
+
+
+def segments(path: str) -> tuple[str, ...]:
+    """The parts of a path between slashes; one slash at its end makes no difference."""
+    return tuple(path[1:].removesuffix("/").split("/"))

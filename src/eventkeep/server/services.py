@@ -1,0 +1,39 @@
+"""What the server stands on, opened in order and closed in the reverse one."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from eventkeep.clock import Clock, SystemClock
+from eventkeep.directory import Directory
+from eventkeep.eventlog.log import EventLog
+from eventkeep.ingest.committer import Committer
+from eventkeep.ingest.resolve import Resolver
+from eventkeep.server.creates import deliver
+from eventkeep.server.folder import FolderLock
+
+
+class Services:
+    """The two stores of a data folder and the committer that writes to them.
+
+    ``close`` commits what waits, answers it, and leaves the folder ready for the next start.
+    """
+
+    def __init__(self, folder: Path, clock: Clock | None = None) -> None:
+        """Open everything. Raises StoreError (FolderInUse, for example) with nothing left open."""
+        self.clock = clock or SystemClock()
+        self.folder = folder
+        with ExitStack() as opened:
+            opened.callback(FolderLock(folder).close)
+            self.directory = Directory.open(folder, self.clock)
+            opened.callback(self.directory.close)
+            self.log = EventLog.open(folder / "events")
+            opened.callback(self.log.close)
+            self.committer = Committer(Resolver(self.directory, self.clock), self.log, self.clock, deliver)
+            self.committer.start()
+            opened.callback(self.committer.stop)
+            self._opened = opened.pop_all()
+
+    def close(self) -> None:
+        self._opened.close()

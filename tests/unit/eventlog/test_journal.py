@@ -1,0 +1,77 @@
+"""The journal gives back what was appended, up to a record that a crash tore."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from eventkeep.errors import EventLogError
+from eventkeep.eventlog.journal import HEADER, Journal
+
+
+def payloads(journal: Journal, number: int) -> list[bytes]:
+    return list(journal.read(number))
+
+
+def test_records_come_back_in_order(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for payload in (b"one", b"", b"three" * 1000):
+        journal.append(payload)
+    assert payloads(journal, journal.number) == [b"one", b"", b"three" * 1000]
+    journal.close()
+
+
+@pytest.mark.parametrize("lost_bytes", [1, len(b"second"), len(b"second") + 1, len(b"second") + HEADER.size - 1])
+def test_a_torn_last_record_is_left_out(tmp_path: Path, lost_bytes: int) -> None:
+    journal = Journal(tmp_path)
+    journal.append(b"first")
+    journal.append(b"second")
+    journal.close()
+    (path,) = tmp_path.iterdir()
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) - lost_bytes])
+    reopened = Journal(tmp_path)
+    assert payloads(reopened, 1) == [b"first"]
+    reopened.close()
+
+
+def test_a_record_with_a_flipped_bit_ends_the_reading(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.append(b"first")
+    journal.append(b"second")
+    journal.close()
+    (path,) = tmp_path.iterdir()
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    reopened = Journal(tmp_path)
+    assert payloads(reopened, 1) == [b"first"]
+    reopened.close()
+
+
+def test_rotation_closes_a_segment_and_dropping_removes_it(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.append(b"first")
+    closed = journal.rotate()
+    journal.append(b"second")
+    assert payloads(journal, closed) == [b"first"]
+    journal.drop(closed)
+    assert journal.segments() == [journal.number]
+    assert payloads(journal, journal.number) == [b"second"]
+    journal.close()
+
+
+def test_rotating_an_empty_segment_keeps_it(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    number = journal.number
+    assert journal.rotate() == number - 1
+    assert journal.number == number
+    journal.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(EventLogError, match="file"):
+        Journal(tmp_path / "file" / "journal")

@@ -1,0 +1,51 @@
+"""The seen filter never forgets a key, and rarely remembers one that was not added."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eventkeep.eventlog.seen import Layer, SeenFilter
+
+
+def random_keys(count: int, seed: int) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
+    return np.random.default_rng(seed).integers(0, 2**64, count, dtype=np.uint64)
+
+
+def test_every_added_key_looks_seen() -> None:
+    seen = SeenFilter()
+    keys = random_keys(50_000, seed=1)
+    seen.add(keys)
+    assert seen.perhaps_seen(keys).all()
+
+
+def test_few_other_keys_look_seen() -> None:
+    seen = SeenFilter(100_000)
+    seen.add(random_keys(100_000, seed=1))
+    assert seen.perhaps_seen(random_keys(100_000, seed=2)).mean() < 0.005
+
+
+def test_keys_that_share_a_word_in_one_call_are_all_kept() -> None:
+    layer = Layer(words_power=4)
+    keys = random_keys(16 * 2, seed=3)
+    layer.add(keys)
+    seen = SeenFilter()
+    same_word = (keys & np.uint64(0xFFFFFF)) | np.uint64(1 << 63)
+    seen.add(same_word)
+    assert seen.perhaps_seen(same_word).all()
+
+
+def test_it_grows_by_layers_and_keeps_what_it_had() -> None:
+    seen = SeenFilter()
+    first = random_keys(600_000, seed=4)
+    second = random_keys(600_000, seed=5)
+    before = seen.memory_bytes
+    seen.add(first)
+    seen.add(second)
+    assert seen.memory_bytes > before
+    assert seen.count == 1_200_000
+    assert seen.perhaps_seen(first).all()
+    assert seen.perhaps_seen(second).all()
+
+
+def test_an_empty_filter_has_seen_nothing() -> None:
+    assert not SeenFilter().perhaps_seen(random_keys(1_000, seed=6)).any()
