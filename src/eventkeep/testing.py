@@ -101,10 +101,10 @@ class ServerProcess:
                 raise ServerUnreachable(f"the server was not ready in {START_SECONDS_MAX:.0f} s:\n{self.log_text()}")
             time.sleep(_POLL_SECONDS)
 
-    def stop(self) -> int:
-        """Ends it as an operator would, by SIGTERM, and returns its exit code."""
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Ends it as an operator would, by SIGTERM or SIGINT, and returns its exit code."""
         process = self._running()
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         try:
             return process.wait(STOP_SECONDS_MAX)
         except subprocess.TimeoutExpired as exc:

@@ -1,0 +1,48 @@
+"""The upstream OpenAPI documents, where they are at hand: in ``../shared/klaviyo`` beside the project."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import jsonschema_rs
+import pytest
+
+from tests.source_tree import PROJECT
+
+DOCUMENTS: Final = PROJECT.parent / "shared" / "klaviyo"
+
+OPERATION_PATHS: Final = {
+    "get_events": "/api/events/",
+    "get_event": "/api/events/{id}/",
+    "get_event_metric": "/api/events/{id}/metric/",
+    "get_event_profile": "/api/events/{id}/profile/",
+    "get_event_relationships_metric": "/api/events/{id}/relationships/metric/",
+    "get_event_relationships_profile": "/api/events/{id}/relationships/profile/",
+}
+
+
+def load_document(revision: str) -> dict[str, Any]:
+    """The document of a revision; skips the test where it is not at hand."""
+    path = DOCUMENTS / f"events-openapi-{revision}.json"
+    if not path.exists():
+        pytest.skip("the upstream OpenAPI documents are not at hand")
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return document
+
+
+def answer_validator(document: dict[str, Any], path: str) -> jsonschema_rs.Validator:
+    """Validates the 200 answers of GET on a path."""
+    (content,) = document["paths"][path]["get"]["responses"]["200"]["content"].values()
+    schema = {**content["schema"], "components": {"schemas": _as_json_schema(document["components"]["schemas"])}}
+    return jsonschema_rs.validator_for(_as_json_schema(schema), validate_formats=True)
+
+
+def _as_json_schema(node: Any) -> Any:
+    """An OpenAPI 3.0 schema as JSON Schema: there ``nullable`` stands beside the type (and beside ``$ref`` here)."""
+    if isinstance(node, list):
+        return [_as_json_schema(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    plain = {key: _as_json_schema(value) for key, value in node.items() if key not in ("nullable", "example")}
+    return {"anyOf": [plain, {"type": "null"}]} if node.get("nullable") is True else plain
