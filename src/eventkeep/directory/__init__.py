@@ -21,11 +21,11 @@ from eventkeep.directory.database import Database, Transaction
 from eventkeep.directory.keys import KeyRecord, Keys
 from eventkeep.directory.metrics import MetricName, Metrics, ResolvedMetrics
 from eventkeep.directory.migrations import migrate
+from eventkeep.directory.profile_ids import ProfileIds
 from eventkeep.directory.profiles import Profiles
 from eventkeep.directory.schema import store
 from eventkeep.directory.scopes import SCOPES, parse_scopes
 from eventkeep.errors import DirectoryError
-from eventkeep.model.ulid import UlidMaker
 
 __all__ = [
     "DEFAULT_ACCOUNT",
@@ -59,7 +59,7 @@ class Directory:
             self.secret = self._prepare(name, randomness)
             self.keys = Keys(self._database, clock, randomness)
             self.metrics = Metrics(self._database, randomness)
-            self.profiles = Profiles(self._database, UlidMaker(randomness))
+            self.profiles = Profiles(self._database, ProfileIds(randomness))
         except BaseException:
             self._database.close()
             raise

@@ -108,7 +108,7 @@ class Keys:
 
         A record may be as old as ``KEY_CACHE_SECONDS_MAX``: so late is a revocation noticed.
         """
-        if not plaintext.startswith(PREFIX) or len(plaintext) > KEY_CHARACTERS_MAX:
+        if not plaintext.startswith(PREFIX) or len(plaintext) > KEY_CHARACTERS_MAX or not plaintext.isascii():
             return None
         key_id = plaintext[len(PREFIX) : len(PREFIX) + ID_CHARACTERS]
         now = self._clock.monotonic()
@@ -203,7 +203,7 @@ class Keys:
 
 def digest_of(plaintext: str) -> bytes:
     """The 32 bytes that are kept of a key."""
-    return hashlib.sha256(plaintext.encode("utf-8", "replace")).digest()
+    return hashlib.sha256(plaintext.encode()).digest()
 
 
 def record_of(row: Row[Any]) -> KeyRecord:

@@ -1,0 +1,30 @@
+"""The public ids of new profiles."""
+
+from __future__ import annotations
+
+from eventkeep.clock import Randomness
+from eventkeep.model.ulid import RANDOM_BYTES, new_ulid
+
+
+class ProfileIds:
+    """Makes ULIDs, each greater than the one before, so that the index of ids grows at its end.
+
+    A millisecond starts at a random place; further ids of it count up from there, as the
+    ULID specification has it. Where the clock goes back, the last millisecond goes on.
+    Only the thread that commits may call.
+    """
+
+    def __init__(self, randomness: Randomness) -> None:
+        self._randomness = randomness
+        self._milliseconds, self._counted = -1, 0
+
+    def __call__(self, now_us: int) -> str:
+        """The id of a profile that is made now, in Unix microseconds."""
+        milliseconds = now_us // 1000
+        if milliseconds > self._milliseconds:
+            self._milliseconds = milliseconds
+            # One bit less leaves room to count up.
+            self._counted = int.from_bytes(self._randomness.token_bytes(RANDOM_BYTES)) >> 1
+        else:
+            self._counted += 1
+        return new_ulid(self._milliseconds, self._counted.to_bytes(RANDOM_BYTES))

@@ -1,0 +1,262 @@
+"""Profiles: what a commit loads, what it leaves behind, what others read."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from eventkeep.directory import Directory, profiles
+from eventkeep.model.profile import Profile
+from eventkeep.model.submission import ProfileWrite
+from tests.unit.directory.held import number_of
+
+NOW_US = 1_700_000_000_000_000
+
+
+def commit(directory: Directory, *writes: ProfileWrite, account: int = 1, now_us: int = NOW_US) -> list[int]:
+    """One commit of the writes, as one request; the numbers of their profiles."""
+    with directory.transaction() as transaction:
+        roster = directory.profiles.load_roster(account, writes, transaction)
+        numbers = roster.apply(writes, now_us).numbers
+        directory.profiles.flush(roster, transaction)
+    return numbers
+
+
+def stored(directory: Directory, number: int, account: int = 1) -> Profile:
+    return directory.profiles.by_numbers(account, [number])[number]
+
+
+def test_new_profile_comes_back_as_it_was_made(folder: Path) -> None:
+    write = ProfileWrite(
+        email="sarah@mail.com",
+        phone_number="+15005550006",
+        external_id="c-1",
+        anonymous_id="a-1",
+        kx="k-1",
+        attributes={"first_name": "Sarah", "organization": "Ünïcødé 🎈", "title": None},
+        location={"city": "Boston", "latitude": 42.36, "zip": "02110"},
+        properties={"z": 1, "a": [1, {"b": None}], "big": 2**63 - 1, "small": -(2**63), "pi": 0.1, "text": 'a"\\\n'},
+    )
+    with Directory.open(folder) as directory:
+        (number,) = commit(directory, write)
+        in_memory = stored(directory, number)
+    with Directory.open(folder) as directory:
+        read = stored(directory, number)
+    assert read == in_memory
+    assert list(read.properties) == ["z", "a", "big", "small", "pi", "text"]
+    assert (read.email, read.first_name, read.title, read.created) == ("sarah@mail.com", "Sarah", None, NOW_US)
+    assert read.location == {"city": "Boston", "latitude": 42.36, "zip": "02110"}
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        ProfileWrite(email="sarah@mail.com"),
+        ProfileWrite(phone_number="+15005550006"),
+        ProfileWrite(external_id="c-1"),
+        ProfileWrite(anonymous_id="a-1"),
+        ProfileWrite(kx="k-1"),
+    ],
+)
+@pytest.mark.parametrize("reopened", [False, True])
+def test_every_identifier_finds_its_profile(folder: Path, again: ProfileWrite, reopened: bool) -> None:
+    first = ProfileWrite(
+        email="sarah@mail.com", phone_number="+15005550006", external_id="c-1", anonymous_id="a-1", kx="k-1"
+    )
+    directory = Directory.open(folder)
+    (number,) = commit(directory, first)
+    if reopened:
+        directory.close()
+        directory = Directory.open(folder)
+    assert commit(directory, again) == [number]
+    assert commit(directory, ProfileWrite(id=stored(directory, number).id)) == [number]
+    assert directory.profiles.count(1) == 1
+    directory.close()
+
+
+def test_later_identifiers_of_a_kind_find_the_profile_too(folder: Path) -> None:
+    with Directory.open(folder) as directory:
+        (number,) = commit(directory, ProfileWrite(external_id="c-1", anonymous_id="a-1"))
+        commit(directory, ProfileWrite(external_id="c-1", anonymous_id="a-2"))
+    with Directory.open(folder) as directory:
+        assert commit(directory, ProfileWrite(anonymous_id="a-2"), ProfileWrite(anonymous_id="a-1")) == [number] * 2
+        assert directory.profiles.find_identifier(1, "anonymous_id", "a-2") == number
+        assert directory.profiles.find_identifier(1, "anonymous_id", "a-3") is None
+
+
+def test_change_of_a_profile_is_kept(folder: Path) -> None:
+    with Directory.open(folder) as directory:
+        (number,) = commit(directory, ProfileWrite(email="a@mail.com", properties={"plan": "free", "n": 1}))
+        commit(directory, ProfileWrite(email="a@mail.com", properties={"plan": "pro"}), now_us=NOW_US + 5)
+        changed = stored(directory, number)
+    assert (changed.properties, changed.updated) == ({"plan": "pro", "n": 1}, NOW_US + 5)
+    with Directory.open(folder) as directory:
+        assert stored(directory, number) == changed
+
+
+def test_numbers_go_on_after_reopening(folder: Path) -> None:
+    with Directory.open(folder) as directory:
+        first = commit(directory, *[ProfileWrite(external_id=f"a{place}") for place in range(10)])
+    with Directory.open(folder) as directory:
+        then = commit(directory, *[ProfileWrite(external_id=f"b{place}") for place in range(10)])
+    assert first == list(range(1, 11))
+    assert then == list(range(11, 21))
+
+
+def test_failed_commit_leaves_neither_rows_nor_memories(folder: Path) -> None:
+    with Directory.open(folder) as directory:
+        (kept,) = commit(directory, ProfileWrite(email="kept@mail.com", properties={"n": 1}))
+        before = stored(directory, kept)
+        writes = [
+            ProfileWrite(email="kept@mail.com", external_id="free", properties={"n": 2}),
+            ProfileWrite(email="gone@mail.com"),
+        ]
+        with pytest.raises(RuntimeError), directory.transaction() as transaction:
+            roster = directory.profiles.load_roster(1, writes, transaction)
+            _, gone = roster.apply(writes, NOW_US + 1).numbers
+            directory.profiles.flush(roster, transaction)
+            raise RuntimeError
+        assert directory.profiles.by_numbers(1, [kept, gone]) == {kept: before}
+        assert directory.profiles.find_identifier(1, "external_id", "free") is None
+        (other,) = commit(directory, ProfileWrite(external_id="free"))
+        assert other not in (kept, gone)
+        assert commit(directory, ProfileWrite(email="kept@mail.com")) == [kept]
+        assert stored(directory, kept) == before
+
+
+def test_second_roster_of_a_transaction_sees_what_the_first_one_flushed(directory: Directory) -> None:
+    commit(directory, ProfileWrite(email="a@mail.com", properties={"n": 1}))
+    write = ProfileWrite(email="a@mail.com", external_id="c-1", properties={"m": 2})
+    with directory.transaction() as transaction:
+        first = directory.profiles.load_roster(1, [write], transaction)
+        numbers = first.apply([write], NOW_US + 1).numbers
+        directory.profiles.flush(first, transaction)
+        again = [ProfileWrite(external_id="c-1", properties={"k": 3})]
+        second = directory.profiles.load_roster(1, again, transaction)
+        assert second.apply(again, NOW_US + 2).numbers == numbers
+        directory.profiles.flush(second, transaction)
+    assert stored(directory, numbers[0]).properties == {"n": 1, "m": 2, "k": 3}
+
+
+def test_roster_without_changes_writes_nothing(directory: Directory) -> None:
+    write = ProfileWrite(email="a@mail.com", properties={"n": 1})
+    commit(directory, write)
+    with directory.transaction() as transaction:
+        roster = directory.profiles.load_roster(1, [write], transaction)
+        roster.apply([write], NOW_US + 1)
+        directory.profiles.flush(roster, transaction)
+        assert not transaction.changed
+
+
+def test_accounts_never_meet(directory: Directory) -> None:
+    shop = directory.accounts.create("shop").number
+    write = ProfileWrite(email="same@mail.com", properties={"n": 1})
+    (mine,) = commit(directory, write)
+    mine_id = stored(directory, mine).id
+    (theirs,) = commit(directory, write, ProfileWrite(id=mine_id, external_id="x"), account=shop)[:1]
+    assert mine != theirs
+    assert directory.profiles.by_numbers(shop, [mine, theirs]).keys() == {theirs}
+    assert directory.profiles.find_id(shop, mine_id) is None
+    assert directory.profiles.find_id(1, mine_id) == mine
+    assert directory.profiles.find_identifier(1, "email", "same@mail.com") == mine
+    assert [each.number for each in directory.profiles.list(1)] == [mine]
+    assert (directory.profiles.count(1), directory.profiles.count(shop)) == (1, 2)
+
+
+def test_accounts_never_meet_in_the_database_either(folder: Path) -> None:
+    with Directory.open(folder) as directory:
+        shop = directory.accounts.create("shop").number
+        (mine,) = commit(directory, ProfileWrite(email="same@mail.com"))
+    with Directory.open(folder) as directory:
+        assert directory.profiles.by_numbers(shop, [mine]) == {}
+        assert commit(directory, ProfileWrite(email="same@mail.com"), account=shop) != [mine]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 300, 5_000])
+def test_lists_of_every_length_find_all_and_only_theirs(folder: Path, count: int) -> None:
+    writes = [ProfileWrite(external_id=f"c-{place}", email=f"{place}@mail.com") for place in range(count)]
+    with Directory.open(folder) as directory:
+        numbers = commit(directory, *writes)
+        commit(directory, *[ProfileWrite(external_id=f"d-{place}") for place in range(50)])
+    with Directory.open(folder) as directory:
+        assert commit(directory, *reversed(writes)) == numbers[::-1]
+        assert list(directory.profiles.by_numbers(1, numbers)) == sorted(numbers)
+        assert directory.profiles.count(1) == count + 50
+
+
+def test_profiles_are_listed_page_by_page(directory: Directory) -> None:
+    numbers = commit(directory, *[ProfileWrite(external_id=f"c-{place}") for place in range(25)])
+    pages, after = [], 0
+    while page := directory.profiles.list(1, after, 10):
+        pages.append([each.number for each in page])
+        after = page[-1].number
+    assert [len(page) for page in pages] == [10, 10, 5]
+    assert [number for page in pages for number in page] == numbers
+
+
+def test_more_profiles_than_the_memory_holds_are_still_right(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiles, "PROFILE_CACHE_ENTRIES_MAX", 8)
+    monkeypatch.setattr(profiles, "IDENTIFIER_CACHE_ENTRIES_MAX", 8)
+    with Directory.open(folder) as directory:
+        for round_ in range(3):
+            for start in range(0, 100, 10):
+                commit(
+                    directory,
+                    *[ProfileWrite(external_id=f"c-{start + place}", properties={"n": round_}) for place in range(10)],
+                )
+        assert directory.profiles.count(1) == 100
+        assert {each.properties["n"] for each in directory.profiles.list(1)} == {2}
+
+
+def test_readers_see_whole_commits_while_one_writes(directory: Directory) -> None:
+    numbers = commit(directory, *[ProfileWrite(external_id=f"c-{place}", properties={"n": 0}) for place in range(20)])
+    done = threading.Event()
+    faults: list[object] = []
+
+    def read() -> None:
+        seen = 0
+        while not done.is_set():
+            rows = directory.profiles.list(1)
+            states = {each.properties["n"] for each in rows}
+            if len(rows) != len(numbers) or len(states) != 1 or min(states) < seen:
+                faults.append((len(rows), states, seen))
+            seen = max(states)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    try:
+        for state in range(1, 40):
+            writes = [ProfileWrite(external_id=f"c-{place}", properties={"n": state}) for place in range(20)]
+            commit(directory, *writes)
+    finally:
+        done.set()
+        for reader in readers:
+            reader.join()
+    assert faults == []
+
+
+values: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab$é", max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), values, max_size=5))
+def test_properties_survive_the_database(directory: Directory, properties: dict[str, Any]) -> None:
+    number = commit(directory, ProfileWrite(external_id=f"c-{properties!r}", properties=properties))[0]
+    read = next(each for each in directory.profiles.list(number_of(directory, "default"), number - 1, 1))
+    assert read.properties == properties
+    assert list(read.properties) == list(properties)
+    assert repr(read.properties) == repr(properties)
