@@ -29,7 +29,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from eventkeep import limits
 from eventkeep.errors import DirectoryError
 
-LIST_LENGTHS = tuple(length for length in (1, 4, 16, 64, 256, 1_024, 4_096) if length <= limits.SQL_PARAMETERS_MAX)
+LIST_LENGTHS = tuple(length for length in (1, 4, 16, 64, 256, 1_024) if length <= limits.SQL_PARAMETERS_MAX)
 """IN lists are filled up to one of these lengths, so that few statements have to be prepared."""
 
 WAL_RETRY_SECONDS = 0.02
