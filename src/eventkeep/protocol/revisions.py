@@ -1,0 +1,261 @@
+"""The revisions of the API: one registry, in which each says what differs from the one before.
+
+The next revision is one more line at the end of ``REVISIONS``: ``.followed_by(date, …)``
+with what changed. Source of all that stands here: the Events API's OpenAPI documents,
+one per revision; where an answer of the live service says more (``anonymous_id``), it.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from bisect import bisect_right
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from eventkeep.errors import Fault, InvalidRequest, NotFound
+from eventkeep.limits import ECHO_CHARACTERS_MAX
+from eventkeep.protocol.operations import OPERATIONS, Operation
+from eventkeep.protocol.profile_fields import (
+    FIRST_SUBSCRIPTIONS,
+    LOCATION,
+    MOBILE_PUSH,
+    NEVER_BY_EMAIL,
+    NEVER_BY_SMS,
+    OPEN_TRACKING,
+    PREDICTIVE_ANALYTICS,
+    SMS_TRANSACTIONAL,
+    SUBSCRIPTIONS,
+    WHATSAPP,
+)
+
+REVISION_HEADER: Final = "revision"
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class Revision(msgspec.Struct, frozen=True, kw_only=True):
+    """What one revision speaks.
+
+    ``*_fields`` are the names that sparse fieldsets may hold, dotted where nested; those
+    of ``additional_fields`` (name -> dotted names) come only when asked for and only
+    where an operation takes ``additional-fields[profile]``. ``filters`` maps a field to
+    its operators. ``create_event_attributes`` are those of an event in either create
+    body (the single one has ``profile`` beside them), ``create_profile_attributes``
+    those of a profile there.
+
+    ``has_nulls`` says that an attribute without a value is null; where it is not so, the
+    attribute is left out. ``never_subscribed`` is the value of ``subscriptions`` for a
+    profile that never subscribed. ``lists_have_data`` says that a profile's relationships
+    to lists and segments carry ``data`` and not only links. ``related_is_collection``
+    says that the routes to an event's metric and profile answer with a list of one.
+    """
+
+    date: str
+    media_type: str
+    operations: frozenset[str]
+    event_fields: tuple[str, ...]
+    metric_fields: tuple[str, ...]
+    profile_fields: tuple[str, ...]
+    attribution_fields: tuple[str, ...]
+    additional_fields: Mapping[str, tuple[str, ...]]
+    includes: tuple[str, ...]
+    filters: Mapping[str, tuple[str, ...]]
+    sorts: tuple[str, ...]
+    has_page_size: bool
+    create_event_attributes: frozenset[str]
+    create_profile_attributes: frozenset[str]
+    has_nulls: bool
+    never_subscribed: Mapping[str, Any]
+    lists_have_data: bool
+    related_is_collection: bool
+
+    def fields(self, resource_type: str) -> tuple[str, ...]:
+        """The names that ``fields[<type>]`` may hold, additional fields not among them."""
+        names: tuple[str, ...] = getattr(self, f"{resource_type}_fields")
+        return names
+
+    def operation(self, name: str) -> Operation:
+        """The operation of that name. Raises NotFound where the revision lacks it."""
+        if name not in self.operations:
+            detail = f"The operation {name} does not exist in revision {self.date}"
+            since = OPERATIONS[name].since if name in OPERATIONS else None
+            raise NotFound([Fault(f"{detail}; it does from {since} on." if since else f"{detail}.")])
+        return OPERATIONS[name]
+
+    def followed_by(self, date: str, **changes: Any) -> Revision:
+        """The next revision: this one, apart from what ``changes`` says."""
+        operations = frozenset(name for name, operation in OPERATIONS.items() if operation.since <= date)
+        return msgspec.structs.replace(self, date=date, operations=operations, **changes)
+
+
+def resolve_revision(header: str | None, default: str, today: datetime.date) -> Revision:
+    """The newest revision that is not after the date in the header, or in ``default`` where there is none.
+
+    ``today`` is the date in UTC. Raises InvalidRequest for what is no date, NotFound for
+    a date in the future and for one before the first revision.
+    """
+    asked = default if header is None else header.strip()
+    if asked in _BY_DATE and asked <= today.isoformat():
+        return _BY_DATE[asked]
+    try:
+        if not _DATE.fullmatch(asked):
+            raise ValueError(asked)
+        date = datetime.date.fromisoformat(asked)
+    except ValueError as exc:
+        detail = f"expected a revision like {REVISIONS[-1].date}, got {asked[:ECHO_CHARACTERS_MAX]!r}."
+        raise InvalidRequest([Fault(f"Invalid revision provided: {detail}", parameter=REVISION_HEADER)]) from exc
+    if date > today:
+        raise NotFound([Fault("Unable to specify a future revision date", parameter=REVISION_HEADER)])
+    place = bisect_right(_DATES, asked)
+    if place == 0:
+        detail = f"There is no revision {asked}; the oldest one here is {_DATES[0]}."
+        raise NotFound([Fault(detail, parameter=REVISION_HEADER)])
+    return REVISIONS[place - 1]
+
+
+_TIME_OPERATORS: Final = ("greater-than", "greater-or-equal", "less-than", "less-or-equal")
+
+_2023_07_15: Final = Revision(
+    date="2023-07-15",
+    media_type="application/json",
+    operations=frozenset(name for name, operation in OPERATIONS.items() if operation.since <= "2023-07-15"),
+    event_fields=("timestamp", "event_properties", "datetime", "uuid"),
+    metric_fields=("name", "created", "updated", "integration"),
+    profile_fields=(
+        "email",
+        "phone_number",
+        "external_id",
+        "first_name",
+        "last_name",
+        "organization",
+        "title",
+        "image",
+        "created",
+        "updated",
+        "last_event_date",
+        *LOCATION,
+        "properties",
+        *FIRST_SUBSCRIPTIONS,
+    ),
+    attribution_fields=(),
+    additional_fields={"predictive_analytics": PREDICTIVE_ANALYTICS},
+    includes=("metric", "profile"),
+    filters={
+        "metric_id": ("equals",),
+        "profile_id": ("equals",),
+        "datetime": _TIME_OPERATORS,
+        "timestamp": _TIME_OPERATORS,
+    },
+    sorts=("datetime", "-datetime", "timestamp", "-timestamp"),
+    has_page_size=False,
+    create_event_attributes=frozenset({"metric", "properties", "time", "value", "unique_id"}),
+    create_profile_attributes=frozenset(
+        {"email", "phone_number", "external_id", "anonymous_id", "first_name", "last_name", "organization"}
+        | {"title", "image", "location", "properties", "meta"}
+    ),
+    has_nulls=False,
+    # Here a method is required and can't be null; a channel by SMS would need the time of a consent.
+    never_subscribed={
+        "email": {
+            "marketing": {"consent": "NEVER_SUBSCRIBED", "method": "", "suppressions": [], "list_suppressions": []}
+        }
+    },
+    lists_have_data=True,
+    related_is_collection=False,
+)
+_2023_08_15: Final = _2023_07_15.followed_by("2023-08-15")
+_2023_09_15: Final = _2023_08_15.followed_by(
+    "2023-09-15",
+    profile_fields=(*_2023_08_15.profile_fields, "location.ip"),
+    create_profile_attributes=_2023_08_15.create_profile_attributes | {"_kx"},
+)
+_2023_10_15: Final = _2023_09_15.followed_by(
+    "2023-10-15",
+    profile_fields=tuple(name for name in _2023_09_15.profile_fields if name not in FIRST_SUBSCRIPTIONS),
+    additional_fields={**_2023_09_15.additional_fields, "subscriptions": SUBSCRIPTIONS},
+    # To 2024-06-15 a channel by SMS needs the time of a consent.
+    never_subscribed={"email": {"marketing": NEVER_BY_EMAIL}},
+)
+_2023_12_15: Final = _2023_10_15.followed_by(
+    "2023-12-15",
+    filters={**_2023_10_15.filters, "profile": ("has",)},
+    lists_have_data=False,
+)
+_2024_02_15: Final = _2023_12_15.followed_by(
+    "2024-02-15",
+    includes=("attributions", "metric", "profile"),
+    has_nulls=True,
+    create_event_attributes=_2023_12_15.create_event_attributes | {"value_currency"},
+)
+_2024_05_15: Final = _2024_02_15.followed_by("2024-05-15", profile_fields=(*_2024_02_15.profile_fields, "locale"))
+_2024_06_15: Final = _2024_05_15.followed_by("2024-06-15")
+_2024_07_15: Final = _2024_06_15.followed_by(
+    "2024-07-15",
+    additional_fields={**_2024_06_15.additional_fields, "subscriptions": (*SUBSCRIPTIONS, *MOBILE_PUSH)},
+    create_profile_attributes=_2024_06_15.create_profile_attributes | {"locale"},
+    never_subscribed={"email": {"marketing": NEVER_BY_EMAIL}, "sms": {"marketing": NEVER_BY_SMS}},
+    related_is_collection=True,
+)
+_2024_10_15: Final = _2024_07_15.followed_by(
+    "2024-10-15",
+    media_type="application/vnd.api+json",
+    additional_fields={
+        **_2024_07_15.additional_fields,
+        "subscriptions": (*_2024_07_15.additional_fields["subscriptions"], *SMS_TRANSACTIONAL),
+    },
+    related_is_collection=False,
+)
+_2025_01_15: Final = _2024_10_15.followed_by("2025-01-15")
+_2025_04_15: Final = _2025_01_15.followed_by("2025-04-15")
+_2025_07_15: Final = _2025_04_15.followed_by(
+    "2025-07-15",
+    additional_fields={
+        "subscriptions": (*_2025_04_15.additional_fields["subscriptions"], *WHATSAPP),
+        "predictive_analytics": (*PREDICTIVE_ANALYTICS, "predictive_analytics.ranked_channel_affinity"),
+    },
+)
+_2025_10_15: Final = _2025_07_15.followed_by("2025-10-15")
+_2026_01_15: Final = _2025_10_15.followed_by("2026-01-15", has_page_size=True)
+_2026_04_15: Final = _2026_01_15.followed_by(
+    "2026-04-15",
+    event_fields=(*_2026_01_15.event_fields, "id"),
+    metric_fields=(*_2026_01_15.metric_fields, "id"),
+    profile_fields=(*_2026_01_15.profile_fields, "id"),
+    attribution_fields=("id",),
+    additional_fields={
+        **_2026_01_15.additional_fields,
+        "subscriptions": (*_2026_01_15.additional_fields["subscriptions"], *OPEN_TRACKING),
+    },
+    filters={**_2026_01_15.filters, "metric": ("has",)},
+    create_event_attributes=_2026_01_15.create_event_attributes | {"backfill"},
+)
+_2026_07_15: Final = _2026_04_15.followed_by(
+    "2026-07-15",
+    profile_fields=(*_2026_04_15.profile_fields, "anonymous_id"),
+)
+
+REVISIONS: Final[tuple[Revision, ...]] = (
+    _2023_07_15,
+    _2023_08_15,
+    _2023_09_15,
+    _2023_10_15,
+    _2023_12_15,
+    _2024_02_15,
+    _2024_05_15,
+    _2024_06_15,
+    _2024_07_15,
+    _2024_10_15,
+    _2025_01_15,
+    _2025_04_15,
+    _2025_07_15,
+    _2025_10_15,
+    _2026_01_15,
+    _2026_04_15,
+    _2026_07_15,
+)
+"""Every revision that is served, oldest first."""
+
+_BY_DATE: Final = {revision.date: revision for revision in REVISIONS}
+_DATES: Final = tuple(_BY_DATE)
