@@ -20,6 +20,7 @@ app = typer.Typer(
     epilog=EXIT_CODES_HELP,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(epilog=SERVE_EPILOG)(serve)
@@ -27,13 +28,20 @@ app.add_typer(keys, name="keys")
 app.command("import", epilog=IMPORT_EPILOG)(import_)
 
 
-@app.callback()
-def eventkeep(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and end.", is_eager=True)] = False,
-) -> None:
-    if version:
+def print_version(wanted: bool) -> None:
+    """Prints the version and ends, where it is wanted."""
+    if wanted:
         print(f"eventkeep {importlib.metadata.version('eventkeep')}")
         raise typer.Exit
+
+
+@app.callback()
+def eventkeep(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=print_version)
+    ] = False,
+) -> None:
+    """Options of the program itself; what they do, their callbacks do."""
 
 
 def run() -> None:
