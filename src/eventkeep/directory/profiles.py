@@ -56,6 +56,22 @@ class Profiles:
             last = connection.execute(select(func.max(profile.c.number))).scalar()
         self._next_number = counted_from((last or 0) + 1).__next__
 
+    def settled(self, account: int, writes: Sequence[ProfileWrite]) -> list[int] | None:
+        """The profile of each write, where memory alone can tell that none of them changes anything.
+
+        So it is for writes that only name a profile, by one identifier that was seen
+        lately: most of what a busy shop sends. Otherwise None.
+        """
+        recall = self._owners.get
+        numbers: list[int] = []
+        for write in writes:
+            named = write.sole_identifier()
+            number = None if named is None else recall((account, *named))
+            if number is None:
+                return None
+            numbers.append(number)
+        return numbers
+
     def load_roster(self, account: int, writes: Iterable[ProfileWrite], transaction: Transaction) -> Roster:
         """All that the account's directory says of the identifiers in ``writes``.
 

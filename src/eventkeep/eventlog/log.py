@@ -8,7 +8,6 @@ journal and the tail hold the last second or so until the table has them.
 from __future__ import annotations
 
 import threading
-
 from collections.abc import Iterable, Sequence
 from heapq import merge
 from itertools import islice
@@ -21,7 +20,7 @@ import structlog
 
 from eventkeep.errors import EventLogError
 from eventkeep.eventlog.journal import Journal
-from eventkeep.eventlog.rows import ROWS_SCHEMA, decode_rows, encode_rows, stored_events
+from eventkeep.eventlog.rows import decode_rows, encode_rows, stored_events
 from eventkeep.eventlog.seen import Keys, SeenFilter
 from eventkeep.eventlog.selection import EventSelection
 from eventkeep.eventlog.table import APPEND_EVENTS_MAX, EventTable

@@ -72,5 +72,7 @@ def stored_events(rows: pa.Table) -> list[StoredEvent]:
             currency=currency.decode(),
             properties=properties,
         )
-        for account, time, event_id, profile, metric, unique_id, value, currency, properties in zip(*columns, strict=True)
+        for account, time, event_id, profile, metric, unique_id, value, currency, properties in zip(
+            *columns, strict=True
+        )
     ]

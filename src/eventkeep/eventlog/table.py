@@ -12,8 +12,8 @@ import pyarrow as pa  # type: ignore[import-untyped]
 
 from eventkeep.errors import EventLogError
 from eventkeep.eventlog.engine import Engine, Parameter
-from eventkeep.eventlog.schema import CHANGES, CREATE_FORMAT_TABLE, DATABASE, TABLE
 from eventkeep.eventlog.rows import ROWS_SCHEMA, STORED_COLUMNS, stored_events
+from eventkeep.eventlog.schema import CHANGES, CREATE_FORMAT_TABLE, DATABASE, TABLE
 from eventkeep.eventlog.seen import Keys
 from eventkeep.eventlog.selection import EventSelection
 from eventkeep.model.event import StoredEvent
@@ -77,7 +77,9 @@ class EventTable:
         if not found.num_rows:
             return np.zeros(len(ids), dtype=np.bool_)
         known = set(zip(found["id"].to_pylist(), found["key_low"].to_pylist(), strict=True))
-        return np.fromiter((pair in known for pair in zip(ids.tolist(), key_lows.tolist(), strict=True)), np.bool_, len(ids))
+        return np.fromiter(
+            (pair in known for pair in zip(ids.tolist(), key_lows.tolist(), strict=True)), np.bool_, len(ids)
+        )
 
     def count(self) -> int:
         """Stored events of all accounts."""
@@ -159,7 +161,12 @@ def conditions(selection: EventSelection) -> tuple[str, dict[str, Parameter]]:
     """The WHERE text of a selection and what its names are bound to."""
     terms = ["account = {account:UInt32}"]
     parameters: dict[str, Parameter] = {"account": selection.account}
-    bounds = (("time", ">=", "time_min"), ("time", "<=", "time_max"), ("metric", "=", "metric"), ("profile", "=", "profile"))
+    bounds = (
+        ("time", ">=", "time_min"),
+        ("time", "<=", "time_max"),
+        ("metric", "=", "metric"),
+        ("profile", "=", "profile"),
+    )
     for column, operator, name in bounds:
         value = getattr(selection, name)
         if value is not None:

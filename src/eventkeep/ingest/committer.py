@@ -102,7 +102,9 @@ class Committer:
             logger.exception("a commit failed", requests=len(waiting))
             if len(waiting) > 1:
                 return [delivered for item in waiting for delivered in self._commit_or_split([item])]
-            refusal = Unavailable("The events could not be stored now; none of the request was kept.", RETRY_AFTER_SECONDS)
+            refusal = Unavailable(
+                "The events could not be stored now; none of the request was kept.", RETRY_AFTER_SECONDS
+            )
             refusal.__cause__ = exc
             return [(waiting[0].ticket, refusal)]
 

@@ -66,6 +66,11 @@ class SubmissionQueue:
             self.events -= events
             return taken
 
+    @property
+    def is_full(self) -> bool:
+        """Whether a submission of any size would be refused now."""
+        return self.events >= self._events_max or self.bytes >= self._bytes_max
+
     def close(self) -> None:
         """Refuse what comes from now on; what waits is still taken."""
         with self._filled:

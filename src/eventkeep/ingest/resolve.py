@@ -12,7 +12,7 @@ from eventkeep.ingest.batch import Resolved
 from eventkeep.ingest.queue import Waiting
 from eventkeep.limits import METRICS_PER_ACCOUNT_MAX
 from eventkeep.model.metric import Metric
-from eventkeep.model.submission import Submission
+from eventkeep.model.roster import Applied
 
 MetricNames = dict[tuple[int, str, str], Metric]
 
@@ -36,64 +36,113 @@ class Resolver:
         A refused submission leaves nothing behind. Raises DirectoryError where the
         transaction fails; nothing is written then.
         """
-        now_us = int(self._clock.now() * 1_000_000)
-        answers: list[Kept | RequestRefused] = [InvalidRequest("not resolved")] * len(waiting)
-        with self._directory.transaction() as transaction:
-            metrics = self._metrics(waiting, now_us, transaction)
-            for account in dict.fromkeys(item.account for item in waiting):
-                places = [place for place, item in enumerate(waiting) if item.account == account]
-                mine = [waiting[place].submission for place in places]
-                for place, answer in zip(places, self._resolve_account(account, mine, metrics, now_us, transaction), strict=True):
-                    answers[place] = answer
-            self._mark_values(waiting, answers, metrics, now_us, transaction)
-        return answers
-
-    def _resolve_account(
-        self, account: int, submissions: list[Submission], metrics: MetricNames, now_us: int, transaction: Transaction
-    ) -> list[Kept | RequestRefused]:
-        profiles = self._directory.profiles
-        writes = [write for submission in submissions for write in submission.profiles]
-        roster = profiles.load_roster(account, writes, transaction)
-        answers: list[Kept | RequestRefused] = []
-        for submission in submissions:
-            numbers = {pair: metrics[account, *pair].number for pair in set(submission.metric) if (account, *pair) in metrics}
+        refused: dict[int, RequestRefused] = {}
+        while True:
             try:
-                if len(numbers) < len(set(submission.metric)):
-                    raise too_many_metrics()
-                applied = roster.apply(submission.profiles, now_us)
-            except InvalidRequest as refusal:
-                answers.append(refusal)
-            else:
-                profile_numbers = [applied.numbers[index] for index in submission.profile_index]
-                metric_numbers = [numbers[pair] for pair in submission.metric]
-                answers.append(Kept(Resolved(account, submission, profile_numbers, metric_numbers), applied.left))
-        profiles.flush(roster, transaction)
-        return answers
+                return self._resolve_but(refused, waiting)
+            except MetricsExceeded as exceeded:
+                # Seen only after the profiles were applied: begin again without those that are at fault.
+                refused.update(dict.fromkeys(exceeded.places, too_many_metrics()))
 
-    def _metrics(self, waiting: list[Waiting], now_us: int, transaction: Transaction) -> MetricNames:
-        names = {(item.account, *pair): None for item in waiting for pair in dict.fromkeys(item.submission.metric)}
-        return self._directory.metrics.resolve(names, now_us, transaction).found
+    def _resolve_but(self, refused: dict[int, RequestRefused], waiting: list[Waiting]) -> list[Kept | RequestRefused]:
+        now_us = int(self._clock.now() * 1_000_000)
+        applied: dict[int, Applied] = {}
+        answers = dict(refused)
+        with self._directory.transaction() as transaction:
+            for account in dict.fromkeys(item.account for item in waiting):
+                places = [
+                    place for place, item in enumerate(waiting) if item.account == account and place not in refused
+                ]
+                self._apply(account, places, waiting, now_us, transaction, applied, answers)
+            metrics = self._metrics(applied, waiting, now_us, transaction)
+        return [
+            kept(item, applied[place], metrics) if place in applied else answers[place]
+            for place, item in enumerate(waiting)
+        ]
 
-    def _mark_values(
+    def _apply(
         self,
+        account: int,
+        places: list[int],
         waiting: list[Waiting],
-        answers: list[Kept | RequestRefused],
-        metrics: MetricNames,
         now_us: int,
         transaction: Transaction,
+        applied: dict[int, Applied],
+        answers: dict[int, RequestRefused],
     ) -> None:
-        """Note the metrics that get their first value: their events without one read back as 0 from then on."""
-        without = {name for name, metric in metrics.items() if not metric.has_value}
-        if not without:
+        """Apply the profile writes of one account's submissions; each ends in ``applied`` or in ``answers``."""
+        profiles = self._directory.profiles
+        unsettled: list[int] = []
+        for place in places:
+            numbers = profiles.settled(account, waiting[place].submission.profiles)
+            if numbers is None:
+                unsettled.append(place)
+            else:
+                applied[place] = Applied(numbers, frozenset())
+        if not unsettled:
             return
-        valued = {
-            (item.account, *pair)
-            for item, answer in zip(waiting, answers, strict=True)
-            if isinstance(answer, Kept)
-            for pair, value in zip(item.submission.metric, item.submission.value, strict=True)
-            if value is not None
-        }
-        self._directory.metrics.mark_has_value([metrics[name] for name in without & valued], now_us, transaction)
+        writes = [write for place in unsettled for write in waiting[place].submission.profiles]
+        roster = profiles.load_roster(account, writes, transaction)
+        for place in unsettled:
+            try:
+                applied[place] = roster.apply(waiting[place].submission.profiles, now_us)
+            except InvalidRequest as refusal:
+                answers[place] = refusal
+        profiles.flush(roster, transaction)
+
+    def _metrics(
+        self, applied: dict[int, Applied], waiting: list[Waiting], now_us: int, transaction: Transaction
+    ) -> MetricNames:
+        """The metrics of the submissions that were applied, made or marked as they need it.
+
+        Metrics that get their first value are marked: from then on their events without
+        one read back as 0.
+        """
+        named = {place: set(waiting[place].submission.metric) for place in applied}
+        names = dict.fromkeys((waiting[place].account, *pair) for place, pairs in named.items() for pair in pairs)
+        resolved = self._directory.metrics.resolve(names, now_us, transaction)
+        if resolved.refused:
+            raise MetricsExceeded(
+                [
+                    place
+                    for place, pairs in named.items()
+                    if any((waiting[place].account, *pair) in resolved.refused for pair in pairs)
+                ]
+            )
+        without = {name for name, metric in resolved.found.items() if not metric.has_value}
+        if without:
+            valued = {
+                (waiting[place].account, *pair)
+                for place in applied
+                for pair, value in zip(waiting[place].submission.metric, waiting[place].submission.value, strict=True)
+                if value is not None
+            }
+            marked = [resolved.found[name] for name in without & valued]
+            self._directory.metrics.mark_has_value(marked, now_us, transaction)
+        return resolved.found
+
+
+class MetricsExceeded(Exception):
+    """Raised inside a transaction to undo it: the submissions at ``places`` would make too many metrics."""
+
+    def __init__(self, places: list[int]) -> None:
+        super().__init__(places)
+        self.places = places
+
+
+def kept(item: Waiting, applied: Applied, metrics: MetricNames) -> Kept:
+    """The submission with its numbers, one per event."""
+    submission = item.submission
+    metric_numbers = {pair: metrics[item.account, *pair].number for pair in set(submission.metric)}
+    return Kept(
+        Resolved(
+            item.account,
+            submission,
+            [applied.numbers[index] for index in submission.profile_index],
+            [metric_numbers[pair] for pair in submission.metric],
+        ),
+        applied.left,
+    )
 
 
 def too_many_metrics() -> InvalidRequest:

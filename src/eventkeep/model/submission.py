@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 
-class ProfileWrite(msgspec.Struct, kw_only=True):
+class ProfileWrite(msgspec.Struct, kw_only=True, gc=False):
     """What a request says of one profile, with its identifiers in normal form.
 
     ``attributes`` holds the plain attributes that were given (``first_name``,
@@ -48,7 +48,19 @@ class ProfileWrite(msgspec.Struct, kw_only=True):
         )
 
 
-class Submission(msgspec.Struct, kw_only=True):
+    def sole_identifier(self) -> tuple[str, str] | None:
+        """The kind and value of the one identifier given, where the write says nothing else; else None."""
+        if not self.only_identifies() or self.id is not None or self.kx is not None or self.anonymous_id is not None:
+            return None
+        email, external_id, phone_number = self.email, self.external_id, self.phone_number
+        if email is not None:
+            return None if external_id is not None or phone_number is not None else ("email", email)
+        if external_id is not None:
+            return None if phone_number is not None else ("external_id", external_id)
+        return None if phone_number is None else ("phone_number", phone_number)
+
+
+class Submission(msgspec.Struct, kw_only=True, gc=False):
     """One request's profile writes and events; the event columns are equally long.
 
     ``profile_index`` points into ``profiles``; ``metric`` is (name, service);

@@ -1,54 +1,159 @@
 """The application: which operation a request asks for, who asks, whether it may, and the answer.
 
-The order of the checks is the order in which a client can mend things: the path, the
-method, the key, the revision, the scopes, the rate limit, and then what the operation
-itself says of the request.
+The checks come in the order in which a client can mend things: the path, the method,
+the key, the revision, the scopes, the rate limit, and then what the operation itself
+says of the request.
 """
 
 from __future__ import annotations
 
+import asyncio
 import datetime
-from collections.abc import Awaitable, Callable, Mapping
-from urllib.parse import quote
 
 import structlog
 
-from eventkeep.clock import Clock
-from eventkeep.config import ServeSettings
-from eventkeep.directory import Directory
-from eventkeep.directory.keys import KeyRecord
-from eventkeep.errors import Fault, MethodNotAllowed, NotFound, RequestRefused, StoreError, Unavailable
+from eventkeep.config import RateLimit, ServeSettings
+from eventkeep.errors import RequestRefused, StoreError, Unavailable
 from eventkeep.limits import RETRY_AFTER_SECONDS
-from eventkeep.protocol.operations import OPERATIONS, Operation
+from eventkeep.protocol.operations import OPERATIONS
 from eventkeep.protocol.problems import error_document, failure_document
 from eventkeep.protocol.revisions import Revision, resolve_revision
 from eventkeep.server.authorization import authenticate, authorize
+from eventkeep.server.call import Call, Handler
 from eventkeep.server.creates import Creates
 from eventkeep.server.http import Request, Response
 from eventkeep.server.probes import Probes
 from eventkeep.server.ratelimits import RateLimits
 from eventkeep.server.reads import Reads
 from eventkeep.server.routing import Router
+from eventkeep.server.services import Services
+from eventkeep.server.telemetry import Telemetry
 
 logger = structlog.get_logger(__name__)
 
-
-class Call:
-    """One call of an operation, past all checks that every operation has."""
-
-    __slots__ = ("base_url", "key", "operation", "parameters", "request", "revision")
-
-    def __init__(
-        self,
-        request: Request,
-        operation: Operation,
-        parameters: Mapping[str, str],
-        key: KeyRecord,
-        revision: Revision,
-        base_url: str,
-    ) -> None:
-        self.request, self.operation, self.parameters = request, operation, parameters
-        self.key, self.revision, self.base_url = key, revision, base_url
+NO_OPERATION = "none"
+"""What requests that ask for no operation are counted under."""
 
 
-Handler = Callable[[Call], Awaitable[Response]]
+class App:
+    """Answers requests, whichever interface they come through. ``under_way`` counts those that have no answer yet."""
+
+    def __init__(self, services: Services, settings: ServeSettings) -> None:
+        self._services, self._settings = services, settings
+        self._clock = services.clock
+        self._router = Router(OPERATIONS.values())
+        self._limits = RateLimits(limits_table(settings))
+        self._probes = Probes(services)
+        self.telemetry = Telemetry(services)
+        creates, reads = Creates(services.committer, self._clock), Reads(services)
+        self._handlers: dict[str, Handler] = {
+            "create_event": creates.create_event,
+            "bulk_create_events": creates.bulk_create_events,
+            "get_events": reads.get_events,
+            "get_event": reads.get_event,
+            "get_event_metric": reads.get_event_metric,
+            "get_event_profile": reads.get_event_profile,
+            "get_event_relationships_metric": reads.get_event_relationships_metric,
+            "get_event_relationships_profile": reads.get_event_relationships_profile,
+        }
+        self._debugging = settings.log_level == "debug"
+        self.under_way = 0
+        self._draining = False
+
+    async def handle(self, request: Request) -> Response:
+        """The answer to a request; a refusal and a failure of our own are answers too."""
+        started = self._clock.monotonic()
+        operation = NO_OPERATION
+        self.under_way += 1
+        try:
+            if request.path.startswith("/api/"):
+                found, event_id = self._router.find(request.method, request.path)
+                operation = found.name
+                response = await self._call(request, operation, event_id or "")
+            else:
+                response = await self._probes.answer(request)
+        except RequestRefused as refusal:
+            response = refused(request, refusal)
+        except StoreError:
+            logger.exception("a store failed", request_id=request.request_id, operation=operation)
+            response = refused(request, Unavailable("The store is in trouble. Try again.", RETRY_AFTER_SECONDS))
+        except Exception:
+            logger.exception("a request failed", request_id=request.request_id, operation=operation)
+            response = failed(request)
+        finally:
+            self.under_way -= 1
+        seconds = self._clock.monotonic() - started
+        self.telemetry.answered(operation, response.status, seconds)
+        if self._debugging:
+            logger.debug(
+                "answered",
+                method=request.method,
+                path=request.path,
+                status=response.status,
+                milliseconds=round(seconds * 1000, 3),
+                request_id=request.request_id,
+            )
+        return response
+
+    async def drain(self, seconds_max: float) -> None:
+        """Refuse new requests and wait for those under way, ``seconds_max`` at the most."""
+        self._draining = True
+        self._probes.stopping = True
+        deadline = self._clock.monotonic() + seconds_max
+        while self.under_way and self._clock.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+
+    async def _call(self, request: Request, name: str, event_id: str) -> Response:
+        if self._draining:
+            raise Unavailable("The server is stopping.", RETRY_AFTER_SECONDS)
+        key = authenticate(self._services.directory.keys, request.headers.get("authorization"))
+        revision = self._revision(request)
+        operation = revision.operation(name)
+        authorize(key, operation.scopes)
+        limit_headers = self._limits.take(key.account, name, self._clock.now())
+        call = Call(request, operation, event_id, key, revision, self._base_url(request))
+        response = await self._handlers[name](call)
+        response.headers.update(limit_headers)
+        return response
+
+    def _revision(self, request: Request) -> Revision:
+        today = datetime.datetime.fromtimestamp(self._clock.now(), datetime.UTC).date()
+        return resolve_revision(request.headers.get("revision"), self._settings.default_revision, today)
+
+    def _base_url(self, request: Request) -> str:
+        settings = self._settings
+        if settings.public_url is not None:
+            return settings.public_url
+        scheme, host = request.scheme, request.headers.get("host")
+        if settings.trust_forwarded:
+            scheme = first_of_list(request.headers.get("x-forwarded-proto")) or scheme
+            host = first_of_list(request.headers.get("x-forwarded-host")) or host
+        return f"{scheme}://{host or f'{settings.host}:{settings.port}'}"
+
+
+def limits_table(settings: ServeSettings) -> dict[str, RateLimit] | None:
+    """The limit of each operation that has one: the hosted figures, changed as the settings say."""
+    chosen = settings.rate_limits
+    if chosen == "off":
+        return None
+    hosted: dict[str, RateLimit | None] = {
+        name: RateLimit(operation.burst, operation.steady) for name, operation in OPERATIONS.items()
+    }
+    if not isinstance(chosen, str):
+        hosted |= chosen
+    return {name: limit for name, limit in hosted.items() if limit is not None}
+
+
+def refused(request: Request, refusal: RequestRefused) -> Response:
+    status, headers, body = error_document(refusal, request.request_id)
+    return Response(status, headers, body)
+
+
+def failed(request: Request) -> Response:
+    status, headers, body = failure_document(request.request_id)
+    return Response(status, headers, body)
+
+
+def first_of_list(header: str | None) -> str | None:
+    """The first entry of a comma-separated header: what the outermost proxy was asked for."""
+    return header.partition(",")[0].strip() if header else None

@@ -87,7 +87,9 @@ def decompress(body: bytes) -> bytes:
         try:
             piece = stream.decompress(rest, room + 1)
         except zlib.error as exc:
-            raise InvalidRequest([Fault(f"The body is not gzip, as its Content-Encoding says: {exc}.", pointer="/")]) from exc
+            raise InvalidRequest(
+                [Fault(f"The body is not gzip, as its Content-Encoding says: {exc}.", pointer="/")]
+            ) from exc
         room -= len(piece)
         if room < 0:
             raise body_too_large()
@@ -99,4 +101,6 @@ def decompress(body: bytes) -> bytes:
 
 
 def body_too_large() -> PayloadTooLarge:
-    return PayloadTooLarge([Fault(f"A request body holds at most {BODY_BYTES_MAX} bytes after decompression.", pointer="/")])
+    return PayloadTooLarge(
+        [Fault(f"A request body holds at most {BODY_BYTES_MAX} bytes after decompression.", pointer="/")]
+    )

@@ -12,17 +12,11 @@ from typing import Final
 
 import msgspec
 
+from eventkeep.config import RateLimit
 from eventkeep.errors import Throttled
 
 BURST_SECONDS: Final = 1
 STEADY_SECONDS: Final = 60
-
-
-class Limit(msgspec.Struct, frozen=True):
-    """Calls allowed in each second (``burst``) and in each minute (``steady``)."""
-
-    burst: int
-    steady: int
 
 
 class Window(msgspec.Struct):
@@ -37,7 +31,7 @@ class Window(msgspec.Struct):
 class RateLimits:
     """Counts the calls of every account and operation; None as the table means no limits."""
 
-    def __init__(self, table: Mapping[str, Limit] | None) -> None:
+    def __init__(self, table: Mapping[str, RateLimit] | None) -> None:
         self._table = dict(table or {})
         self._windows: dict[tuple[int, str], Window] = {}
         self._headers = {

@@ -30,14 +30,21 @@ class Router:
             identity = parts[2]
             methods = self._routes.get((*parts[:2], PARAMETER, *parts[3:]))
         if methods is None:
-            raise NotFound([Fault(f"The path {path} could not be found")])
+            raise path_not_found(path)
         operation = methods.get(method)
         if operation is None:
             allowed = sorted(methods)
-            raise MethodNotAllowed([Fault(f"Method {method!r} is not allowed here; allowed: {', '.join(allowed)}.")], allowed)
+            raise MethodNotAllowed(
+                [Fault(f"Method {method!r} is not allowed here; allowed: {', '.join(allowed)}.")], allowed
+            )
         return operation, identity
 
 
 def segments(path: str) -> tuple[str, ...]:
     """The parts of a path between slashes; one slash at its end makes no difference."""
     return tuple(path[1:].removesuffix("/").split("/"))
+
+
+def path_not_found(path: str) -> NotFound:
+    """The service's words for a path that it does not have."""
+    return NotFound([Fault(f"The path {path} could not be found")])

@@ -1,0 +1,32 @@
+"""The routes beside the API: whether the server lives, whether it takes work."""
+
+from __future__ import annotations
+
+from eventkeep.errors import Fault, MethodNotAllowed
+from eventkeep.limits import RETRY_AFTER_SECONDS
+from eventkeep.server.http import Request, Response
+from eventkeep.server.routing import path_not_found
+from eventkeep.server.services import Services
+
+JSON = {"Content-Type": "application/json"}
+
+
+class Probes:
+    """``/healthz``: the process answers. ``/readyz``: it would also take events now."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.stopping = False
+
+    async def answer(self, request: Request) -> Response:
+        path = request.path.removesuffix("/")
+        if path not in ("/healthz", "/readyz"):
+            raise path_not_found(request.path)
+        if request.method not in ("GET", "HEAD"):
+            raise MethodNotAllowed([Fault(f"Method {request.method!r} is not allowed here; allowed: GET.")], ["GET"])
+        if path == "/readyz" and not self._ready():
+            return Response(503, {**JSON, "Retry-After": str(RETRY_AFTER_SECONDS)}, b'{"status": "not ready"}')
+        return Response(200, JSON, b'{"status": "ok"}')
+
+    def _ready(self) -> bool:
+        return not self.stopping and not self._services.committer.queue.is_full
