@@ -1,0 +1,42 @@
+"""Pages: what was found for a query, put in the page's order, with the cursors of its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from eventkeep.model.event import StoredEvent
+from eventkeep.protocol.cursors import Cursor
+from eventkeep.protocol.query import ReadQuery
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Events in the order that was asked for; the cursors are None where there is no such page."""
+
+    events: Sequence[StoredEvent]
+    next_cursor: str | None = None
+    prev_cursor: str | None = None
+
+
+def page_of(query: ReadQuery, found: Sequence[StoredEvent], secret: bytes) -> Page:
+    """The page that is made of what was found.
+
+    ``found`` holds up to ``query.find_count`` events behind ``query.find_after`` in the
+    order of finding (``query.finds_descending``). A page that was walked to has a
+    neighbour on the side that it was walked from: the event of its cursor lies there.
+    """
+    events = list(found[: query.page_size])
+    if not events:
+        return Page(events)
+    has_more = len(found) > query.page_size
+    has_next, has_prev = has_more, query.cursor is not None
+    if query.is_backward:
+        events.reverse()
+        has_next, has_prev = has_prev, has_next
+    first, last = events[0], events[-1]
+    return Page(
+        events,
+        next_cursor=query.cursor_text(Cursor(last.time, last.id), secret) if has_next else None,
+        prev_cursor=query.cursor_text(Cursor(first.time, first.id, backward=True), secret) if has_prev else None,
+    )

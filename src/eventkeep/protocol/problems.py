@@ -1,0 +1,110 @@
+"""Error documents, and the one table from an exception to its status and code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from eventkeep.errors import (
+    Fault,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotAuthenticated,
+    NotFound,
+    PayloadTooLarge,
+    PermissionDenied,
+    RequestRefused,
+    Throttled,
+    Unavailable,
+    UnsupportedMediaType,
+)
+from eventkeep.limits import FAULTS_MAX
+
+DEFAULT_MEDIA_TYPE: Final = "application/json"
+"""What errors come in that no revision is known for."""
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """How a kind of error looks on the wire; ``pointer`` is where it lies if nothing says more."""
+
+    status: int
+    code: str
+    title: str
+    pointer: str = "/data/"
+
+
+PROBLEMS: Final[Mapping[type[RequestRefused], Problem]] = {
+    InvalidRequest: Problem(400, "invalid", "Invalid input."),
+    NotAuthenticated: Problem(401, "not_authenticated", "Authentication credentials were not provided."),
+    PermissionDenied: Problem(403, "permission_denied", "You do not have permission to perform this action."),
+    NotFound: Problem(404, "not_found", "Not found."),
+    MethodNotAllowed: Problem(405, "method_not_allowed", "Method not allowed."),
+    PayloadTooLarge: Problem(413, "payload_too_large", "Payload too large."),
+    UnsupportedMediaType: Problem(415, "unsupported_media_type", "Unsupported media type."),
+    Throttled: Problem(429, "throttled", "Request was throttled.", "/data"),
+    Unavailable: Problem(503, "unavailable", "A server error occurred."),
+}
+"""The one table from an exception to status, code and title."""
+
+FAILURE: Final = Problem(500, "error", "A server error occurred.")
+"""What stands for every exception that no one expected."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+def error_document(
+    exc: RequestRefused, request_id: str, media_type: str = DEFAULT_MEDIA_TYPE
+) -> tuple[int, dict[str, str], bytes]:
+    """The answer to a request that was refused: status, headers, body.
+
+    Every error of the document has the request's id, so that it is found in the log.
+    """
+    problem = problem_of(exc)
+    headers = {"Content-Type": media_type}
+    if isinstance(exc, Throttled | Unavailable):
+        headers["Retry-After"] = str(exc.retry_after_seconds)
+    if isinstance(exc, MethodNotAllowed):
+        headers["Allow"] = ", ".join(exc.allowed)
+    return problem.status, headers, _document(problem, exc.faults[:FAULTS_MAX], request_id)
+
+
+def failure_document(request_id: str, media_type: str = DEFAULT_MEDIA_TYPE) -> tuple[int, dict[str, str], bytes]:
+    """The answer where the server itself went wrong. It tells the request's id and nothing of the inside."""
+    fault = Fault(f"The server failed to answer this request. Its log tells more under the request id {request_id}.")
+    return FAILURE.status, {"Content-Type": media_type}, _document(FAILURE, (fault,), request_id)
+
+
+def problem_of(exc: RequestRefused) -> Problem:
+    """The table's line for an exception, or for the nearest kind that it is one of."""
+    for kind in type(exc).__mro__:
+        if kind in PROBLEMS:
+            return PROBLEMS[kind]
+    return FAILURE
+
+
+def _document(problem: Problem, faults: tuple[Fault, ...], request_id: str) -> bytes:
+    return _encode({"errors": [_error(problem, fault, request_id) for fault in faults]})
+
+
+def _error(problem: Problem, fault: Fault, request_id: str) -> dict[str, Any]:
+    if fault.parameter is not None:
+        source = {"parameter": _text(fault.parameter)}
+    else:
+        source = {"pointer": problem.pointer if fault.pointer is None else _text(fault.pointer)}
+    return {
+        "id": request_id,
+        "status": problem.status,
+        "code": fault.code or problem.code,
+        "title": problem.title,
+        "detail": _text(fault.detail),
+        "source": source,
+        "links": {},
+        "meta": {},
+    }
+
+
+def _text(text: str) -> str:
+    # What a message quotes of a request may hold lone surrogates, which no UTF-8 can.
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,163 @@
+"""Events, metrics and profiles as JSON:API resources, in bytes.
+
+Events come by the hundred and are put together from bytes; metrics and profiles are few
+and are encoded.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from eventkeep.model.event import StoredEvent, event_uuid, public_id
+from eventkeep.model.metric import Metric
+from eventkeep.model.profile import Profile
+from eventkeep.protocol.event_properties import event_properties
+from eventkeep.protocol.fieldsets import Fieldset
+from eventkeep.protocol.profile_fields import LOCATION, PREDICTIVE_ANALYTICS
+from eventkeep.protocol.revisions import Revision
+
+_MICROSECONDS: Final = 1_000_000
+_LOCATION_MEMBERS: Final = (*(name.partition(".")[2] for name in LOCATION[1:]), "ip")
+_PREDICTIONS: Final = {name.partition(".")[2]: None for name in PREDICTIVE_ANALYTICS[1:]}
+"""None can be computed here."""
+_PLAIN_ATTRIBUTES: Final = (
+    "email",
+    "phone_number",
+    "external_id",
+    "anonymous_id",
+    "first_name",
+    "last_name",
+    "organization",
+    "locale",
+    "title",
+    "image",
+)
+
+_EVENT: Final = (
+    b'{"type":"event","id":"%(id)b","attributes":{%(attributes)b},"relationships":{'
+    b'"profile":{"data":{"type":"profile","id":"%(profile)b"},'
+    b'"links":{"self":"%(self)brelationships/profile/","related":"%(self)bprofile/"}},'
+    b'"metric":{"data":{"type":"metric","id":"%(metric)b"},'
+    b'"links":{"self":"%(self)brelationships/metric/","related":"%(self)bmetric/"}}},'
+    b'"links":{"self":"%(self)b"}}'
+)
+
+_encode = msgspec.json.Encoder().encode
+
+
+def json_text(text: str) -> bytes:
+    """What stands between the quotes of ``text`` as a JSON string."""
+    return _encode(text)[1:-1]
+
+
+def datetime_of(seconds: int) -> str:
+    """Unix seconds as ``2024-06-15T12:00:00+00:00``."""
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat()
+
+
+class EventWriter:
+    """Writes events for one answer: the same wanted attributes, the same beginning of links."""
+
+    def __init__(self, base_url: str, wanted: Fieldset) -> None:
+        self._links = json_text(base_url) + b"/api/events/"
+        self._has_timestamp, self._has_properties = "timestamp" in wanted, "event_properties" in wanted
+        self._has_datetime, self._has_uuid = "datetime" in wanted, "uuid" in wanted
+
+    def write(self, event: StoredEvent, metric: Metric, profile_id: str) -> bytes:
+        """The event's resource object."""
+        own_id = public_id(event.time, event.id).encode()
+        return _EVENT % {
+            b"id": own_id,
+            b"attributes": self._attributes(event, metric.has_value),
+            b"profile": profile_id.encode(),
+            b"metric": metric.id.encode(),
+            b"self": b"%b%b/" % (self._links, own_id),
+        }
+
+    def _attributes(self, event: StoredEvent, has_value: bool) -> bytes:
+        parts: list[bytes] = []
+        if self._has_timestamp:
+            parts.append(b'"timestamp":%d' % event.time)
+        if self._has_properties:
+            parts.append(b'"event_properties":%b' % event_properties(event, has_value))
+        if self._has_datetime:
+            parts.append(b'"datetime":"%b"' % datetime_of(event.time).encode())
+        if self._has_uuid:
+            parts.append(b'"uuid":"%b"' % event_uuid(event.time, event.id).encode())
+        return b",".join(parts)
+
+
+def metric_resource(metric: Metric, base_url: str, wanted: Fieldset) -> bytes:
+    """The metric's resource object. Its integration is the API's own, one for each service name."""
+    integration = {
+        "object": "integration",
+        "id": metric.integration_id,
+        "key": metric.service,
+        "name": "API" if metric.service == "api" else metric.service,
+        "category": "API",
+    }
+    attributes = {
+        "name": metric.name,
+        "created": datetime_of(metric.created // _MICROSECONDS),
+        "updated": datetime_of(metric.updated // _MICROSECONDS),
+        "integration": integration,
+    }
+    return _encode(
+        {
+            "type": "metric",
+            "id": metric.id,
+            "attributes": wanted.select(attributes),
+            "links": {"self": f"{base_url}/api/metrics/{metric.id}/"},
+        }
+    )
+
+
+def profile_resource(
+    profile: Profile, last_event_time: int | None, base_url: str, wanted: Fieldset, revision: Revision
+) -> bytes:
+    """The profile's resource object. ``last_event_time`` is its newest event's, in Unix seconds."""
+    own = f"{base_url}/api/profiles/{profile.id}/"
+    attributes = wanted.select(profile_attributes(profile, last_event_time, revision))
+    return _encode(
+        {
+            "type": "profile",
+            "id": profile.id,
+            "attributes": attributes if revision.has_nulls else without_nulls(attributes),
+            "relationships": {
+                name: {
+                    **({"data": []} if revision.lists_have_data else {}),
+                    "links": {"self": f"{own}relationships/{name}/", "related": f"{own}{name}/"},
+                }
+                for name in ("lists", "segments")
+            },
+            "links": {"self": own},
+        }
+    )
+
+
+def profile_attributes(profile: Profile, last_event_time: int | None, revision: Revision) -> dict[str, Any]:
+    """All attributes that a profile can have, additional ones too, null where there is no value."""
+    return {
+        **{name: getattr(profile, name) for name in _PLAIN_ATTRIBUTES},
+        "created": datetime_of(profile.created // _MICROSECONDS),
+        "updated": datetime_of(profile.updated // _MICROSECONDS),
+        "last_event_date": None if last_event_time is None else datetime_of(last_event_time),
+        "location": {name: profile.location.get(name) for name in _LOCATION_MEMBERS},
+        # Encoded already, so that nulls in it are no business of ``without_nulls``.
+        "properties": msgspec.Raw(_encode(profile.properties)),
+        "subscriptions": revision.never_subscribed,
+        "predictive_analytics": _PREDICTIONS,
+    }
+
+
+def without_nulls(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes that have a value, at every level; a profile's own ``properties`` stay as they are."""
+    return {
+        name: without_nulls(value) if isinstance(value, Mapping) else value
+        for name, value in attributes.items()
+        if value is not None
+    }
