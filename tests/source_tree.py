@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,8 +52,10 @@ def functions(path: Path) -> Iterator[FunctionNode]:
 
 def tracked_files() -> list[Path]:
     """Every file that git knows; where there is no repository, every file of the usual folders."""
-    done = subprocess.run(["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, check=False)
-    names = done.stdout.decode().split("\0") if done.returncode == 0 else []
+    names: list[str] = []
+    if git := shutil.which("git"):
+        done = subprocess.run([git, "ls-files", "-z"], cwd=PROJECT, capture_output=True, check=False)
+        names = done.stdout.decode().split("\0") if done.returncode == 0 else []
     paths = [PROJECT / name for name in names if name]
     if not paths:
         folders = [SOURCE, *(PROJECT / name for name in ("tests", "examples", "bench", "docs", ".ci"))]
