@@ -150,3 +150,11 @@ HEADER_SECONDS_MAX: Final = 15.0
 """Seconds in which a request's headers must have arrived."""
 LISTEN_BACKLOG: Final = 1_024
 """Connections that may wait to be accepted."""
+
+# What is remembered, and how long a text may be before it is looked at.
+PHONE_NUMBER_CHARACTERS_MAX: Final = 40
+"""Characters of a phone number as it is sent, with its separators."""
+PHONE_NUMBERS_REMEMBERED_MAX: Final = 65_536
+"""Distinct phone numbers whose E.164 form is remembered."""
+TIME_CHARACTERS_MAX: Final = 64
+"""Characters of an event's time; a fraction of a second may be of any length up to it."""

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import chdb  # type: ignore[import-untyped]
-import pyarrow as pa  # type: ignore[import-untyped]
+import chdb
+import pyarrow as pa
 
 from eventkeep.errors import EventLogError
 
@@ -83,7 +83,7 @@ class Engine:
                 if self._closed:
                     raise EventLogError("the event log is closed")
                 try:
-                    connection = chdb.connect(str(self._folder))
+                    connection = chdb.connect(str(self._folder))  # type: ignore[no-untyped-call]
                 except (chdb.ChdbError, RuntimeError) as exc:
                     raise EventLogError(f"the event log can't be opened in {self._folder}: {exc}") from exc
                 self._connections.append(connection)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow as pa
 
 from eventkeep.errors import EventLogError
 from eventkeep.model.event import StoredEvent

@@ -46,7 +46,8 @@ class Layer:
         self.count += len(keys)
 
     def holds(self, keys: Keys, masks: Keys) -> npt.NDArray[np.bool_]:
-        return (self.words[self._places(keys)] & masks) == masks
+        found: npt.NDArray[np.bool_] = (self.words[self._places(keys)] & masks) == masks
+        return found
 
     def _places(self, keys: Keys) -> Keys:
         return keys >> np.uint64(64 - self.words_power)

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow as pa
 
 from eventkeep.errors import EventLogError
 from eventkeep.eventlog.engine import Engine, Parameter

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow as pa
 
 from eventkeep.eventlog.selection import EventSelection
 from eventkeep.limits import TAIL_CHUNK_EVENTS_MIN

@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow as pa
 from xxhash import xxh3_128_digest
 
 from eventkeep.eventlog.rows import ROWS_SCHEMA

@@ -116,6 +116,11 @@ class App:
         response.headers.update(limit_headers)
         return response
 
+    def serve_metrics(self) -> None:
+        """Open the port for scrapes, where the settings have one."""
+        if self._settings.metrics_port is not None:
+            self.telemetry.serve(self._settings.host, self._settings.metrics_port)
+
     def _revision(self, request: Request) -> Revision:
         today = datetime.datetime.fromtimestamp(self._clock.now(), datetime.UTC).date()
         return resolve_revision(request.headers.get("revision"), self._settings.default_revision, today)

@@ -44,6 +44,7 @@ def run(settings: ServeSettings) -> None:
 async def serve(settings: ServeSettings, port: int, services: Services) -> None:
     """Answer requests until a signal comes, then until none is under way."""
     app = App(services, settings)
+    app.serve_metrics()
     server = Server(
         RsgiApp(app),
         address=settings.host,
@@ -69,7 +70,7 @@ async def serve(settings: ServeSettings, port: int, services: Services) -> None:
     if stopped.done():
         logger.info("stopping", under_way=app.under_way)
         await app.drain(DRAIN_SECONDS_MAX)
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call]
     stopped.cancel()
     await serving
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -34,6 +35,10 @@ class Services:
             self.committer.start()
             opened.callback(self.committer.stop)
             self._opened = opened.pop_all()
+
+    def before_close(self, act: Callable[[], None]) -> None:
+        """Call ``act`` before the stores are closed."""
+        self._opened.callback(act)
 
     def close(self) -> None:
         self._opened.close()
