@@ -27,9 +27,8 @@ _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 class EventBounds(msgspec.Struct, frozen=True, kw_only=True):
     """Which events a filter chooses.
 
-    ``time_min`` and ``time_max`` are inclusive Unix seconds, None where nothing bounds
-    them; so are ``metric_id`` and ``profile_id``. ``is_empty`` says that no event can
-    fulfil all conditions; the others mean nothing then.
+    ``time_min`` and ``time_max`` are inclusive Unix seconds. None means no bound.
+    ``is_empty`` says that no event can fulfil all conditions; the rest means nothing then.
     """
 
     time_min: int | None = None
