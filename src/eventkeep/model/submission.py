@@ -47,7 +47,6 @@ class ProfileWrite(msgspec.Struct, kw_only=True, gc=False):
             or self.unset
         )
 
-
     def sole_identifier(self) -> tuple[str, str] | None:
         """The kind and value of the one identifier given, where the write says nothing else; else None."""
         if not self.only_identifies() or self.id is not None or self.kx is not None or self.anonymous_id is not None:
