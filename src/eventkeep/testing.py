@@ -29,6 +29,7 @@ START_SECONDS_MAX: Final = 60.0
 STOP_SECONDS_MAX: Final = 60.0
 """How long a server may take to stop after SIGTERM."""
 _POLL_SECONDS: Final = 0.05
+_READY_LINE: Final = b"eventkeep is ready at "
 _HOST: Final = "127.0.0.1"
 
 
@@ -58,6 +59,7 @@ class ServerProcess:
         ]
         self._environment = {**os.environ, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0
 
     def __enter__(self) -> Self:
         self.start()
@@ -84,6 +86,7 @@ class ServerProcess:
         """Starts it and waits until /healthz answers 200. Raises ServerUnreachable with what it printed."""
         self.data.parent.mkdir(parents=True, exist_ok=True)
         with self.log_path.open("ab") as log:
+            self._log_start = log.tell()
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
@@ -117,6 +120,14 @@ class ServerProcess:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
+    def pause(self) -> None:
+        """Stops it where it stands, by SIGSTOP, until ``resume``."""
+        self._running().send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Lets it go on after ``pause``."""
+        self._running().send_signal(signal.SIGCONT)
+
     def make_key(self, account: str | None = None, scopes: str = "full") -> str:
         """A new API key, made by ``eventkeep keys create`` beside the server, running or not."""
         command = [sys.executable, "-m", "eventkeep", "keys", "create", "--data", str(self.data), "--scopes", scopes]
@@ -137,6 +148,9 @@ class ServerProcess:
         return self._process
 
     def _is_ready(self) -> bool:
+        # The line says that it is this process that answers, and not another on the same port.
+        if _READY_LINE not in self.log_path.read_bytes()[self._log_start :]:
+            return False
         try:
             return httpx.get(f"{self.url}/healthz", timeout=1.0).status_code == httpx.codes.OK
         except httpx.TransportError:

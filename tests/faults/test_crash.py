@@ -1,0 +1,57 @@
+"""``kill -9`` and power cuts in the middle of a load: what was answered is there once, and nothing is half there."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import threading
+import time
+from pathlib import Path
+
+from eventkeep.testing import ServerProcess
+from tests.faults.load import Load, unique_ids
+
+ROUNDS = 10
+
+
+def test_ten_kills_in_the_middle_of_a_load_lose_and_repeat_nothing(tmp_path: Path) -> None:
+    choose = random.Random(1)
+    server = ServerProcess(tmp_path / "data")
+    server.start()
+    key = server.make_key()
+    loads = []
+    for number in range(ROUNDS):
+        load = Load(server.url, key, f"round-{number}")
+        loads.append(load)
+        killer = threading.Timer(0.3 + 0.7 * choose.random(), server.kill)
+        killer.start()
+        asyncio.run(load.run(singles=6, bulks=3))
+        killer.join()
+        server.start()
+    assert sum(len(load.kept) for load in loads) > ROUNDS * 10
+    found = unique_ids(server.url, key)
+    for load in loads:
+        load.check(found)
+    server.stop()
+
+
+def test_a_copy_of_the_folder_at_a_random_moment_holds_what_was_answered_by_then(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data") as server:
+        key = server.make_key()
+        load = Load(server.url, key, "copied")
+        loading = threading.Thread(target=lambda: asyncio.run(load.run(singles=6, bulks=3)))
+        loading.start()
+        time.sleep(1.7)
+        answered = set(load.kept)
+        # Stopped, so that the copy is of one moment, as a power cut would leave it.
+        server.pause()
+        shutil.copytree(tmp_path / "data", tmp_path / "copy", symlinks=True)
+        server.resume()
+        server.kill()
+        loading.join()
+    with ServerProcess(tmp_path / "copy") as copy:
+        found = unique_ids(copy.url, key)
+    assert answered
+    load.kept = answered
+    load.check(found)
