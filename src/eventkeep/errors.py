@@ -21,7 +21,8 @@
     └── StoreError                    a store that can't do what was asked
         ├── FolderInUse               another server has the data folder
         ├── DirectoryError            the directory (profiles, keys, metrics)
-        └── EventLogError             the event log
+        ├── EventLogError             the event log
+        └── MetricsExceeded           what a batch would make is too much for an account
 
 The status numbers above are for the reader: the one table from exception to
 status and code is ``eventkeep.protocol.problems``.
@@ -147,3 +148,14 @@ class DirectoryError(StoreError):
 
 class EventLogError(StoreError):
     """The event log failed; the engine's error is the cause."""
+
+
+class MetricsExceeded(StoreError):
+    """Raised inside a batch's transaction to undo it.
+
+    ``places`` are those of the submissions that would make more metrics than an account may have.
+    """
+
+    def __init__(self, places: Sequence[int]) -> None:
+        super().__init__(f"too many metrics in the submissions at {list(places)}")
+        self.places = tuple(places)

@@ -25,7 +25,9 @@ def metric(name: str) -> dict[str, Any]:
 
 
 def profile(number: int) -> dict[str, Any]:
-    return {"data": {"type": "profile", "attributes": {"email": f"customer-{number}@example.org", "title": str(number)}}}
+    return {
+        "data": {"type": "profile", "attributes": {"email": f"customer-{number}@example.org", "title": str(number)}}
+    }
 
 
 def filler(characters: int) -> str:

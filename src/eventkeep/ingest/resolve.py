@@ -7,7 +7,7 @@ import msgspec
 from eventkeep.clock import Clock
 from eventkeep.directory import Directory
 from eventkeep.directory.database import Transaction
-from eventkeep.errors import Fault, InvalidRequest, RequestRefused
+from eventkeep.errors import Fault, InvalidRequest, MetricsExceeded, RequestRefused
 from eventkeep.ingest.batch import Resolved
 from eventkeep.ingest.queue import Waiting
 from eventkeep.limits import METRICS_PER_ACCOUNT_MAX
@@ -120,14 +120,6 @@ class Resolver:
             marked = [resolved.found[name] for name in without & valued]
             self._directory.metrics.mark_has_value(marked, now_us, transaction)
         return resolved.found
-
-
-class MetricsExceeded(Exception):
-    """Raised inside a transaction to undo it: the submissions at ``places`` would make too many metrics."""
-
-    def __init__(self, places: list[int]) -> None:
-        super().__init__(places)
-        self.places = places
 
 
 def kept(item: Waiting, applied: Applied, metrics: MetricNames) -> Kept:

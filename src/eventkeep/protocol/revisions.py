@@ -187,6 +187,7 @@ _2024_02_15: Final = _2023_12_15.followed_by(
     "2024-02-15",
     includes=("attributions", "metric", "profile"),
     has_nulls=True,
+    never_subscribed={"email": {"marketing": NEVER_BY_EMAIL}, "sms": None},
     create_event_attributes=_2023_12_15.create_event_attributes | {"value_currency"},
 )
 _2024_05_15: Final = _2024_02_15.followed_by("2024-05-15", profile_fields=(*_2024_02_15.profile_fields, "locale"))

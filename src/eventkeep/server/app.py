@@ -108,6 +108,7 @@ class App:
             raise Unavailable("The server is stopping.", RETRY_AFTER_SECONDS)
         key = authenticate(self._services.directory.keys, request.headers.get("authorization"))
         revision = self._revision(request)
+        request.error_media_type = revision.media_type
         operation = revision.operation(name)
         authorize(key, operation.scopes)
         limit_headers = self._limits.take(key.account, name, self._clock.now())
@@ -150,12 +151,12 @@ def limits_table(settings: ServeSettings) -> dict[str, RateLimit] | None:
 
 
 def refused(request: Request, refusal: RequestRefused) -> Response:
-    status, headers, body = error_document(refusal, request.request_id)
+    status, headers, body = error_document(refusal, request.request_id, request.error_media_type)
     return Response(status, headers, body)
 
 
 def failed(request: Request) -> Response:
-    status, headers, body = failure_document(request.request_id)
+    status, headers, body = failure_document(request.request_id, request.error_media_type)
     return Response(status, headers, body)
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from eventkeep.errors import Fault, InvalidRequest, PayloadTooLarge, UnsupportedMediaType
 from eventkeep.limits import BODY_BYTES_MAX
+from eventkeep.protocol.problems import DEFAULT_MEDIA_TYPE
 
 JSON_MEDIA_TYPES = frozenset({"application/json", "application/vnd.api+json"})
 
@@ -24,9 +25,12 @@ BodyReader = Callable[[int], Awaitable[bytes]]
 
 
 class Request:
-    """One HTTP request. ``path`` is decoded; ``query_string`` is as it was sent."""
+    """One HTTP request. ``path`` is decoded; ``query_string`` is as it was sent.
 
-    __slots__ = ("_read_body", "_request_id", "headers", "method", "path", "query_string", "scheme")
+    ``error_media_type`` is what a refusal is answered in: its revision's, once that is known.
+    """
+
+    __slots__ = ("_read_body", "_request_id", "error_media_type", "headers", "method", "path", "query_string", "scheme")
 
     def __init__(
         self, method: str, path: str, query_string: str, scheme: str, headers: HeaderReader, read_body: BodyReader
@@ -35,6 +39,7 @@ class Request:
         self.headers = headers
         self._read_body = read_body
         self._request_id: str | None = None
+        self.error_media_type = DEFAULT_MEDIA_TYPE
 
     @property
     def request_id(self) -> str:
