@@ -32,8 +32,8 @@ CODES: Final = CURRENT | WITHDRAWN
 def normal_currency(text: str) -> str | None:
     """The code in upper case, as it is stored; None for what is no ISO 4217 code.
 
-    The case in which a code is sent does not matter. Source: ISO 4217 asks for upper
-    case, and clients are known to send lower case.
+    It may be sent in any case. Our decision: ISO 4217 writes its codes in upper case,
+    and no code differs from another by its case alone.
     """
     if text in CODES:
         return text

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain, repeat
+from operator import attrgetter
 from typing import Final
 
 import msgspec
 from msgspec import UNSET
-from msgspec.structs import astuple
 
 from eventkeep.limits import BULK_EVENTS_MAX
 from eventkeep.model.currency import normal_currency
@@ -44,10 +44,6 @@ FIELDS_BY_WIRE_NAME: Final = dict(
 )
 EVENT_ATTRIBUTES: Final = frozenset(EventAttributes.__struct_encode_fields__) - {"metric", "properties"}
 """The optional attributes of an event that any revision knows."""
-
-OTHERS_FROM: Final = ProfileAttributes.__struct_fields__.index(PLAIN_ATTRIBUTES[0])
-"""Where the fields of a profile's attributes begin that are no identifiers."""
-NO_OTHERS: Final = (UNSET,) * (len(ProfileAttributes.__struct_fields__) - OTHERS_FROM)
 
 SINGLE_POINTER: Final = "/data/attributes/profile/data"
 BULK_POINTERS: Final = tuple(
@@ -103,20 +99,22 @@ def submission_of(
     forbidden = [
         FIELDS_BY_WIRE_NAME[name] for name in PROFILE_ATTRIBUTES - revision.create_profile_attributes - {"meta"}
     ]
-    writes = [
-        profile_write(profile, pointer, forbidden)
-        for profile, pointer in zip(parts.profiles, parts.pointers, strict=False)
-    ]
+    writes: list[ProfileWrite] = []
+    for profile, pointer in zip(parts.profiles, parts.pointers, strict=False):
+        write = profile_write(profile, pointer, forbidden)
+        if write is None:
+            return None
+        writes.append(write)
     events = parts.events
     if has_unknown_members(parts, revision):
         return None
     times = event_times([event.time for event in events], received_at)
     currencies = normal_currencies([event.value_currency for event in events])
-    if times is None or currencies is None or None in writes:
+    if times is None or currencies is None:
         return None
     metrics = [event.metric.data.attributes for event in events]
     return Submission(
-        profiles=writes,  # type: ignore[arg-type]  # None is not among them, as was looked
+        profiles=writes,
         profile_index=parts.profile_index,
         metric=[(metric.name, metric.service or DEFAULT_SERVICE) for metric in metrics],
         time=times,
@@ -131,9 +129,9 @@ def submission_of(
 def has_unknown_members(parts: Parts, revision: Revision) -> bool:
     """Whether an event has an attribute that its revision lacks; a profile's are looked at one by one."""
     return any(
-        getattr(holder, name) is not UNSET
+        list(map(attrgetter(name), holders)).count(UNSET) < len(holders)
         for name in EVENT_ATTRIBUTES - revision.create_event_attributes
-        for holder in chain(parts.events, parts.items if name == "backfill" else ())
+        for holders in ((parts.events, parts.items) if name == "backfill" else (parts.events,))
     )
 
 
@@ -185,10 +183,24 @@ def profile_write(profile: Profile, pointer: str, forbidden: Sequence[str]) -> P
             write.ignored = ("phone_number",)
     if not (write.email or write.external_id or write.id or write.phone_number or write.anonymous_id or write.kx):
         return None
-    # Most profiles are only named, which one comparison tells.
-    if (profile.meta or astuple(given)[OTHERS_FROM:] != NO_OTHERS) and not set_changes(write, profile):
+    if (profile.meta or not only_identifies(given)) and not set_changes(write, profile):
         return None
     return write
+
+
+def only_identifies(given: ProfileAttributes) -> bool:
+    """Whether nothing is given but identifiers, as of most profiles. In full, because it is asked of each."""
+    return (
+        given.first_name is UNSET
+        and given.last_name is UNSET
+        and given.properties is UNSET
+        and given.location is UNSET
+        and given.organization is UNSET
+        and given.locale is UNSET
+        and given.title is UNSET
+        and given.image is UNSET
+        and given.meta is UNSET
+    )
 
 
 def set_changes(write: ProfileWrite, profile: Profile) -> bool:

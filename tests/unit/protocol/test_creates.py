@@ -9,7 +9,9 @@ from eventkeep.limits import EVENT_FUTURE_SECONDS_MAX, FAULTS_MAX
 from eventkeep.model.submission import ProfileWrite, Submission
 from eventkeep.protocol.creates import parse_bulk_create, parse_create_event
 from eventkeep.protocol.event_times import parse_time
+from eventkeep.protocol.profile_diagnosis import IDENTIFIERS
 from eventkeep.protocol.revisions import REVISIONS, Revision
+from eventkeep.protocol.submissions import PROFILE_ATTRIBUTES
 from tests.create_rules import (
     NEWEST,
     PROPERTIES,
@@ -129,6 +131,13 @@ def test_attributes_tell_null_from_absent() -> None:
     assert given.attributes == {"first_name": None, "title": "x"}
     assert (given.location, given.clears_location) == ({"city": None, "zip": "1"}, False)
     assert written(named({"email": "a@example.org", "location": None})).clears_location
+
+
+@pytest.mark.parametrize("name", sorted(PROFILE_ATTRIBUTES - set(IDENTIFIERS) - {"meta"}))
+def test_no_attribute_is_passed_over(name: str) -> None:
+    value: object = {"city": "Oslo"} if name in ("location", "properties") else "x"
+    assert written(named({"email": "a@example.org"})).only_identifies()
+    assert not written(named({"email": "a@example.org", name: value})).only_identifies()
 
 
 @pytest.mark.parametrize("inside", [True, False])
