@@ -93,7 +93,12 @@ def history(client: OfficialClient) -> History:
             metric, profile, time=iso(START + number * MINUTE), unique_id=f"h{number}", properties={"number": number}
         )
         assert client("create_event_with_http_info", body).status == 202
-    (first,) = client("get_events", filter=f"less-or-equal(timestamp,{START})").data["data"]
+    # Other tests of the module keep events of the same second.
+    (first,) = [
+        event
+        for event in client("get_events", filter=f"less-or-equal(timestamp,{START})").data["data"]
+        if event["attributes"]["event_properties"]["$event_id"] == "h0"
+    ]
     return History(
         metric,
         first["relationships"]["metric"]["data"]["id"],
@@ -148,13 +153,15 @@ def test_created_event_comes_back_as_it_was_sent(client: OfficialClient) -> None
     attributes = event["attributes"]
     assert attributes["timestamp"] == 1714972089
     assert attributes["datetime"] == "2024-05-06T05:08:09+00:00"
+    # Client 7.0.0 has no value_currency and leaves it out.
+    currency = [("$value_currency", "EUR")] if client.revision >= "2024-05-15" else []
     assert list(attributes["event_properties"].items()) == [
         ("zulu", 1),
         ("alpha", [{"b": None, "a": "é\u2028😀"}]),
         ("big", 9223372036854775807),
         ("float", 0.1),
         ("text", 'quote " backslash \\'),
-        ("$value_currency", "EUR"),
+        *currency,
         ("$event_id", "order-1"),
         ("$value", 9.5),
         ("$extra", {"html": "<b>"}),
@@ -478,14 +485,14 @@ def test_cursor_of_another_question_is_refused(client: OfficialClient, history: 
 
 
 def test_bad_bodies_are_refused_with_a_pointer(client: OfficialClient) -> None:
-    body = event_body("Order", {"email": "no email"}, time="1999-12-31T00:00:00Z", value_currency="EURO")
+    body = event_body("Order", {"email": "no email"}, time="1999-12-31T00:00:00Z", unique_id="")
     answer = client("create_event", body)
     assert answer.status == 400
     pointers = {fault["source"]["pointer"] for fault in answer.data["errors"]}
     assert pointers == {
         "/data/attributes/profile/data/attributes/email",
         "/data/attributes/time",
-        "/data/attributes/value_currency",
+        "/data/attributes/unique_id",
     }
 
 
