@@ -158,3 +158,5 @@ PHONE_NUMBERS_REMEMBERED_MAX: Final = 65_536
 """Distinct phone numbers whose E.164 form is remembered."""
 TIME_CHARACTERS_MAX: Final = 64
 """Characters of an event's time; a fraction of a second may be of any length up to it."""
+COLLECTOR_ALLOCATIONS: Final = 100_000
+"""Objects made and not freed again after which the garbage collector looks for cycles."""

@@ -20,7 +20,7 @@ import structlog
 
 from eventkeep.errors import EventLogError
 from eventkeep.eventlog.journal import Journal
-from eventkeep.eventlog.rows import decode_rows, encode_rows, stored_events
+from eventkeep.eventlog.rows import decode_rows, encode_rows, stored_events, warm_up
 from eventkeep.eventlog.seen import Keys, SeenFilter
 from eventkeep.eventlog.selection import EventSelection
 from eventkeep.eventlog.table import APPEND_EVENTS_MAX, EventTable
@@ -65,6 +65,7 @@ class EventLog:
 
         Raises EventLogError where the folder can't be used or is newer than this program.
         """
+        warm_up()
         table = EventTable.open(folder / "table")
         try:
             return cls(table, Journal(folder / "journal"))

@@ -38,6 +38,14 @@ STORED_COLUMNS: Final = (
 """The columns of a StoredEvent, in its order."""
 
 
+def warm_up() -> None:
+    """Make one array of a list, for the first one makes pyarrow look for pandas.
+
+    That takes a third of a second, which belongs to the start and not to somebody's request.
+    """
+    pa.array([b""], pa.binary())
+
+
 def encode_rows(rows: pa.Table) -> memoryview:
     """Rows of ROWS_SCHEMA as bytes, without the schema."""
     sink = pa.BufferOutputStream()
