@@ -22,6 +22,8 @@ LABEL_CHARACTERS_MAX: Final = 63
 # no address of a person looks like that, and what does is a mistake.
 _LOCAL: Final = r"[^\s@\"(),:;<>\[\\\]\x00-\x20\x7f]++"
 _LABEL: Final = r"[^\W_]++(?:-++[^\W_]++)*+"
+_USUAL_EMAIL: Final = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]++@(?:[a-z0-9]++(?:-++[a-z0-9]++)*+\.)+[a-z]++")
+"""Part of the next, in half its time: it need not ask of any letter whether Unicode has it for one."""
 _EMAIL: Final = re.compile(rf"{_LOCAL}@(?:{_LABEL}\.)+(?!\d+\Z){_LABEL}")
 
 _PHONE_NUMBER: Final = re.compile(r"\+[0-9 ().\-/]+", re.ASCII)
@@ -30,7 +32,7 @@ _PHONE_NUMBER: Final = re.compile(r"\+[0-9 ().\-/]+", re.ASCII)
 def normal_email(text: str) -> str | None:
     """The address trimmed and in lower case; None where it is no address of the form ``name@domain.tld``."""
     email = text.strip().lower()
-    if len(email) > EMAIL_CHARACTERS_MAX or _EMAIL.fullmatch(email) is None:
+    if len(email) > EMAIL_CHARACTERS_MAX or not (_USUAL_EMAIL.fullmatch(email) or _EMAIL.fullmatch(email)):
         return None
     if len(email) > LABEL_CHARACTERS_MAX and not _parts_fit(email):
         return None

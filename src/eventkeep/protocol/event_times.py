@@ -83,19 +83,28 @@ def parse_times(texts: Sequence[str]) -> list[int] | None:
 
 def _parse_column(texts: Sequence[str]) -> list[int] | None:
     """The same for texts with date, time and seconds; None where any is of another form, or wrong."""
-    heads = "".join([text[:_HEAD] for text in texts])
-    if len(heads) != _HEAD * len(texts) or not heads.isascii():
+    width = len(texts[0])
+    joined = "".join(texts)
+    if width < _HEAD or not joined.isascii():
         return None
-    characters = np.frombuffer(heads.encode(), dtype=np.uint8).reshape(-1, _HEAD)
-    if not (characters[:, _SEPARATORS] == _MARKS).all():
+    if len(joined) == width * len(texts) and set(map(len, texts)) == {width}:
+        # Texts of one length, as one program writes them, need not be cut one by one.
+        characters = np.frombuffer(joined.encode(), dtype=np.uint8).reshape(-1, width)
+        heads, tails = characters[:, :_HEAD], characters[:, _HEAD:]
+        offsets = _offset_column([texts[0][_HEAD:]] if (tails == tails[0]).all() else [text[_HEAD:] for text in texts])
+    else:
+        joined = "".join([text[:_HEAD] for text in texts])
+        if len(joined) != _HEAD * len(texts):
+            return None
+        heads = np.frombuffer(joined.encode(), dtype=np.uint8).reshape(-1, _HEAD)
+        offsets = _offset_column([text[_HEAD:] for text in texts])
+    if offsets is None or not (heads[:, _SEPARATORS] == _MARKS).all():
         return None
-    between = set(characters[:, _T].tobytes())
-    digits = characters[:, _DIGITS] - np.uint8(ord("0"))
-    if not between.issubset(_DATE_MARKS) or digits.max() > 9:
+    digits = heads[:, _DIGITS] - np.uint8(ord("0"))
+    if not set(heads[:, _T].tobytes()).issubset(_DATE_MARKS) or digits.max() > 9:
         return None
-    offsets = _offset_column([text[_HEAD:] for text in texts])
     seconds = _seconds_column(digits.T.astype(np.int64))
-    if offsets is None or seconds is None:
+    if seconds is None:
         return None
     times: list[int] = (seconds - offsets).tolist()
     return times
@@ -122,7 +131,7 @@ def _within(values: npt.NDArray[np.int64], least: int, most: int) -> bool:
 
 
 def _offset_column(tails: Sequence[str]) -> Any:
-    """Offsets in seconds of what follows the seconds (shape [times], or one for all); None where one is wrong."""
+    """Offsets in seconds of what follows the seconds (one per time, or one for all); None where one is wrong."""
     offsets: dict[str, int] = {}
     for tail in set(tails):
         match = _TAIL.fullmatch(tail) if len(tail) <= TIME_CHARACTERS_MAX - _HEAD else None
