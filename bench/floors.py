@@ -1,0 +1,115 @@
+"""What the figures are held against, measured in the same run: less work than eventkeep does, or another's.
+
+(a) the engine alone, inserting batches that are ready; (b) decoding alone; (c)
+PostgreSQL by COPY with the same uniqueness; (d) the mock server Prism. The last two
+only where they are installed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+
+from bench.bodies import EVENTS_PER_REQUEST, bulk_body
+from eventkeep.protocol.documents import BulkCreate
+
+DECODE_REQUESTS = 100
+POSTGRES_EVENTS = 200_000
+
+
+def decoding_events_per_second() -> float:
+    """Events per second of typed decoding alone, in one thread."""
+    decoder = msgspec.json.Decoder(BulkCreate)
+    body = bulk_body(1, 20_000).encode()
+    started = time.perf_counter()
+    for _ in range(DECODE_REQUESTS):
+        decoder.decode(body)
+    return DECODE_REQUESTS * EVENTS_PER_REQUEST / (time.perf_counter() - started)
+
+
+def engine_events_per_second(folder: Path, batches: int = 40) -> float:
+    """Events per second of the engine alone: prepared batches of 50,000 into the event table.
+
+    In a process of its own, for a process has one engine only.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.engine_floor", str(folder), str(batches)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(done.stdout)
+
+
+def postgres_events_per_second() -> float | None:
+    """Events per second of PostgreSQL by COPY into a table with the same uniqueness; None where it is not installed."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if Path("/usr/lib/postgresql").exists() else []
+    if not programs:
+        return None
+    # A folder of its own at the top, for PostgreSQL does not run as root and must be able to enter it.
+    with tempfile.TemporaryDirectory(prefix="eventkeep-bench-postgres-") as name:
+        return PostgresFloor(programs[-1], Path(name)).measure()
+
+
+class PostgresFloor:
+    """A PostgreSQL of its own in a folder, stopped when it was measured."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self._programs, self._folder = programs, folder
+        self._as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        if self._as_user:
+            shutil.chown(folder, "postgres", "postgres")
+
+    def measure(self) -> float:
+        data, socket = self._folder / "data", self._folder
+        self._run("initdb", "-D", str(data), "--auth=trust", "--username=bench")
+        options = f"-k {socket} -c listen_addresses= -c shared_buffers=1GB -c max_wal_size=8GB"
+        self._run("pg_ctl", "-D", str(data), "-o", options, "-w", "-l", str(self._folder / "log"), "start")
+        try:
+            self._sql(
+                "CREATE TABLE event (account int, time int, profile bigint, metric int, unique_id text,"
+                " value double precision, properties text, PRIMARY KEY (account, profile, metric, unique_id));"
+                " CREATE INDEX ON event (account, time); CREATE INDEX ON event (account, metric, time)"
+            )
+            rows = "\n".join(copy_rows(POSTGRES_EVENTS))
+            started = time.perf_counter()
+            self._sql("COPY event FROM STDIN", rows)
+            return POSTGRES_EVENTS / (time.perf_counter() - started)
+        finally:
+            self._run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
+
+    def _sql(self, statement: str, given: str = "") -> None:
+        self._run("psql", "-h", str(self._folder), "-U", "bench", "-d", "postgres", "-q", "-c", statement, given=given)
+
+    def _run(self, program: str, *arguments: str, given: str = "") -> None:
+        subprocess.run(
+            [*self._as_user, str(self._programs / program), *arguments],
+            input=given,
+            text=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            cwd=self._folder,
+            check=True,
+        )
+
+
+def copy_rows(count: int) -> list[str]:
+    """Events in the text format of COPY."""
+    items = json.loads(bulk_body(1, 20_000))["data"]["attributes"]["events-bulk-create"]["data"]
+    texts = [
+        json.dumps(item["attributes"]["events"]["data"][0]["attributes"]["properties"], separators=(",", ":"))
+        for item in items
+    ]
+    return [
+        f"1\t{1_714_500_000 + number // 3}\t{number * 7919 % 20_000}\t{number % 5}\tunique-{number}\t"
+        f"{number % 100}.5\t{texts[number % len(texts)]}"
+        for number in range(count)
+    ]
