@@ -11,7 +11,7 @@ import datetime
 import re
 from bisect import bisect_right
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -50,6 +50,12 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     profile that never subscribed. ``lists_have_data`` says that a profile's relationships
     to lists and segments carry ``data`` and not only links. ``related_is_collection``
     says that the routes to an event's metric and profile answer with a list of one.
+
+    ``create_event_meta`` names where the clients of the revision put a profile's ``meta``
+    in a single create: beside its attributes (``profile``), inside them (``attributes``)
+    or either way; in a bulk create it stands beside them. Both places are read in every
+    revision. ``promises_relationship_data`` says that the relationships of an event carry
+    ``data`` in every answer by the word of the documents; later ones leave that open.
     """
 
     date: str
@@ -66,10 +72,12 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     has_page_size: bool
     create_event_attributes: frozenset[str]
     create_profile_attributes: frozenset[str]
+    create_event_meta: tuple[Literal["profile", "attributes"], ...]
     has_nulls: bool
     never_subscribed: Mapping[str, Any]
     lists_have_data: bool
     related_is_collection: bool
+    promises_relationship_data: bool
 
     def fields(self, resource_type: str) -> tuple[str, ...]:
         """The names that ``fields[<type>]`` may hold, additional fields not among them."""
@@ -155,6 +163,7 @@ _2023_07_15: Final = Revision(
         {"email", "phone_number", "external_id", "anonymous_id", "first_name", "last_name", "organization"}
         | {"title", "image", "location", "properties", "meta"}
     ),
+    create_event_meta=("profile",),
     has_nulls=False,
     # Here a method is required and can't be null; a channel by SMS would need the time of a consent.
     never_subscribed={
@@ -164,6 +173,7 @@ _2023_07_15: Final = Revision(
     },
     lists_have_data=True,
     related_is_collection=False,
+    promises_relationship_data=True,
 )
 _2023_08_15: Final = _2023_07_15.followed_by("2023-08-15")
 _2023_09_15: Final = _2023_08_15.followed_by(
@@ -189,8 +199,15 @@ _2024_02_15: Final = _2023_12_15.followed_by(
     has_nulls=True,
     never_subscribed={"email": {"marketing": NEVER_BY_EMAIL}, "sms": None},
     create_event_attributes=_2023_12_15.create_event_attributes | {"value_currency"},
+    # The document has it inside the attributes; the official client of the revision still sends it beside them.
+    create_event_meta=("profile", "attributes"),
 )
-_2024_05_15: Final = _2024_02_15.followed_by("2024-05-15", profile_fields=(*_2024_02_15.profile_fields, "locale"))
+_2024_05_15: Final = _2024_02_15.followed_by(
+    "2024-05-15",
+    profile_fields=(*_2024_02_15.profile_fields, "locale"),
+    create_event_meta=("attributes",),
+    promises_relationship_data=False,
+)
 _2024_06_15: Final = _2024_05_15.followed_by("2024-06-15")
 _2024_07_15: Final = _2024_06_15.followed_by(
     "2024-07-15",
