@@ -10,7 +10,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CLIENTS := 7.0.0 9.0.0
+CLIENTS := 7.0.0 9.0.0 25.0.0
 CLIENT_STAMPS := $(CLIENTS:%=.cache/clients/%/.installed)
 ARGS ?=
 

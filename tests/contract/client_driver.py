@@ -10,6 +10,7 @@ This file is run by the client's interpreter, so it imports nothing of the proje
 
 from __future__ import annotations
 
+import datetime
 import functools
 import json
 import sys
@@ -28,6 +29,11 @@ def connect(url: str, key: str, max_retries: int) -> Any:
 def plain(data: Any) -> Any:
     """What the client returned, as JSON has it: a model of the client becomes what it was made of."""
     return data.to_dict() if hasattr(data, "to_dict") else data
+
+
+def text(value: Any) -> str:
+    """What newer clients made an object of, as the wire has it."""
+    return value.isoformat() if isinstance(value, datetime.datetime) else str(value)
 
 
 def answer(call: dict[str, Any]) -> dict[str, Any]:
@@ -53,7 +59,7 @@ def answer(call: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Answers calls until standard input ends."""
     for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line)), default=str), flush=True)
+        print(json.dumps(answer(json.loads(line)), default=text), flush=True)
 
 
 if __name__ == "__main__":

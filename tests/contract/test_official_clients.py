@@ -120,7 +120,8 @@ def events_of(client: OfficialClient, metric: str) -> list[dict[str, Any]]:
     while True:
         ids = {item["id"] for item in page["included"] if item["attributes"]["name"] == metric}
         found += [event for event in page["data"] if event["relationships"]["metric"]["data"]["id"] in ids]
-        if page["links"]["next"] is None:
+        # Newer clients leave a link out that is null.
+        if page["links"].get("next") is None:
             return found
         page = client("get_events", include=["metric"], sort="datetime", page_cursor=page["links"]["next"]).data
 
@@ -317,9 +318,9 @@ def test_pages_hold_every_event_once_there_and_back(
 
     chosen = f'equals(metric_id,"{history.metric_id}"),greater-or-equal(timestamp,{START})'
     first = client("get_events", filter=chosen, sort=sort)
-    assert first.data["links"]["prev"] is None
+    assert first.data["links"].get("prev") is None
     second = client("get_events", filter=chosen, sort=sort, page_cursor=cursor(first.data["links"]["next"]))
-    assert second.data["links"]["next"] is None
+    assert second.data["links"].get("next") is None
     expected = list(range(HISTORY_EVENTS))
     if sort == "-datetime":
         expected.reverse()

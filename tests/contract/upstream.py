@@ -23,11 +23,12 @@ OPERATION_PATHS: Final = {
 
 
 def load_document(revision: str) -> dict[str, Any]:
-    """The document of a revision; skips the test where it is not at hand."""
+    """The document of a revision, its paths with a slash at their ends; skips the test where it is not at hand."""
     path = DOCUMENTS / f"events-openapi-{revision}.json"
     if not path.exists():
         pytest.skip("the upstream OpenAPI documents are not at hand")
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    document["paths"] = {path.rstrip("/") + "/": methods for path, methods in document["paths"].items()}
     return document
 
 
