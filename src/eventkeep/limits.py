@@ -160,3 +160,7 @@ TIME_CHARACTERS_MAX: Final = 64
 """Characters of an event's time; a fraction of a second may be of any length up to it."""
 COLLECTOR_ALLOCATIONS: Final = 100_000
 """Objects made and not freed again after which the garbage collector looks for cycles."""
+PROFILES_REMEMBERED_MAX: Final = 50_000
+"""Profiles of create bodies whose reading is remembered, by their bytes."""
+PROFILE_BYTES_REMEMBERED_MAX: Final = 1_000
+"""Bytes of a profile in a create body from which on its reading is not remembered."""

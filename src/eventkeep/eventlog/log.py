@@ -187,7 +187,8 @@ class EventLog:
 
     def _kept(self, ids: Keys, key_lows: Keys) -> npt.NDArray[np.bool_]:
         # The tail first: an event that leaves it in between is in the table by then.
-        kept = np.array(self._tail.holds(ids.tolist(), key_lows.tolist()))
+        in_tail = self._tail.kept(ids)
+        kept = np.array([key in in_tail for key in zip(ids.tolist(), key_lows.tolist(), strict=True)])
         ask = np.flatnonzero(~kept)
         if len(ask):
             kept[ask] = self._table.stored(ids[ask], key_lows[ask])

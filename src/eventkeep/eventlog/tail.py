@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from eventkeep.eventlog.seen import Keys
 from eventkeep.eventlog.selection import EventSelection
 from eventkeep.limits import TAIL_CHUNK_EVENTS_MIN
 
@@ -68,7 +69,6 @@ class Tail:
     def __init__(self) -> None:
         self._chunks: tuple[Chunk, ...] = ()
         self._sealed = 0
-        self._keys: set[tuple[int, int]] = set()
         self._shrunk = threading.Condition()
         self.events = 0
         self.bytes = 0
@@ -77,9 +77,14 @@ class Tail:
         """A view that stays as it is while the tail goes on."""
         return self._chunks
 
-    def holds(self, ids: Sequence[int], key_lows: Sequence[int]) -> list[bool]:
-        """For each key whether an event with it is in the tail."""
-        return [key in self._keys for key in zip(ids, key_lows, strict=True)]
+    def kept(self, ids: Keys) -> set[tuple[int, int]]:
+        """The keys in the tail whose upper halves are among ``ids`` (shape [n])."""
+        found: set[tuple[int, int]] = set()
+        for chunk in self._chunks:
+            places = np.flatnonzero(np.isin(chunk.id, ids))
+            if len(places):
+                found.update(keys_of(chunk.rows.take(pa.array(places))))
+        return found
 
     def seal(self) -> tuple[Chunk, ...]:
         """The chunks as they stand, which nothing is joined with from now on: they are being moved."""
@@ -98,7 +103,6 @@ class Tail:
                 joined.insert(0, last.rows)
                 size += len(last)
             chunks.append(Chunk(pa.concat_tables(joined).combine_chunks() if len(joined) > 1 else rows))
-            self._keys.update(keys_of(rows))
             self._chunks = tuple(chunks)
             self.events += rows.num_rows
             self.bytes += rows.nbytes
@@ -109,7 +113,6 @@ class Tail:
             self._chunks = self._chunks[len(chunks) :]
             self._sealed = 0
             for chunk in chunks:
-                self._keys.difference_update(keys_of(chunk.rows))
                 self.events -= len(chunk)
                 self.bytes -= chunk.rows.nbytes
             if not self._chunks:

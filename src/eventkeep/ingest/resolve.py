@@ -85,7 +85,8 @@ class Resolver:
         roster = profiles.load_roster(account, writes, transaction)
         for place in unsettled:
             try:
-                applied[place] = roster.apply(waiting[place].submission.profiles, now_us)
+                submission = waiting[place].submission
+                applied[place] = roster.apply(submission.profiles, now_us, submission.pointers)
             except InvalidRequest as refusal:
                 answers[place] = refusal
         profiles.flush(roster, transaction)

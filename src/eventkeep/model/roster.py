@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 from typing import Any, Final
 
 import msgspec
@@ -27,6 +28,10 @@ ATTRIBUTE_KINDS: Final = frozenset(IDENTIFIER_KINDS) - {"kx"}
 """The identifiers that are also attributes of a profile."""
 
 _encode = msgspec.json.Encoder().encode
+
+
+ANYWHERE: Final = repeat("/data")
+"""Where writes stand in a request that does not say."""
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -69,7 +74,7 @@ class Roster:
         self.created: set[int] = set()
         self.new_owners: dict[Owned, int] = {}
 
-    def apply(self, writes: Sequence[ProfileWrite], now_us: int) -> Applied:
+    def apply(self, writes: Sequence[ProfileWrite], now_us: int, pointers: Iterable[str] = ANYWHERE) -> Applied:
         """Find or make the profile of each write, in order, and merge the write into it.
 
         The first identifier that finds a profile decides, ``id`` before the others. The
@@ -78,11 +83,12 @@ class Roster:
         profile has can't make one; beside other identifiers it is passed over (and named
         in ``left``), alone it is refused.
 
-        Raises InvalidRequest with a fault for each write that can't be applied; then the
+        ``pointers`` says where each write stands in its request; it may be longer. Raises
+        InvalidRequest with a fault for each write that can't be applied; then the
         roster is as it was.
         """
         attempt = Attempt(self, now_us)
-        numbers = [attempt.place(write) for write in writes]
+        numbers = [attempt.place(write, pointer) for write, pointer in zip(writes, pointers, strict=False)]
         if attempt.faults:
             raise InvalidRequest(attempt.faults[:FAULTS_MAX])
         self.owners.update(attempt.new_owners)
@@ -106,24 +112,21 @@ class Attempt:
         self.left: set[str] = set()
         self.faults: list[Fault] = []
 
-    def place(self, write: ProfileWrite) -> int:
+    def place(self, write: ProfileWrite, pointer: str) -> int:
         """The number of the profile that the write means, after merging it; -1 where there is none."""
         given = [(kind, value) for kind in IDENTIFIER_KINDS if (value := getattr(write, kind)) is not None]
         number = self._find(write, given)
         if number is None:
             if not given:
-                self.faults.append(
-                    Fault(
-                        f"No profile has the id {write.id!r}, and no other identifier is given.", f"{write.pointer}/id"
-                    )
-                )
+                detail = f"No profile has the id {write.id!r}, and no other identifier is given."
+                self.faults.append(Fault(detail, f"{pointer}/id"))
                 return -1
             number = self._create(given)
         else:
             for identifier in given:
                 self._add(number, identifier)
         if not write.only_identifies():
-            self._merge(number, write)
+            self._merge(number, write, pointer)
         return number
 
     def _find(self, write: ProfileWrite, given: list[Owned]) -> int | None:
@@ -182,21 +185,24 @@ class Attempt:
             changes[kind] = value
         self.changed[number] = msgspec.structs.replace(profile, **changes, updated=self._now_us)
 
-    def _merge(self, number: int, write: ProfileWrite) -> None:
+    def _merge(self, number: int, write: ProfileWrite, pointer: str) -> None:
         profile = self._profile(number)
         after = merged(profile, write, self._now_us)
         if after is profile:
             return
-        if after.properties is not profile.properties and (fault := properties_fault(after, write)) is not None:
+        if (
+            after.properties is not profile.properties
+            and (fault := properties_fault(after, write, pointer)) is not None
+        ):
             self.faults.append(fault)
         else:
             self.changed[number] = after
 
 
-def properties_fault(profile: Profile, write: ProfileWrite) -> Fault | None:
+def properties_fault(profile: Profile, write: ProfileWrite, place: str) -> Fault | None:
     """What is wrong with a profile's properties as a write has left them, if anything."""
     properties = profile.properties
-    pointer = f"{write.pointer}/attributes/properties"
+    pointer = f"{place}/attributes/properties"
     if len(properties) > PROFILE_PROPERTIES_MAX:
         return Fault(
             f"A profile has at most {PROFILE_PROPERTIES_MAX} properties; this would make {len(properties)}.", pointer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ class ProfileWrite(msgspec.Struct, kw_only=True, gc=False):
     whole location was not given. ``append``, ``unappend`` and ``unset`` are the
     patch operations on ``properties``, applied after them in that order.
     ``ignored`` names identifiers that were given and can't be used
-    (``phone_number``). ``pointer`` is where the profile stands in the request.
+    (``phone_number``).
     """
 
     id: str | None = None
@@ -33,7 +34,6 @@ class ProfileWrite(msgspec.Struct, kw_only=True, gc=False):
     unappend: dict[str, Any] | None = None
     unset: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
-    pointer: str = "/data"
 
     def only_identifies(self) -> bool:
         """Whether the write names a profile and changes nothing but identifiers."""
@@ -62,6 +62,7 @@ class ProfileWrite(msgspec.Struct, kw_only=True, gc=False):
 class Submission(msgspec.Struct, kw_only=True, gc=False):
     """One request's profile writes and events; the event columns are equally long.
 
+    ``pointers`` says where each profile stands in the request, and may be longer.
     ``profile_index`` points into ``profiles``; ``metric`` is (name, service);
     ``time`` is in Unix seconds; ``unique_id`` is filled in already (the second
     as text where none was sent); ``value`` None where none was sent; ``currency``
@@ -69,6 +70,7 @@ class Submission(msgspec.Struct, kw_only=True, gc=False):
     """
 
     profiles: list[ProfileWrite]
+    pointers: Sequence[str]
     profile_index: list[int]
     metric: list[tuple[str, str]]
     time: list[int]

@@ -24,20 +24,19 @@ from eventkeep.errors import Fault, InvalidRequest
 from eventkeep.limits import PROPERTY_STRING_BYTES_MAX
 from eventkeep.model.submission import Submission
 from eventkeep.protocol.diagnosis import faults_of_bulk_create, faults_of_create_event
-from eventkeep.protocol.documents import BulkCreate, EventCreate, PropertiesObject
+from eventkeep.protocol.documents import PropertiesObject
+from eventkeep.protocol.profile_writes import NOT_DECODED, checked_writes, quick_writes
 from eventkeep.protocol.raw_json import count_keys, has_no_telling_escape, integers_fit, strings_fit
+from eventkeep.protocol.received import ReceivedBulk, ReceivedSingle
 from eventkeep.protocol.revisions import Revision
 from eventkeep.protocol.submissions import Parts, bulk_parts, single_parts, submission_of
 
-Document = TypeVar("Document", EventCreate, BulkCreate)
+Document = TypeVar("Document", ReceivedSingle, ReceivedBulk)
 
-single_decoder = msgspec.json.Decoder(EventCreate)
-bulk_decoder = msgspec.json.Decoder(BulkCreate)
+single_decoder = msgspec.json.Decoder(ReceivedSingle)
+bulk_decoder = msgspec.json.Decoder(ReceivedBulk)
 properties_decoder = msgspec.json.Decoder(list[PropertiesObject])
 _encode = msgspec.json.Encoder().encode
-
-# What msgspec raises for bytes that are no JSON, no UTF-8, of another shape, or nested past all measure.
-_NOT_DECODED = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def parse_create_event(body: bytes, revision: Revision, received_at: int) -> Submission:
@@ -77,21 +76,31 @@ def accept(
         parts = take_apart(document)
         if parts is None:
             return None
-        raw = [bytes(event.properties) for event in parts.events]
-        decoded = properties_decoder.decode(b"[" + b",".join(raw) + b"]")
-    except _NOT_DECODED:
+        properties = [bytes(event.properties) for event in parts.events]
+        joined = b"[" + b",".join(properties) + b"]"
+        decoded = properties_decoder.decode(joined)
+    except NOT_DECODED:
         return None
     if not has_no_telling_escape(body) or not integers_fit(body):
         return None
-    if len(body) > PROPERTY_STRING_BYTES_MAX and not all_strings_fit(parts, raw, decoded):
+    if len(body) > PROPERTY_STRING_BYTES_MAX and not all_strings_fit(properties, decoded):
         return None
-    # Encoded with its properties, the document has fewer keys than the body had if one was repeated.
-    for event, properties in zip(parts.events, decoded, strict=True):
-        event.properties = properties  # type: ignore[assignment]
+    # Encoded again, a document has fewer keys than its bytes had if one was repeated. The
+    # parts that are raw hold as many keys here as there; those of profiles are counted with them.
     keys = count_keys(body)
-    if keys is None or keys != count_keys(_encode(document)):
+    if keys is None or keys != count_keys(_encode(document)) or not all_keys_differ(joined, decoded):
         return None
-    return submission_of(parts, raw, revision, received_at, len(body))
+    writes = quick_writes(parts.profiles, revision)
+    if writes is None:
+        return None
+    return submission_of(parts, writes, properties, revision, received_at, len(body))
+
+
+def all_keys_differ(joined: bytes, decoded: list[dict[str, object]]) -> bool:
+    """Whether no object within the properties has a key twice; ``decoded`` is what ``joined`` holds."""
+    keys = count_keys(joined)
+    # Where nothing is nested, counting members is enough, and quicker than encoding them.
+    return keys == sum(map(len, decoded)) or keys == count_keys(_encode(decoded))
 
 
 def accept_slowly(
@@ -108,28 +117,22 @@ def accept_slowly(
     """
     if faults:
         raise InvalidRequest(faults)
+    submission = None
     try:
         parts = take_apart(decoder.decode(body))
-        raw = [bytes(event.properties) for event in parts.events] if parts is not None else []
-    except _NOT_DECODED as exc:
+        writes = checked_writes(parts.profiles, revision) if parts is not None else None
+        if parts is not None and writes is not None:
+            properties = [bytes(event.properties) for event in parts.events]
+            submission = submission_of(parts, writes, properties, revision, received_at, len(body))
+    except NOT_DECODED as exc:
         raise InvalidRequest([Fault(f"The body can't be decoded: {exc}.", "/data")]) from exc
-    submission = submission_of(parts, raw, revision, received_at, len(body)) if parts is not None else None
     if submission is None:
         raise InvalidRequest([Fault("The body breaks a rule of create requests.", "/data")])
     return submission
 
 
-def all_strings_fit(parts: Parts, raw: list[bytes], decoded: list[dict[str, object]]) -> bool:
-    """Whether no string is too long, of a body that is long enough to hold such a one."""
-    long = [value for text, value in zip(raw, decoded, strict=True) if len(text) > PROPERTY_STRING_BYTES_MAX]
-    if not strings_fit(long):
-        return False
-    for profile in parts.profiles:
-        given = profile.attributes
-        if given.properties and not strings_fit([given.properties]):
-            return False
-        for meta in (profile.meta, given.meta):
-            patch = meta.patch_properties if meta else None
-            if patch and not strings_fit([patch.append, patch.unappend, patch.unset]):
-                return False
-    return True
+def all_strings_fit(properties: list[bytes], decoded: list[dict[str, object]]) -> bool:
+    """Whether no string in the properties is too long, of a body that is long enough to hold such a one."""
+    return strings_fit(
+        [value for raw, value in zip(properties, decoded, strict=True) if len(raw) > PROPERTY_STRING_BYTES_MAX]
+    )

@@ -26,8 +26,8 @@ from eventkeep.protocol.json_values import (
     check_text,
     shown,
 )
+from eventkeep.protocol.profile_writes import PLAIN_ATTRIBUTES
 from eventkeep.protocol.revisions import Revision
-from eventkeep.protocol.submissions import PLAIN_ATTRIBUTES
 
 OPAQUE_IDENTIFIERS: Final = ("external_id", "anonymous_id", "_kx")
 IDENTIFIERS: Final = ("external_id", "email", "phone_number", "anonymous_id", "_kx")

@@ -11,7 +11,7 @@ from eventkeep.protocol.creates import parse_bulk_create, parse_create_event
 from eventkeep.protocol.event_times import parse_time
 from eventkeep.protocol.profile_diagnosis import IDENTIFIERS
 from eventkeep.protocol.revisions import REVISIONS, Revision
-from eventkeep.protocol.submissions import PROFILE_ATTRIBUTES
+from eventkeep.protocol.profile_writes import PROFILE_ATTRIBUTES
 from tests.create_rules import (
     NEWEST,
     PROPERTIES,
@@ -75,7 +75,7 @@ def test_an_event_becomes_a_row_of_the_columns() -> None:
     )
     assert (given.metric, given.time, given.value) == ([("Placed Order", "shop")], [1718452800], [9.99])
     assert (given.currency, given.unique_id, given.profile_index) == (["EUR"], ["order-1"], [0])
-    assert given.profiles == [ProfileWrite(email="sarah@example.org", pointer="/data/attributes/profile/data")]
+    assert given.profiles == [ProfileWrite(email="sarah@example.org")]
 
 
 def test_what_is_not_sent_has_its_default() -> None:
@@ -95,7 +95,7 @@ def test_events_of_a_bulk_create_point_to_their_profiles() -> None:
     assert given.profile_index == [0, 0, 1]
     assert given.unique_id == ["1718452800", "1718452800", "x"]
     assert [write.external_id for write in given.profiles] == [None, "2"]
-    assert given.profiles[1].pointer == "/data/attributes/events-bulk-create/data/1/attributes/profile/data"
+    assert given.pointers[1] == "/data/attributes/events-bulk-create/data/1/attributes/profile/data"
 
 
 def test_times_of_many_forms_in_one_bulk_create() -> None:
