@@ -47,13 +47,11 @@ Delivery = list[tuple[Any, Outcome | RequestRefused]]
 class CommitCounters(msgspec.Struct):
     """What the committer has done since it started; read by the metrics."""
 
-    batches: int = 0
     batches_failed: int = 0
     events_stored: int = 0
     events_repeated: int = 0
     identifiers_ignored: int = 0
     identifiers_left: int = 0
-    commit_seconds: float = 0.0
 
 
 class Committer:
@@ -70,10 +68,15 @@ class Committer:
         self._resolver, self._log, self._clock, self._deliver = resolver, log, clock, deliver
         self.queue = queue or SubmissionQueue()
         self.counters = CommitCounters()
+        self._observe: Callable[[int, float], None] = lambda _events, _seconds: None
         self._thread = threading.Thread(target=self._commit_batches, name="commit", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
+
+    def watch(self, observe: Callable[[int, float], None]) -> None:
+        """Have ``observe`` called for each commit, in the committer's thread: its events and its seconds."""
+        self._observe = observe
 
     def offer(self, account: int, submission: Submission, ticket: Any) -> None:
         """Queue a submission; its outcome comes with ``ticket``. Raises Unavailable where the queue is full."""
@@ -88,9 +91,9 @@ class Committer:
     def _commit_batches(self) -> None:
         while waiting := self.queue.take(BATCH_EVENTS_MAX):
             started = self._clock.monotonic()
-            self._deliver(self._commit_or_split(waiting))
-            self.counters.batches += 1
-            self.counters.commit_seconds += self._clock.monotonic() - started
+            delivery = self._commit_or_split(waiting)
+            self._observe(sum([len(item.submission) for item in waiting]), self._clock.monotonic() - started)
+            self._deliver(delivery)
 
     def _commit_or_split(self, waiting: list[Waiting]) -> Delivery:
         """Commit the batch; where that fails, each of its requests alone, so that none fails for another."""

@@ -12,27 +12,28 @@ import datetime
 
 import structlog
 
+from eventkeep.clock import SystemRandomness
 from eventkeep.config import RateLimit, ServeSettings
 from eventkeep.errors import RequestRefused, StoreError, Unavailable
 from eventkeep.limits import RETRY_AFTER_SECONDS
 from eventkeep.protocol.operations import OPERATIONS
 from eventkeep.protocol.problems import error_document, failure_document
 from eventkeep.protocol.revisions import Revision, resolve_revision
-from eventkeep.server.authorization import authenticate, authorize
+from eventkeep.server.authorization import authenticate, authorize, missing_scopes
 from eventkeep.server.call import Call, Handler
 from eventkeep.server.creates import Creates
 from eventkeep.server.http import Request, Response
 from eventkeep.server.probes import Probes
 from eventkeep.server.ratelimits import RateLimits
 from eventkeep.server.reads import Reads
+from eventkeep.server.request_ids import RequestIds
 from eventkeep.server.routing import Router
 from eventkeep.server.services import Services
-from eventkeep.server.telemetry import Telemetry
+from eventkeep.server.telemetry import NO_OPERATION, Telemetry
 
 logger = structlog.get_logger(__name__)
 
-NO_OPERATION = "none"
-"""What requests that ask for no operation are counted under."""
+REQUEST_ID = "X-Request-Id"
 
 
 class App:
@@ -43,9 +44,11 @@ class App:
         self._clock = services.clock
         self._router = Router(OPERATIONS.values())
         self._limits = RateLimits(limits_table(settings))
-        self._probes = Probes(services)
+        self._probes = Probes(services.committer.queue)
+        self._request_ids = RequestIds(SystemRandomness())
         self.telemetry = Telemetry(services)
         creates, reads = Creates(services.committer, self._clock), Reads(services)
+        self._included_scopes = reads.included_scopes
         self._handlers: dict[str, Handler] = {
             "create_event": creates.create_event,
             "bulk_create_events": creates.bulk_create_events,
@@ -64,6 +67,7 @@ class App:
         """The answer to a request; a refusal and a failure of our own are answers too."""
         started = self._clock.monotonic()
         operation = NO_OPERATION
+        request.request_id = self._request_ids.next()
         self.under_way += 1
         try:
             if request.path.startswith("/api/"):
@@ -73,6 +77,13 @@ class App:
             else:
                 response = await self._probes.answer(request)
         except RequestRefused as refusal:
+            if isinstance(refusal, Unavailable) and refusal.__cause__ is not None:
+                logger.error(
+                    "a request could not be kept",
+                    cause=str(refusal.__cause__),
+                    request_id=request.request_id,
+                    operation=operation,
+                )
             response = refused(request, refusal)
         except StoreError:
             logger.exception("a store failed", request_id=request.request_id, operation=operation)
@@ -82,6 +93,7 @@ class App:
             response = failed(request)
         finally:
             self.under_way -= 1
+        response.headers[REQUEST_ID] = request.request_id
         seconds = self._clock.monotonic() - started
         self.telemetry.answered(operation, response.status, seconds)
         if self._debugging:
@@ -89,6 +101,7 @@ class App:
                 "answered",
                 method=request.method,
                 path=request.path,
+                operation=operation,
                 status=response.status,
                 milliseconds=round(seconds * 1000, 3),
                 request_id=request.request_id,
@@ -110,9 +123,11 @@ class App:
         revision = self._revision(request)
         request.error_media_type = revision.media_type
         operation = revision.operation(name)
-        authorize(key, operation.scopes)
-        limit_headers = self._limits.take(key.account, name, self._clock.now())
         call = Call(request, operation, event_id, key, revision, self._base_url(request))
+        if missing_scopes(key, operation.scopes):
+            # Whoever lacks some learns of all at once, those of what is included too.
+            authorize(key, (*operation.scopes, *(self._included_scopes(call) if operation.has_include else ())))
+        limit_headers = self._limits.take(key.account, name, self._clock.now())
         response = await self._handlers[name](call)
         response.headers.update(limit_headers)
         return response

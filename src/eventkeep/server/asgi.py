@@ -57,7 +57,7 @@ class AsgiApp:
         request = Request(
             scope["method"],
             scope["path"],
-            scope.get("query_string", b"").decode("latin-1"),
+            scope.get("query_string", b"").decode("utf-8", "surrogateescape"),
             scope.get("scheme", "http"),
             AsgiHeaders(list(scope["headers"])),
             read_body,

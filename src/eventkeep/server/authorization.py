@@ -24,9 +24,13 @@ def authenticate(keys: Keys, header: str | None) -> KeyRecord:
     raise NotAuthenticated("Missing or invalid private key.")
 
 
+def missing_scopes(key: KeyRecord, scopes: Iterable[str]) -> list[str]:
+    """Those of ``scopes`` that the key lacks."""
+    return [scope for scope in scopes if not key.allows(scope)]
+
+
 def authorize(key: KeyRecord, scopes: Iterable[str]) -> None:
     """Raises PermissionDenied naming every one of ``scopes`` that the key lacks."""
-    missing = [scope for scope in scopes if not key.allows(scope)]
-    if missing:
+    if missing := missing_scopes(key, scopes):
         plural = "s" if len(missing) > 1 else ""
         raise PermissionDenied(f"The API key is missing the required scope{plural}: {', '.join(missing)}.")

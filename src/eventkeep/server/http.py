@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
@@ -28,9 +27,10 @@ class Request:
     """One HTTP request. ``path`` is decoded; ``query_string`` is as it was sent.
 
     ``error_media_type`` is what a refusal is answered in: its revision's, once that is known.
+    ``request_id`` is what the log, the error document and the X-Request-Id header share; the application sets it.
     """
 
-    __slots__ = ("_read_body", "_request_id", "error_media_type", "headers", "method", "path", "query_string", "scheme")
+    __slots__ = ("_read_body", "error_media_type", "headers", "method", "path", "query_string", "request_id", "scheme")
 
     def __init__(
         self, method: str, path: str, query_string: str, scheme: str, headers: HeaderReader, read_body: BodyReader
@@ -38,15 +38,8 @@ class Request:
         self.method, self.path, self.query_string, self.scheme = method, path, query_string, scheme
         self.headers = headers
         self._read_body = read_body
-        self._request_id: str | None = None
+        self.request_id = ""
         self.error_media_type = DEFAULT_MEDIA_TYPE
-
-    @property
-    def request_id(self) -> str:
-        """The id that the log, the error document and the X-Request-Id header share."""
-        if self._request_id is None:
-            self._request_id = str(uuid.uuid4())
-        return self._request_id
 
     async def json_body(self) -> bytes:
         """The body, decompressed.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from eventkeep.errors import Fault, MethodNotAllowed
+from eventkeep.ingest.queue import SubmissionQueue
 from eventkeep.limits import RETRY_AFTER_SECONDS
 from eventkeep.server.http import Request, Response
 from eventkeep.server.routing import path_not_found
-from eventkeep.server.services import Services
 
 JSON = {"Content-Type": "application/json"}
 
@@ -14,8 +14,8 @@ JSON = {"Content-Type": "application/json"}
 class Probes:
     """``/healthz``: the process answers. ``/readyz``: it would also take events now."""
 
-    def __init__(self, services: Services) -> None:
-        self._services = services
+    def __init__(self, queue: SubmissionQueue) -> None:
+        self._queue = queue
         self.stopping = False
 
     async def answer(self, request: Request) -> Response:
@@ -29,4 +29,4 @@ class Probes:
         return Response(200, JSON, b'{"status": "ok"}')
 
     def _ready(self) -> bool:
-        return not self.stopping and not self._services.committer.queue.is_full
+        return not self.stopping and not self._queue.is_full

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
-from eventkeep.errors import Unavailable
+from eventkeep.errors import InvalidRequest, Unavailable
 from eventkeep.eventlog.selection import EventSelection
 from eventkeep.limits import READER_THREADS, READS_WAITING_MAX, RETRY_AFTER_SECONDS
 from eventkeep.model.event import StoredEvent
@@ -64,10 +65,15 @@ class Reads:
     async def get_event_relationships_profile(self, call: Call) -> Response:
         return await self._read(call, self._relationship_profile)
 
+    def included_scopes(self, call: Call) -> tuple[str, ...]:
+        """The scopes that the call's ``include`` needs, as far as its query can be understood."""
+        with suppress(InvalidRequest):
+            return self._query(call).scopes
+        return ()
+
     async def _read(self, call: Call, answer: Answer) -> Response:
         """Check the query, then answer it in a thread. Raises RequestRefused."""
-        query_string = call.request.query_string.encode("latin-1", "replace")
-        query = parse_query(query_string, call.operation, call.revision, self._directory.secret)
+        query = self._query(call)
         authorize(call.key, query.scopes)
         frame = Frame(base_url=call.base_url, path=call.request.path, revision=call.revision, query=query)
         if self._waiting >= READS_WAITING_MAX:
@@ -79,6 +85,10 @@ class Reads:
         finally:
             self._waiting -= 1
         return Response(200, {"Content-Type": call.revision.media_type}, body)
+
+    def _query(self, call: Call) -> ReadQuery:
+        query_string = call.request.query_string.encode("utf-8", "surrogateescape")
+        return parse_query(query_string, call.operation, call.revision, self._directory.secret)
 
     def _events(self, account: int, frame: Frame, _: str) -> bytes:
         query = frame.query

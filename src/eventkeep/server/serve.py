@@ -9,6 +9,7 @@ import socket
 import sys
 from contextlib import closing
 
+import msgspec
 import structlog
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
@@ -39,6 +40,7 @@ def run(settings: ServeSettings) -> None:
     """
     configure_logs(settings.log_level, settings.log_format)
     port = settings.port or free_port(settings.host)
+    settings = msgspec.structs.replace(settings, port=port)
     check_address(settings.host, port)
     services = Services(settings.data)
     calm_collector()

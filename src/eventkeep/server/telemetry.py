@@ -1,82 +1,151 @@
 """What the server counts, as Prometheus reads it.
 
-Requests are counted as they are answered. What the committer and the stores know
-already is read when a scrape asks, so that it costs the hot path nothing.
+Requests and commits are counted as they are answered, in plain numbers. What the
+committer and the stores know already is read when a scrape asks, so that it costs the
+hot path nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_server
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+import structlog
+from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from eventkeep.errors import ConfigurationError
+from eventkeep.errors import ConfigurationError, StoreError, Throttled
+from eventkeep.protocol.operations import OPERATIONS
+from eventkeep.protocol.problems import PROBLEMS
+from eventkeep.server.histograms import Histogram
 from eventkeep.server.services import Services
 
-LATENCY_BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+logger = structlog.get_logger(__name__)
+
+NO_OPERATION = "none"
+"""What requests that ask for no operation are counted under."""
+LATENCY_BOUNDS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+BATCH_BOUNDS_EVENTS = (1, 10, 100, 1_000, 5_000, 10_000, 20_000, 50_000)
 
 
-class Telemetry:
+class Telemetry(Collector):
     """The metrics of one server, in a registry of its own."""
 
     def __init__(self, services: Services) -> None:
+        self._services = services
+        self._requests: dict[tuple[str, int], int] = {}
+        self._latency = {name: Histogram(LATENCY_BOUNDS_SECONDS) for name in (*OPERATIONS, NO_OPERATION)}
+        self._commit_seconds = Histogram(LATENCY_BOUNDS_SECONDS)
+        self._batch_events = Histogram(BATCH_BOUNDS_EVENTS)
+        services.committer.watch(self._committed)
+        # The engine keeps a connection for each thread that asks; every scrape comes in a thread of its own.
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="metrics")
+        services.before_close(self._reader.shutdown)
         self.registry = CollectorRegistry()
-        self._requests = Counter(
-            "eventkeep_requests", "Requests answered.", ("operation", "status"), registry=self.registry
-        )
-        self._latency = Histogram(
-            "eventkeep_request_seconds",
-            "Seconds from a request's headers to its answer.",
-            ("operation",),
-            buckets=LATENCY_BUCKETS_SECONDS,
-            registry=self.registry,
-        )
-        self.registry.register(StoresCollector(services))
+        self.registry.register(self)
+        ProcessCollector(registry=self.registry)
 
     def answered(self, operation: str, status: int, seconds: float) -> None:
-        """Count one request."""
-        self._requests.labels(operation, str(status)).inc()
-        self._latency.labels(operation).observe(seconds)
+        """Count one request; only the event loop's thread calls."""
+        answer = operation, status
+        self._requests[answer] = self._requests.get(answer, 0) + 1
+        self._latency[operation].count(seconds)
 
     def serve(self, host: str, port: int) -> None:
-        """Answer scrapes on a port of its own. Raises ConfigurationError where it can't be bound."""
+        """Answer scrapes on a port of its own until the services close; port 0 takes a free one, which is logged.
+
+        Raises ConfigurationError where it can't be bound.
+        """
         try:
-            start_http_server(port, addr=host, registry=self.registry)
+            server, thread = start_http_server(port, addr=host, registry=self.registry)
         except OSError as exc:
             raise ConfigurationError(f"metrics can't be served on {host}:{port}: {exc.strerror}") from exc
 
+        def close() -> None:
+            server.shutdown()
+            server.server_close()
+            thread.join()
 
-class StoresCollector(Collector):
-    """Reads the committer's counters and the sizes of the stores at each scrape."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
+        self._services.before_close(close)
+        logger.info("metrics are served", host=host, port=server.server_port)
 
     def describe(self) -> list[Metric]:
         """Nothing: so that registering does not read the stores."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        services = self._services
-        counters, queue, log = services.committer.counters, services.committer.queue, services.log
+        """All metrics, as they are now."""
+        yield from self._of_requests()
+        yield from self._of_commits()
+        yield from self._of_stores()
+
+    def _committed(self, events: int, seconds: float) -> None:
+        """Count one commit; only the committer's thread calls."""
+        self._batch_events.count(events)
+        self._commit_seconds.count(seconds)
+
+    def _of_requests(self) -> Iterator[Metric]:
+        requests = CounterMetricFamily("eventkeep_requests", "Requests answered.", labels=("operation", "status"))
+        throttled = CounterMetricFamily(
+            "eventkeep_requests_rate_limited", "Requests refused for a rate limit.", labels=("operation",)
+        )
+        for (operation, status), count in dict(self._requests).items():
+            requests.add_metric((operation, str(status)), count)
+            if status == PROBLEMS[Throttled].status:
+                throttled.add_metric((operation,), count)
+        yield requests
+        yield throttled
+        latency = HistogramMetricFamily(
+            "eventkeep_request_seconds", "Seconds from a request's headers to its answer.", labels=("operation",)
+        )
+        for operation, histogram in self._latency.items():
+            latency.add_metric((operation,), histogram.buckets(), histogram.total)
+        yield latency
+
+    def _of_commits(self) -> Iterator[Metric]:
+        counters, queue = self._services.committer.counters, self._services.committer.queue
         for name, text, value in (
-            ("batches", "Commits.", counters.batches),
-            ("batches_failed", "Commits that failed and were tried apart.", counters.batches_failed),
+            ("commits_failed", "Commits that failed and were tried apart.", counters.batches_failed),
             ("events_stored", "Events stored.", counters.events_stored),
             ("events_repeated", "Events accepted and not stored again.", counters.events_repeated),
             ("identifiers_ignored", "Identifiers that could not be used.", counters.identifiers_ignored),
             ("identifiers_left", "Identifiers that stayed with another profile.", counters.identifiers_left),
-            ("commit_seconds", "Seconds spent committing.", counters.commit_seconds),
         ):
             yield CounterMetricFamily(f"eventkeep_{name}", text, value=value)
-        for name, text, value in (
-            ("queue_events", "Events that wait for their commit.", queue.events),
-            ("queue_bytes", "Bytes of request bodies that wait for their commit.", queue.bytes),
-            ("tail_events", "Events kept that the table does not have yet.", log.tail_events),
-            ("seen_filter_bytes", "Memory of the seen filter.", log.seen_bytes),
-            ("events", "Events kept.", log.count()),
-            ("table_bytes", "Bytes of the event table on disk.", log.disk_bytes()),
+        for name, text, histogram in (
+            ("commit_seconds", "Seconds that a commit took.", self._commit_seconds),
+            ("batch_events", "Events of a commit.", self._batch_events),
         ):
-            yield GaugeMetricFamily(f"eventkeep_{name}", text, value=value)
+            yield HistogramMetricFamily(
+                f"eventkeep_{name}", text, buckets=histogram.buckets(), sum_value=histogram.total
+            )
+        yield GaugeMetricFamily("eventkeep_queue_events", "Events that wait for their commit.", queue.events)
+        yield GaugeMetricFamily(
+            "eventkeep_queue_bytes", "Bytes of request bodies that wait for their commit.", queue.bytes
+        )
+
+    def _of_stores(self) -> Iterator[Metric]:
+        log = self._services.log
+        yield GaugeMetricFamily("eventkeep_tail_events", "Events kept that the table lacks yet.", log.tail_events)
+        yield GaugeMetricFamily("eventkeep_seen_filter_bytes", "Memory of the seen filter.", log.seen_bytes)
+        yield GaugeMetricFamily("eventkeep_directory_bytes", "Bytes of the directory on disk.", self._directory_bytes())
+        try:
+            events, table_bytes = self._reader.submit(self._log_sizes).result()
+        except StoreError as exc:
+            logger.warning("the size of the event log could not be read", cause=str(exc))
+            return
+        yield GaugeMetricFamily("eventkeep_events", "Events kept.", events)
+        yield GaugeMetricFamily("eventkeep_table_bytes", "Bytes of the event table on disk.", table_bytes)
+
+    def _log_sizes(self) -> tuple[int, int]:
+        return self._services.log.count(), self._services.log.disk_bytes()
+
+    def _directory_bytes(self) -> int:
+        size = 0
+        for path in self._services.folder.glob("directory.sqlite3*"):
+            # What stands beside the database comes and goes.
+            with suppress(FileNotFoundError):
+                size += path.stat().st_size
+        return size
