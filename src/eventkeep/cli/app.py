@@ -11,6 +11,7 @@ from eventkeep.cli.exits import EXIT_CODES_HELP, errors_end_the_program
 from eventkeep.cli.import_ import EPILOG as IMPORT_EPILOG
 from eventkeep.cli.import_ import import_
 from eventkeep.cli.keys import keys
+from eventkeep.cli.revisions import revisions
 from eventkeep.cli.serve import EPILOG as SERVE_EPILOG
 from eventkeep.cli.serve import serve
 
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.command(epilog=SERVE_EPILOG)(serve)
 app.add_typer(keys, name="keys")
+app.add_typer(revisions, name="revisions")
 app.command("import", epilog=IMPORT_EPILOG)(import_)
 
 

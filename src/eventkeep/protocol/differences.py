@@ -79,7 +79,7 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Differenc
     return Difference(
         before=before["info"]["version"],
         after=after["info"]["version"],
-        # What came first, then what went, then what is different.
+        # First what came, then what went, then what is different.
         operations=tuple(sorted(differences, key=lambda each: ("added", "removed", "changed").index(each.kind))),
         unchanged=tuple(unchanged),
     )
@@ -111,7 +111,7 @@ def _laid_out(described: Mapping[str, Any], shapes: Shapes) -> _Operation:
     for name, limit in described.get("x-klaviyo-ratelimit", {}).items():
         facts["limit", name] = str(limit)
     for name, limit in described.get(LIMITS_EXTENSION, {}).items():
-        facts["limit", name] = f"{limit:,} a request"
+        facts["limit", name] = f"{limit / 1_000_000:g} MB a request" if name == "bytes" else f"{limit:,} a request"
     for node in described.get("parameters", ()):
         parameter = shapes.follow(node)
         if parameter["name"] != REVISION_HEADER:

@@ -85,7 +85,7 @@ class ResponseSchemas:
 
     def _refusal(self, problem: Problem, has_wait: bool) -> Response:
         refusal: Response = {
-            "description": f"{problem.title.removesuffix('.')} (`{problem.code}`)",
+            "description": f"{problem.title.removesuffix('.')} ({problem.code})",
             "content": {self._media_type: {"schema": reference("ErrorDocument")}},
         }
         if has_wait:
