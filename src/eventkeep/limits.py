@@ -164,3 +164,39 @@ PROFILES_REMEMBERED_MAX: Final = 50_000
 """Profiles of create bodies whose reading is remembered, by their bytes."""
 PROFILE_BYTES_REMEMBERED_MAX: Final = 1_000
 """Bytes of a profile in a create body from which on its reading is not remembered."""
+
+# The SDK.
+CLIENT_TIMEOUT_SECONDS: Final = 30.0
+"""How long the SDK waits, by default, for a connection, and then for each piece of an answer, in seconds."""
+CLIENT_RETRIES_MAX: Final = 5
+"""How often the SDK tries a request again, by default."""
+CLIENT_RETRY_SECONDS_MAX: Final = 60.0
+"""How long all tries of a request may take together, by default, in seconds."""
+CLIENT_BACKOFF_SECONDS_MIN: Final = 0.25
+"""The wait before the first retry, before jitter, in seconds; each later one is twice as long."""
+CLIENT_BACKOFF_SECONDS_MAX: Final = 10.0
+"""The longest wait before a retry that the server did not ask for, in seconds."""
+CLIENT_CONNECTIONS_MAX: Final = 100
+"""Connections that one client keeps open."""
+BATCH_BUFFER_EVENTS_MAX: Final = 20_000
+"""Events that a batch holds, by default, until they are answered."""
+BATCH_BUFFER_BYTES_MAX: Final = 50_000_000
+"""Bytes of events that a batch holds, by default, until they are answered."""
+BATCH_DELAY_SECONDS: Final = 0.5
+"""How long, by default, an event waits for others to fill its request, in seconds."""
+BATCH_GIVE_UP_SECONDS: Final = 300.0
+"""How long, by default, a batch tries to send a request, in seconds."""
+BATCH_CLOSE_SECONDS_MAX: Final = 60.0
+"""How long, by default, the end of a batch goes on trying to send what waits, in seconds."""
+BATCH_PAUSE_SECONDS: Final = 5.0
+"""What a batch with a spool file waits after it gave up on a request and before it starts over, in seconds."""
+BATCH_REQUESTS_AT_ONCE_MAX: Final = 64
+"""Requests that one batch may have under way."""
+BATCH_REFUSALS_REMEMBERED_MAX: Final = 20
+"""Refused events that the error at the end of a batch holds."""
+SPOOL_COMPACT_BYTES: Final = 64_000_000
+"""Bytes of a spool file from which it is written anew, with only the events that are not answered yet."""
+PARSED_AT_ONCE_BYTES_MAX: Final = 50_000
+"""Bytes of a create body up to which it is parsed in the event loop; larger ones go to a thread."""
+PARSER_THREADS: Final = 2
+"""Threads that parse large create bodies."""

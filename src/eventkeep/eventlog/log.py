@@ -180,7 +180,8 @@ class EventLog:
             self._full.clear()
             try:
                 self.flush()
-            except EventLogError:
+            except Exception:
+                # Whatever it was: the tail is emptied by this thread or by none.
                 self._retrying = True
                 logger.exception("moving events from the tail to the table failed; trying again")
                 self._stopping.wait(FLUSH_RETRY_SECONDS)

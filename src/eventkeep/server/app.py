@@ -47,7 +47,7 @@ class App:
         self._probes = Probes(services.committer.queue)
         self._request_ids = RequestIds(SystemRandomness())
         self.telemetry = Telemetry(services)
-        creates, reads = Creates(services.committer, self._clock), Reads(services)
+        creates, reads = Creates(services), Reads(services)
         self._included_scopes = reads.included_scopes
         self._handlers: dict[str, Handler] = {
             "create_event": creates.create_event,

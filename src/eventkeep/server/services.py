@@ -11,7 +11,7 @@ from eventkeep.directory import Directory
 from eventkeep.eventlog.log import EventLog
 from eventkeep.ingest.committer import Committer
 from eventkeep.ingest.resolve import Resolver
-from eventkeep.server.creates import deliver
+from eventkeep.server.delivery import deliver
 from eventkeep.server.folder import FolderLock
 
 
