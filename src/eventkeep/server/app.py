@@ -75,7 +75,7 @@ class App:
                 operation = found.name
                 response = await self._call(request, operation, event_id or "")
             else:
-                response = await self._probes.answer(request)
+                response = await self._probes.answer(request, self._base_url(request))
         except RequestRefused as refusal:
             if isinstance(refusal, Unavailable) and refusal.__cause__ is not None:
                 logger.error(

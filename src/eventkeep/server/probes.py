@@ -1,4 +1,4 @@
-"""The routes beside the API: whether the server lives, whether it takes work."""
+"""The routes beside the API: whether the server lives, whether it takes work, and what it speaks. They need no key."""
 
 from __future__ import annotations
 
@@ -6,24 +6,33 @@ from eventkeep.errors import Fault, MethodNotAllowed
 from eventkeep.ingest.queue import SubmissionQueue
 from eventkeep.limits import RETRY_AFTER_SECONDS
 from eventkeep.server.http import Request, Response
+from eventkeep.server.openapi import OpenApiDocuments
 from eventkeep.server.routing import path_not_found
 
 JSON = {"Content-Type": "application/json"}
 
 
 class Probes:
-    """``/healthz``: the process answers. ``/readyz``: it would also take events now."""
+    """``/healthz``: the process answers. ``/readyz``: it would also take events now.
+
+    ``/openapi/<revision>.json``: the OpenAPI document of a revision.
+    """
 
     def __init__(self, queue: SubmissionQueue) -> None:
         self._queue = queue
+        self._documents = OpenApiDocuments()
         self.stopping = False
 
-    async def answer(self, request: Request) -> Response:
+    async def answer(self, request: Request, base_url: str) -> Response:
+        """``base_url`` is what the document names as its server."""
         path = request.path.removesuffix("/")
-        if path not in ("/healthz", "/readyz"):
+        document = self._documents.answer(path, base_url)
+        if document is None and path not in ("/healthz", "/readyz"):
             raise path_not_found(request.path)
         if request.method not in ("GET", "HEAD"):
             raise MethodNotAllowed([Fault(f"Method {request.method!r} is not allowed here; allowed: GET.")], ["GET"])
+        if document is not None:
+            return Response(200, JSON, document)
         if path == "/readyz" and not self._ready():
             return Response(503, {**JSON, "Retry-After": str(RETRY_AFTER_SECONDS)}, b'{"status": "not ready"}')
         return Response(200, JSON, b'{"status": "ok"}')

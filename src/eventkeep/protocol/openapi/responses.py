@@ -37,6 +37,13 @@ _WAITING: Final = (Throttled, Unavailable)
 
 _SECONDS: Final[Schema] = {"type": "integer", "minimum": 0}
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
+_REQUEST_ID: Final = {
+    "X-Request-Id": {
+        "description": "The request's id, the same in the server's log.",
+        "required": True,
+        "schema": STRING,
+    }
+}
 _RATE_LIMIT_HEADERS: Final = {
     "RateLimit-Limit": {"description": "The limits, such as `350, 350;w=1, 3500;w=60`.", "schema": STRING},
     "RateLimit-Remaining": {"description": "Calls left in this second.", "schema": _COUNT},
@@ -70,12 +77,12 @@ class ResponseSchemas:
 
     def responses(self, operation: Operation, answer: Schema | None) -> dict[str, Response]:
         """By status: ``answer`` is the body of the operation's success, None where it has none."""
-        success: Response = {"description": "Success", "headers": dict(_RATE_LIMIT_HEADERS)}
+        success: Response = {"description": "Success", "headers": {**_REQUEST_ID, **_RATE_LIMIT_HEADERS}}
         if answer is not None:
             found = {"200": {**success, "content": {self._media_type: {"schema": answer}}}}
         else:
             kept = "The events are kept. The body is empty."
-            found = {"202": {"description": kept, "headers": {**_RATE_LIMIT_HEADERS, **_CREATE_HEADERS}}}
+            found = {"202": {"description": kept, "headers": {**success["headers"], **_CREATE_HEADERS}}}
         kinds: tuple[type[RequestRefused], ...] = _EVERY_REFUSAL
         if operation.method == "POST":
             kinds += _BODY_REFUSALS
@@ -86,11 +93,12 @@ class ResponseSchemas:
     def _refusal(self, problem: Problem, has_wait: bool) -> Response:
         refusal: Response = {
             "description": f"{problem.title.removesuffix('.')} ({problem.code})",
+            "headers": dict(_REQUEST_ID),
             "content": {self._media_type: {"schema": reference("ErrorDocument")}},
         }
         if has_wait:
             wait = {"description": "Seconds to wait before the next try.", "required": True, "schema": _SECONDS}
-            refusal["headers"] = {"Retry-After": wait}
+            refusal["headers"]["Retry-After"] = wait
         return refusal
 
 
