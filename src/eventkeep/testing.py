@@ -36,6 +36,7 @@ _HOST: Final = "127.0.0.1"
 class ServerProcess:
     """``eventkeep serve`` as a child process; a context manager that starts and stops it.
 
+    ``rate_limits`` None leaves them to the other settings, a file's for example.
     What the server prints goes to ``log_path``, a file beside the data folder.
     After ``stop`` or ``kill`` it may be started again, on the same folder and port.
     """
@@ -45,7 +46,7 @@ class ServerProcess:
         data: Path,
         *,
         port: int | None = None,
-        rate_limits: str = "off",
+        rate_limits: str | None = "off",
         options: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
@@ -55,7 +56,8 @@ class ServerProcess:
         self.log_path = data.with_name(f"{data.name}.log")
         self._command = [
             *(sys.executable, "-m", "eventkeep", "serve", "--data", str(data), "--host", _HOST),
-            *("--port", str(self.port), "--rate-limits", rate_limits, *options),
+            *("--port", str(self.port), *options),
+            *(() if rate_limits is None else ("--rate-limits", rate_limits)),
         ]
         self._environment = {**os.environ, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
