@@ -63,7 +63,6 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     trust_forwarded: bool = False
     default_revision: str = "2023-07-15"
     metrics_port: int | None = None
-    workers: int = 1
 
 
 def load_serve_settings(
@@ -234,6 +233,5 @@ READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "trust_forwarded": truth,
     "default_revision": revision_date,
     "metrics_port": whole_number(0, PORT_MAX),
-    "workers": whole_number(1, 256),
 }
 """Every option with what reads it; a reader raises ValueError naming what it expected."""

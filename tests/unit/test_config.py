@@ -35,7 +35,6 @@ def test_defaults_need_nothing(tmp_path: Path) -> None:
         trust_forwarded=False,
         default_revision="2023-07-15",
         metrics_port=None,
-        workers=1,
     )
 
 
@@ -68,7 +67,6 @@ def test_flag_beats_environment_beats_file_beats_default(
         ("trust_forwarded", "0", False),
         ("default_revision", "2024-06-15", "2024-06-15"),
         ("metrics_port", "9100", 9100),
-        ("workers", "4", 4),
     ],
 )
 def test_every_option_can_stand_in_the_environment(tmp_path: Path, option: str, text: str, value: object) -> None:
@@ -88,7 +86,6 @@ def test_every_option_can_stand_in_the_file(tmp_path: Path) -> None:
         trust_forwarded = true
         default_revision = 2024-02-15
         metrics_port = 0
-        workers = 2
         [rate_limits]
         create_event = "10/s 150/m"
         get_event = "off"
@@ -104,7 +101,6 @@ def test_every_option_can_stand_in_the_file(tmp_path: Path) -> None:
         trust_forwarded=True,
         default_revision="2024-02-15",
         metrics_port=0,
-        workers=2,
     )
 
 
