@@ -10,8 +10,8 @@ from eventkeep.model.submission import ProfileWrite, Submission
 from eventkeep.protocol.creates import parse_bulk_create, parse_create_event
 from eventkeep.protocol.event_times import parse_time
 from eventkeep.protocol.profile_diagnosis import IDENTIFIERS
-from eventkeep.protocol.revisions import REVISIONS, Revision
 from eventkeep.protocol.profile_writes import PROFILE_ATTRIBUTES
+from eventkeep.protocol.revisions import REVISIONS, Revision
 from tests.create_rules import (
     NEWEST,
     PROPERTIES,
