@@ -132,7 +132,7 @@ def test_limits_count_for_all_keys_of_an_account_and_for_one_operation(hosted: S
     (stranger,) = new_account(hosted)
     with Api(hosted.url, first) as api, Api(hosted.url, second) as other, Api(hosted.url, stranger) as strange:
         # A second may end between the two calls; the other key's own calls are never enough for a refusal.
-        statuses = []
+        statuses: list[int] = []
         while 429 not in statuses and len(statuses) < 9:
             throttled(api)
             statuses.append(other.call("get_event", "malformed").status_code)

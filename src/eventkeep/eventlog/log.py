@@ -54,6 +54,7 @@ class EventLog:
         for ids in table.key_pieces():
             self._seen.add(ids)
         self._appending = threading.Lock()
+        self._flushing = threading.Lock()
         self._stopping = threading.Event()
         self._full = threading.Event()
         self._flusher = threading.Thread(target=self._flush_now_and_then, name="flush", daemon=True)
@@ -161,7 +162,11 @@ class EventLog:
         return self._seen.memory_bytes
 
     def flush(self) -> None:
-        """Move the events of the tail to the table. Raises EventLogError where it refuses them."""
+        """Move the tail to the table, one caller at a time. Raises EventLogError where it refuses the events."""
+        with self._flushing:
+            self._move_tail()
+
+    def _move_tail(self) -> None:
         with self._appending:
             chunks = self._tail.seal()
             segment = self._journal.rotate()
