@@ -1,1 +1,102 @@
-"""eventkeep: an event store that you run yourself and that speaks the Klaviyo Events API."""
+"""eventkeep: an event store that you run yourself and that speaks the Klaviyo Events API.
+
+The SDK's names stand here; they are loaded when they are first used, so that the server
+does not load a client.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from eventkeep.client.asynchronous.batch import AsyncBatch
+    from eventkeep.client.asynchronous.client import AsyncClient
+    from eventkeep.client.batch_settings import BatchCounts
+    from eventkeep.client.drafts import BatchedEvent
+    from eventkeep.client.errors import (
+        ArgumentError,
+        AuthenticationError,
+        BatchError,
+        BufferFullError,
+        ClientError,
+        ClosedError,
+        ConnectionFailedError,
+        ErrorObject,
+        EventsRefusedError,
+        InvalidRequestError,
+        NotFoundError,
+        PermissionDeniedError,
+        ResponseError,
+        ServerError,
+        SpoolError,
+        ThrottledError,
+        UnexpectedAnswerError,
+    )
+    from eventkeep.client.results import Answer, Created, Event, EventPage, Metric, Profile, Reference
+    from eventkeep.client.synchronous.batch import Batch
+    from eventkeep.client.synchronous.client import Client
+    from eventkeep.errors import ConfigurationError, EventkeepError
+    from eventkeep.protocol.filters import Condition, Filter
+
+__all__ = [
+    "Answer",
+    "ArgumentError",
+    "AsyncBatch",
+    "AsyncClient",
+    "AuthenticationError",
+    "Batch",
+    "BatchCounts",
+    "BatchError",
+    "BatchedEvent",
+    "BufferFullError",
+    "Client",
+    "ClientError",
+    "ClosedError",
+    "Condition",
+    "ConfigurationError",
+    "ConnectionFailedError",
+    "Created",
+    "ErrorObject",
+    "Event",
+    "EventPage",
+    "EventkeepError",
+    "EventsRefusedError",
+    "Filter",
+    "InvalidRequestError",
+    "Metric",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "Profile",
+    "Reference",
+    "ResponseError",
+    "ServerError",
+    "SpoolError",
+    "ThrottledError",
+    "UnexpectedAnswerError",
+]
+
+_PLACES: Final = {
+    "eventkeep.client.asynchronous.batch": ("AsyncBatch",),
+    "eventkeep.client.asynchronous.client": ("AsyncClient",),
+    "eventkeep.client.batch_settings": ("BatchCounts",),
+    "eventkeep.client.drafts": ("BatchedEvent",),
+    "eventkeep.client.results": ("Answer", "Created", "Event", "EventPage", "Metric", "Profile", "Reference"),
+    "eventkeep.client.synchronous.batch": ("Batch",),
+    "eventkeep.client.synchronous.client": ("Client",),
+    "eventkeep.errors": ("ConfigurationError", "EventkeepError"),
+    "eventkeep.protocol.filters": ("Condition", "Filter"),
+}
+_MODULES: Final = {name: module for module, names in _PLACES.items() for name in names}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(_MODULES.get(name, "eventkeep.client.errors")), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

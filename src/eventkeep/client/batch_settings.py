@@ -1,0 +1,75 @@
+"""What a batch is told, and what it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, get_args
+
+import msgspec
+
+from eventkeep.client.drafts import BatchedEvent
+from eventkeep.client.errors import ClientError
+from eventkeep.errors import ConfigurationError
+from eventkeep.limits import BATCH_REQUESTS_AT_ONCE_MAX
+from eventkeep.protocol.operations import OPERATIONS
+from eventkeep.protocol.revisions import Revision
+
+WhenFull = Literal["block", "refuse"]
+OnRefused = Callable[[BatchedEvent, ClientError], object]
+"""Told of each event that is not delivered for good, from the batch's own thread or task."""
+
+
+class BatchSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of a batch; ``client.batch`` says what they mean."""
+
+    on_refused: OnRefused | None
+    spool: Path | None
+    when_full: WhenFull
+    buffer_events_max: int
+    buffer_bytes_max: int
+    delay_seconds: float
+    requests_at_once: int
+    give_up_seconds: float
+    close_seconds_max: float
+    flush_on_sigterm: bool
+
+    def check(self, revision: Revision) -> None:
+        """Raises ConfigurationError that names what can't be used."""
+        since = OPERATIONS["bulk_create_events"].since
+        if revision.date < since:
+            raise ConfigurationError(
+                f"revision: a batch needs the bulk operation, which exists from {since} on, not in {revision.date}"
+            )
+        if self.when_full not in get_args(WhenFull):
+            raise ConfigurationError(f"when_full: expected 'block' or 'refuse', got {self.when_full!r}")
+        least = {"buffer_events_max": 1, "buffer_bytes_max": 1, "requests_at_once": 1}
+        least |= {"delay_seconds": 0, "give_up_seconds": 0, "close_seconds_max": 0}
+        for name, number in least.items():
+            if getattr(self, name) < number:
+                raise ConfigurationError(f"{name}: expected {number} or more, got {getattr(self, name)!r}")
+        if self.requests_at_once > BATCH_REQUESTS_AT_ONCE_MAX:
+            raise ConfigurationError(
+                f"requests_at_once: expected at most {BATCH_REQUESTS_AT_ONCE_MAX}, got {self.requests_at_once}"
+            )
+
+
+class BatchCounts(msgspec.Struct):
+    """Events of a batch so far.
+
+    ``tracked`` counts those that were taken, with what a spool file held at the start;
+    ``sent`` those that were answered 202, of which ``stored`` and ``repeated`` are None
+    where the server does not tell; ``refused`` those not delivered for good.
+    """
+
+    tracked: int = 0
+    sent: int = 0
+    stored: int | None = 0
+    repeated: int | None = 0
+    refused: int = 0
+
+    def add_sent(self, events: int, stored: int | None, repeated: int | None) -> None:
+        """Count the events of a request."""
+        self.sent += events
+        self.stored = None if self.stored is None or stored is None else self.stored + stored
+        self.repeated = None if self.repeated is None or repeated is None else self.repeated + repeated

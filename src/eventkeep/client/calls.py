@@ -1,0 +1,160 @@
+"""The eight operations as calls: what is sent, whether it may be sent again, and what is read from the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import quote, urlencode
+
+import httpx
+import msgspec
+
+from eventkeep.client.drafts import completed_bulk, completed_event
+from eventkeep.client.errors import ArgumentError
+from eventkeep.client.results import (
+    Created,
+    Event,
+    EventPage,
+    Metric,
+    Profile,
+    Reference,
+    cursor_in,
+    read_created,
+    read_event,
+    read_events,
+    read_metric,
+    read_profile,
+    read_reference,
+)
+from eventkeep.limits import BODY_BYTES_MAX
+from eventkeep.protocol.documents import BulkCreate, EventCreate
+from eventkeep.protocol.filters import Filter
+from eventkeep.protocol.operations import OPERATIONS
+
+Names = Iterable[str] | str | None
+"""A list of names; text is one name, or several joined by commas."""
+
+Result = TypeVar("Result")
+
+ACCEPTED: Final = 202
+OK: Final = 200
+
+
+class Call(msgspec.Struct, Generic[Result], frozen=True, kw_only=True):
+    """One call of an operation.
+
+    ``target`` is the path with its query; ``body`` None means none; ``status`` is that
+    of success. ``is_repeatable`` says that it may be sent again although it may have
+    been done already.
+    """
+
+    method: str
+    target: str
+    read: Callable[[httpx.Response], Result]
+    body: bytes | None = None
+    status: int = OK
+    is_repeatable: bool = True
+
+
+def create_event_call(body: EventCreate | Mapping[str, Any]) -> Call[Created]:
+    content, is_repeatable = completed_event(body)
+    return create_call("create_event", content, is_repeatable)
+
+
+def bulk_create_events_call(body: BulkCreate | Mapping[str, Any]) -> Call[Created]:
+    content, is_repeatable = completed_bulk(body)
+    return create_call("bulk_create_events", content, is_repeatable)
+
+
+def create_call(name: str, content: bytes, is_repeatable: bool = True) -> Call[Created]:
+    """A create with a body that is complete. Raises ArgumentError for one that is too large."""
+    if len(content) > BODY_BYTES_MAX:
+        raise ArgumentError(f"{name}: expected a body of at most {BODY_BYTES_MAX:,} bytes, got {len(content):,}")
+    operation = OPERATIONS[name]
+    return Call(
+        method=operation.method,
+        target=operation.path,
+        read=read_created,
+        body=content,
+        status=ACCEPTED,
+        is_repeatable=is_repeatable,
+    )
+
+
+def get_events_call(
+    *,
+    fields_event: Names,
+    fields_metric: Names,
+    fields_profile: Names,
+    filter: Filter | str | None,
+    include: Names,
+    page_cursor: str | None,
+    page_size: int | None,
+    sort: str | None,
+) -> Call[EventPage]:
+    parameters = {
+        "fields[event]": _joined("fields_event", fields_event),
+        "fields[metric]": _joined("fields_metric", fields_metric),
+        "fields[profile]": _joined("fields_profile", fields_profile),
+        "filter": None if filter is None else str(filter),
+        "include": _joined("include", include),
+        "page[cursor]": cursor_in(page_cursor),
+        "page[size]": None if page_size is None else str(page_size),
+        "sort": sort,
+    }
+    return _read_call("get_events", "", parameters, read_events)
+
+
+def get_event_call(
+    id: str, *, fields_event: Names, fields_metric: Names, fields_profile: Names, include: Names
+) -> Call[Event]:
+    parameters = {
+        "fields[event]": _joined("fields_event", fields_event),
+        "fields[metric]": _joined("fields_metric", fields_metric),
+        "fields[profile]": _joined("fields_profile", fields_profile),
+        "include": _joined("include", include),
+    }
+    return _read_call("get_event", id, parameters, read_event)
+
+
+def get_event_metric_call(id: str, *, fields_metric: Names) -> Call[Metric]:
+    parameters = {"fields[metric]": _joined("fields_metric", fields_metric)}
+    return _read_call("get_event_metric", id, parameters, read_metric)
+
+
+def get_event_profile_call(id: str, *, additional_fields_profile: Names, fields_profile: Names) -> Call[Profile]:
+    parameters = {
+        "additional-fields[profile]": _joined("additional_fields_profile", additional_fields_profile),
+        "fields[profile]": _joined("fields_profile", fields_profile),
+    }
+    return _read_call("get_event_profile", id, parameters, read_profile)
+
+
+def get_event_relationships_metric_call(id: str) -> Call[Reference]:
+    return _read_call("get_event_relationships_metric", id, {}, read_reference)
+
+
+def get_event_relationships_profile_call(id: str) -> Call[Reference]:
+    return _read_call("get_event_relationships_profile", id, {}, read_reference)
+
+
+def _read_call(
+    name: str, id: str, parameters: Mapping[str, str | None], read: Callable[[httpx.Response], Result]
+) -> Call[Result]:
+    operation = OPERATIONS[name]
+    path = operation.path
+    if "{id}" in path:
+        if not id:
+            raise ArgumentError(f"{name}: expected the id of an event, got {id!r}")
+        path = path.replace("{id}", quote(id, safe=""))
+    query = urlencode({key: value for key, value in parameters.items() if value is not None})
+    return Call(method=operation.method, target=f"{path}?{query}" if query else path, read=read)
+
+
+def _joined(name: str, names: Names) -> str | None:
+    if names is None or isinstance(names, str):
+        return names
+    listed = list(names)
+    if not all(isinstance(each, str) for each in listed):
+        raise ArgumentError(f"{name}: expected a list of names, got {listed!r}")
+    return ",".join(listed)

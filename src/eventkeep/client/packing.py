@@ -1,0 +1,96 @@
+"""Packing events into bulk requests: grouped by profile, as full as the limits allow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from eventkeep.client.drafts import BatchedEvent
+from eventkeep.limits import BODY_BYTES_MAX, BULK_EVENTS_MAX
+
+_HEAD: Final = b'{"data":{"type":"event-bulk-create-job","attributes":{"events-bulk-create":{"data":['
+_TAIL: Final = b"]}}}}"
+_GROUP_HEAD: Final = b'{"type":"event-bulk-create","attributes":{"profile":{"data":'
+_GROUP_MIDDLE: Final = b'},"events":{"data":['
+_GROUP_TAIL: Final = b"]}}}"
+_GROUP_BYTES: Final = len(_GROUP_HEAD) + len(_GROUP_MIDDLE) + len(_GROUP_TAIL) + 1
+_EMPTY_BYTES: Final = len(_HEAD) + len(_TAIL)
+_EVENTS: Final = "/events/data/"
+
+
+def sole_bytes(event: BatchedEvent) -> int:
+    """The bytes of a request that holds the event alone."""
+    return _EMPTY_BYTES + _GROUP_BYTES + len(event.profile) + len(event.event)
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Events of one profile, as they stand in a request."""
+
+    profile: bytes
+    events: list[BatchedEvent]
+
+
+class Packing:
+    """A bulk request while it is filled.
+
+    Events with the same profile share one item of the request. Where the attributes of a
+    profile change from event to event it is written again, so that the changes are
+    applied in the order of the events.
+    """
+
+    def __init__(self) -> None:
+        self.groups: list[Group] = []
+        self._latest: dict[str, Group] = {}
+        self._events = 0
+        self._body_bytes = _EMPTY_BYTES
+
+    def __len__(self) -> int:
+        return self._events
+
+    def add(self, event: BatchedEvent) -> bool:
+        """Whether there was room for the event; it is in the request then."""
+        group = self._latest.get(event.identity)
+        joins = group is not None and group.profile == event.profile
+        needed = len(event.event) + 1 + (0 if joins else len(event.profile) + _GROUP_BYTES)
+        if self._events == BULK_EVENTS_MAX or self._body_bytes + needed > BODY_BYTES_MAX:
+            return False
+        if group is None or not joins:
+            group = self._latest[event.identity] = Group(event.profile, [])
+            self.groups.append(group)
+        group.events.append(event)
+        self._events += 1
+        self._body_bytes += needed
+        return True
+
+    def events(self) -> list[BatchedEvent]:
+        """The events, in the order of their numbers."""
+        return sorted((event for group in self.groups for event in group.events), key=lambda event: event.number)
+
+    def body(self) -> bytes:
+        """The request's body."""
+        return b"".join((_HEAD, b",".join([_group_body(group) for group in self.groups]), _TAIL))
+
+    def events_at(self, pointer: str) -> Sequence[BatchedEvent]:
+        """The events that a JSON pointer into the body is about; none where it names no place in the list."""
+        numbers = [int(part) for part in pointer.split("/") if part.isascii() and part.isdecimal()]
+        if not numbers or numbers[0] >= len(self.groups):
+            return ()
+        events = self.groups[numbers[0]].events
+        if _EVENTS not in pointer or len(numbers) == 1:
+            return events
+        return events[numbers[1] : numbers[1] + 1]
+
+
+def _group_body(group: Group) -> bytes:
+    events = b",".join([event.event for event in group.events])
+    return b"".join((_GROUP_HEAD, group.profile, _GROUP_MIDDLE, events, _GROUP_TAIL))
+
+
+def packed(events: Sequence[BatchedEvent]) -> Packing:
+    """The events, which are those of one request or a part of them, as a request."""
+    packing = Packing()
+    for event in events:
+        packing.add(event)
+    return packing

@@ -1,0 +1,212 @@
+# Made by tools/async_to_sync.py from asynchronous/client.py: change that one.
+"""``Client``: the connection, the retries, and the short form of creating an event."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+import msgspec
+
+from eventkeep.client.answers import response_error, unreadable
+from eventkeep.client.batch_settings import BatchSettings, OnRefused, WhenFull
+from eventkeep.client.calls import Call, create_call
+from eventkeep.client.drafts import draft_attributes, draft_profile, event_body
+from eventkeep.client.errors import ClosedError
+from eventkeep.client.results import Answer, Created
+from eventkeep.client.retries import REAL, Outcome, RetryPolicy, Wait, attempts
+from eventkeep.client.settings import client_settings
+from eventkeep.client.synchronous import waiting
+from eventkeep.client.synchronous.batch import Batch
+from eventkeep.client.synchronous.connections import chosen_transport
+from eventkeep.client.synchronous.events import Events
+from eventkeep.limits import (
+    BATCH_BUFFER_BYTES_MAX,
+    BATCH_BUFFER_EVENTS_MAX,
+    BATCH_CLOSE_SECONDS_MAX,
+    BATCH_DELAY_SECONDS,
+    BATCH_GIVE_UP_SECONDS,
+    CLIENT_CONNECTIONS_MAX,
+    CLIENT_RETRIES_MAX,
+    CLIENT_RETRY_SECONDS_MAX,
+    CLIENT_TIMEOUT_SECONDS,
+)
+
+Result = TypeVar("Result")
+
+
+class Client:
+    """Sends and reads events: of an eventkeep server, or of the hosted service.
+
+    ::
+
+        with Client(api_key="pk_…") as client:
+            client.track("Placed Order", {"email": "ada@shop.example"}, value=9.99)
+            for event in client.events.iterate(sort="-datetime", include=["metric", "profile"]):
+                print(event.datetime, event.metric.name, event.profile.email)
+
+    ``events`` has the operations of the API. One client serves any number of threads.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        revision: str | None = None,
+        *,
+        timeout: float = CLIENT_TIMEOUT_SECONDS,
+        max_retries: int = CLIENT_RETRIES_MAX,
+        retry_seconds_max: float = CLIENT_RETRY_SECONDS_MAX,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Make a client; it connects when it is first used.
+
+        ``api_key``, ``base_url`` and ``revision`` are taken from EVENTKEEP_API_KEY,
+        EVENTKEEP_URL and EVENTKEEP_REVISION where they are not given; the URL is
+        http://127.0.0.1:8340 by default, the revision 2024-06-15. ``timeout`` is in
+        seconds, for connecting and for each piece of an answer. A request that meets
+        429, 502, 503, 504 or a broken connection is tried again up to ``max_retries``
+        times, as long as ``retry_seconds_max`` seconds are not over. ``transport`` is
+        what httpx sends with. Raises ConfigurationError.
+        """
+        self.settings = client_settings(api_key, base_url, revision, timeout, max_retries, retry_seconds_max)
+        self._policy = RetryPolicy(retries_max=max_retries, seconds_max=retry_seconds_max)
+        limits = httpx.Limits(max_connections=CLIENT_CONNECTIONS_MAX, max_keepalive_connections=CLIENT_CONNECTIONS_MAX)
+        self._http = httpx.Client(
+            headers=self.settings.headers,
+            limits=limits,
+            transport=chosen_transport(transport, self.settings.base_url),
+        )
+        self.events = Events(self)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def track(
+        self,
+        metric: str,
+        profile: Mapping[str, Any],
+        *,
+        properties: Mapping[str, Any] | None = None,
+        time: datetime.datetime | str | None = None,
+        value: float | None = None,
+        value_currency: str | None = None,
+        unique_id: str | None = None,
+        service: str | None = None,
+    ) -> Created:
+        """Create one event; when this returns, it is kept.
+
+        ``profile`` names who did it: identifiers (``email``, ``phone_number``,
+        ``external_id``, ``id``, …; one at least), attributes such as ``first_name`` that
+        are written to the profile, and ``patch_properties``. ``time`` is now by default;
+        one without an offset is in UTC. ``unique_id`` tells the event from others: the
+        same one again is kept once; by default it is made up. ``service`` picks another
+        integration for the metric. Raises ArgumentError before anything is sent, and
+        ClientError.
+        """
+        attributes = draft_attributes(
+            metric,
+            properties=properties,
+            time=time,
+            value=value,
+            value_currency=value_currency,
+            unique_id=unique_id,
+            service=service,
+        )
+        body = event_body(attributes, draft_profile(profile), self.settings.revision)
+        return (self.perform(create_call("create_event", body))).data
+
+    def batch(
+        self,
+        *,
+        on_refused: OnRefused | None = None,
+        spool: Path | str | None = None,
+        when_full: WhenFull = "block",
+        buffer_events_max: int = BATCH_BUFFER_EVENTS_MAX,
+        buffer_bytes_max: int = BATCH_BUFFER_BYTES_MAX,
+        delay_seconds: float = BATCH_DELAY_SECONDS,
+        requests_at_once: int = 1,
+        give_up_seconds: float = BATCH_GIVE_UP_SECONDS,
+        close_seconds_max: float = BATCH_CLOSE_SECONDS_MAX,
+        flush_on_sigterm: bool = True,
+    ) -> Batch:
+        """Many events in few requests, sent beside the program; see Batch.
+
+        ``on_refused`` is called with an event and an error for each that is not delivered
+        for good; without it, ``flush`` and the end of the batch raise EventsRefusedError.
+        ``spool`` is a file that holds the events until they are answered. When the buffer
+        is full, ``track`` waits (``block``) or raises BufferFullError (``refuse``). An
+        event waits up to ``delay_seconds`` for others. With one request at once, changes
+        to a profile are applied in the order of the events; more are faster.
+        ``give_up_seconds`` bounds the tries of one request, ``close_seconds_max`` what
+        the end of the batch goes on trying. Raises ConfigurationError.
+        """
+        settings = BatchSettings(
+            on_refused=on_refused,
+            spool=None if spool is None else Path(spool),
+            when_full=when_full,
+            buffer_events_max=buffer_events_max,
+            buffer_bytes_max=buffer_bytes_max,
+            delay_seconds=delay_seconds,
+            requests_at_once=requests_at_once,
+            give_up_seconds=give_up_seconds,
+            close_seconds_max=close_seconds_max,
+            flush_on_sigterm=flush_on_sigterm,
+        )
+        settings.check(self.settings.revision)
+        return Batch(self, settings)
+
+    def perform(
+        self,
+        call: Call[Result],
+        policy: RetryPolicy | None = None,
+        pause: Callable[[float], object] = waiting.pause,
+    ) -> Answer[Result]:
+        """Make a call with its retries, and read the answer. Raises ClientError."""
+        flow = attempts(policy or self._policy, is_repeatable=call.is_repeatable)
+        try:
+            step = next(flow)
+            while True:
+                if isinstance(step, Wait):
+                    pause(step.seconds)
+                    step = flow.send(None)
+                else:
+                    step = flow.send(self._try(call, step.seconds_max))
+        except StopIteration as stop:
+            finished = stop.value
+        response = finished.response
+        if response.status_code != call.status:
+            raise response_error(response, finished.tries, REAL.now())
+        try:
+            data = call.read(response)
+        except msgspec.DecodeError as exc:
+            raise unreadable(response, "a document of the API", exc) from exc
+        return Answer(data, response.status_code, response.headers)
+
+    def _try(self, call: Call[Result], seconds_max: float) -> Outcome:
+        if self._http.is_closed:
+            raise ClosedError("the client is closed")
+        request = self._http.build_request(
+            call.method,
+            self.settings.base_url + call.target,
+            content=call.body,
+            headers=None if call.body is None else {"Content-Type": self.settings.revision.media_type},
+            timeout=min(self.settings.timeout, seconds_max),
+        )
+        try:
+            return self._http.send(request)
+        except httpx.RequestError as exc:
+            return exc
