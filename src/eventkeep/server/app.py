@@ -18,7 +18,7 @@ from eventkeep.errors import RequestRefused, StoreError, Unavailable
 from eventkeep.limits import RETRY_AFTER_SECONDS
 from eventkeep.protocol.operations import OPERATIONS
 from eventkeep.protocol.problems import error_document, failure_document
-from eventkeep.protocol.revisions import Revision, resolve_revision
+from eventkeep.protocol.revisions import REVISION_HEADER, Revision, resolve_revision
 from eventkeep.server.authorization import authenticate, authorize, missing_scopes
 from eventkeep.server.call import Call, Handler
 from eventkeep.server.creates import Creates
@@ -34,6 +34,8 @@ from eventkeep.server.telemetry import NO_OPERATION, Telemetry
 logger = structlog.get_logger(__name__)
 
 REQUEST_ID = "X-Request-Id"
+NO_TEXT = "\N{REPLACEMENT CHARACTER}"
+"""Stands for the value of a header that is no text."""
 
 
 class App:
@@ -139,7 +141,10 @@ class App:
 
     def _revision(self, request: Request) -> Revision:
         today = datetime.datetime.fromtimestamp(self._clock.now(), datetime.UTC).date()
-        return resolve_revision(request.headers.get("revision"), self._settings.default_revision, today)
+        sent = request.headers.get(REVISION_HEADER)
+        if sent is None and REVISION_HEADER in request.headers:
+            sent = NO_TEXT
+        return resolve_revision(sent, self._settings.default_revision, today)
 
     def _base_url(self, request: Request) -> str:
         settings = self._settings

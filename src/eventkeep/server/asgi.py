@@ -24,6 +24,9 @@ class AsgiHeaders:
     def get(self, key: str, default: str | None = None) -> str | None:
         return self._values.get(key, default)
 
+    def __contains__(self, key: str, /) -> bool:
+        return key in self._values
+
 
 class AsgiApp:
     """Adapts ``App`` to ASGI; its life span is the caller's."""

@@ -14,9 +14,11 @@ JSON_MEDIA_TYPES = frozenset({"application/json", "application/vnd.api+json"})
 
 
 class HeaderReader(Protocol):
-    """Looks a header up by its lower-case name."""
+    """Looks a header up by its lower-case name; one that is no text may be there and have no value."""
 
     def get(self, key: str, default: str | None = None) -> str | None: ...
+
+    def __contains__(self, key: str, /) -> bool: ...
 
 
 BodyReader = Callable[[int], Awaitable[bytes]]
