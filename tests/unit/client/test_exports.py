@@ -1,0 +1,114 @@
+"""What ``import eventkeep`` offers, held to the letter."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+import eventkeep
+from eventkeep.client import errors
+from eventkeep.client.asynchronous.events import AsyncEvents
+from eventkeep.client.synchronous.events import Events
+
+EXPORTED = [
+    "Answer",
+    "ArgumentError",
+    "AsyncBatch",
+    "AsyncClient",
+    "AuthenticationError",
+    "Batch",
+    "BatchCounts",
+    "BatchError",
+    "BatchedEvent",
+    "BufferFullError",
+    "Client",
+    "ClientError",
+    "ClosedError",
+    "Condition",
+    "ConfigurationError",
+    "ConnectionFailedError",
+    "Created",
+    "ErrorObject",
+    "Event",
+    "EventPage",
+    "EventkeepError",
+    "EventsRefusedError",
+    "Filter",
+    "InvalidRequestError",
+    "Metric",
+    "NotFoundError",
+    "PermissionDeniedError",
+    "Profile",
+    "Reference",
+    "ResponseError",
+    "ServerError",
+    "SpoolError",
+    "ThrottledError",
+    "UnexpectedAnswerError",
+]
+
+SEED_OPTIONS: dict[str, list[str]] = {
+    "create_event": ["event_create_query_v2"],
+    "bulk_create_events": ["events_bulk_create_job"],
+    "get_event": ["id", "fields_event", "fields_metric", "fields_profile", "include"],
+    "get_events": ["fields_event", "fields_metric", "fields_profile", "filter", "include", "page_cursor", "sort"],
+    "get_event_metric": ["id", "fields_metric"],
+    "get_event_profile": ["id", "additional_fields_profile", "fields_profile"],
+    "get_event_relationships_metric": ["id"],
+    "get_event_relationships_profile": ["id"],
+}
+"""The operations of the official client 9.0.0 and what each can be told, apart from the transport's own options."""
+
+
+def test_exported_names_are_these() -> None:
+    assert eventkeep.__all__ == sorted(EXPORTED)
+    assert set(EXPORTED) <= set(dir(eventkeep))
+
+
+@pytest.mark.parametrize("name", EXPORTED)
+def test_every_exported_name_is_there(name: str) -> None:
+    assert getattr(eventkeep, name).__name__ == name
+
+
+def test_other_names_are_not_there() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Nothing'"):
+        getattr(eventkeep, "Nothing")  # noqa: B009 - the type checker knows it as well
+
+
+def test_every_error_of_the_client_is_exported_and_below_the_root() -> None:
+    defined = [
+        value
+        for value in vars(errors).values()
+        if inspect.isclass(value) and issubclass(value, Exception) and value.__module__ == errors.__name__
+    ]
+    assert {value.__name__ for value in defined} <= set(EXPORTED)
+    assert all(issubclass(value, eventkeep.ClientError) for value in defined)
+    assert issubclass(eventkeep.ClientError, eventkeep.EventkeepError)
+
+
+def test_package_itself_loads_no_client() -> None:
+    code = "import sys, eventkeep; print(sorted({'httpx', 'msgspec', 'eventkeep.client'} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_client_loads_nothing_of_the_server() -> None:
+    server = "{'chdb', 'numpy', 'pyarrow', 'sqlalchemy', 'granian', 'starlette', 'structlog'}"
+    code = (
+        f"import sys, eventkeep; eventkeep.Client, eventkeep.AsyncClient; print(sorted({server} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("kind", [Events, AsyncEvents])
+@pytest.mark.parametrize("operation", SEED_OPTIONS)
+def test_every_operation_takes_what_the_official_client_takes(kind: Any, operation: str) -> None:
+    for name in (operation, f"{operation}_with_http_info"):
+        taken = list(inspect.signature(getattr(kind, name)).parameters)[1:]
+        # The size of a page is known only to later revisions.
+        assert [option for option in taken if option != "page_size"] == SEED_OPTIONS[operation]

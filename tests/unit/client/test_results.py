@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from eventkeep.client.results import (
+    Metric,
+    Profile,
+    Reference,
+    cursor_in,
+    read_created,
+    read_event,
+    read_events,
+    read_metric,
+    read_profile,
+    read_reference,
+)
+
+
+def answer(document: Any, status: int = 200, **headers: str) -> httpx.Response:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.Response(status, headers=names, content=msgspec.json.encode(document))
+
+
+METRIC: dict[str, Any] = {"type": "metric", "id": "SkDfHe", "attributes": {"name": "Placed Order"}, "links": {}}
+PROFILE: dict[str, Any] = {
+    "type": "profile",
+    "id": "01M1PA9MBA7VB258TP74BXMQTG",
+    "attributes": {"email": "ada@shop.example", "created": "2024-06-15T12:00:00+00:00", "a_later_field": 1},
+}
+EVENT: dict[str, Any] = {
+    "type": "event",
+    "id": "7qWkC6JPz7g",
+    "attributes": {
+        "timestamp": 1718452800,
+        "datetime": "2024-06-15T12:00:00+00:00",
+        "event_properties": {"items": ["Teapot"], "$event_id": "order-1", "$value": 9.5},
+        "uuid": "ca93e000-2b0e-11ef-8001-c21d956ecb52",
+    },
+    "relationships": {
+        "profile": {"data": {"type": "profile", "id": PROFILE["id"]}, "links": {}},
+        "metric": {"data": {"type": "metric", "id": "SkDfHe"}},
+        "attributions": {"data": []},
+    },
+}
+
+
+def test_event_is_joined_with_what_is_included() -> None:
+    event = read_event(answer({"data": EVENT, "included": [METRIC, PROFILE, {"type": "attribution", "id": "a"}]}))
+    assert event.metric is not None and event.profile is not None
+    assert (event.id, event.metric.name, event.profile.email) == ("7qWkC6JPz7g", "Placed Order", "ada@shop.example")
+    assert event.datetime == event.profile.created == datetime.datetime(2024, 6, 15, 12, tzinfo=datetime.UTC)
+    assert (event.timestamp, event.value, event.unique_id) == (1718452800, 9.5, "order-1")
+    assert (event.as_sent(), event.profile.as_sent()) == (EVENT, PROFILE)
+
+
+def test_what_is_not_included_is_known_by_its_id() -> None:
+    event = read_event(answer({"data": EVENT}))
+    assert (event.metric, event.profile) == (Metric(id="SkDfHe"), Profile(id=PROFILE["id"]))
+    assert event.metric is not None and event.metric.as_sent() == {"type": "metric", "id": "SkDfHe"}
+
+
+def test_event_without_attributes_and_relationships_is_one_too() -> None:
+    event = read_event(answer({"data": {"type": "event", "id": "7qWkC6JPz7g", "attributes": {}}}))
+    assert (event.event_properties, event.value, event.unique_id, event.metric) == (None, None, None, None)
+    assert repr(event) == "Event(id='7qWkC6JPz7g')"
+
+
+@pytest.mark.parametrize("data", [None, [], {"type": "segment", "id": "x"}])
+def test_relationship_to_nothing_is_none_or_an_id(data: Any) -> None:
+    event = {**EVENT, "relationships": {"metric": {"data": data}}}
+    if data == []:
+        with pytest.raises(msgspec.DecodeError):
+            read_event(answer({"data": event}))
+    else:
+        assert read_event(answer({"data": event})).metric == (None if data is None else Metric(id="x"))
+
+
+def test_page_has_events_and_cursors() -> None:
+    links = {"self": "…", "next": "http://a/api/events/?sort=datetime&page%5Bcursor%5D=WzE3_-x", "prev": None}
+    page = read_events(answer({"data": [EVENT, EVENT], "included": [METRIC], "links": links}))
+    assert (len(page), page.next_cursor, page.prev_cursor) == (2, "WzE3_-x", None)
+    assert [event.metric and event.metric.name for event in page] == ["Placed Order"] * 2
+    assert page.as_sent()["links"] == links
+
+
+@pytest.mark.parametrize("wrapped", [METRIC, [METRIC]])
+def test_related_resource_may_stand_in_a_list_of_one(wrapped: Any) -> None:
+    assert read_metric(answer({"data": wrapped})).name == "Placed Order"
+
+
+def test_list_of_several_is_not_taken_for_one() -> None:
+    with pytest.raises(msgspec.DecodeError, match="expected one resource, got 2"):
+        read_profile(answer({"data": [PROFILE, PROFILE]}))
+
+
+def test_reference_has_type_and_id() -> None:
+    assert read_reference(answer({"data": {"type": "metric", "id": "SkDfHe"}})) == Reference(type="metric", id="SkDfHe")
+
+
+def test_created_tells_what_the_headers_tell() -> None:
+    told = {"Eventkeep_Events_Stored": "2", "Eventkeep_Events_Repeated": "1"}
+    created = read_created(answer(None, 202, **told, X_Klaviyo_Partial_Failure="email, phone_number"))
+    assert (created.stored, created.repeated, created.partial_failure) == (2, 1, ("email", "phone_number"))
+    silent = read_created(answer(None, 202))
+    assert (silent.stored, silent.repeated, silent.partial_failure) == (None, None, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "cursor"),
+    [
+        (None, None),
+        ("WzE3", "WzE3"),
+        ("https://a.klaviyo.com/api/events?page%5Bcursor%5D=WzE3&x=1", "WzE3"),
+        ("https://a.klaviyo.com/api/events", None),
+    ],
+)
+def test_cursor_is_found_in_a_link(text: str | None, cursor: str | None) -> None:
+    assert cursor_in(text) == cursor
