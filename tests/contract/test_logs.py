@@ -1,0 +1,120 @@
+"""What the server logs, for people and for machines, and how a request is found in it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eventkeep.testing import ServerProcess
+from tests.contract.api import PATHS, Api, fault_of, make_keys, single_body
+
+
+@pytest.fixture(scope="module")
+def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server that logs every request as JSON."""
+    options = ["--log-level", "debug", "--log-format", "json"]
+    with ServerProcess(tmp_path_factory.mktemp("logs") / "data", options=options) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def key(talking: ServerProcess) -> str:
+    (made,) = make_keys(talking, "default", "full")
+    return made
+
+
+def entries(server: ServerProcess, request_id: str) -> list[dict[str, Any]]:
+    """The log's lines about a request."""
+    lines = [line for line in server.log_text().splitlines() if line.startswith("{")]
+    return [entry for entry in map(json.loads, lines) if entry.get("request_id") == request_id]
+
+
+@pytest.mark.parametrize("operation", PATHS)
+def test_every_answer_has_a_request_id_that_is_found_in_the_log(
+    talking: ServerProcess, key: str, operation: str
+) -> None:
+    with Api(talking.url, key) as api:
+        response = api.call(operation)
+        request_id = response.headers["X-Request-Id"]
+        assert response.headers["X-Request-Id"] != api.call(operation).headers["X-Request-Id"]
+    assert str(uuid.UUID(request_id)) == request_id
+    (entry,) = entries(talking, request_id)
+    assert (entry["event"], entry["level"], entry["operation"]) == ("answered", "debug", operation)
+    assert (entry["method"], entry["status"]) == (PATHS[operation][0], response.status_code)
+    assert entry["milliseconds"] >= 0
+    assert entry["timestamp"].endswith("Z")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/api/events/nope/", 400), ("/api/nothing/", 404), ("/nothing", 404), ("/healthz", 405)]
+)
+def test_error_documents_have_the_request_id(talking: ServerProcess, key: str, path: str, status: int) -> None:
+    with Api(talking.url, key) as api:
+        response = api.http.get(path) if status != 405 else api.http.delete(path)
+    assert response.status_code == status
+    identity = fault_of(response)["id"]
+    assert identity == response.headers["X-Request-Id"]
+    (entry,) = entries(talking, identity)
+    assert (entry["path"], entry["status"]) == (path, status)
+
+
+def test_failure_of_a_store_is_logged_with_its_cause_and_told_without_it(talking: ServerProcess, key: str) -> None:
+    with Api(talking.url, key) as api, closing(sqlite3.connect(talking.data / "directory.sqlite3")) as directory:
+        api.create(unique_id="before")
+        directory.execute("ALTER TABLE metric RENAME TO mislaid")
+        directory.commit()
+        # A metric that is not in memory yet has to be asked for.
+        response = api.call("get_events", query={"filter": 'equals(metric_id,"ZZZZZZ")'})
+        directory.execute("ALTER TABLE mislaid RENAME TO metric")
+        directory.commit()
+        assert response.status_code == 503
+        assert int(response.headers["Retry-After"]) >= 1
+        fault = fault_of(response)
+        assert "mislaid" not in response.text
+        assert "metric" not in fault["detail"]
+        failure, answered = entries(talking, fault["id"])
+        assert (failure["event"], failure["level"], failure["operation"]) == ("a store failed", "error", "get_events")
+        assert "no such table" in failure["exception"]
+        assert answered["status"] == 503
+        assert api.call("get_events").status_code == 200
+
+
+def test_create_that_can_not_be_kept_is_logged_with_its_request_id(talking: ServerProcess, key: str) -> None:
+    with Api(talking.url, key) as api, closing(sqlite3.connect(talking.data / "directory.sqlite3")) as directory:
+        directory.execute("ALTER TABLE metric RENAME TO mislaid")
+        directory.commit()
+        response = api.call("create_event", body=single_body("Never seen before"))
+        directory.execute("ALTER TABLE mislaid RENAME TO metric")
+        directory.commit()
+        assert response.status_code == 503
+        failure, answered = entries(talking, response.headers["X-Request-Id"])
+        assert failure["event"] == "a request could not be kept"
+        assert "no such table" in failure["cause"]
+        assert answered["status"] == 503
+        api.create("Never seen before")
+
+
+def test_nothing_but_ready_lines_and_troubles_is_logged_by_default(server: ServerProcess) -> None:
+    (made,) = make_keys(server, "logs", "full")
+    with Api(server.url, made) as api:
+        request_id = api.call("get_event", "malformed").headers["X-Request-Id"]
+    assert request_id not in server.log_text()
+
+
+def test_console_lines_are_plain_text_on_one_line_each(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data", options=["--log-level", "debug"]) as server:
+        (made,) = make_keys(server, "default", "full")
+        with Api(server.url, made) as api:
+            forged = api.http.get("/api/events/x%0a2026-01-01%20[error]%20forged%1b[31m/")
+        (line,) = [line for line in server.log_text().splitlines() if forged.headers["X-Request-Id"] in line]
+        assert "[debug" in line
+        assert "status=400" in line
+        assert "\x1b" not in server.log_text()
+        assert made not in server.log_text()

@@ -1,0 +1,43 @@
+"""Readiness follows the queue."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from eventkeep.ingest.queue import SubmissionQueue, Waiting
+from eventkeep.protocol.creates import parse_create_event
+from eventkeep.protocol.revisions import REVISIONS
+from eventkeep.server.asgi import AsgiHeaders
+from eventkeep.server.http import Request, Response
+from eventkeep.server.probes import Probes
+from tests.contract.api import single_body
+
+
+def answer(probes: Probes, path: str) -> Response:
+    async def no_body(_bytes_max: int) -> bytes:
+        return b""
+
+    return asyncio.run(probes.answer(Request("GET", path, "", "http", AsgiHeaders([]), no_body), "http://127.0.0.1"))
+
+
+def test_server_is_not_ready_while_its_queue_is_full() -> None:
+    queue = SubmissionQueue(events_max=2)
+    probes = Probes(queue)
+    submission = parse_create_event(json.dumps(single_body()).encode(), REVISIONS[-1], 1_718_452_800)
+    statuses = []
+    for _ in range(2):
+        statuses.append(answer(probes, "/readyz").status)
+        queue.put(Waiting(1, submission, None))
+    full = answer(probes, "/readyz")
+    assert answer(probes, "/healthz").status == 200
+    assert (statuses, full.status, full.headers["Retry-After"]) == ([200, 200], 503, "1")
+    queue.take(1)
+    assert answer(probes, "/readyz").status == 200
+
+
+def test_server_that_stops_is_not_ready() -> None:
+    probes = Probes(SubmissionQueue())
+    probes.stopping = True
+    assert answer(probes, "/readyz").status == 503
+    assert answer(probes, "/healthz").status == 200
