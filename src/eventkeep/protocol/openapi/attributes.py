@@ -91,9 +91,7 @@ def attributes_schema(names: Iterable[str], kinds: Mapping[str, Schema], has_nul
 
 
 def _member(name: str, members: list[str], kinds: Mapping[str, Schema], has_nulls: bool) -> Schema:
-    if members:
-        return attributes_schema(members, kinds, has_nulls)
     if name in CERTAIN:
         return CERTAIN[name]
-    schema = kinds.get(name, STRING)
+    schema = attributes_schema(members, kinds, has_nulls) if members else kinds.get(name, STRING)
     return or_null(schema) if has_nulls else schema

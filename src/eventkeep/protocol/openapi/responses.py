@@ -35,6 +35,12 @@ _EVERY_REFUSAL: Final = (InvalidRequest, NotAuthenticated, PermissionDenied, Not
 _BODY_REFUSALS: Final = (PayloadTooLarge, UnsupportedMediaType)
 _WAITING: Final = (Throttled, Unavailable)
 
+_BEFORE_THE_API: Final[dict[str, Response]] = {
+    "414": {"description": "The URL is longer than the server reads. The body is empty."},
+    "431": {"description": "The headers are more than the server reads. The body is empty."},
+}
+"""What the HTTP layer answers by itself; it knows no error documents."""
+
 _SECONDS: Final[Schema] = {"type": "integer", "minimum": 0}
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 _REQUEST_ID: Final = {
@@ -86,9 +92,9 @@ class ResponseSchemas:
         kinds: tuple[type[RequestRefused], ...] = _EVERY_REFUSAL
         if operation.method == "POST":
             kinds += _BODY_REFUSALS
-        refusals = {PROBLEMS[kind].status: self._refusal(PROBLEMS[kind], kind in _WAITING) for kind in kinds}
-        refusals[FAILURE.status] = self._refusal(FAILURE, False)
-        return found | {str(status): refusals[status] for status in sorted(refusals)}
+        refusals = {str(PROBLEMS[kind].status): self._refusal(PROBLEMS[kind], kind in _WAITING) for kind in kinds}
+        refusals |= {str(FAILURE.status): self._refusal(FAILURE, False), **_BEFORE_THE_API}
+        return found | dict(sorted(refusals.items()))
 
     def _refusal(self, problem: Problem, has_wait: bool) -> Response:
         refusal: Response = {

@@ -1,0 +1,210 @@
+"""What the tests need that make requests out of an OpenAPI document."""
+
+from __future__ import annotations
+
+import copy
+import os
+import sqlite3
+from collections.abc import Callable
+from typing import Any, Final
+
+import httpx
+import msgspec
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from schemathesis import BaseSchema, Case, GenerationMode, Response
+
+from eventkeep.protocol.operations import OPERATIONS
+from eventkeep.testing import ServerProcess
+from tests.contract.upstream import load_document
+
+AnyCase = Case[Any]
+REVISION: Final = "2024-06-15"
+EXAMPLES: Final = int(os.environ.get("EVENTKEEP_TEST_EXAMPLES", "25"))
+"""Requests for each operation, document and mode: EVENTKEEP_TEST_EXAMPLES in the environment; 2,000 take minutes."""
+IS_LONG: Final = "EVENTKEEP_TEST_EXAMPLES" in os.environ
+
+PURCHASE: Final = {
+    "properties": {"sku": "D4"},
+    "metric": {"data": {"type": "metric", "attributes": {"name": "Placed Order"}}},
+    "profile": {"data": {"type": "profile", "attributes": {"email": "sarah@shop.example"}}},
+}
+GOOD_VALUES: Final[dict[str, Any]] = {
+    "email": "sarah@shop.example",
+    "phone_number": "+15005550006",
+    "time": "2024-06-15T12:00:00+00:00",
+    "value_currency": "EUR",
+    "id": None,
+}
+"""What a schema says too little of to come by it at random."""
+
+
+class Subject(msgspec.Struct):
+    """A server, a key for it, an event in it, and the document that requests are made from."""
+
+    server: ServerProcess
+    session: requests.Session
+    key: str
+    event_id: str
+    schemas: tuple[BaseSchema, ...]
+    is_own: bool
+
+    def cases(self, name: str, mode: GenerationMode) -> st.SearchStrategy[AnyCase]:
+        """Requests of an operation; half of those that name an event name one that exists."""
+        described = OPERATIONS[name]
+        # Upstream any text is a revision; ours is the document of one.
+        headers = None if self.is_own else {"revision": REVISION}
+        places = [None, {"id": self.event_id}] if "{id}" in described.path else [None]
+        return st.one_of(
+            [
+                schema[described.path][described.method].as_strategy(
+                    generation_mode=mode, headers=headers, path_parameters=place
+                )
+                for schema in self.schemas
+                for place in places
+            ]
+        )
+
+    def call(self, case: AnyCase) -> Response:
+        headers = {"Authorization": f"Klaviyo-API-Key {self.key}"}
+        if not self.is_own:
+            headers["revision"] = REVISION
+        response: Response = case.call(base_url=self.server.url, headers=headers, session=self.session)
+        return response
+
+    def count_events(self) -> int:
+        """How many events the account has, page by page."""
+        headers = {"Authorization": f"Klaviyo-API-Key {self.key}", "revision": "2026-07-15"}
+        url: str | None = f"{self.server.url}/api/events/?fields[event]=timestamp&page[size]=1000"
+        count = 0
+        while url is not None:
+            page = self.session.get(url, headers=headers, timeout=30).json()
+            count += len(page["data"])
+            url = page["links"]["next"]
+        return count
+
+    def modes(self, name: str) -> list[GenerationMode]:
+        """Requests that fit the document, and ones that don't where the operation takes anything that can't fit."""
+        described = OPERATIONS[name]
+        has_input = described.method == "POST" or described.fields or described.has_selection
+        return list(GenerationMode) if has_input else [GenerationMode.POSITIVE]
+
+
+class Snapshot:
+    """What a server has stored: how many events since its start, and every row of profiles, identifiers and metrics."""
+
+    def __init__(self, server: ServerProcess, metrics_port: int) -> None:
+        self._metrics_url = f"http://127.0.0.1:{metrics_port}/metrics"
+        self._client = httpx.Client()
+        path = server.data / "directory.sqlite3"
+        self._directory = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+        self._seen: tuple[int, str] | None = None
+
+    def close(self) -> None:
+        self._client.close()
+        self._directory.close()
+
+    def take(self) -> tuple[float, str]:
+        return self._events(), self._rows()
+
+    def _events(self) -> float:
+        for line in self._client.get(self._metrics_url).text.splitlines():
+            name, _, value = line.partition(" ")
+            if name == "eventkeep_events_stored_total":
+                return float(value)
+        raise AssertionError("the metrics do not tell how many events were stored")
+
+    def _rows(self) -> str:
+        """The rows as text; they are only read again where something was committed."""
+        (version,) = self._directory.execute("PRAGMA data_version").fetchone()
+        if self._seen is None or self._seen[0] != version:
+            rows = [
+                self._directory.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3").fetchall()
+                for table in ("profile", "identifier", "metric")
+            ]
+            self._seen = (version, repr(rows))
+        return self._seen[1]
+
+
+def bounded(examples: int) -> Callable[[Callable[[], None]], Callable[[], None]]:
+    """How hypothesis runs a test: the same requests every time, other ones each time in a long run."""
+    wrap: Callable[[Callable[[], None]], Callable[[], None]] = settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=not IS_LONG,
+        # A request says enough as it was found; to make it smaller takes thousands of others.
+        phases=(Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+    )
+    return wrap
+
+
+def own_schemas(server: ServerProcess) -> tuple[BaseSchema, ...]:
+    """From the document that the server itself has."""
+    document = httpx.get(f"{server.url}/openapi/{REVISION}.json").raise_for_status().json()
+    return (schemathesis.openapi.from_dict(document),)
+
+
+def upstream_schemas() -> tuple[BaseSchema, ...]:
+    """From the hosted service's document: as it is, and with stricter bodies.
+
+    In the first one anything may stand beside what is named and lists may be empty, and
+    nearly no body is good. It is mended where the live service answers otherwise.
+    """
+    document = load_document(REVISION)
+    schemas = document["components"]["schemas"]
+    for link in ("next", "prev"):
+        schemas["CollectionLinks"]["properties"][link]["nullable"] = True
+    # A sparse fieldset may ask for a part of what the document requires whole.
+    for name in ("EmailMarketing", "SMSMarketing"):
+        del schemas[name]["required"]
+    strict = copy.deepcopy(document)
+    for methods in strict["paths"].values():
+        for operation in methods.values():
+            make_strict(operation.get("requestBody"), strict["components"]["schemas"])
+    return schemathesis.openapi.from_dict(document), schemathesis.openapi.from_dict(strict)
+
+
+def make_strict(node: Any, schemas: dict[str, Any]) -> None:
+    """Let objects hold nothing but what they name, and lists something, in all that a body's description leads to."""
+    if isinstance(node, list):
+        for item in node:
+            make_strict(item, schemas)
+    elif isinstance(node, dict):
+        if "properties" in node:
+            node |= {"type": "object", "additionalProperties": False}
+            for member in node["properties"].values():
+                make_strict(member, schemas)
+        if node.get("type") == "array":
+            node["minItems"] = 1
+        if "$ref" in node:
+            make_strict(schemas[node["$ref"].rpartition("/")[2]], schemas)
+        for name, value in node.items():
+            if name != "properties":
+                make_strict(value, schemas)
+
+
+def first_event(server: ServerProcess, key: str) -> str:
+    """Create an event and return its id."""
+    headers = {"Authorization": f"Klaviyo-API-Key {key}", "revision": REVISION}
+    with httpx.Client(base_url=server.url, headers=headers) as client:
+        client.post("/api/events/", json={"data": {"type": "event", "attributes": PURCHASE}}).raise_for_status()
+        found: str = client.get("/api/events/").raise_for_status().json()["data"][0]["id"]
+    return found
+
+
+def mended(node: Any) -> Any:
+    """A create body that is good by rules which no schema tells."""
+    if isinstance(node, str):
+        return node.replace("\0", "") or "x"
+    if isinstance(node, list):
+        return [mended(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    members = {mended(name): GOOD_VALUES.get(name, mended(value)) for name, value in node.items()}
+    if members.get("type") == "profile" and isinstance(members.get("attributes"), dict):
+        members["attributes"].setdefault("email", GOOD_VALUES["email"])
+    return members
