@@ -200,3 +200,5 @@ PARSED_AT_ONCE_BYTES_MAX: Final = 50_000
 """Bytes of a create body up to which it is parsed in the event loop; larger ones go to a thread."""
 PARSER_THREADS: Final = 2
 """Threads that parse large create bodies."""
+BODIES_BYTES_MAX: Final = 400_000_000
+"""Bytes of all request bodies that are held at once; past it: 503. A body of unknown length counts as a full one."""

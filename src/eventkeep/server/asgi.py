@@ -8,7 +8,7 @@ from typing import Any
 
 from eventkeep.limits import BODY_SECONDS_MAX
 from eventkeep.server.app import App
-from eventkeep.server.http import Request, body_too_large
+from eventkeep.server.http import Request, body_too_large, body_too_slow
 
 Message = MutableMapping[str, Any]
 
@@ -46,16 +46,19 @@ class AsgiApp:
         async def read_body(bytes_max: int) -> bytes:
             pieces: list[bytes] = []
             room = bytes_max
-            async with asyncio.timeout(BODY_SECONDS_MAX):
-                while True:
-                    message = await receive()
-                    piece = message.get("body", b"")
-                    room -= len(piece)
-                    if room < 0:
-                        raise body_too_large()
-                    pieces.append(piece)
-                    if not message.get("more_body", False):
-                        return b"".join(pieces)
+            try:
+                async with asyncio.timeout(BODY_SECONDS_MAX):
+                    while True:
+                        message = await receive()
+                        piece = message.get("body", b"")
+                        room -= len(piece)
+                        if room < 0:
+                            raise body_too_large()
+                        pieces.append(piece)
+                        if not message.get("more_body", False):
+                            return b"".join(pieces)
+            except TimeoutError as exc:
+                raise body_too_slow() from exc
 
         request = Request(
             scope["method"],

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from eventkeep.errors import Fault, InvalidRequest, PayloadTooLarge, UnsupportedMediaType
-from eventkeep.limits import BODY_BYTES_MAX
+from eventkeep.limits import BODY_BYTES_MAX, BODY_SECONDS_MAX
 from eventkeep.protocol.problems import DEFAULT_MEDIA_TYPE
 
 JSON_MEDIA_TYPES = frozenset({"application/json", "application/vnd.api+json"})
@@ -104,3 +104,7 @@ def body_too_large() -> PayloadTooLarge:
     return PayloadTooLarge(
         [Fault(f"A request body holds at most {BODY_BYTES_MAX} bytes after decompression.", pointer="/")]
     )
+
+
+def body_too_slow() -> InvalidRequest:
+    return InvalidRequest([Fault(f"The body did not arrive whole within {BODY_SECONDS_MAX:g} seconds.", pointer="/")])
