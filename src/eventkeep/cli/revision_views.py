@@ -99,7 +99,9 @@ def terminal(found: Difference, width: int) -> Text:
     text.append(f"{headline(found)}\n")
     for operation in found.operations:
         text.append(f"\n{MARKS[operation.kind]} {operation.name}", f"bold {STYLES[operation.kind]}")
-        text.append(f"  {operation.method} {operation.path}\n")
+        where = f"{operation.method} {operation.path}"
+        has_room = len(operation.name) + len(where) + 4 <= width
+        text.append(f"  {where}\n" if has_room else f"\n    {where}\n")
         for title, listed in sections(operation):
             text.append(f"  {title}\n", "dim")
             _append_rows(text, listed, width)

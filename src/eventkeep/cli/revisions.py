@@ -65,7 +65,8 @@ def diff(
         print(markdown(found))
     else:
         console = Console(highlight=False)
-        console.print(terminal(found, console.width))
+        # Lines are as wide as they are to be; a name that has no room is not cut anywhere.
+        console.print(terminal(found, console.width), soft_wrap=True)
 
 
 def compared(before: Revision, after: Revision) -> Difference:
