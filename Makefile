@@ -5,6 +5,7 @@
 #   make test      the whole test suite (ARGS="-k cursor" narrows it)
 #   make lint      formatting, lint rules and strict types
 #   make bench     the benchmarks
+#   make docs      the documentation as a site, in .cache/site (make docs-serve shows it while you write)
 #   make clean     removes what the targets above have made
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := install
 .DELETE_ON_ERROR:
-.PHONY: install demo test lint format bench clean
+.PHONY: install demo test lint format bench docs docs-serve clean
 
 install: $(VENV)/.installed
 
@@ -24,7 +25,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "eventkeep needs Python 3.11 or newer; '$(PYTHON)' is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[server,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[server,dev,docs]'
 	@touch $@
 
 # The official clients need different versions of pydantic: each has an environment of its own.
@@ -50,6 +51,13 @@ format: install
 
 bench: install
 	$(BIN)/python -m bench $(ARGS)
+
+# NO_MKDOCS_2_WARNING: the theme would else advertise its successor on every build.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs-serve: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
 clean:
 	rm -rf $(VENV) .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
