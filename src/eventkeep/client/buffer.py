@@ -51,6 +51,11 @@ class Buffer:
         self._hurried = self.last_number
         return self._hurried
 
+    @property
+    def is_hurried(self) -> bool:
+        """Whether ``hurry`` holds for every event so far."""
+        return self._hurried == self.last_number
+
     def seconds_until_due(self, now: float) -> float | None:
         """How long until a request is to be sent: 0 for at once, None where no event waits."""
         if not self._waiting:

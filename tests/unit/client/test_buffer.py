@@ -27,9 +27,10 @@ def test_hurry_makes_due_what_came_before_it() -> None:
     buffer = filled(3)
     assert buffer.hurry() == 3
     assert buffer.seconds_until_due(10.0) == 0.0
+    assert buffer.is_hurried
     buffer.take()
     buffer.add(made_event(4), now=10.0)
-    assert buffer.seconds_until_due(10.0) == 5.0
+    assert (buffer.seconds_until_due(10.0), buffer.is_hurried) == (5.0, False)
 
 
 def test_bounds_count_what_is_under_way() -> None:

@@ -92,9 +92,9 @@ class Batch:
         """Start sending; the first thing sent is what the spool file held. Raises SpoolError, ClosedError."""
         if self._is_open:
             raise ClosedError("the batch is open already")
-        self._is_open = True
         if self._settings.spool is not None:
             self._take_over(Spool(self._settings.spool))
+        self._is_open = True
         self._workers.start(self._work, self._settings.requests_at_once, "eventkeep batch")
         self._at_exit.add(self.close)
         if self._settings.flush_on_sigterm:
@@ -134,6 +134,10 @@ class Batch:
         with self._changes:
             self._require_open()
             while not self._buffer.has_room(event):
+                if not self._buffer.is_hurried:
+                    # What waits for company would wait in vain: nothing more fits in.
+                    self._buffer.hurry()
+                    self._changes.tell()
                 if self._settings.when_full == "refuse":
                     raise BufferFullError(
                         f"the batch is full: {len(self._buffer):,} events of {self._buffer.bytes:,} bytes wait for "
