@@ -144,7 +144,8 @@ def _read_call(
     operation = OPERATIONS[name]
     path = operation.path
     if "{id}" in path:
-        if not id:
+        # Letters and digits are what ids are made of; these would lead to another path, however they are encoded.
+        if not id or "/" in id or id in (".", ".."):
             raise ArgumentError(f"{name}: expected the id of an event, got {id!r}")
         path = path.replace("{id}", quote(id, safe=""))
     query = urlencode({key: value for key, value in parameters.items() if value is not None})
