@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import structlog
 
 from eventkeep.clock import Clock
@@ -69,6 +70,7 @@ class Committer:
         self.queue = queue or SubmissionQueue()
         self.counters = CommitCounters()
         self._observe: Callable[[int, float], None] = lambda _events, _seconds: None
+        self._follow: Callable[[pa.Table], None] = lambda _rows: None
         self._thread = threading.Thread(target=self._commit_batches, name="commit", daemon=True)
 
     def start(self) -> None:
@@ -77,6 +79,13 @@ class Committer:
     def watch(self, observe: Callable[[int, float], None]) -> None:
         """Have ``observe`` called for each commit, in the committer's thread: its events and its seconds."""
         self._observe = observe
+
+    def follow(self, take: Callable[[pa.Table], None]) -> None:
+        """Have ``take`` called with the rows of each commit once they are kept, in the committer's thread.
+
+        It has to be quick and may not raise: requests wait for it.
+        """
+        self._follow = take
 
     def offer(self, account: int, submission: Submission, ticket: Any) -> None:
         """Queue a submission; its outcome comes with ``ticket``. Raises Unavailable where the queue is full."""
@@ -124,7 +133,9 @@ class Committer:
             batch = Batch([part.resolved for _, part in kept])
             fresh = batch.first_of_each_key() & self._log.is_new(batch.ids, batch.key_lows)
             if fresh.any():
-                self._log.append(batch.rows(fresh))
+                rows = batch.rows(fresh)
+                self._log.append(rows)
+                self._follow(rows)
             delivery += self._outcomes(kept, batch.stored_by_part(fresh))
         return delivery
 
