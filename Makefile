@@ -3,7 +3,7 @@
 #   make install   .venv with eventkeep, all its extras and the development tools
 #   make demo      a real server, 69,659 real purchases in, and back out again
 #   make test      the whole test suite (ARGS="-k cursor" narrows it)
-#   make lint      formatting, lint rules and strict types
+#   make lint      formatting, lint rules, strict types, and whether the sync client is that of the async one
 #   make bench     the benchmarks
 #   make docs      the documentation as a site, in .cache/site (make docs-serve shows it while you write)
 #   make clean     removes what the targets above have made
@@ -44,6 +44,7 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tools/async_to_sync.py --check
 
 format: install
 	$(BIN)/ruff check --fix .
