@@ -8,35 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import msgspec
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from eventkeep.protocol.operations import OPERATIONS
 from eventkeep.testing import ServerProcess, free_port
 from tests.acceptance.program import run
 from tests.contract.api import Api, make_keys
-
-Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
-
-
-class Scraped(msgspec.Struct):
-    """A server with a port for scrapes."""
-
-    server: ServerProcess
-    port: int
-
-    def samples(self) -> Samples:
-        text = httpx.get(f"http://127.0.0.1:{self.port}/metrics", verify=False).text
-        return {
-            (sample.name, frozenset(sample.labels.items())): sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        }
-
-
-def value(samples: Samples, name: str, **labels: str) -> float:
-    return samples.get((f"eventkeep_{name}", frozenset(labels.items())), 0.0)
+from tests.contract.scrapes import Scraped, value
 
 
 @pytest.fixture(scope="module")
