@@ -3,14 +3,22 @@
 An option ``log_level`` is the flag ``--log-level``, the variable
 ``EVENTKEEP_LOG_LEVEL`` and the key ``log_level`` at the top of the file. The file is
 ``eventkeep.toml`` in the current folder, or the one that ``--config`` or
-``EVENTKEEP_CONFIG`` names; then it must be there. Rate limits of single operations
-stand in the file as a table::
+``EVENTKEEP_CONFIG`` names; then it must be there. A key at the top is for every
+command that has the option; what is for one command alone stands in its table. Rate
+limits of single operations stand in the file as a table too::
 
+    url = "http://127.0.0.1:8340"
     port = 8340
 
     [rate_limits]
     create_event = "350/s 3500/m"
     get_event = "off"
+
+    [import]
+    concurrency = 8
+
+This module reads the file, and knows the options of ``serve``; those of the other
+commands are the command line's business (``eventkeep.cli.option_sources``).
 """
 
 from __future__ import annotations
@@ -29,6 +37,7 @@ from eventkeep.errors import ConfigurationError
 from eventkeep.limits import ECHO_CHARACTERS_MAX
 
 FILE_NAME: Final = "eventkeep.toml"
+SERVE_TABLE: Final = "serve"
 ENVIRONMENT_PREFIX: Final = "EVENTKEEP_"
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 LOG_FORMATS: Final = ("console", "json")
@@ -65,51 +74,78 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_port: int | None = None
 
 
+class SettingsFile(msgspec.Struct, frozen=True):
+    """A file of settings, read: ``path`` is what messages call it."""
+
+    path: Path
+    content: Mapping[str, Any]
+
+
 def load_serve_settings(
     flags: Mapping[str, object],
     environment: Mapping[str, str],
     operations: Collection[str],
     folder: Path | None = None,
+    others: Collection[str] = (),
 ) -> ServeSettings:
     """The settings that flags, environment and file make together.
 
     ``flags`` holds options by their names, None where a flag was not given; ``config``
     may be among them. ``operations`` are the names that a table of rate limits may hold.
-    ``folder`` is the current one. Raises ConfigurationError that names the place.
+    ``folder`` is the current one. ``others`` are the keys and tables that the file may
+    hold for other commands. Raises ConfigurationError that names the place.
     """
-    folder = folder or Path()
     chosen = {name: ("--" + name.replace("_", "-"), value) for name, value in flags.items() if value is not None}
     for name in ("config", *READERS):
         variable = ENVIRONMENT_PREFIX + name.upper()
         if name not in chosen and environment.get(variable):
             chosen[name] = (variable, environment[variable])
-    in_file = read_file(chosen.pop("config", None), folder)
+    file = read_file(chosen.pop("config", None), folder or Path())
+    in_file = {} if file is None else serve_options(file, others)
     settings: dict[str, Any] = {
         name: read_option(name, place, value, operations) for name, (place, value) in {**in_file, **chosen}.items()
     }
     return ServeSettings(**settings)
 
 
-def read_file(named: tuple[str, object] | None, folder: Path) -> dict[str, tuple[str, object]]:
-    """The options in the file, each with its place; none where no file was named and none is there."""
+def read_file(named: tuple[str, object] | None, folder: Path) -> SettingsFile | None:
+    """The file of settings; None where no file was named and none is there.
+
+    ``named`` is the path as it was given, with the place where. Raises ConfigurationError.
+    """
     path = folder / (FILE_NAME if named is None else str(named[1]))
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return SettingsFile(path, tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         if named is None:
-            return {}
+            return None
         raise ConfigurationError(f"{named[0]}: there is no file {path}.") from None
     except OSError as exc:
         raise ConfigurationError(f"{path} can't be read: {exc.strerror}.") from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise ConfigurationError(f"{path} is not TOML: {exc}.") from exc
-    unknown = sorted(content.keys() - READERS.keys())
-    if unknown:
-        raise ConfigurationError(f"{path}: there is no option {unknown[0]!r}; there is {', '.join(READERS)}.")
-    if isinstance(content.get("data"), str):
-        # A path in a file means the same wherever the program is started.
-        content["data"] = path.parent / content["data"]
-    return {name: (f"{path}: {name}", value) for name, value in content.items()}
+
+
+def serve_options(file: SettingsFile, others: Collection[str]) -> dict[str, tuple[str, object]]:
+    """The options of ``serve`` in the file, each with its place; its own table wins over the top."""
+    found: dict[str, tuple[str, object]] = {}
+    own = file.content.get(SERVE_TABLE, {})
+    if not isinstance(own, Mapping):
+        raise ConfigurationError(f"{file.path}: {SERVE_TABLE}: expected a table, [{SERVE_TABLE}].")
+    for table, content in (("", file.content), (f"{SERVE_TABLE}.", own)):
+        allowed = {*READERS, *others, SERVE_TABLE} if not table else READERS.keys()
+        unknown = sorted(content.keys() - allowed)
+        if unknown:
+            raise ConfigurationError(
+                f"{file.path}: there is no option {table + unknown[0]!r}; there is {', '.join(READERS)}."
+            )
+        for name in READERS.keys() & content.keys():
+            value = content[name]
+            if name == "data" and isinstance(value, str):
+                # A path in a file means the same wherever the program is started.
+                value = file.path.parent / value
+            found[name] = (f"{file.path}: {table}{name}", value)
+    return found
 
 
 def read_option(name: str, place: str, value: object, operations: Collection[str]) -> object:

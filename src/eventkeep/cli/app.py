@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 from typing import Annotated
 
 import typer
+import typer.main
+from typer.core import TyperGroup
 
 from eventkeep.cli.exits import EXIT_CODES_HELP, errors_end_the_program
 from eventkeep.cli.import_ import EPILOG as IMPORT_EPILOG
 from eventkeep.cli.import_ import import_
 from eventkeep.cli.keys import keys
+from eventkeep.cli.option_sources import with_sources
 from eventkeep.cli.revisions import revisions
 from eventkeep.cli.serve import EPILOG as SERVE_EPILOG
 from eventkeep.cli.serve import serve
@@ -46,7 +50,16 @@ def eventkeep(
     """Options of the program itself; what they do, their callbacks do."""
 
 
+@functools.cache
+def program() -> TyperGroup:
+    """All commands as they run: their options can be given in the environment and in eventkeep.toml too."""
+    group = typer.main.get_command(app)
+    if not isinstance(group, TyperGroup):
+        raise TypeError(f"expected typer to make a group of commands, got {group!r}")
+    return with_sources(group)
+
+
 def run() -> None:
     """Runs the command that the arguments name, and ends the program with its exit code."""
     with errors_end_the_program():
-        app()
+        program()()

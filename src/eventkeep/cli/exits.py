@@ -8,6 +8,15 @@ import sys
 from collections.abc import Iterator
 from typing import Final
 
+from eventkeep.client.errors import (
+    ArgumentError,
+    AuthenticationError,
+    ConnectionFailedError,
+    InvalidRequestError,
+    PermissionDeniedError,
+    ServerError,
+    ThrottledError,
+)
 from eventkeep.errors import ConfigurationError, EventkeepError, KeyRefused, RowRefused, ServerUnreachable
 
 PROGRAM: Final = "eventkeep"
@@ -26,21 +35,24 @@ class ExitCode(enum.IntEnum):
 
 
 EXIT_CODES_HELP: Final = (
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a row that is no event, 4 the API key was refused, "
-    "5 the server did not answer, 130 interrupted."
+    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a row or an event that was refused, 4 the API key was refused, "
+    "5 the server did not answer or had no room, 130 interrupted."
 )
 
 
 def exit_code(error: EventkeepError) -> ExitCode:
     """The exit code that an error ends the program with."""
     match error:
-        case ConfigurationError():
+        case ConfigurationError() | ArgumentError():
             return ExitCode.USAGE
+        case InvalidRequestError():
+            # A parameter such as the filter was given as an option; anything else was an event.
+            return ExitCode.USAGE if error.parameters else ExitCode.ROW_REFUSED
         case RowRefused():
             return ExitCode.ROW_REFUSED
-        case KeyRefused():
+        case KeyRefused() | AuthenticationError() | PermissionDeniedError():
             return ExitCode.KEY_REFUSED
-        case ServerUnreachable():
+        case ServerUnreachable() | ConnectionFailedError() | ThrottledError() | ServerError():
             return ExitCode.SERVER_UNREACHABLE
         case _:
             return ExitCode.FAILED

@@ -33,13 +33,11 @@ eventkeep import orders.csv.gz --map metric="Placed Order" --map profile.email={
 
 def import_(
     file: Annotated[str, typer.Argument(help="CSV or JSON Lines, plain, .gz or .bz2; - is standard input.")],
-    api_key: Annotated[
-        str, typer.Option(help="A key with the scope events:write.", envvar="EVENTKEEP_API_KEY", show_default=False)
-    ],
-    url: Annotated[str, typer.Option(help="The server.", envvar="EVENTKEEP_URL")] = "http://127.0.0.1:8340",
+    api_key: Annotated[str, typer.Option(help="A key with the scope events:write.", show_default=False)],
+    url: Annotated[str, typer.Option(help="The server.")] = "http://127.0.0.1:8340",
     mapping: Annotated[
         Path | None,
-        typer.Option(help="TOML file that says how a row becomes an event.", envvar="EVENTKEEP_MAPPING"),
+        typer.Option(help="TOML file that says how a row becomes an event."),
     ] = None,
     map_: Annotated[
         list[str] | None,
@@ -51,25 +49,20 @@ def import_(
     ] = None,
     time_format: Annotated[
         str | None,
-        typer.Option(help="Of --map time=…: iso, unix, unix_ms or a strptime pattern.", envvar="EVENTKEEP_TIME_FORMAT"),
+        typer.Option(help="Of --map time=…: iso, unix, unix_ms or a strptime pattern."),
     ] = None,
-    shift_years: Annotated[
-        int | None, typer.Option(help="Years to add to --map time=….", envvar="EVENTKEEP_SHIFT_YEARS")
-    ] = None,
+    shift_years: Annotated[int | None, typer.Option(help="Years to add to --map time=….")] = None,
     format_: Annotated[
         str | None,
-        typer.Option("--format", help="csv or jsonl, where the name does not tell.", envvar="EVENTKEEP_FORMAT"),
+        typer.Option("--format", help="csv or jsonl, where the name does not tell."),
     ] = None,
-    delimiter: Annotated[
-        str | None, typer.Option(help="Between the fields of CSV; a comma.", envvar="EVENTKEEP_DELIMITER")
-    ] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Between the fields of CSV; a comma.")] = None,
     concurrency: Annotated[
         int,
         typer.Option(
             min=1,
             max=IMPORT_REQUESTS_AT_ONCE_MAX,
             help="Requests at once; with 1, changes to a profile are applied in the order of the rows.",
-            envvar="EVENTKEEP_CONCURRENCY",
         ),
     ] = 4,
 ) -> None:

@@ -22,15 +22,13 @@ keys = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys; a
 def create(
     data: DataOption = None,
     config: ConfigOption = None,
-    account: Annotated[
-        str, typer.Option(help="The account by name; made if there is none.", envvar="EVENTKEEP_ACCOUNT")
-    ] = DEFAULT_ACCOUNT,
+    account: Annotated[str, typer.Option(help="The account by name; made if there is none.")] = DEFAULT_ACCOUNT,
     scopes: Annotated[
         str,
-        typer.Option(help=f"full, or some of {', '.join(SCOPES)}, with commas between.", envvar="EVENTKEEP_SCOPES"),
+        typer.Option(help=f"full, or some of {', '.join(SCOPES)}, with commas between."),
     ] = "full",
-    label: Annotated[str, typer.Option(help="What the key is for, for the list.", envvar="EVENTKEEP_LABEL")] = "",
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print the key alone.", envvar="EVENTKEEP_QUIET")] = False,
+    label: Annotated[str, typer.Option(help="What the key is for, for the list.")] = "",
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print the key alone.")] = False,
 ) -> None:
     """Make a key. It is shown once: only a digest is kept."""
     chosen = parse_scopes(scopes)
@@ -51,12 +49,8 @@ def create(
 def list_(
     data: DataOption = None,
     config: ConfigOption = None,
-    account: Annotated[
-        str | None, typer.Option(help="Only the keys of this account.", envvar="EVENTKEEP_ACCOUNT")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object on a line for each key.", envvar="EVENTKEEP_JSON")
-    ] = False,
+    account: Annotated[str | None, typer.Option(help="Only the keys of this account.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on a line for each key.")] = False,
 ) -> None:
     """List the keys, revoked ones too; never the keys themselves."""
     with open_existing(data_folder(data, config)) as directory:

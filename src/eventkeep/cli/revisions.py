@@ -24,7 +24,7 @@ revisions = typer.Typer(
     help="List the revisions of the API that are served, and tell what changed between two of them.",
     epilog="Example: eventkeep revisions diff 2024-02-15 2024-06-15",
 )
-JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.", envvar="EVENTKEEP_JSON")]
+JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
 @revisions.callback(invoke_without_command=True)
@@ -52,7 +52,7 @@ def list_(context: typer.Context, as_json: JsonOption = False) -> None:
 def diff(
     before: Annotated[str, typer.Argument(metavar="A", help="A revision, such as 2024-02-15.")],
     after: Annotated[str, typer.Argument(metavar="B", help="Another one, such as 2024-06-15.")],
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown.", envvar="EVENTKEEP_MARKDOWN")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Tell what changed from A to B: operation by operation, field by field."""

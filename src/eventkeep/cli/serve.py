@@ -9,7 +9,7 @@ import typer
 from eventkeep.cli.settings import ConfigOption, serve_settings
 
 EPILOG = """
-Every option can also be given as EVENTKEEP_<OPTION> in the environment, or in eventkeep.toml in the
+Every option can also be given as EVENTKEEP_OPTION in the environment, or in eventkeep.toml in the
 current folder; a flag wins over the environment, and that over the file.
 
 Example: eventkeep serve --data /srv/eventkeep --host 0.0.0.0 --rate-limits off

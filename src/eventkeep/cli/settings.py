@@ -14,16 +14,23 @@ from eventkeep.protocol.operations import OPERATIONS
 
 ConfigOption = Annotated[
     str | None,
-    typer.Option(help="A file of settings.", show_default="eventkeep.toml, where it is there"),
+    typer.Option(
+        help="A file of settings. Every option can stand there, or in the environment as EVENTKEEP_OPTION.",
+        show_default="eventkeep.toml, where it is there",
+    ),
 ]
-DataOption = Annotated[str | None, typer.Option(help="The data folder.", show_default="eventkeep-data")]
+DataOption = Annotated[Path | None, typer.Option(help="The data folder.", show_default="eventkeep-data")]
 
 
 def serve_settings(flags: Mapping[str, object]) -> ServeSettings:
     """What ``eventkeep serve`` would run with, given these flags. Raises ConfigurationError."""
-    return load_serve_settings(flags, os.environ, OPERATIONS)
+    # The program is made of the commands, which import this.
+    from eventkeep.cli.app import program
+    from eventkeep.cli.option_sources import names_in_file
+
+    return load_serve_settings(flags, os.environ, OPERATIONS, others=names_in_file(program()))
 
 
-def data_folder(data: str | None, config: str | None) -> Path:
+def data_folder(data: Path | None, config: str | None) -> Path:
     """The data folder that a server with the same settings uses. Raises ConfigurationError."""
     return serve_settings({"data": data, "config": config}).data
