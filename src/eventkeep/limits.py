@@ -202,3 +202,21 @@ PARSER_THREADS: Final = 2
 """Threads that parse large create bodies."""
 BODIES_BYTES_MAX: Final = 400_000_000
 """Bytes of all request bodies that are held at once; past it: 503. A body of unknown length counts as a full one."""
+
+# The routes of our own.
+OWN_READER_THREADS: Final = 2
+"""Threads that count and list for our own routes, beside those of the API's reads."""
+OWN_READS_WAITING_MAX: Final = 100
+"""Requests to our own routes that may wait for such a thread; past it: 503."""
+STATS_METRICS_MAX: Final = 1_000
+"""Metrics that the stats of an account name, those with the most events."""
+FEED_WAIT_SECONDS_MAX: Final = 30
+"""How long a reader may ask to wait for the next event, in seconds."""
+FEED_ATTENTION_SECONDS: Final = 60.0
+"""How long after the last reader asked, or after the start, events are held for readers, in seconds."""
+FEED_EVENTS_MAX: Final = 50_000
+"""Events that are held for readers; the oldest go first."""
+FEED_BYTES_MAX: Final = 50_000_000
+"""Bytes of events that are held for readers; the oldest go first."""
+FEED_READERS_MAX: Final = 20
+"""Readers of one account that may wait for events at once; past it: 503."""

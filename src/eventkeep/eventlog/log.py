@@ -19,6 +19,7 @@ import pyarrow as pa
 import structlog
 
 from eventkeep.errors import EventLogError
+from eventkeep.eventlog.counting import with_tail
 from eventkeep.eventlog.journal import Journal
 from eventkeep.eventlog.rows import decode_rows, encode_rows, stored_events, warm_up
 from eventkeep.eventlog.seen import Keys, SeenFilter
@@ -34,6 +35,7 @@ from eventkeep.limits import (
     TAIL_WAIT_SECONDS_MAX,
 )
 from eventkeep.model.event import StoredEvent
+from eventkeep.model.event_count import EventCount
 
 logger = structlog.get_logger(__name__)
 
@@ -146,6 +148,17 @@ class EventLog:
     def count(self) -> int:
         """Kept events of all accounts; while events are being moved, some may count twice."""
         return self._tail.events + self._table.count()
+
+    def counts(self, account: int, metric: int | None = None) -> dict[int, EventCount]:
+        """The account's events by their metric's number; of one metric where it is given.
+
+        Meanwhile nothing moves from the tail to the table, so that each counts once.
+        """
+        with self._flushing:
+            chunks = self._tail.chunks()
+            counts = self._table.counts(account, metric)
+        with_tail(counts, chunks, account, metric)
+        return counts
 
     def disk_bytes(self) -> int:
         """Bytes of the table's parts on disk."""

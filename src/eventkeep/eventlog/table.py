@@ -11,12 +11,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from eventkeep.errors import EventLogError
+from eventkeep.eventlog.counting import table_counts
 from eventkeep.eventlog.engine import Engine, Parameter
 from eventkeep.eventlog.rows import ROWS_SCHEMA, STORED_COLUMNS, stored_events
 from eventkeep.eventlog.schema import CHANGES, CREATE_FORMAT_TABLE, DATABASE, TABLE
 from eventkeep.eventlog.seen import Keys
 from eventkeep.eventlog.selection import EventSelection
 from eventkeep.model.event import StoredEvent
+from eventkeep.model.event_count import EventCount
 
 COLUMNS: Final = ", ".join(ROWS_SCHEMA.names)
 INSERT: Final = (
@@ -121,6 +123,10 @@ class EventTable:
         if not rows.num_rows:
             return {}
         return dict(zip(rows["profile"].to_pylist(), rows["newest"].to_pylist(), strict=True))
+
+    def counts(self, account: int, metric: int | None = None) -> dict[int, EventCount]:
+        """The account's stored events by their metric's number; of one metric where it is given."""
+        return table_counts(self._engine, account, metric)
 
     def disk_bytes(self) -> int:
         """Bytes that the log's active parts take on disk."""
