@@ -67,11 +67,14 @@ def one_batch(number: int, steps: Steps, resolver: Resolver, journal: Journal, t
     waiting = [Waiting(1, submission, None) for submission in submissions]
     with steps.step("profiles and metrics"):
         resolved = resolver.resolve(waiting)
+    kept = [part for part in resolved if isinstance(part, Kept)]
     with steps.step("keys"):
-        batch = Batch([part.resolved for part in resolved if isinstance(part, Kept)])
+        batch = Batch([part.resolved for part in kept])
     with steps.step("repeats"):
         fresh = batch.first_of_each_key() & ~seen.perhaps_seen(batch.ids)
         seen.add(batch.ids[fresh])
+    with steps.step("first values"):
+        resolver.note_values(kept, fresh)
     with steps.step("columns"):
         rows = batch.rows(fresh)
     with steps.step("journal"):

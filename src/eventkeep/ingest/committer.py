@@ -133,6 +133,7 @@ class Committer:
             batch = Batch([part.resolved for _, part in kept])
             fresh = batch.first_of_each_key() & self._log.is_new(batch.ids, batch.key_lows)
             if fresh.any():
+                self._resolver.note_values([part for _, part in kept], fresh)
                 rows = batch.rows(fresh)
                 self._log.append(rows)
                 self._follow(rows)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from eventkeep.clock import Clock
 from eventkeep.directory import Directory
@@ -18,10 +22,16 @@ MetricNames = dict[tuple[int, str, str], Metric]
 
 
 class Kept(msgspec.Struct):
-    """A submission that can be kept. ``left`` names identifiers that stay with another profile."""
+    """A submission that can be kept.
+
+    ``left`` names identifiers that stay with another profile. ``valueless`` holds the metrics, by
+    number, of which no event had a value so far; ``now_us`` is when that was, in Unix microseconds.
+    """
 
     resolved: Resolved
     left: frozenset[str]
+    valueless: dict[int, Metric]
+    now_us: int
 
 
 class Resolver:
@@ -44,6 +54,27 @@ class Resolver:
                 # Seen only after the profiles were applied: begin again without those that are at fault.
                 refused.update(dict.fromkeys(exceeded.places, too_many_metrics()))
 
+    def note_values(self, parts: Sequence[Kept], fresh: npt.NDArray[np.bool_]) -> None:
+        """Mark the metrics that get their first value: from then on their events without one read back as 0.
+
+        ``fresh`` says of each event, one part after the other, whether it is going to be stored: the value
+        of a repeat is none. Raises DirectoryError where the transaction fails; nothing is written then.
+        """
+        marked: dict[int, Metric] = {}
+        start = now_us = 0
+        for part in parts:
+            events = len(part.resolved.metrics)
+            if part.valueless:
+                stored = fresh[start : start + events].tolist()
+                values = zip(stored, part.resolved.metrics, part.resolved.submission.value, strict=True)
+                valued = {number for is_stored, number, value in values if is_stored and value is not None}
+                marked |= {number: part.valueless[number] for number in valued & part.valueless.keys()}
+                now_us = part.now_us
+            start += events
+        if marked:
+            with self._directory.transaction() as transaction:
+                self._directory.metrics.mark_has_value(marked.values(), now_us, transaction)
+
     def _resolve_but(self, refused: dict[int, RequestRefused], waiting: list[Waiting]) -> list[Kept | RequestRefused]:
         now_us = int(self._clock.now() * 1_000_000)
         applied: dict[int, Applied] = {}
@@ -56,7 +87,7 @@ class Resolver:
                 self._apply(account, places, waiting, now_us, transaction, applied, answers)
             metrics = self._metrics(applied, waiting, now_us, transaction)
         return [
-            kept(item, applied[place], metrics) if place in applied else answers[place]
+            kept(item, applied[place], metrics, now_us) if place in applied else answers[place]
             for place, item in enumerate(waiting)
         ]
 
@@ -94,11 +125,7 @@ class Resolver:
     def _metrics(
         self, applied: dict[int, Applied], waiting: list[Waiting], now_us: int, transaction: Transaction
     ) -> MetricNames:
-        """The metrics of the submissions that were applied, made or marked as they need it.
-
-        Metrics that get their first value are marked: from then on their events without
-        one read back as 0.
-        """
+        """The metrics of the submissions that were applied, made where there was none."""
         named = {place: set(waiting[place].submission.metric) for place in applied}
         names = dict.fromkeys((waiting[place].account, *pair) for place, pairs in named.items() for pair in pairs)
         resolved = self._directory.metrics.resolve(names, now_us, transaction)
@@ -110,23 +137,14 @@ class Resolver:
                     if any((waiting[place].account, *pair) in resolved.refused for pair in pairs)
                 ]
             )
-        without = {name for name, metric in resolved.found.items() if not metric.has_value}
-        if without:
-            valued = {
-                (waiting[place].account, *pair)
-                for place in applied
-                for pair, value in zip(waiting[place].submission.metric, waiting[place].submission.value, strict=True)
-                if value is not None
-            }
-            marked = [resolved.found[name] for name in without & valued]
-            self._directory.metrics.mark_has_value(marked, now_us, transaction)
         return resolved.found
 
 
-def kept(item: Waiting, applied: Applied, metrics: MetricNames) -> Kept:
+def kept(item: Waiting, applied: Applied, metrics: MetricNames, now_us: int) -> Kept:
     """The submission with its numbers, one per event."""
     submission = item.submission
-    metric_numbers = {pair: metrics[item.account, *pair].number for pair in set(submission.metric)}
+    own = {pair: metrics[item.account, *pair] for pair in set(submission.metric)}
+    metric_numbers = {pair: metric.number for pair, metric in own.items()}
     return Kept(
         Resolved(
             item.account,
@@ -135,6 +153,8 @@ def kept(item: Waiting, applied: Applied, metrics: MetricNames) -> Kept:
             [metric_numbers[pair] for pair in submission.metric],
         ),
         applied.left,
+        {metric.number: metric for metric in own.values() if not metric.has_value},
+        now_us,
     )
 
 
