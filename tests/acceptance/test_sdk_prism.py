@@ -64,11 +64,9 @@ def make(call: Callable[..., Any], *arguments: Any, **options: Any) -> None:
 
 def test_every_request_is_valid(client: Client, transport: JudgedTransport) -> None:
     events, date = client.events, client.settings.revision_date
-    requests = 0
     more: dict[str, Any] = {"value": 9.5, "time": NOON, "properties": {"items": ["Teapot"]}, "unique_id": "u"}
-    for options in ({}, more):
-        client.track("Placed Order", ADA, **options)
-        creates += 1
+    client.track("Placed Order", ADA)
+    client.track("Placed Order", ADA, **more)
     client.track("Opened", {"id": "01GDDKASAP8TKDDA2GRZDSVP4H"}, value=1, value_currency="EUR", service="api")
     events.create_event({"data": {"type": "event", "attributes": ATTRIBUTES}})
     creates = 4
