@@ -145,10 +145,10 @@ class Committer:
         counters = self.counters
         for (item, part), count in zip(kept, stored, strict=True):
             repeated = len(item.submission) - count
-            ignored = frozenset([name for write in item.submission.profiles for name in write.ignored])
+            ignored = [name for write in item.submission.profiles for name in write.ignored]
             counters.events_stored += count
             counters.events_repeated += repeated
             counters.identifiers_ignored += len(ignored)
-            counters.identifiers_left += len(part.left)
-            delivery.append((item.ticket, Outcome(count, repeated, part.left, ignored)))
+            counters.identifiers_left += sum(part.left.values())
+            delivery.append((item.ticket, Outcome(count, repeated, frozenset(part.left), frozenset(ignored))))
         return delivery

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -24,12 +24,12 @@ MetricNames = dict[tuple[int, str, str], Metric]
 class Kept(msgspec.Struct):
     """A submission that can be kept.
 
-    ``left`` names identifiers that stay with another profile. ``valueless`` holds the metrics, by
+    ``left`` names identifiers that stay with another profile, and how many they are. ``valueless`` holds the metrics, by
     number, of which no event had a value so far; ``now_us`` is when that was, in Unix microseconds.
     """
 
     resolved: Resolved
-    left: frozenset[str]
+    left: Mapping[str, int]
     valueless: dict[int, Metric]
     now_us: int
 
@@ -109,7 +109,7 @@ class Resolver:
             if numbers is None:
                 unsettled.append(place)
             else:
-                applied[place] = Applied(numbers, frozenset())
+                applied[place] = Applied(numbers, {})
         if not unsettled:
             return
         writes = [write for place in unsettled for write in waiting[place].submission.profiles]

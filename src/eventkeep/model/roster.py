@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any, Final
 
@@ -38,12 +39,12 @@ class Applied(msgspec.Struct, frozen=True):
     """What became of a request's profile writes.
 
     ``numbers`` has one profile number per write. ``left`` names the identifiers, as the
-    wire does, that were given and did not become the profile's: those that stayed with
-    another owner, and an ``id`` that no profile has.
+    wire does, that were given and did not become the profile's, and how many they were:
+    those that stayed with another owner, and ids that no profile has.
     """
 
     numbers: list[int]
-    left: frozenset[str]
+    left: Mapping[str, int]
 
 
 class Roster:
@@ -97,7 +98,7 @@ class Roster:
         self.changed.update(attempt.changed)
         self.created |= attempt.created
         self.owners.update(attempt.new_ids)
-        return Applied(numbers, frozenset(attempt.left))
+        return Applied(numbers, attempt.left)
 
 
 class Attempt:
@@ -109,7 +110,7 @@ class Attempt:
         self.created: set[int] = set()
         self.new_owners: dict[Owned, int] = {}
         self.new_ids: dict[Owned, int] = {}
-        self.left: set[str] = set()
+        self.left: Counter[str] = Counter()
         self.faults: list[Fault] = []
 
     def place(self, write: ProfileWrite, pointer: str) -> int:
@@ -134,7 +135,7 @@ class Attempt:
             number = self._owner(("id", write.id))
             if number is not None:
                 return number
-            self.left.add("id")
+            self.left["id"] += 1
         for identifier in given:
             number = self._owner(identifier)
             if number is not None:
@@ -176,7 +177,7 @@ class Attempt:
         if owner == number:
             return
         if owner is not None:
-            self.left.add(WIRE_NAMES[kind])
+            self.left[WIRE_NAMES[kind]] += 1
             return
         self.new_owners[identifier] = number
         profile = self._profile(number)
