@@ -120,9 +120,11 @@ class Metrics:
             row = connection.execute(query).one_or_none()
         return None if row is None else metric_of(row)
 
-    def list(self, account: int, after_number: int = 0, count: int = 200) -> list[Metric]:
-        """The ``count`` oldest metrics of the account whose numbers lie above ``after_number``."""
+    def list(self, account: int, after_number: int = 0, count: int = 200, name: str | None = None) -> list[Metric]:
+        """The ``count`` oldest metrics of the account, of that name where one is given, above ``after_number``."""
         query = select(metric).where(metric.c.account == account, metric.c.number > after_number)
+        if name is not None:
+            query = query.where(metric.c.name == name)
         with self._database.reading() as connection:
             return [metric_of(row) for row in connection.execute(query.order_by(metric.c.number).limit(count))]
 

@@ -155,11 +155,17 @@ class Profiles:
             number: int | None = connection.execute(query).scalar()
         return number
 
-    def list(self, account: int, after_number: int = 0, count: int = 200) -> list[Profile]:
-        """The ``count`` oldest profiles of the account whose numbers lie above ``after_number``."""
-        query = select(profile).where(profile.c.account == account, profile.c.number > after_number)
+    def list(
+        self, account: int, after_number: int | None = None, count: int = 200, *, descending: bool = False
+    ) -> list[Profile]:
+        """The ``count`` oldest profiles of the account behind ``after_number``; ``descending``: the newest ones."""
+        query = select(profile).where(profile.c.account == account)
+        number = profile.c.number
+        if after_number is not None:
+            query = query.where(number < after_number if descending else number > after_number)
+        query = query.order_by(number.desc() if descending else number).limit(count)
         with self._database.reading() as connection:
-            return [profile_of(row) for row in connection.execute(query.order_by(profile.c.number).limit(count))]
+            return [profile_of(row) for row in connection.execute(query)]
 
     def count(self, account: int) -> int:
         """How many profiles the account has. The cost grows with that number."""

@@ -133,26 +133,10 @@ class _Reading:
         self.faults: list[Fault] = []
 
     def pairs(self, query_string: bytes) -> list[tuple[str, str]]:
-        """The decoded parameters; a fault for each that is no UTF-8, unknown or repeated."""
-        allowed = query_parameters(self._operation, self._revision)
-        found: dict[str, str] = {}
-        for piece in query_string.split(b"&"):
-            if not piece:
-                continue
-            raw_name, _, raw_value = piece.partition(b"=")
-            name = decoded(raw_name)
-            value = decoded(raw_value)
-            shown = ascii_only(raw_name)[:ECHO_CHARACTERS_MAX] if name is None else name[:ECHO_CHARACTERS_MAX]
-            if name not in allowed:
-                expected = f"Allowed parameters are {', '.join(allowed)}" if allowed else "It takes no parameters"
-                self._fault(shown, f"{shown!r} is not an allowed parameter for this resource.  {expected}")
-            elif name in found:
-                self._fault(name, f"{name!r} is given more than once; expected it once, its values joined by commas.")
-            elif value is None:
-                self._fault(name, f"Expected percent-encoded UTF-8 in {name!r}.")
-            else:
-                found[name] = value
-        return list(found.items())
+        """The decoded parameters; a fault for each that can't be used."""
+        pairs, faults = query_pairs(query_string, query_parameters(self._operation, self._revision))
+        self.faults += faults
+        return pairs
 
     def query(self, pairs: tuple[tuple[str, str], ...]) -> ReadQuery:
         given = dict(pairs)
@@ -250,6 +234,31 @@ class _Reading:
 
     def _fault(self, parameter: str, detail: str) -> None:
         self.faults.append(Fault(detail, parameter=parameter))
+
+
+def query_pairs(query_string: bytes, allowed: Sequence[str]) -> tuple[list[tuple[str, str]], list[Fault]]:
+    """The decoded parameters, and a fault for each that is no UTF-8, not ``allowed`` or repeated."""
+    found: dict[str, str] = {}
+    faults: list[Fault] = []
+    for piece in query_string.split(b"&"):
+        if not piece:
+            continue
+        raw_name, _, raw_value = piece.partition(b"=")
+        name = decoded(raw_name)
+        value = decoded(raw_value)
+        shown = ascii_only(raw_name)[:ECHO_CHARACTERS_MAX] if name is None else name[:ECHO_CHARACTERS_MAX]
+        if name is None or name not in allowed:
+            expected = f"Allowed parameters are {', '.join(allowed)}" if allowed else "It takes no parameters"
+            detail = f"{shown!r} is not an allowed parameter for this resource.  {expected}"
+        elif name in found:
+            detail = f"{name!r} is given more than once; expected it once, its values joined by commas."
+        elif value is None:
+            detail = f"Expected percent-encoded UTF-8 in {name!r}."
+        else:
+            found[name] = value
+            continue
+        faults.append(Fault(detail, parameter=shown))
+    return list(found.items()), faults
 
 
 def decoded(piece: bytes) -> str | None:

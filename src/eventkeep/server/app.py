@@ -14,15 +14,20 @@ import structlog
 
 from eventkeep.clock import SystemRandomness
 from eventkeep.config import RateLimit, ServeSettings
+from eventkeep.directory import KeyRecord
 from eventkeep.errors import RequestRefused, StoreError, Unavailable
 from eventkeep.limits import RETRY_AFTER_SECONDS
 from eventkeep.protocol.operations import OPERATIONS
+from eventkeep.protocol.own_documents import OwnFrame
+from eventkeep.protocol.own_operations import OWN_OPERATIONS, PREFIX, OwnOperation
 from eventkeep.protocol.problems import error_document, failure_document
 from eventkeep.protocol.revisions import REVISION_HEADER, Revision, resolve_revision
 from eventkeep.server.authorization import authenticate, authorize, missing_scopes
 from eventkeep.server.call import Call, Handler
 from eventkeep.server.creates import Creates
+from eventkeep.server.feed import Feed
 from eventkeep.server.http import Request, Response
+from eventkeep.server.own_routes import OwnRoutes
 from eventkeep.server.probes import Probes
 from eventkeep.server.ratelimits import RateLimits
 from eventkeep.server.reads import Reads
@@ -50,6 +55,10 @@ class App:
         self._request_ids = RequestIds(SystemRandomness())
         self.telemetry = Telemetry(services)
         creates, reads = Creates(services), Reads(services)
+        self._own_router = Router(OWN_OPERATIONS.values())
+        self._feed = Feed(self._clock, SystemRandomness())
+        self._own_routes = OwnRoutes(services, self._feed)
+        services.committer.follow(self._feed.add)
         self._included_scopes = reads.included_scopes
         self._handlers: dict[str, Handler] = {
             "create_event": creates.create_event,
@@ -76,6 +85,10 @@ class App:
                 found, event_id = self._router.find(request.method, request.path)
                 operation = found.name
                 response = await self._call(request, operation, event_id or "")
+            elif request.path.startswith(PREFIX):
+                own, id = self._own_router.find(request.method, request.path)
+                operation = own.name
+                response = await self._call_own(request, own, id or "")
             else:
                 response = await self._probes.answer(request, self._base_url(request))
         except RequestRefused as refusal:
@@ -114,16 +127,13 @@ class App:
         """Refuse new requests and wait for those under way, ``seconds_max`` at the most."""
         self._draining = True
         self._probes.stopping = True
+        self._feed.close()
         deadline = self._clock.monotonic() + seconds_max
         while self.under_way and self._clock.monotonic() < deadline:
             await asyncio.sleep(0.01)
 
     async def _call(self, request: Request, name: str, event_id: str) -> Response:
-        if self._draining:
-            raise Unavailable("The server is stopping.", RETRY_AFTER_SECONDS)
-        key = authenticate(self._services.directory.keys, request.headers.get("authorization"))
-        revision = self._revision(request)
-        request.error_media_type = revision.media_type
+        key, revision = self._admit(request)
         operation = revision.operation(name)
         call = Call(request, operation, event_id, key, revision, self._base_url(request))
         if missing_scopes(key, operation.scopes):
@@ -133,6 +143,22 @@ class App:
         response = await self._handlers[name](call)
         response.headers.update(limit_headers)
         return response
+
+    async def _call_own(self, request: Request, operation: OwnOperation, id: str) -> Response:
+        """One of our own operations; the hosted rate limits know nothing of them."""
+        key, revision = self._admit(request)
+        authorize(key, operation.scopes)
+        frame = OwnFrame(base_url=self._base_url(request), path=request.path, revision=revision)
+        return await self._own_routes.answer(operation.name, request, key, frame, id)
+
+    def _admit(self, request: Request) -> tuple[KeyRecord, Revision]:
+        """Who asks, and in which revision. Raises RequestRefused."""
+        if self._draining:
+            raise Unavailable("The server is stopping.", RETRY_AFTER_SECONDS)
+        key = authenticate(self._services.directory.keys, request.headers.get("authorization"))
+        revision = self._revision(request)
+        request.error_media_type = revision.media_type
+        return key, revision
 
     def serve_metrics(self) -> None:
         """Open the port for scrapes, where the settings have one."""

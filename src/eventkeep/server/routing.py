@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Generic, TypeVar
 
 from eventkeep.errors import Fault, MethodNotAllowed, NotFound
 from eventkeep.protocol.operations import Operation
+from eventkeep.protocol.own_operations import OwnOperation
 
 PARAMETER = "{id}"
 
+Routed = TypeVar("Routed", Operation, OwnOperation)
 
-class Router:
+
+class Router(Generic[Routed]):
     """Finds operations by dictionary look-ups; nothing is matched one by one."""
 
-    def __init__(self, operations: Iterable[Operation]) -> None:
-        self._routes: dict[tuple[str, ...], dict[str, Operation]] = {}
+    def __init__(self, operations: Iterable[Routed]) -> None:
+        self._routes: dict[tuple[str, ...], dict[str, Routed]] = {}
         for operation in operations:
             self._routes.setdefault(segments(operation.path), {})[operation.method] = operation
 
-    def find(self, method: str, path: str) -> tuple[Operation, str | None]:
+    def find(self, method: str, path: str) -> tuple[Routed, str | None]:
         """The operation and the id in the path, if it has one.
 
         Raises NotFound for an unknown path, MethodNotAllowed for a known path without the method.
         """
-        parts = segments(path)
+        parts: tuple[str, ...] = segments(path)
         methods = self._routes.get(parts)
         identity = None
         if methods is None and len(parts) > 2:

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from eventkeep.errors import ConfigurationError, StoreError, Throttled
 from eventkeep.protocol.operations import OPERATIONS
+from eventkeep.protocol.own_operations import OWN_OPERATIONS
 from eventkeep.protocol.problems import PROBLEMS
 from eventkeep.server.histograms import Histogram
 from eventkeep.server.services import Services
@@ -36,7 +37,9 @@ class Telemetry(Collector):
     def __init__(self, services: Services) -> None:
         self._services = services
         self._requests: dict[tuple[str, int], int] = {}
-        self._latency = {name: Histogram(LATENCY_BOUNDS_SECONDS) for name in (*OPERATIONS, NO_OPERATION)}
+        self._latency = {
+            name: Histogram(LATENCY_BOUNDS_SECONDS) for name in (*OPERATIONS, *OWN_OPERATIONS, NO_OPERATION)
+        }
         self._commit_seconds = Histogram(LATENCY_BOUNDS_SECONDS)
         self._batch_events = Histogram(BATCH_BOUNDS_EVENTS)
         services.committer.watch(self._committed)

@@ -1,0 +1,190 @@
+"""The feed: what was kept lately, read by position, bounded, and honest about what it lacks."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pyarrow as pa
+import pytest
+
+from eventkeep.clock import SystemRandomness
+from eventkeep.errors import InvalidRequest
+from eventkeep.limits import FEED_ATTENTION_SECONDS
+from eventkeep.model.event import StoredEvent
+from eventkeep.protocol.positions import Position
+from eventkeep.server.feed import Feed
+from tests.unit.eventlog.test_log import made, rows_of
+
+
+class HeldClock:
+    def __init__(self) -> None:
+        self.seconds = 1_000.0
+
+    def now(self) -> float:
+        return self.seconds
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def feed_of(events_max: int = 1_000, bytes_max: int = 1_000_000, clock: HeldClock | None = None) -> Feed:
+    return Feed(clock or HeldClock(), SystemRandomness(), events_max, bytes_max)
+
+
+def rows(*numbers: int, account: int = 1) -> pa.Table:
+    return rows_of([made(number, account=account) for number in numbers])
+
+
+def numbers_of(events: list[StoredEvent]) -> list[int]:
+    return [int(event.unique_id.split("-")[1]) for event in events]
+
+
+def start_of(feed: Feed) -> Position:
+    return feed.read(1, None, 10).position
+
+
+def test_reader_begins_now_and_gets_what_is_kept_from_then_on_in_its_order() -> None:
+    feed = feed_of()
+    feed.add(rows(1))
+    start = feed.read(1, None, 10)
+    assert (start.events, start.has_skipped) == ([], False)
+    feed.add(rows(9, 2))
+    feed.add(rows(5))
+    found = feed.read(1, start.position, 10)
+    assert (numbers_of(found.events), found.has_skipped) == ([9, 2, 5], False)
+    assert feed.read(1, found.position, 10).events == []
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_pages_of_any_size_leave_nothing_out_and_repeat_nothing(count: int) -> None:
+    feed = feed_of()
+    position = start_of(feed)
+    feed.add(rows(1, 2, 3, 4, 5))
+    feed.add(rows(6, account=2))
+    feed.add(rows(7))
+    feed.add(rows(8, 9))
+    seen: list[int] = []
+    while events := (found := feed.read(1, position, count)).events:
+        assert len(events) <= count
+        seen += numbers_of(events)
+        position = found.position
+    assert seen == [1, 2, 3, 4, 5, 7, 8, 9]
+
+
+def test_accounts_share_commits_and_see_their_own_events() -> None:
+    feed = feed_of()
+    position = start_of(feed)
+    feed.add(rows_of([made(1, account=1), made(2, account=2), made(3, account=1)]))
+    assert numbers_of(feed.read(1, position, 10).events) == [1, 3]
+    assert numbers_of(feed.read(2, position, 10).events) == [2]
+    assert feed.read(3, position, 10).events == []
+
+
+def test_reader_that_falls_behind_is_told_once_and_gets_what_is_left() -> None:
+    feed = feed_of(events_max=3)
+    position = start_of(feed)
+    for number in range(5):
+        feed.add(rows(number))
+    found = feed.read(1, position, 10)
+    assert (numbers_of(found.events), found.has_skipped) == ([2, 3, 4], True)
+    assert not feed.read(1, found.position, 10).has_skipped
+
+
+def test_events_of_others_that_go_are_no_loss() -> None:
+    feed = feed_of(events_max=3)
+    position = start_of(feed)
+    for number in range(5):
+        feed.add(rows(number, account=2))
+    feed.add(rows(9))
+    found = feed.read(1, position, 10)
+    assert (numbers_of(found.events), found.has_skipped) == ([9], False)
+
+
+def test_commit_that_is_larger_than_the_feed_is_not_held() -> None:
+    events = feed_of(events_max=3)
+    sizes = feed_of(bytes_max=rows(1).nbytes * 2)
+    for feed in (events, sizes):
+        position = start_of(feed)
+        feed.add(rows(1, 2, 3, 4))
+        feed.add(rows(5))
+        found = feed.read(1, position, 10)
+        assert (numbers_of(found.events), found.has_skipped) == ([5], True)
+
+
+def test_nothing_is_held_while_nobody_reads() -> None:
+    clock = HeldClock()
+    feed = feed_of(clock=clock)
+    position = start_of(feed)
+    feed.add(rows(1))
+    clock.seconds += FEED_ATTENTION_SECONDS + 1
+    feed.add(rows(2))
+    found = feed.read(1, position, 10)
+    assert (found.events, found.has_skipped) == ([], True)
+    feed.add(rows(3))
+    again = feed.read(1, found.position, 10)
+    assert (numbers_of(again.events), again.has_skipped) == ([3], False)
+
+
+def test_reader_of_another_run_gets_all_of_this_one_and_is_told() -> None:
+    before, feed = feed_of(), feed_of()
+    before.add(rows(1))
+    position = before.read(1, None, 10).position
+    feed.add(rows(2))
+    found = feed.read(1, position, 10)
+    assert (numbers_of(found.events), found.has_skipped) == ([2], True)
+    assert not feed.read(1, found.position, 10).has_skipped
+
+
+def test_position_that_was_not_reached_yet_is_refused() -> None:
+    feed = feed_of()
+    position = start_of(feed)
+    with pytest.raises(InvalidRequest, match="Expected the position of an earlier answer"):
+        feed.read(1, Position(position.run, position.sequence + 1), 10)
+
+
+def test_wait_ends_with_a_commit_of_another_thread() -> None:
+    feed = feed_of()
+
+    async def follow() -> list[int]:
+        position = start_of(feed)
+        adding = threading.Timer(0.05, feed.add, [rows(4)])
+        adding.start()
+        await feed.wait(position, 30)
+        adding.join()
+        # What is there already is not waited for.
+        await feed.wait(position, 30)
+        return numbers_of(feed.read(1, position, 10).events)
+
+    assert asyncio.run(follow()) == [4]
+
+
+def test_wait_ends_by_itself_and_leaves_nothing_behind() -> None:
+    feed = feed_of()
+
+    async def follow() -> None:
+        position = start_of(feed)
+        await feed.wait(position, 0.01)
+        waiting = asyncio.create_task(feed.wait(position, 30))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        feed.add(rows(1))
+
+    asyncio.run(follow())
+    feed.add(rows(2))
+
+
+def test_closing_lets_all_readers_go() -> None:
+    feed = feed_of()
+
+    async def follow() -> None:
+        position = start_of(feed)
+        waits = [asyncio.create_task(feed.wait(position, 30)) for _ in range(3)]
+        await asyncio.sleep(0)
+        feed.close()
+        await asyncio.gather(*waits)
+        await feed.wait(position, 30)
+
+    asyncio.run(follow())
+    assert feed.is_closed
