@@ -32,6 +32,7 @@ ADVICE: Final[dict[type[ResponseError], str]] = {
     AuthenticationError: "Give api_key or EVENTKEEP_API_KEY a key of this server.",
     PermissionDeniedError: "Use a key that has the scope.",
     ThrottledError: "Send less at once, allow more retries, or use client.batch().",
+    UnexpectedAnswerError: "Is base_url (EVENTKEEP_URL) the address of the API?",
 }
 ERRORS_SHOWN_MAX: Final = 5
 """Errors of an answer that its message repeats; the exception holds all of them."""
@@ -74,7 +75,8 @@ def response_error(response: httpx.Response, tries: int, now: float) -> Response
 def unreadable(response: httpx.Response, what: str, exc: Exception) -> UnexpectedAnswerError:
     """The error for a success whose body is not what it has to be."""
     return UnexpectedAnswerError(
-        f"{_called(response)}: expected {what}, got {response.text[:ECHO_CHARACTERS_MAX]!r}: {exc}",
+        f"{_called(response)}: expected {what}, got {response.text[:ECHO_CHARACTERS_MAX]!r}: {exc}. "
+        f"{ADVICE[UnexpectedAnswerError]}",
         response.status_code,
     )
 
@@ -120,10 +122,7 @@ def _message(
     if len(errors) > len(shown):
         shown.append(f"and {len(errors) - len(shown)} more errors")
     if not shown:
-        location = response.headers.get("Location")
-        shown.append(
-            f"it points to {location!r}, and redirects are not followed" if location else "the body says nothing more"
-        )
+        shown.append(_shown_body(response))
     parts.append("; ".join(shown) + ".")
     if kind in ADVICE:
         parts.append(ADVICE[kind])
@@ -132,6 +131,15 @@ def _message(
     if request_id:
         parts.append(f"(request id {request_id})")
     return " ".join(parts)
+
+
+def _shown_body(response: httpx.Response) -> str:
+    """What an answer says that is no error document of the API: that of a proxy, for example."""
+    if location := response.headers.get("Location"):
+        return f"it points to {location!r}, and redirects are not followed"
+    if not response.content:
+        return "the body is empty"
+    return f"the body is no error document: {response.text[:ECHO_CHARACTERS_MAX]!r}"
 
 
 def _called(response: httpx.Response) -> str:

@@ -43,11 +43,14 @@ class BatchSettings(msgspec.Struct, frozen=True, kw_only=True):
             )
         if self.when_full not in get_args(WhenFull):
             raise ConfigurationError(f"when_full: expected 'block' or 'refuse', got {self.when_full!r}")
+        if self.on_refused is not None and not callable(self.on_refused):
+            raise ConfigurationError(f"on_refused: expected a function, got {self.on_refused!r}")
         least = {"buffer_events_max": 1, "buffer_bytes_max": 1, "requests_at_once": 1}
         least |= {"delay_seconds": 0, "give_up_seconds": 0, "close_seconds_max": 0}
         for name, number in least.items():
-            if getattr(self, name) < number:
-                raise ConfigurationError(f"{name}: expected {number} or more, got {getattr(self, name)!r}")
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not value >= number:
+                raise ConfigurationError(f"{name}: expected {number} or more, got {value!r}")
         if self.requests_at_once > BATCH_REQUESTS_AT_ONCE_MAX:
             raise ConfigurationError(
                 f"requests_at_once: expected at most {BATCH_REQUESTS_AT_ONCE_MAX}, got {self.requests_at_once}"

@@ -92,15 +92,17 @@ def get_events_call(
     page_size: int | None,
     sort: str | None,
 ) -> Call[EventPage]:
+    _require("filter", "a Filter or text", filter, (Filter, str))
+    _require("page_size", "a number", page_size, (int,))
     parameters = {
         "fields[event]": _joined("fields_event", fields_event),
         "fields[metric]": _joined("fields_metric", fields_metric),
         "fields[profile]": _joined("fields_profile", fields_profile),
         "filter": None if filter is None else str(filter),
         "include": _joined("include", include),
-        "page[cursor]": cursor_in(page_cursor),
+        "page[cursor]": cursor_in(_text("page_cursor", page_cursor)),
         "page[size]": None if page_size is None else str(page_size),
-        "sort": sort,
+        "sort": _text("sort", sort),
     }
     return _read_call("get_events", "", parameters, read_events)
 
@@ -144,6 +146,7 @@ def _read_call(
     operation = OPERATIONS[name]
     path = operation.path
     if "{id}" in path:
+        _require(name, "the id of an event", id, (str,))
         # Letters and digits are what ids are made of; these would lead to another path, however they are encoded.
         if not id or "/" in id or id in (".", ".."):
             raise ArgumentError(f"{name}: expected the id of an event, got {id!r}")
@@ -155,7 +158,19 @@ def _read_call(
 def _joined(name: str, names: Names) -> str | None:
     if names is None or isinstance(names, str):
         return names
+    _require(name, "a list of names", names, (Iterable,))
     listed = list(names)
     if not all(isinstance(each, str) for each in listed):
         raise ArgumentError(f"{name}: expected a list of names, got {listed!r}")
     return ",".join(listed)
+
+
+def _text(name: str, value: str | None) -> str | None:
+    _require(name, "text", value, (str,))
+    return value
+
+
+def _require(name: str, expected: str, value: object, kinds: tuple[type, ...]) -> None:
+    """Raises ArgumentError for a value that is neither None nor of one of the kinds."""
+    if value is not None and not isinstance(value, kinds):
+        raise ArgumentError(f"{name}: expected {expected}, got {type(value).__name__}")

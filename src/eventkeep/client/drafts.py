@@ -211,6 +211,10 @@ def given_json(name: str, value: Any) -> bytes:
     return encoded(name, value)
 
 
+_HINTS: Final = {
+    "profile": "; attributes of your own go into its 'properties'",
+    "patch_properties": "; expected 'append', 'unappend' or 'unset'",
+}
 _NESTED: Final = frozenset({dict, list, tuple})
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -236,12 +240,14 @@ def _typed(name: str, given: Mapping[str, Any], kind: type[documents.Document]) 
     try:
         return msgspec.json.decode(given_json(name, given), type=kind)
     except msgspec.ValidationError as exc:
-        raise ArgumentError(f"{name}: {exc}") from exc
+        unknown = [key for key in given if key not in kind.__struct_encode_fields__]
+        raise ArgumentError(f"{name}: {exc}{_HINTS[name] if unknown else ''}") from exc
 
 
 def _require_text(name: str, value: object, characters_max: int) -> None:
     if not isinstance(value, str) or not 0 < len(value) <= characters_max:
-        shown = repr(value)[:ECHO_CHARACTERS_MAX]
+        is_long = isinstance(value, str) and len(value) > characters_max
+        shown = f"{len(str(value))} characters" if is_long else repr(value)[:ECHO_CHARACTERS_MAX]
         raise ArgumentError(f"{name}: expected text of 1 to {characters_max} characters, got {shown}")
 
 

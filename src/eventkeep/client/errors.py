@@ -50,7 +50,7 @@ class ErrorObject(msgspec.Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         place = self.pointer or self.parameter
         text = self.detail or self.title or self.code or "no details"
-        return f"{text} (at {place})" if place not in (None, "/data", "/data/") else text
+        return f"{text.rstrip('.')} (at {place})" if place not in (None, "/data", "/data/") else text
 
 
 class ClientError(EventkeepError):

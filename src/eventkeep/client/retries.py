@@ -158,8 +158,14 @@ def _connection_failed(error: httpx.RequestError, tries: int, seconds: float) ->
     url = error.request.url
     times = "1 try" if tries == 1 else f"{tries} tries"
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    is_slow = isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout | httpx.PoolTimeout)
+    advice = (
+        "The server is there and slow: raise timeout, or ask for less at once."
+        if is_slow
+        else "Is the server running, and is base_url (EVENTKEEP_URL) its address?"
+    )
     return ConnectionFailedError(
         f"no answer from {url.scheme}://{url.netloc.decode()} in {times} and {seconds:.1f} s; the last one: {said}. "
-        "Is the server running, and is base_url (EVENTKEEP_URL) its address?",
+        f"{advice}",
         tries,
     )

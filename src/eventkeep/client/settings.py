@@ -69,9 +69,9 @@ def client_settings(
     Raises ConfigurationError that names the argument.
     """
     date = revision or environment.get("EVENTKEEP_REVISION") or REVISION_DEFAULT
-    _require(timeout > 0, "timeout", "seconds above 0", timeout)
-    _require(max_retries >= 0, "max_retries", "a number of retries, 0 for none", max_retries)
-    _require(retry_seconds_max > 0, "retry_seconds_max", "seconds above 0", retry_seconds_max)
+    _require(_is_above_0(timeout), "timeout", "seconds above 0", timeout)
+    _require(_is_count(max_retries), "max_retries", "a number of retries, 0 for none", max_retries)
+    _require(_is_above_0(retry_seconds_max), "retry_seconds_max", "seconds above 0", retry_seconds_max)
     return ClientSettings(
         api_key=_api_key(api_key or environment.get("EVENTKEEP_API_KEY")),
         base_url=_base_url(base_url or environment.get("EVENTKEEP_URL") or URL_DEFAULT),
@@ -81,6 +81,14 @@ def client_settings(
         max_retries=max_retries,
         retry_seconds_max=retry_seconds_max,
     )
+
+
+def _is_count(number: object) -> bool:
+    return isinstance(number, int) and number >= 0
+
+
+def _is_above_0(seconds: object) -> bool:
+    return isinstance(seconds, int | float) and seconds > 0
 
 
 def _require(holds: bool, name: str, expected: str, got: object) -> None:

@@ -114,7 +114,9 @@ class Spool:
                 line = msgspec.json.decode(text, type=_Line)
                 self._apply(line, found)
             except (msgspec.DecodeError, KeyError) as exc:
-                raise SpoolError(f"{self.path}: line {place} is not that of a spool file: {exc}") from exc
+                raise SpoolError(
+                    f"{self.path}: line {place} is not that of a spool file: {exc}. Give the batch another path."
+                ) from exc
         if len(whole) < len(content):
             os.ftruncate(self._file, len(whole))
         self._size, self._unsettled = len(whole), len(found)

@@ -104,6 +104,9 @@ class Filter(msgspec.Struct, frozen=True):
             raise ValueError("expected one condition or more, got none")
 
     def __and__(self, other: Filter) -> Filter:
+        """Both hold."""
+        if not isinstance(other, Filter):
+            return NotImplemented
         return Filter((*self.conditions, *other.conditions))
 
     def __str__(self) -> str:
@@ -116,26 +119,32 @@ class Filter(msgspec.Struct, frozen=True):
 
     @staticmethod
     def has(field: str) -> Filter:
+        """The field is there."""
         return Filter((Condition("has", field),))
 
     @staticmethod
     def equals(field: str, value: Value) -> Filter:
+        """The field has that value."""
         return Filter.where("equals", field, value)
 
     @staticmethod
     def greater_than(field: str, value: Value) -> Filter:
+        """The field lies above the value, or after the moment."""
         return Filter.where("greater-than", field, value)
 
     @staticmethod
     def greater_or_equal(field: str, value: Value) -> Filter:
+        """The field lies at or above the value, or is not before the moment."""
         return Filter.where("greater-or-equal", field, value)
 
     @staticmethod
     def less_than(field: str, value: Value) -> Filter:
+        """The field lies below the value, or before the moment."""
         return Filter.where("less-than", field, value)
 
     @staticmethod
     def less_or_equal(field: str, value: Value) -> Filter:
+        """The field lies at or below the value, or is not after the moment."""
         return Filter.where("less-or-equal", field, value)
 
 

@@ -88,6 +88,7 @@ def test_values_of_python_become_json() -> None:
     ("event", "message"),
     [
         ({"unique_id": ""}, "unique_id: expected text of 1 to 255 characters, got ''"),
+        ({"unique_id": "x" * 256}, "unique_id: expected text of 1 to 255 characters, got 256 characters"),
         ({"unique_id": 7}, "unique_id: expected text of 1 to 255 characters, got 7"),
         ({"value": "much"}, "value: expected a number, got 'much'"),
         ({"value": float("nan")}, "value: expected a finite number, got nan"),
@@ -116,9 +117,12 @@ def test_properties_that_hold_themselves_are_refused() -> None:
         ({}, "expected one of id, external_id, email, phone_number, anonymous_id, _kx, got nothing"),
         ({"first_name": "Ada", "email": None}, "expected one of id"),
         ({"emial": "ada@shop.example"}, "got emial"),
-        (EMAIL | {"frist_name": "Ada"}, "Object contains unknown field `frist_name`"),
+        (EMAIL | {"frist_name": "Ada"}, "unknown field `frist_name`; attributes of your own go into its 'properties'"),
         (EMAIL | {"first_name": 1}, r"Expected `str | null`, got `int` - at `$.first_name`"),
-        (EMAIL | {"patch_properties": {"add": {}}}, "patch_properties: Object contains unknown field `add`"),
+        (
+            EMAIL | {"patch_properties": {"add": {}}},
+            "Object contains unknown field `add`; expected 'append'",
+        ),
         ({"id": 7}, "expected text as its id, got int"),
         ("ada@shop.example", "expected a mapping such as {'email': …}, got str"),
     ],

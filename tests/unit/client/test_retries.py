@@ -191,6 +191,19 @@ def test_retry_after_is_seconds_or_a_date(headers: dict[str, str], seconds: floa
     assert retry_after_seconds(httpx.Response(429, headers=headers), NOW) == seconds
 
 
+@pytest.mark.parametrize(
+    ("kind", "advice"),
+    [
+        (httpx.ConnectError, "Is the server running, and is base_url"),
+        (httpx.ConnectTimeout, "Is the server running, and is base_url"),
+        (httpx.ReadTimeout, "The server is there and slow: raise timeout"),
+    ],
+)
+def test_message_says_what_to_do_where_no_answer_came(kind: type[httpx.RequestError], advice: str) -> None:
+    with pytest.raises(ConnectionFailedError, match=advice):
+        Course([broken(kind)]).run(policy(retries_max=0))
+
+
 def test_try_without_an_outcome_is_a_mistake_of_the_driver() -> None:
     flow = attempts(policy(), is_repeatable=True)
     assert isinstance(next(flow), Try)

@@ -52,6 +52,9 @@ def test_revision_newer_than_the_client_is_sent_as_it_is() -> None:
         ({"api_key": KEY, "revision": "yesterday"}, "revision: Invalid revision provided"),
         ({"api_key": KEY, "revision": "2019-01-01"}, "revision: There is no revision 2019-01-01"),
         ({"api_key": KEY, "timeout": 0}, "timeout: expected seconds above 0, got '0'"),
+        ({"api_key": KEY, "timeout": "10"}, "timeout: expected seconds above 0, got '10'"),
+        ({"api_key": KEY, "timeout": float("nan")}, "timeout: expected seconds above 0, got 'nan'"),
+        ({"api_key": KEY, "max_retries": 1.5}, "max_retries: expected a number of retries, 0 for none, got '1.5'"),
         ({"api_key": KEY, "max_retries": -1}, "max_retries: expected a number of retries, 0 for none"),
         ({"api_key": KEY, "retry_seconds_max": -1}, "retry_seconds_max: expected seconds above 0"),
     ],
@@ -88,6 +91,8 @@ def batch_settings(**changes: Any) -> BatchSettings:
     [
         ({"when_full": "drop"}, "when_full: expected 'block' or 'refuse', got 'drop'"),
         ({"buffer_events_max": 0}, "buffer_events_max: expected 1 or more, got 0"),
+        ({"buffer_bytes_max": "all"}, "buffer_bytes_max: expected 1 or more, got 'all'"),
+        ({"on_refused": "print"}, "on_refused: expected a function, got 'print'"),
         ({"delay_seconds": -1}, "delay_seconds: expected 0 or more, got -1"),
         ({"requests_at_once": 65}, "requests_at_once: expected at most 64, got 65"),
     ],

@@ -173,6 +173,11 @@ def test_sizes_are_bounded() -> None:
     assert f"at most {FILTER_CHARACTERS_MAX} characters" in refusal(" " * (FILTER_CHARACTERS_MAX + 1))
 
 
+def test_filters_are_joined_with_filters_alone() -> None:
+    with pytest.raises(TypeError, match="unsupported operand"):
+        _ = Filter.has("profile") & "has(metric)"  # type: ignore[operator]
+
+
 def test_filters_are_built_from_python_values() -> None:
     built = (
         Filter.equals("metric_id", 'a"b')
