@@ -22,11 +22,15 @@ PROPERTY_ARRAY_ELEMENTS_MAX: Final = 4_000
 PROPERTY_LEVELS_MAX: Final = 10
 """Nested levels of the properties; the properties object itself is level 1."""
 METRIC_NAME_CHARACTERS_MAX: Final = 127
+"""Characters of a metric's name."""
 SERVICE_NAME_CHARACTERS_MAX: Final = 127
+"""Characters of a metric's service."""
 UNIQUE_ID_CHARACTERS_MAX: Final = 255
+"""Characters of an event's unique_id."""
 IDENTIFIER_CHARACTERS_MAX: Final = 255
 """Characters of an external_id, anonymous_id, _kx."""
 EMAIL_CHARACTERS_MAX: Final = 254
+"""Characters of an email address."""
 PROFILE_ATTRIBUTE_CHARACTERS_MAX: Final = 10_000
 """Characters of a plain profile attribute such as first_name or image."""
 PROFILE_PROPERTIES_MAX: Final = 400
@@ -50,11 +54,17 @@ ECHO_CHARACTERS_MAX: Final = 100
 
 # Query strings and headers.
 QUERY_BYTES_MAX: Final = 16_384
+"""Bytes of a query string, as it is sent."""
 FILTER_CHARACTERS_MAX: Final = 8_192
+"""Characters of a filter."""
 FILTER_CONDITIONS_MAX: Final = 32
+"""Conditions in one filter."""
 FILTER_NESTING_MAX: Final = 8
+"""Levels of and(…) in one filter."""
 CURSOR_CHARACTERS_MAX: Final = 1_024
+"""Characters of a cursor."""
 REQUEST_ID_CHARACTERS_MAX: Final = 128
+"""Characters of a request's id."""
 
 # The body while it arrives.
 BODY_SECONDS_MAX: Final = 30.0
@@ -78,8 +88,11 @@ COMMIT_ATTEMPTS_MAX: Final = 2
 PROFILE_CACHE_ENTRIES_MAX: Final = 200_000
 """Profiles kept in memory beside the directory."""
 METRICS_PER_ACCOUNT_MAX: Final = 10_000
+"""Metrics of one account; a request that would make more is refused."""
 METRIC_CACHE_ENTRIES_MAX: Final = 100_000
+"""Metrics kept in memory beside the directory."""
 KEY_CACHE_ENTRIES_MAX: Final = 1_000
+"""Keys whose look-up is remembered."""
 KEY_CACHE_SECONDS_MAX: Final = 0.5
 """How long a key's look-up may be reused; a revocation is noticed within it."""
 SQL_PARAMETERS_MAX: Final = 5_000
@@ -107,7 +120,9 @@ IMPORT_FAULTS_SHOWN_MAX: Final = 20
 IDENTIFIER_CACHE_ENTRIES_MAX: Final = 400_000
 """Identifiers kept in memory beside the directory."""
 ACCOUNT_NAME_CHARACTERS_MAX: Final = 100
+"""Characters of an account's name."""
 KEY_LABEL_CHARACTERS_MAX: Final = 200
+"""Characters of a key's label."""
 KEY_CHARACTERS_MAX: Final = 200
 """Characters of an API key as sent; a longer one is no key of ours."""
 KEY_LAST_USED_SECONDS: Final = 60.0
@@ -220,3 +235,23 @@ FEED_BYTES_MAX: Final = 50_000_000
 """Bytes of events that are held for readers; the oldest go first."""
 FEED_READERS_MAX: Final = 20
 """Readers of one account that may wait for events at once; past it: 503."""
+
+# Exports, and what is read from another server.
+EXPORT_GIVE_UP_SECONDS: Final = 600.0
+"""How long an export, or an import from another server, tries one request before it ends, in seconds."""
+EXPORT_TIES_MAX: Final = 100_000
+"""Events of one second that an export holds to put them in order; more of them come in pieces."""
+EXPORT_TIMES_REMEMBERED_MAX: Final = 100_000
+"""Distinct times whose text is remembered during an export."""
+EXPORT_ROW_GROUP_ROWS: Final = 50_000
+"""Rows in one row group of a Parquet file; so many are held in memory."""
+EXPORT_ROW_GROUP_BYTES: Final = 64_000_000
+"""Bytes of rows at which a row group is written before it has all its rows."""
+
+# The commands that read.
+LISTED_MAX: Final = 100_000
+"""Rows that a listing command prints at the most; eventkeep export is for more."""
+FOLLOW_OUTAGE_SECONDS_MAX: Final = 600.0
+"""How long eventkeep tail waits for a server that does not answer, in seconds."""
+FOLLOW_PAUSE_SECONDS: Final = 1.0
+"""Between two tries of eventkeep tail to reach a server that does not answer, in seconds."""

@@ -1,0 +1,100 @@
+"""Metrics and profiles as people call them: by name, by email address, or by id."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from eventkeep.client.errors import NotFoundError
+from eventkeep.client.own_routes import (
+    CountedMetric,
+    IdentifierKind,
+    get_metric_call,
+    get_profile_call,
+    list_metrics_call,
+    list_profiles_call,
+)
+from eventkeep.client.results import Profile
+from eventkeep.client.synchronous.client import Client
+from eventkeep.errors import ConfigurationError
+
+_METRIC_ID: Final = re.compile(r"[A-Za-z0-9]{6}")
+_PROFILE_ID: Final = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
+CANDIDATES_MAX: Final = 20
+"""Metrics of one name that are looked at."""
+
+METRIC_HELP: Final = "name or id"
+PROFILE_HELP: Final = "email address, phone number, external_id or id"
+
+
+def find_metric(client: Client, text: str) -> CountedMetric:
+    """The metric of that name, or else of that id. Raises ConfigurationError where there is none, or more than one."""
+    found = client.perform(list_metrics_call(name=text, page_size=CANDIDATES_MAX)).data.items
+    if len(found) > 1:
+        ids = ", ".join(f"{each.metric.id} ({(each.metric.integration or {}).get('name')})" for each in found)
+        raise ConfigurationError(f"there are {len(found)} metrics called {text!r}; choose one by its id: {ids}")
+    if found:
+        return found[0]
+    if _METRIC_ID.fullmatch(text):
+        try:
+            return client.perform(get_metric_call(text)).data
+        except NotFoundError:
+            pass
+    raise ConfigurationError(f"there is no metric {text!r}; eventkeep metrics lists them")
+
+
+def metric_id(client: Client, text: str) -> str:
+    """The id of a metric, for a filter. A server that knows no names (the hosted service) is given ids."""
+    try:
+        return find_metric(client, text).metric.id
+    except NotFoundError as exc:
+        if _METRIC_ID.fullmatch(text):
+            return text
+        raise ConfigurationError(
+            f"--metric: {client.settings.base_url} is no eventkeep server, and finds metrics by their id only"
+        ) from exc
+
+
+def find_profile(client: Client, text: str) -> Profile:
+    """The profile that an identifier or an id means. Raises ConfigurationError where there is none."""
+    if _PROFILE_ID.fullmatch(text):
+        try:
+            return client.perform(get_profile_call(text)).data
+        except NotFoundError:
+            pass
+    found = client.perform(list_profiles_call(identifier=(identifier_kind(text), text))).data.items
+    if not found:
+        raise ConfigurationError(f"there is no profile {text!r}; eventkeep profiles lists them")
+    return found[0]
+
+
+def profile_id(client: Client, text: str) -> str:
+    """The id of a profile, for a filter. A server that knows no identifiers (the hosted service) is given ids."""
+    try:
+        return find_profile(client, text).id
+    except NotFoundError as exc:
+        if _PROFILE_ID.fullmatch(text):
+            return text
+        raise ConfigurationError(
+            f"--profile: {client.settings.base_url} is no eventkeep server, and finds profiles by their id only"
+        ) from exc
+
+
+def identifier_kind(text: str) -> IdentifierKind:
+    """What a text is by its look."""
+    if "@" in text:
+        return "email"
+    return "phone_number" if text.startswith("+") else "external_id"
+
+
+@contextmanager
+def own_routes(client: Client) -> Iterator[None]:
+    """Says what is the matter where a server has none of our own routes. Raises ConfigurationError."""
+    try:
+        yield
+    except NotFoundError as exc:
+        raise ConfigurationError(
+            f"{client.settings.base_url} can't do this; it takes an eventkeep server to list and to count: {exc}"
+        ) from exc

@@ -1,0 +1,122 @@
+"""``eventkeep metrics``: list metrics with their numbers of events, and show one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import typer
+
+from eventkeep.cli.choices import METRIC_HELP, find_metric, own_routes
+from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect
+from eventkeep.cli.exits import EXIT_CODES_HELP
+from eventkeep.cli.groups import ListsByDefault
+from eventkeep.cli.output import (
+    Column,
+    JsonDocumentOption,
+    JsonLinesOption,
+    Output,
+    Table,
+    in_utc,
+    note,
+    print_details,
+    shown_time,
+    without_absent,
+)
+from eventkeep.client.own_routes import CountedMetric, list_metrics_call
+from eventkeep.client.settings import URL_DEFAULT
+from eventkeep.limits import LISTED_MAX, PAGE_EVENTS_MAX
+
+COLUMNS: Final = (
+    Column("id", 6),
+    Column("name", 28, can_be_cut=True),
+    Column("integration", 11, can_be_cut=True),
+    Column("events", 8, is_number=True),
+    Column("newest (UTC)", 19),
+)
+EPILOG: Final = f"""
+Example: eventkeep metrics
+
+{EXIT_CODES_HELP}
+"""
+
+metrics = typer.Typer(
+    cls=ListsByDefault,
+    help="List metrics with their numbers of events, or show one. Without a command: list.",
+    epilog=EPILOG,
+)
+
+
+@metrics.command("list", epilog=EPILOG)
+def list_(
+    url: UrlOption = URL_DEFAULT,
+    api_key: ApiKeyOption = None,
+    limit: Annotated[int, typer.Option(min=1, max=LISTED_MAX, help="How many metrics at the most.")] = 1_000,
+    as_json_lines: JsonLinesOption = False,
+) -> None:
+    """List metrics, the oldest first."""
+    output = Output()
+    table = Table(output, COLUMNS)
+    cursor: str | None = None
+    left = limit
+    with connect(url, api_key) as client, own_routes(client):
+        while left:
+            page = client.perform(list_metrics_call(page_size=min(left, PAGE_EVENTS_MAX), cursor=cursor)).data
+            if as_json_lines:
+                for each in page.items:
+                    output.json_line(as_json(each))
+            else:
+                table.rows(row(each) for each in page.items)
+            left, cursor = left - len(page.items), page.next_cursor
+            if cursor is None:
+                break
+    output.flush()
+    if left == limit and not as_json_lines:
+        note("there are no metrics yet")
+    if cursor is not None and output.is_terminal and not as_json_lines:
+        note(f"{limit} metrics are shown, and there are more: see --limit")
+
+
+@metrics.command(epilog='Example: eventkeep metrics show "Placed Order"')
+def show(
+    metric: Annotated[str, typer.Argument(metavar="METRIC", help=f"Its {METRIC_HELP}.")],
+    url: UrlOption = URL_DEFAULT,
+    api_key: ApiKeyOption = None,
+    as_json_document: JsonDocumentOption = False,
+) -> None:
+    """Show one metric."""
+    output = Output()
+    with connect(url, api_key) as client, own_routes(client):
+        found = find_metric(client, metric)
+    if as_json_document:
+        output.json_document(as_json(found))
+        return
+    integration = found.metric.integration or {}
+    print_details(
+        output,
+        [
+            ("id", found.metric.id),
+            ("name", found.metric.name or ""),
+            ("integration", f"{integration.get('name')} ({integration.get('id')})"),
+            ("events", "" if found.count.events is None else f"{found.count.events:,}"),
+            ("oldest", in_utc(found.count.oldest_event)),
+            ("newest", in_utc(found.count.newest_event)),
+            ("created", in_utc(found.metric.created)),
+            ("updated", in_utc(found.metric.updated)),
+        ],
+    )
+
+
+def row(each: CountedMetric) -> list[str]:
+    """The cells of COLUMNS."""
+    return [
+        each.metric.id,
+        each.metric.name or "",
+        str((each.metric.integration or {}).get("name") or ""),
+        "" if each.count.events is None else f"{each.count.events:,}",
+        shown_time(each.count.newest_event),
+    ]
+
+
+def as_json(each: CountedMetric) -> Any:
+    """A metric with its count beside its attributes, for --json."""
+    return {**without_absent(each.metric), **without_absent(each.count)}

@@ -1,0 +1,143 @@
+"""``eventkeep profiles``: list profiles, find one by an identifier, and show one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from eventkeep.cli.choices import PROFILE_HELP, find_profile, own_routes
+from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect
+from eventkeep.cli.exits import EXIT_CODES_HELP
+from eventkeep.cli.groups import ListsByDefault
+from eventkeep.cli.output import (
+    Column,
+    JsonDocumentOption,
+    JsonLinesOption,
+    Output,
+    Table,
+    in_utc,
+    note,
+    print_details,
+    print_object,
+    shown_time,
+    without_absent,
+)
+from eventkeep.client.own_routes import IdentifierKind, list_profiles_call
+from eventkeep.client.results import Profile
+from eventkeep.client.settings import URL_DEFAULT
+from eventkeep.errors import ConfigurationError
+from eventkeep.limits import LISTED_MAX, PAGE_EVENTS_MAX
+
+COLUMNS: Final = (
+    Column("id", 26),
+    Column("email, phone or external_id", 28, can_be_cut=True),
+    Column("name", 20, can_be_cut=True),
+    Column("last event", 10),
+)
+EPILOG: Final = f"""
+Example: eventkeep profiles --email ada@shop.example
+
+{EXIT_CODES_HELP}
+"""
+
+profiles = typer.Typer(
+    cls=ListsByDefault,
+    help="List profiles, the newest first, or show one. Without a command: list.",
+    epilog=EPILOG,
+)
+
+
+@profiles.command("list", epilog=EPILOG)
+def list_(
+    url: UrlOption = URL_DEFAULT,
+    api_key: ApiKeyOption = None,
+    email: Annotated[str | None, typer.Option(help="Only the profile with this email address.")] = None,
+    phone_number: Annotated[str | None, typer.Option(help="Only the profile with this phone number.")] = None,
+    external_id: Annotated[str | None, typer.Option(help="Only the profile with this external_id.")] = None,
+    oldest_first: Annotated[bool, typer.Option("--oldest-first", help="Begin with the oldest profile.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=LISTED_MAX, help="How many profiles at the most.")] = 20,
+    as_json_lines: JsonLinesOption = False,
+) -> None:
+    """List profiles, or the one that an identifier means."""
+    identifier = only_identifier(email, phone_number, external_id)
+    output = Output()
+    table = Table(output, COLUMNS)
+    cursor: str | None = None
+    left = limit
+    with connect(url, api_key) as client, own_routes(client):
+        while left:
+            call = list_profiles_call(
+                identifier=identifier,
+                newest_first=not oldest_first,
+                page_size=min(left, PAGE_EVENTS_MAX),
+                cursor=cursor,
+            )
+            page = client.perform(call).data
+            if as_json_lines:
+                for each in page.items:
+                    output.json_line(without_absent(each))
+            else:
+                table.rows(row(each) for each in page.items)
+            left, cursor = left - len(page.items), page.next_cursor
+            if cursor is None:
+                break
+    output.flush()
+    if left == limit and not as_json_lines:
+        note("no profile was found")
+    if cursor is not None and output.is_terminal and not as_json_lines:
+        note(f"{limit} profiles are shown, and there are more: see --limit")
+
+
+@profiles.command(epilog="Example: eventkeep profiles show ada@shop.example")
+def show(
+    profile: Annotated[str, typer.Argument(metavar="PROFILE", help=f"Its {PROFILE_HELP}.")],
+    url: UrlOption = URL_DEFAULT,
+    api_key: ApiKeyOption = None,
+    as_json_document: JsonDocumentOption = False,
+) -> None:
+    """Show one profile with its location and its properties."""
+    output = Output()
+    with connect(url, api_key) as client, own_routes(client):
+        found = find_profile(client, profile)
+    if as_json_document:
+        output.json_document(without_absent(found))
+        return
+    plain = ("email", "phone_number", "external_id", "anonymous_id", "first_name", "last_name")
+    further = ("organization", "title", "locale", "image")
+    print_details(
+        output,
+        [
+            ("id", found.id),
+            *((name, str(getattr(found, name) or "")) for name in (*plain, *further)),
+            ("last event", in_utc(found.last_event_date)),
+            ("created", in_utc(found.created)),
+            ("updated", in_utc(found.updated)),
+        ],
+    )
+    location = {name: value for name, value in (found.location or {}).items() if value is not None}
+    print_object(output, "location", location)
+    print_object(output, "properties", found.properties)
+
+
+def row(each: Profile) -> list[str]:
+    """The cells of COLUMNS."""
+    name = " ".join(part for part in (each.first_name, each.last_name) if part)
+    identifier = each.email or each.phone_number or each.external_id or each.anonymous_id or ""
+    return [each.id, identifier, name, shown_time(each.last_event_date)[:10]]
+
+
+def only_identifier(
+    email: str | None, phone_number: str | None, external_id: str | None
+) -> tuple[IdentifierKind, str] | None:
+    """The identifier among the options. Raises ConfigurationError where there are several."""
+    options: list[tuple[IdentifierKind, str | None]] = [
+        ("email", email),
+        ("phone_number", phone_number),
+        ("external_id", external_id),
+    ]
+    given = [(kind, value) for kind, value in options if value is not None]
+    if len(given) > 1:
+        named = " and ".join(f"--{kind.replace('_', '-')}" for kind, _ in given)
+        raise ConfigurationError(f"{named} can't be had at once; choose one")
+    return given[0] if given else None

@@ -1,0 +1,110 @@
+"""``eventkeep tail``: new events as they are kept."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+import time
+from collections.abc import Iterator
+from typing import Annotated, Final
+
+import typer
+
+from eventkeep.cli.choices import METRIC_HELP, own_routes
+from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect, newest_revision
+from eventkeep.cli.event_views import COLUMNS, as_json, row
+from eventkeep.cli.exits import EXIT_CODES_HELP, ExitCode
+from eventkeep.cli.output import JsonLinesOption, Output, Table, note
+from eventkeep.client.errors import ConnectionFailedError, ServerError, ThrottledError
+from eventkeep.client.own_routes import NewEvents, tail_call
+from eventkeep.client.results import Event
+from eventkeep.client.retries import RetryPolicy
+from eventkeep.client.settings import URL_DEFAULT
+from eventkeep.client.synchronous.client import Client
+from eventkeep.limits import CLIENT_TIMEOUT_SECONDS, FOLLOW_OUTAGE_SECONDS_MAX, FOLLOW_PAUSE_SECONDS
+
+WAIT_SECONDS: Final = 20
+"""How long each request waits for an event; less than what proxies and the client have patience for."""
+PAGE_EVENTS: Final = 500
+ONCE: Final = RetryPolicy(retries_max=0, seconds_max=CLIENT_TIMEOUT_SECONDS)
+EPILOG: Final = f"""
+Example: eventkeep tail --metric "Placed Order"
+
+{EXIT_CODES_HELP}
+"""
+
+
+def tail(
+    url: UrlOption = URL_DEFAULT,
+    api_key: ApiKeyOption = None,
+    metric: Annotated[str | None, typer.Option(help=f"Only events of this metric: its {METRIC_HELP}.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="End after so many events.")] = None,
+    as_json_lines: JsonLinesOption = False,
+) -> None:
+    """Show new events as they are kept, from now on, until Ctrl-C.
+
+    While the server does not answer, it goes on trying for ten minutes; it says so where events may be missing.
+    """
+    output = Output()
+    table = Table(output, COLUMNS)
+    left = count
+    today = datetime.datetime.now(datetime.UTC).date()
+    try:
+        with connect(url, api_key, newest_revision(today)) as client, own_routes(client):
+            for events in followed(client):
+                found = [event for event in events if metric is None or is_of(event, metric)][:left]
+                if as_json_lines:
+                    for event in found:
+                        output.json_line(as_json(event))
+                else:
+                    table.follow(row(event) for event in found)
+                output.flush()
+                if left is not None and (left := left - len(found)) == 0:
+                    return
+    except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            # The terminal has written ^C, and the prompt should not stand behind it.
+            print(file=sys.stderr)
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+def followed(client: Client) -> Iterator[list[Event]]:
+    """New events, some at a time; an empty list comes first, once the server answers.
+
+    Raises ClientError where the server refuses, or does not answer for FOLLOW_OUTAGE_SECONDS_MAX.
+    """
+    position = client.perform(tail_call()).data.position
+    yield []
+    while True:
+        answer = _next(client, position)
+        position = answer.position
+        if answer.has_skipped:
+            note("events may be missing here: the server was restarted, or kept more than could be shown")
+        if answer.events:
+            yield answer.events
+
+
+def is_of(event: Event, metric: str) -> bool:
+    """Whether the event's metric has that name or that id."""
+    return event.metric is not None and metric in (event.metric.name, event.metric.id)
+
+
+def _next(client: Client, position: str) -> NewEvents:
+    """What was kept behind the position, once there is something or a while has passed."""
+    gone_since: float | None = None
+    while True:
+        try:
+            call = tail_call(after=position, wait_seconds=WAIT_SECONDS, page_size=PAGE_EVENTS)
+            answer = client.perform(call, ONCE).data
+        except (ConnectionFailedError, ServerError, ThrottledError):
+            now = time.monotonic()
+            if gone_since is None:
+                gone_since = now
+                note("the server does not answer; trying again")
+            elif now - gone_since > FOLLOW_OUTAGE_SECONDS_MAX:
+                raise
+            time.sleep(FOLLOW_PAUSE_SECONDS)
+        else:
+            if gone_since is not None:
+                note("the server answers again")
+            return answer
