@@ -6,6 +6,7 @@
 #   make lint      formatting, lint rules, strict types, and whether the sync client is that of the async one
 #   make bench     the benchmarks
 #   make docs      the documentation as a site, in .cache/site (make docs-serve shows it while you write)
+#   make reference the pages of docs/reference, made anew from the code
 #   make clean     removes what the targets above have made
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ ARGS ?=
 
 .DEFAULT_GOAL := install
 .DELETE_ON_ERROR:
-.PHONY: install demo test lint format bench docs docs-serve clean
+.PHONY: install demo test lint format bench docs docs-serve reference clean
 
 install: $(VENV)/.installed
 
@@ -45,6 +46,7 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python tools/async_to_sync.py --check
+	$(BIN)/python -m tools.reference_pages --check
 
 format: install
 	$(BIN)/ruff check --fix .
@@ -56,6 +58,10 @@ bench: install
 # NO_MKDOCS_2_WARNING: the theme would else advertise its successor on every build.
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# The pages of docs/reference that follow from the code.
+reference: install
+	$(BIN)/python -m tools.reference_pages
 
 docs-serve: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve

@@ -1,0 +1,76 @@
+"""The page of the server's settings."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from eventkeep.cli.app import program
+from eventkeep.cli.option_sources import options_of
+from eventkeep.config import ENVIRONMENT_PREFIX, RATE_LIMITS, READERS, ServeSettings
+from eventkeep.protocol.operations import OPERATIONS
+from tools.reference.markdown import code, listed, page, table
+
+INTRODUCTION: Final = """
+What `eventkeep serve` can be told. A flag wins over the environment, the environment over the file
+`eventkeep.toml`, and the file over the default. [Settings](../settings.md) explains the file.
+"""
+MORE: Final = {
+    "data": "Made where there is none. One server at a time may have it. A relative path in the file is relative to "
+    "the file's folder.",
+    "host": "`0.0.0.0` listens on every IPv4 address of the machine. The server speaks HTTP without TLS.",
+    "port": "A TCP port.",
+    "rate_limits": "In the file it may also be a table with a line for each operation that differs from the hosted "
+    'figures: `get_event = "350/s 3500/m"` or `get_event = "off"`. See [Rate limits](../rate-limits.md).',
+    "log_level": "The least level that is logged. `debug` logs every request. Logs go to standard error.",
+    "log_format": "`json` writes one JSON object on a line, for machines.",
+    "public_url": "For a server behind a proxy: links in answers begin with this, whatever the request's host is.",
+    "trust_forwarded": "Only for a server that is reached through a proxy alone, for anyone can send these headers.",
+    "default_revision": "What a request without the header `revision` is answered in.",
+    "metrics_port": "On the same address as the server; see [Metrics](metrics.md).",
+}
+"""What the help has no room for."""
+
+
+def settings_page() -> str:
+    """Every setting: flag, variable, key of the file, default, what it may be."""
+    if MORE.keys() != READERS.keys():
+        raise ValueError(f"MORE and the settings differ in {sorted(MORE.keys() ^ READERS.keys())}")
+    options = options_of(program().commands["serve"])
+    parts = [INTRODUCTION]
+    for name in READERS:
+        option = options[name]
+        rows = [
+            ("flag", listed((*option.opts, *option.secondary_opts))),
+            ("variable", code(ENVIRONMENT_PREFIX + name.upper())),
+            ("key in the file", code(name)),
+            ("default", default(name, option.show_default)),
+            ("may be", expected(name)),
+        ]
+        parts += [f"## {name}", f"{option.help} {MORE[name]}", table(("", ""), rows)]
+    parts += [
+        "## config",
+        "The file that the settings are read from. A file that is named must be there.",
+        table(("", ""), [("flag", "`--config`"), ("variable", "`EVENTKEEP_CONFIG`"), ("default", "`eventkeep.toml`")]),
+    ]
+    return page("Settings of the server", *parts)
+
+
+def default(name: str, shown: object) -> str:
+    """The default as code, or what the help says instead."""
+    value = msgspec.structs.asdict(ServeSettings())[name]
+    if value is None:
+        return str(shown)
+    return code(str(value).lower() if isinstance(value, bool) else value)
+
+
+def expected(name: str) -> str:
+    """What a reader says that it expects."""
+    if name == "rate_limits":
+        return f"{' or '.join(map(code, RATE_LIMITS))}; a table of {listed(sorted(OPERATIONS))}"
+    try:
+        READERS[name](object())
+    except ValueError as exc:
+        return str(exc)
+    raise ValueError(f"{name} takes anything")
