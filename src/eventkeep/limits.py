@@ -179,6 +179,10 @@ PROFILES_REMEMBERED_MAX: Final = 50_000
 """Profiles of create bodies whose reading is remembered, by their bytes."""
 PROFILE_BYTES_REMEMBERED_MAX: Final = 1_000
 """Bytes of a profile in a create body from which on its reading is not remembered."""
+METRIC_NAMES_REMEMBERED_MAX: Final = 2_000
+"""Metrics of create bodies whose reading is remembered, by their bytes."""
+METRIC_BYTES_REMEMBERED_MAX: Final = 1_000
+"""Bytes of a metric in a create body from which on its reading is not remembered."""
 
 # The SDK.
 CLIENT_TIMEOUT_SECONDS: Final = 30.0
@@ -249,9 +253,13 @@ EXPORT_ROW_GROUP_BYTES: Final = 64_000_000
 """Bytes of rows at which a row group is written before it has all its rows."""
 
 # The commands that read.
+READING_RETRIES_MAX: Final = 2
+"""How often a command that somebody waits for tries a request again."""
 LISTED_MAX: Final = 100_000
 """Rows that a listing command prints at the most; eventkeep export is for more."""
 FOLLOW_OUTAGE_SECONDS_MAX: Final = 600.0
 """How long eventkeep tail waits for a server that does not answer, in seconds."""
 FOLLOW_PAUSE_SECONDS: Final = 1.0
 """Between two tries of eventkeep tail to reach a server that does not answer, in seconds."""
+IMPORT_PROFILES_REMEMBERED_MAX: Final = 20_000
+"""Profiles of an export whose documents are remembered during an import."""

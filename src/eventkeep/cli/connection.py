@@ -10,6 +10,7 @@ import typer
 from eventkeep.client.settings import REVISION_DEFAULT, URL_DEFAULT
 from eventkeep.client.synchronous.client import Client
 from eventkeep.errors import ConfigurationError
+from eventkeep.limits import CLIENT_RETRIES_MAX
 from eventkeep.protocol.revisions import REVISIONS
 
 UrlOption = Annotated[str, typer.Option(help="The server.")]
@@ -22,9 +23,15 @@ _OPTIONS: Final = {"base_url": "--url", "api_key": "--api-key", "revision": "--r
 """What the arguments of a client are called here."""
 
 
-def connect(url: str = URL_DEFAULT, api_key: str | None = None, revision: str | None = None) -> Client:
+def connect(
+    url: str = URL_DEFAULT,
+    api_key: str | None = None,
+    revision: str | None = None,
+    retries_max: int = CLIENT_RETRIES_MAX,
+) -> Client:
     """A client for what the options say, to be used as a context manager.
 
+    A request is tried again ``retries_max`` times: fewer where somebody waits for the answer.
     Raises ConfigurationError that names the option.
     """
     if not api_key:
@@ -33,7 +40,7 @@ def connect(url: str = URL_DEFAULT, api_key: str | None = None, revision: str | 
             "eventkeep.toml (eventkeep keys create makes one)"
         )
     try:
-        return Client(api_key, url, revision)
+        return Client(api_key, url, revision, max_retries=retries_max)
     except ConfigurationError as exc:
         argument, colon, rest = str(exc).partition(":")
         raise ConfigurationError(f"{_OPTIONS.get(argument, argument)}{colon}{rest}") from exc

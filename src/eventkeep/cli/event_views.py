@@ -12,7 +12,7 @@ COLUMNS: Final = (
     Column("time (UTC)", 19),
     Column("metric", 18, can_be_cut=True),
     Column("profile", 28, can_be_cut=True),
-    Column("value", 10, is_number=True, can_be_cut=True),
+    Column("value", 10, is_number=True),
     Column("id", 17),
 )
 SERVERS_OWN: Final = ("$event_id", "$value", "$value_currency")

@@ -24,7 +24,7 @@ from eventkeep.cli.output import (
 )
 from eventkeep.client.own_routes import CountedMetric, list_metrics_call
 from eventkeep.client.settings import URL_DEFAULT
-from eventkeep.limits import LISTED_MAX, PAGE_EVENTS_MAX
+from eventkeep.limits import LISTED_MAX, PAGE_EVENTS_MAX, READING_RETRIES_MAX
 
 COLUMNS: Final = (
     Column("id", 6),
@@ -58,7 +58,7 @@ def list_(
     table = Table(output, COLUMNS)
     cursor: str | None = None
     left = limit
-    with connect(url, api_key) as client, own_routes(client):
+    with connect(url, api_key, retries_max=READING_RETRIES_MAX) as client, own_routes(client):
         while left:
             page = client.perform(list_metrics_call(page_size=min(left, PAGE_EVENTS_MAX), cursor=cursor)).data
             if as_json_lines:
@@ -73,7 +73,7 @@ def list_(
     if left == limit and not as_json_lines:
         note("there are no metrics yet")
     if cursor is not None and output.is_terminal and not as_json_lines:
-        note(f"{limit} metrics are shown, and there are more: see --limit")
+        note(f"only {limit} are shown; --limit shows more")
 
 
 @metrics.command(epilog='Example: eventkeep metrics show "Placed Order"')
@@ -85,7 +85,7 @@ def show(
 ) -> None:
     """Show one metric."""
     output = Output()
-    with connect(url, api_key) as client, own_routes(client):
+    with connect(url, api_key, retries_max=READING_RETRIES_MAX) as client, own_routes(client):
         found = find_metric(client, metric)
     if as_json_document:
         output.json_document(as_json(found))

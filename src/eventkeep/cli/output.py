@@ -206,8 +206,13 @@ def in_utc(moment: datetime.datetime | None) -> str:
 
 
 def without_absent(value: Any) -> Any:
-    """A result as JSON has it, without what is None and without the bytes that it was made of."""
-    if isinstance(value, msgspec.Struct):
-        members = {name: getattr(value, name) for name in value.__struct_fields__ if name != "raw"}
-        return {name: without_absent(member) for name, member in members.items() if member is not None}
-    return value
+    """A result as JSON has it, without what is None and without the bytes that it was made of.
+
+    What an event or a profile holds as its properties stays as it is.
+    """
+    if not isinstance(value, msgspec.Struct):
+        return value
+    members = {name: getattr(value, name) for name in value.__struct_fields__ if name != "raw"}
+    if members.get("location"):
+        members["location"] = {name: each for name, each in members["location"].items() if each is not None} or None
+    return {name: without_absent(member) for name, member in members.items() if member is not None}

@@ -27,7 +27,7 @@ from eventkeep.client.own_routes import IdentifierKind, list_profiles_call
 from eventkeep.client.results import Profile
 from eventkeep.client.settings import URL_DEFAULT
 from eventkeep.errors import ConfigurationError
-from eventkeep.limits import LISTED_MAX, PAGE_EVENTS_MAX
+from eventkeep.limits import LISTED_MAX, PAGE_EVENTS_MAX, READING_RETRIES_MAX
 
 COLUMNS: Final = (
     Column("id", 26),
@@ -65,7 +65,7 @@ def list_(
     table = Table(output, COLUMNS)
     cursor: str | None = None
     left = limit
-    with connect(url, api_key) as client, own_routes(client):
+    with connect(url, api_key, retries_max=READING_RETRIES_MAX) as client, own_routes(client):
         while left:
             call = list_profiles_call(
                 identifier=identifier,
@@ -86,7 +86,7 @@ def list_(
     if left == limit and not as_json_lines:
         note("no profile was found")
     if cursor is not None and output.is_terminal and not as_json_lines:
-        note(f"{limit} profiles are shown, and there are more: see --limit")
+        note(f"only {limit} are shown; --limit shows more")
 
 
 @profiles.command(epilog="Example: eventkeep profiles show ada@shop.example")
@@ -98,7 +98,7 @@ def show(
 ) -> None:
     """Show one profile with its location and its properties."""
     output = Output()
-    with connect(url, api_key) as client, own_routes(client):
+    with connect(url, api_key, retries_max=READING_RETRIES_MAX) as client, own_routes(client):
         found = find_profile(client, profile)
     if as_json_document:
         output.json_document(without_absent(found))

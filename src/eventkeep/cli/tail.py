@@ -21,7 +21,12 @@ from eventkeep.client.results import Event
 from eventkeep.client.retries import RetryPolicy
 from eventkeep.client.settings import URL_DEFAULT
 from eventkeep.client.synchronous.client import Client
-from eventkeep.limits import CLIENT_TIMEOUT_SECONDS, FOLLOW_OUTAGE_SECONDS_MAX, FOLLOW_PAUSE_SECONDS
+from eventkeep.limits import (
+    CLIENT_TIMEOUT_SECONDS,
+    FOLLOW_OUTAGE_SECONDS_MAX,
+    FOLLOW_PAUSE_SECONDS,
+    READING_RETRIES_MAX,
+)
 
 WAIT_SECONDS: Final = 20
 """How long each request waits for an event; less than what proxies and the client have patience for."""
@@ -50,7 +55,7 @@ def tail(
     left = count
     today = datetime.datetime.now(datetime.UTC).date()
     try:
-        with connect(url, api_key, newest_revision(today)) as client, own_routes(client):
+        with connect(url, api_key, newest_revision(today), READING_RETRIES_MAX) as client, own_routes(client):
             for events in followed(client):
                 found = [event for event in events if metric is None or is_of(event, metric)][:left]
                 if as_json_lines:
@@ -79,7 +84,7 @@ def followed(client: Client) -> Iterator[list[Event]]:
         answer = _next(client, position)
         position = answer.position
         if answer.has_skipped:
-            note("events may be missing here: the server was restarted, or kept more than could be shown")
+            note("some events may be missing here: a restart, or too many at once")
         if answer.events:
             yield answer.events
 
