@@ -69,6 +69,8 @@ REQUEST_ID_CHARACTERS_MAX: Final = 128
 # The body while it arrives.
 BODY_SECONDS_MAX: Final = 30.0
 """Seconds in which a whole request body must have arrived."""
+GZIP_MEMBERS_MAX: Final = 100
+"""Members of a gzip body; compressors that work in blocks write several."""
 JSON_NESTING_MAX: Final = 64
 """Levels of a whole request document; deeper ones are refused before parsing."""
 
@@ -220,7 +222,7 @@ PARSED_AT_ONCE_BYTES_MAX: Final = 50_000
 PARSER_THREADS: Final = 2
 """Threads that parse large create bodies."""
 BODIES_BYTES_MAX: Final = 400_000_000
-"""Bytes of all request bodies that are held at once; past it: 503. A body of unknown length counts as a full one."""
+"""Bytes of all request bodies that are held at once, as they are told and decompressed; past it: 503."""
 
 # The routes of our own.
 OWN_READER_THREADS: Final = 2
@@ -263,3 +265,5 @@ FOLLOW_PAUSE_SECONDS: Final = 1.0
 """Between two tries of eventkeep tail to reach a server that does not answer, in seconds."""
 IMPORT_PROFILES_REMEMBERED_MAX: Final = 20_000
 """Profiles of an export whose documents are remembered during an import."""
+IMPORT_OVERLAP_SECONDS: Final = 3_600
+"""How far before its beginning the second pass of an import from a server looks, by default, in seconds."""

@@ -15,7 +15,7 @@ attributes of a profile in both bodies, and refused when given in both.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -25,8 +25,10 @@ from eventkeep.limits import PROPERTY_STRING_BYTES_MAX
 from eventkeep.model.submission import Submission
 from eventkeep.protocol.diagnosis import faults_of_bulk_create, faults_of_create_event
 from eventkeep.protocol.documents import PropertiesObject
+from eventkeep.protocol.metric_names import checked_names, quick_names
 from eventkeep.protocol.profile_writes import NOT_DECODED, checked_writes, quick_writes
 from eventkeep.protocol.raw_json import count_keys, has_no_telling_escape, integers_fit, strings_fit
+from eventkeep.protocol.raw_objects import doubtful_objects
 from eventkeep.protocol.received import ReceivedBulk, ReceivedSingle
 from eventkeep.protocol.revisions import Revision
 from eventkeep.protocol.submissions import Parts, bulk_parts, single_parts, submission_of
@@ -72,35 +74,51 @@ def accept(
 ) -> Submission | None:
     """The quick way; None where it has any doubt."""
     try:
+        # What stays raw has not been looked at for its encoding.
+        if not body.isascii():
+            body.decode()
         document = decoder.decode(body)
-        parts = take_apart(document)
-        if parts is None:
-            return None
-        properties = [bytes(event.properties) for event in parts.events]
-        joined = b"[" + b",".join(properties) + b"]"
-        decoded = properties_decoder.decode(joined)
     except NOT_DECODED:
         return None
-    if not has_no_telling_escape(body) or not integers_fit(body):
+    parts = take_apart(document)
+    if parts is None or not has_no_telling_escape(body) or not integers_fit(body):
         return None
-    if len(body) > PROPERTY_STRING_BYTES_MAX and not all_strings_fit(properties, decoded):
+    if not all_keys_differ(body, document, parts) or not all_properties_pass(parts.properties):
         return None
-    # Encoded again, a document has fewer keys than its bytes had if one was repeated. The
-    # parts that are raw hold as many keys here as there; those of profiles are counted with them.
+    writes, metrics = quick_writes(parts.profiles, revision), quick_names(parts.metrics)
+    if writes is None or metrics is None:
+        return None
+    return submission_of(parts, writes, metrics, revision, received_at, len(body))
+
+
+def all_keys_differ(body: bytes, document: ReceivedSingle | ReceivedBulk, parts: Parts) -> bool:
+    """Whether no object of the document has a key twice; those within its raw parts are not asked about."""
     keys = count_keys(body)
-    if keys is None or keys != count_keys(_encode(document)) or not all_keys_differ(joined, decoded):
-        return None
-    writes = quick_writes(parts.profiles, revision)
-    if writes is None:
-        return None
-    return submission_of(parts, writes, properties, revision, received_at, len(body))
+    if keys is None:
+        return False
+    # Each key counts once in what was decoded, however often it was sent.
+    raw_keys = count_keys(b"".join([*parts.profiles, *parts.metrics, *parts.properties]))
+    # A string that looks like the end of a key makes the sum too small: then all is encoded again to count.
+    return (raw_keys is not None and keys == parts.keys + raw_keys) or keys == count_keys(_encode(document))
 
 
-def all_keys_differ(joined: bytes, decoded: list[dict[str, object]]) -> bool:
-    """Whether no object within the properties has a key twice; ``decoded`` is what ``joined`` holds."""
+def all_properties_pass(properties: Sequence[bytes]) -> bool:
+    """Whether all properties are objects within the limits, and no object in them has a key twice."""
+    doubtful = [properties[place] for place in doubtful_objects(properties)]
+    if not doubtful:
+        return True
+    joined = b"[" + b",".join(doubtful) + b"]"
+    try:
+        decoded = properties_decoder.decode(joined)
+    except NOT_DECODED:
+        return False
     keys = count_keys(joined)
     # Where nothing is nested, counting members is enough, and quicker than encoding them.
-    return keys == sum(map(len, decoded)) or keys == count_keys(_encode(decoded))
+    if keys != sum(map(len, decoded)) and keys != count_keys(_encode(decoded)):
+        return False
+    return strings_fit(
+        [value for raw, value in zip(doubtful, decoded, strict=True) if len(raw) > PROPERTY_STRING_BYTES_MAX]
+    )
 
 
 def accept_slowly(
@@ -122,17 +140,9 @@ def accept_slowly(
         parts = take_apart(decoder.decode(body))
         writes = checked_writes(parts.profiles, revision) if parts is not None else None
         if parts is not None and writes is not None:
-            properties = [bytes(event.properties) for event in parts.events]
-            submission = submission_of(parts, writes, properties, revision, received_at, len(body))
+            submission = submission_of(parts, writes, checked_names(parts.metrics), revision, received_at, len(body))
     except NOT_DECODED as exc:
         raise InvalidRequest([Fault(f"The body can't be decoded: {exc}.", "/data")]) from exc
     if submission is None:
         raise InvalidRequest([Fault("The body breaks a rule of create requests.", "/data")])
     return submission
-
-
-def all_strings_fit(properties: list[bytes], decoded: list[dict[str, object]]) -> bool:
-    """Whether no string in the properties is too long, of a body that is long enough to hold such a one."""
-    return strings_fit(
-        [value for raw, value in zip(properties, decoded, strict=True) if len(raw) > PROPERTY_STRING_BYTES_MAX]
-    )

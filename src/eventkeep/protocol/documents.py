@@ -128,20 +128,24 @@ class Profile(Document, kw_only=True):
     meta: ProfileMeta | UnsetType | None = UNSET
 
 
-class EventAttributes(Document, kw_only=True):
-    """``properties`` is the raw JSON object, so that it is kept as it was sent; see ``raw_properties``.
+class EventContent(Document, kw_only=True):
+    """What an event says besides its metric and profile.
 
-    ``time`` is ISO 8601, ``value_currency`` an ISO 4217 code. ``backfill`` is known from
-    revision 2026-04-15 on; it holds back flows, and eventkeep has none.
+    ``properties`` is the raw JSON object, so that it is kept as it was sent. ``time`` is
+    ISO 8601, ``value_currency`` an ISO 4217 code. ``backfill`` is known from revision
+    2026-04-15 on; it holds back flows, and eventkeep has none.
     """
 
-    metric: Data[Metric]
     properties: Raw
     time: str | UnsetType | None = UNSET
     value: float | UnsetType | None = UNSET
     value_currency: str | UnsetType | None = UNSET
     unique_id: Annotated[str, Meta(min_length=1, max_length=UNIQUE_ID_CHARACTERS_MAX)] | UnsetType | None = UNSET
     backfill: bool | UnsetType | None = UNSET
+
+
+class EventAttributes(EventContent, kw_only=True):
+    metric: Data[Metric]
 
 
 class Event(Document, kw_only=True):

@@ -16,7 +16,7 @@ from eventkeep.limits import PROFILE_BYTES_REMEMBERED_MAX, PROFILES_REMEMBERED_M
 from eventkeep.model.identifiers import normal_email, normal_phone_number
 from eventkeep.model.submission import ProfileWrite
 from eventkeep.model.ulid import is_ulid
-from eventkeep.protocol.documents import Location, PatchProperties, Profile, ProfileAttributes
+from eventkeep.protocol.documents import Data, Location, PatchProperties, Profile, ProfileAttributes
 from eventkeep.protocol.raw_json import count_keys, strings_fit
 from eventkeep.protocol.revisions import Revision
 
@@ -30,12 +30,12 @@ FIELDS_BY_WIRE_NAME: Final = dict(
 # What msgspec raises for bytes that are no JSON, no UTF-8, of another shape, or nested past all measure.
 NOT_DECODED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
-_decode = msgspec.json.Decoder(Profile).decode
+_decode = msgspec.json.Decoder(Data[Profile]).decode
 _encode = msgspec.json.Encoder().encode
 
 
 def quick_writes(profiles: Sequence[bytes], revision: Revision) -> list[ProfileWrite] | None:
-    """What is said of each profile, given as raw JSON; None where one needs a closer look."""
+    """What is said of each profile, given as raw JSON with the member ``data``; None where one needs a closer look."""
     allowed = revision.create_profile_attributes
     writes: list[ProfileWrite] = []
     for raw in profiles:
@@ -48,23 +48,25 @@ def quick_writes(profiles: Sequence[bytes], revision: Revision) -> list[ProfileW
 
 def checked_writes(profiles: Sequence[bytes], revision: Revision) -> list[ProfileWrite] | None:
     """The same of profiles that the closer look has found nothing wrong with. Raises NOT_DECODED."""
-    writes = [profile_write(_decode(raw), forbidden_fields(revision.create_profile_attributes)) for raw in profiles]
+    writes = [
+        profile_write(_decode(raw).data, forbidden_fields(revision.create_profile_attributes)) for raw in profiles
+    ]
     return None if None in writes else [write for write in writes if write is not None]
 
 
 def read_write(raw: bytes, allowed: frozenset[str]) -> ProfileWrite | None:
     """What is said of the profile in ``raw``. It is not to be changed: it may be handed out again."""
     try:
-        profile = _decode(raw)
+        document = _decode(raw)
     except NOT_DECODED:
         return None
     # Encoded again, the profile has fewer keys than its bytes had if one was repeated.
     keys = count_keys(raw)
-    if keys is None or keys != count_keys(_encode(profile)):
+    if keys is None or keys != count_keys(_encode(document)):
         return None
-    if len(raw) > PROPERTY_STRING_BYTES_MAX and not strings_fit([msgspec.to_builtins(profile)]):
+    if len(raw) > PROPERTY_STRING_BYTES_MAX and not strings_fit([msgspec.to_builtins(document)]):
         return None
-    return profile_write(profile, forbidden_fields(allowed))
+    return profile_write(document.data, forbidden_fields(allowed))
 
 
 remembered_write = lru_cache(PROFILES_REMEMBERED_MAX)(read_write)

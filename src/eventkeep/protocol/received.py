@@ -1,7 +1,8 @@
-"""The create bodies as the server decodes them: like ``documents``, but profiles stay raw at first.
+"""The create bodies as the server decodes them: like ``documents``, but profiles and metrics stay raw at first.
 
-A shop names the same profiles again and again, in the same bytes. Raw, they are found in
-the memory of ``profile_writes`` before anything of them is decoded.
+A shop names the same ones again and again, in the same bytes. Raw, they are found in
+the memories of ``profile_writes`` and ``metric_names`` before anything of them is
+decoded.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from eventkeep.protocol.documents import Data, Document, Event, EventAttributes
+from eventkeep.protocol.documents import Data, Document, EventContent
 
 
-class ReceivedEventAttributes(EventAttributes, kw_only=True):
-    profile: Data[Raw]
+class ReceivedEventAttributes(EventContent, kw_only=True):
+    """``metric`` is an object with the member ``data``."""
+
+    metric: Raw
 
 
 class ReceivedEvent(Document, kw_only=True):
@@ -23,9 +26,22 @@ class ReceivedEvent(Document, kw_only=True):
     attributes: ReceivedEventAttributes
 
 
+class ReceivedSingleAttributes(ReceivedEventAttributes, kw_only=True):
+    """``profile`` is an object with the member ``data``."""
+
+    profile: Raw
+
+
+class ReceivedSingleEvent(Document, kw_only=True):
+    type: Literal["event"]
+    attributes: ReceivedSingleAttributes
+
+
 class ReceivedItemAttributes(Document, kw_only=True):
-    profile: Data[Raw]
-    events: Data[list[Event]]
+    """``profile`` is an object with the member ``data``."""
+
+    profile: Raw
+    events: Data[list[ReceivedEvent]]
     backfill: bool | UnsetType | None = UNSET
 
 
@@ -43,7 +59,7 @@ class ReceivedJob(Document, kw_only=True):
     attributes: ReceivedJobAttributes
 
 
-ReceivedSingle = Data[ReceivedEvent]
+ReceivedSingle = Data[ReceivedSingleEvent]
 """The body of POST /api/events/."""
 ReceivedBulk = Data[ReceivedJob]
 """The body of POST /api/event-bulk-create-jobs/."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain, repeat
-from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET
@@ -18,15 +17,23 @@ from msgspec import UNSET
 from eventkeep.limits import BULK_EVENTS_MAX
 from eventkeep.model.currency import normal_currency
 from eventkeep.model.submission import ProfileWrite, Submission
-from eventkeep.protocol.documents import EventAttributes
+from eventkeep.protocol.documents import EventContent
 from eventkeep.protocol.event_times import is_in_window, parse_times
-from eventkeep.protocol.received import ReceivedBulk, ReceivedItemAttributes, ReceivedSingle
+from eventkeep.protocol.metric_names import MetricName
+from eventkeep.protocol.received import ReceivedBulk, ReceivedEventAttributes, ReceivedSingle
 from eventkeep.protocol.revisions import Revision
 
-DEFAULT_SERVICE: Final = "api"
-"""The integration of a metric that names none."""
-EVENT_ATTRIBUTES: Final = frozenset(EventAttributes.__struct_encode_fields__) - {"metric", "properties"}
+EVENT_ATTRIBUTES: Final = frozenset(EventContent.__struct_encode_fields__) - {"properties"}
 """The optional attributes of an event that any revision knows."""
+
+SINGLE_KEYS: Final = len(("data", "type", "attributes", "metric", "profile", "properties"))
+"""Required keys of a single create, without those within its profile, metric and properties."""
+BULK_KEYS: Final = len(("data", "type", "attributes", "events-bulk-create", "data"))
+"""Required keys of a bulk create besides those of its items."""
+ITEM_KEYS: Final = len(("type", "attributes", "profile", "events", "data"))
+"""Required keys of an item, without those within its profile and its events."""
+EVENT_KEYS: Final = len(("type", "attributes", "metric", "properties"))
+"""Required keys of an event of a bulk create, without those within its metric and properties."""
 
 SINGLE_POINTER: Final = "/data/attributes/profile/data"
 BULK_POINTERS: Final = tuple(
@@ -35,24 +42,33 @@ BULK_POINTERS: Final = tuple(
 """Where each profile of a bulk request stands; made once, because it costs as much as reading the profile."""
 
 
+Optional = Sequence[Any]
+"""An optional attribute of each event: its value, None for null, UNSET where it is absent."""
+
+
 class Parts(msgspec.Struct, gc=False):
     """A create document, taken apart.
 
-    ``profiles`` holds raw JSON; ``pointers`` has at least one entry per profile,
-    ``profile_index`` one per event; ``items`` are those of a bulk create.
+    ``profiles``, ``metrics`` and ``properties`` hold raw JSON, the last two one entry
+    per event; ``pointers`` has at least one entry per profile, ``profile_index`` one per
+    event. ``optional`` holds the columns of EVENT_ATTRIBUTES; that of ``backfill`` goes
+    on with the items of a bulk create. ``keys`` counts the keys of the document besides
+    those in raw JSON.
     """
 
     profiles: list[bytes]
     pointers: Sequence[str]
-    events: list[EventAttributes]
     profile_index: list[int]
-    items: Sequence[ReceivedItemAttributes] = ()
+    metrics: list[bytes]
+    properties: list[bytes]
+    optional: dict[str, Optional]
+    keys: int
 
 
 def single_parts(document: ReceivedSingle) -> Parts:
     """The one profile and the one event of a create."""
     attributes = document.data.attributes
-    return Parts([bytes(attributes.profile.data)], (SINGLE_POINTER,), [attributes], [0])
+    return taken_apart([bytes(attributes.profile)], (SINGLE_POINTER,), [0], [attributes], (), SINGLE_KEYS)
 
 
 def bulk_parts(document: ReceivedBulk) -> Parts | None:
@@ -60,49 +76,77 @@ def bulk_parts(document: ReceivedBulk) -> Parts | None:
     items = [item.attributes for item in document.data.attributes.items.data]
     lists = [item.events.data for item in items]
     sizes = [len(events) for events in lists]
-    if not all(sizes) or not 0 < sum(sizes) <= BULK_EVENTS_MAX:
+    count = sum(sizes)
+    if not all(sizes) or not 0 < count <= BULK_EVENTS_MAX:
         return None
-    events = [event.attributes for event in chain.from_iterable(lists)]
-    return Parts(
-        [bytes(item.profile.data) for item in items],
+    return taken_apart(
+        [bytes(item.profile) for item in items],
         BULK_POINTERS,
-        events,
-        list(chain.from_iterable(map(repeat, range(len(sizes)), sizes))),
-        items,
+        list(range(count)) if count == len(items) else list(chain.from_iterable(map(repeat, range(len(sizes)), sizes))),
+        [event.attributes for event in chain.from_iterable(lists)],
+        [item.backfill for item in items],
+        BULK_KEYS + len(items) * ITEM_KEYS + count * EVENT_KEYS,
+    )
+
+
+def taken_apart(
+    profiles: list[bytes],
+    pointers: Sequence[str],
+    profile_index: list[int],
+    events: Sequence[ReceivedEventAttributes],
+    backfills: Sequence[Any],
+    keys: int,
+) -> Parts:
+    """The parts; ``keys`` counts the required ones, to which those of what is optional are added."""
+    optional: dict[str, Optional] = {
+        "time": [event.time for event in events],
+        "value": [event.value for event in events],
+        "value_currency": [event.value_currency for event in events],
+        "unique_id": [event.unique_id for event in events],
+        "backfill": [*(event.backfill for event in events), *backfills],
+    }
+    return Parts(
+        profiles=profiles,
+        pointers=pointers,
+        profile_index=profile_index,
+        metrics=[bytes(event.metric) for event in events],
+        properties=[bytes(event.properties) for event in events],
+        optional=optional,
+        keys=keys + sum([len(column) - column.count(UNSET) for column in optional.values()]),
     )
 
 
 def submission_of(
     parts: Parts,
     writes: list[ProfileWrite],
-    properties: list[bytes],
+    metrics: list[MetricName],
     revision: Revision,
     received_at: int,
     body_bytes: int,
 ) -> Submission | None:
     """What the parts ask to keep.
 
-    ``writes`` is what is said of each profile, ``properties`` the raw properties of each
-    event; ``received_at`` is in Unix seconds.
+    ``writes`` is what is said of each profile, ``metrics`` the name and service of each
+    event's metric; ``received_at`` is in Unix seconds.
     """
-    events = parts.events
     if has_unknown_members(parts, revision):
         return None
-    times = event_times([event.time for event in events], received_at)
-    currencies = normal_currencies([event.value_currency for event in events])
+    optional = parts.optional
+    times = event_times(optional["time"], received_at)
+    currencies = normal_currencies(optional["value_currency"])
     if times is None or currencies is None:
         return None
-    metrics = [event.metric.data.attributes for event in events]
+    values = optional["value"]
     return Submission(
         profiles=writes,
         pointers=parts.pointers,
         profile_index=parts.profile_index,
-        metric=[(metric.name, metric.service or DEFAULT_SERVICE) for metric in metrics],
+        metric=metrics,
         time=times,
-        unique_id=[event.unique_id or str(time) for event, time in zip(events, times, strict=True)],
-        value=[event.value if event.value is not UNSET else None for event in events],
+        unique_id=[unique_id or str(time) for unique_id, time in zip(optional["unique_id"], times, strict=True)],
+        value=[value if value is not UNSET else None for value in values],
         currency=currencies,
-        properties=properties,
+        properties=parts.properties,
         body_bytes=body_bytes,
     )
 
@@ -110,9 +154,8 @@ def submission_of(
 def has_unknown_members(parts: Parts, revision: Revision) -> bool:
     """Whether an event has an attribute that its revision lacks; a profile's are looked at one by one."""
     return any(
-        list(map(attrgetter(name), holders)).count(UNSET) < len(holders)
+        parts.optional[name].count(UNSET) < len(parts.optional[name])
         for name in EVENT_ATTRIBUTES - revision.create_event_attributes
-        for holders in ((parts.events, parts.items) if name == "backfill" else (parts.events,))
     )
 
 

@@ -31,21 +31,21 @@ from eventkeep.protocol.openapi.schemas import (
 from eventkeep.protocol.revisions import Revision
 
 DESCRIPTIONS: Final[Mapping[tuple[type, str], str]] = {
-    (documents.EventAttributes, "properties"): (
+    (documents.EventContent, "properties"): (
         "Properties of the event; they are given back exactly as they were sent. A string is at most 100 KB long, "
         "an array has at most 4,000 elements, and there are at most 10 levels. `$extra` holds what is not looked into."
     ),
-    (documents.EventAttributes, "time"): (
+    (documents.EventContent, "time"): (
         "When the event happened; without it, when the request was received. It is truncated to the second, and "
         "lies after the year 2000 and at most one year ahead."
     ),
-    (documents.EventAttributes, "value"): "A number that goes with the event, such as the amount of a purchase.",
-    (documents.EventAttributes, "value_currency"): "The ISO 4217 code of the currency that the value is in.",
-    (documents.EventAttributes, "unique_id"): (
+    (documents.EventContent, "value"): "A number that goes with the event, such as the amount of a purchase.",
+    (documents.EventContent, "value_currency"): "The ISO 4217 code of the currency that the value is in.",
+    (documents.EventContent, "unique_id"): (
         "Of events with the same profile, metric and unique_id only the first one is recorded. Without it, the "
         "event's second stands for it."
     ),
-    (documents.EventAttributes, "backfill"): "Whether the event holds back flows; eventkeep has none.",
+    (documents.EventContent, "backfill"): "Whether the event holds back flows; eventkeep has none.",
     (documents.MetricAttributes, "service"): "The integration that the metric belongs to; without it, the API.",
     (documents.Profile, "id"): "The profile's id, a ULID. One that is unknown is no identifier.",
     (documents.Profile, "attributes"): (
@@ -57,7 +57,7 @@ DESCRIPTIONS: Final[Mapping[tuple[type, str], str]] = {
 }
 """What a member means, by the type and the field that hold it; types that are made from it have it too."""
 
-_FORMATS: Final[Mapping[tuple[type, str], str]] = {(documents.EventAttributes, "time"): "date-time"}
+_FORMATS: Final[Mapping[tuple[type, str], str]] = {(documents.EventContent, "time"): "date-time"}
 
 
 class BodySchemas:

@@ -1,0 +1,61 @@
+"""From a metric as a create body names it to its name and service.
+
+None stands for "not so simple", as in ``eventkeep.protocol.submissions``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+
+from eventkeep.limits import METRIC_BYTES_REMEMBERED_MAX, METRIC_NAMES_REMEMBERED_MAX
+from eventkeep.protocol.documents import Data, Metric
+from eventkeep.protocol.profile_writes import NOT_DECODED
+from eventkeep.protocol.raw_json import count_keys
+
+MetricName = tuple[str, str]
+"""A metric's name, and the service that tells its integration."""
+
+DEFAULT_SERVICE: Final = "api"
+"""The integration of a metric that names none."""
+
+_decode = msgspec.json.Decoder(Data[Metric]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def quick_names(metrics: Sequence[bytes]) -> list[MetricName] | None:
+    """The name and service of each metric, given as raw JSON; None where one needs a closer look."""
+    names = {
+        raw: remembered_name(raw) if len(raw) <= METRIC_BYTES_REMEMBERED_MAX else read_name(raw) for raw in set(metrics)
+    }
+    if None in names.values():
+        return None
+    return [names[raw] for raw in metrics]  # type: ignore[misc]  # None is not among them, as was looked
+
+
+def checked_names(metrics: Sequence[bytes]) -> list[MetricName]:
+    """The same of metrics that the closer look has found nothing wrong with. Raises NOT_DECODED."""
+    return [metric_name(_decode(raw)) for raw in metrics]
+
+
+def read_name(raw: bytes) -> MetricName | None:
+    """What the metric in ``raw`` is called."""
+    try:
+        metric = _decode(raw)
+    except NOT_DECODED:
+        return None
+    # Encoded again, the metric has fewer keys than its bytes had if one was repeated.
+    keys = count_keys(raw)
+    return metric_name(metric) if keys is not None and keys == count_keys(_encode(metric)) else None
+
+
+remembered_name = lru_cache(METRIC_NAMES_REMEMBERED_MAX)(read_name)
+"""``read_name`` with a bounded memory: an account has few metrics."""
+
+
+def metric_name(metric: Data[Metric]) -> MetricName:
+    attributes = metric.data.attributes
+    return attributes.name, attributes.service or DEFAULT_SERVICE
