@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from eventkeep.errors import Fault, InvalidRequest, PayloadTooLarge, UnsupportedMediaType
-from eventkeep.limits import BODY_BYTES_MAX, BODY_SECONDS_MAX
+from eventkeep.limits import BODY_BYTES_MAX, BODY_SECONDS_MAX, GZIP_MEMBERS_MAX
 from eventkeep.protocol.problems import DEFAULT_MEDIA_TYPE
 
 JSON_MEDIA_TYPES = frozenset({"application/json", "application/vnd.api+json"})
@@ -23,6 +23,8 @@ class HeaderReader(Protocol):
 
 BodyReader = Callable[[int], Awaitable[bytes]]
 """Reads a whole body of at most so many bytes; raises PayloadTooLarge past them."""
+BodyHolder = Callable[[int], None]
+"""Counts so many bytes more as held by this request until it is answered; raises Unavailable where it is too many."""
 
 
 class Request:
@@ -32,14 +34,31 @@ class Request:
     ``request_id`` is what the log, the error document and the X-Request-Id header share; the application sets it.
     """
 
-    __slots__ = ("_read_body", "error_media_type", "headers", "method", "path", "query_string", "request_id", "scheme")
+    __slots__ = (
+        "_hold",
+        "_read_body",
+        "error_media_type",
+        "headers",
+        "method",
+        "path",
+        "query_string",
+        "request_id",
+        "scheme",
+    )
 
     def __init__(
-        self, method: str, path: str, query_string: str, scheme: str, headers: HeaderReader, read_body: BodyReader
+        self,
+        method: str,
+        path: str,
+        query_string: str,
+        scheme: str,
+        headers: HeaderReader,
+        read_body: BodyReader,
+        hold: BodyHolder | None = None,
     ) -> None:
         self.method, self.path, self.query_string, self.scheme = method, path, query_string, scheme
         self.headers = headers
-        self._read_body = read_body
+        self._read_body, self._hold = read_body, hold
         self.request_id = ""
         self.error_media_type = DEFAULT_MEDIA_TYPE
 
@@ -47,7 +66,8 @@ class Request:
         """The body, decompressed.
 
         Raises UnsupportedMediaType for a content type or encoding that is not spoken,
-        PayloadTooLarge past BODY_BYTES_MAX, InvalidRequest for a broken gzip stream.
+        PayloadTooLarge past BODY_BYTES_MAX, InvalidRequest for a broken gzip stream and
+        for a body that did not arrive whole, Unavailable where too much is held already.
         """
         self._check_content_type()
         encoding = (self.headers.get("content-encoding") or "identity").strip().lower()
@@ -57,7 +77,11 @@ class Request:
             raise UnsupportedMediaType(
                 [Fault(f"Content-Encoding is gzip or absent, not {encoding!r}.", parameter="Content-Encoding")]
             )
-        return decompress(await self._read_body(BODY_BYTES_MAX))
+        compressed = await self._read_body(BODY_BYTES_MAX)
+        body = decompress(compressed)
+        if self._hold is not None:
+            self._hold(max(0, len(body) - len(compressed)))
+        return body
 
     def _check_content_type(self) -> None:
         sent = self.headers.get("content-type")
@@ -83,6 +107,9 @@ def decompress(body: bytes) -> bytes:
     pieces: list[bytes] = []
     room, rest = BODY_BYTES_MAX, body
     while rest:
+        # For each member the rest of the body is copied: a body of nothing but small ones would take many seconds.
+        if len(pieces) == GZIP_MEMBERS_MAX:
+            raise InvalidRequest([Fault(f"A gzip body has at most {GZIP_MEMBERS_MAX} members.", pointer="/")])
         stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
         try:
             piece = stream.decompress(rest, room + 1)
@@ -108,3 +135,8 @@ def body_too_large() -> PayloadTooLarge:
 
 def body_too_slow() -> InvalidRequest:
     return InvalidRequest([Fault(f"The body did not arrive whole within {BODY_SECONDS_MAX:g} seconds.", pointer="/")])
+
+
+def body_cut() -> InvalidRequest:
+    """For a body whose connection ended early, whose chunks are malformed, or which trailer fields follow."""
+    return InvalidRequest([Fault("The body did not arrive whole and without trailer fields.", pointer="/")])

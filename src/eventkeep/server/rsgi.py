@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from granian.rsgi import ProtocolClosed
+
 from eventkeep.errors import Fault, InvalidRequest, Unavailable
 from eventkeep.limits import BODIES_BYTES_MAX, BODY_SECONDS_MAX, RETRY_AFTER_SECONDS
 from eventkeep.server.app import App
-from eventkeep.server.http import Request, body_too_large, body_too_slow
+from eventkeep.server.http import BodyHolder, Request, body_cut, body_too_large, body_too_slow
 
 
 class RsgiApp:
@@ -22,23 +24,30 @@ class RsgiApp:
         headers = scope.headers
         held_bytes = 0
 
-        async def read_body(bytes_max: int) -> bytes:
+        def hold(count: int) -> None:
             nonlocal held_bytes
-            declared = declared_bytes(headers.get("content-length"))
-            if declared is not None and declared > bytes_max:
-                raise body_too_large()
-            room = bytes_max if declared is None else declared
-            if self._held_bytes + room > BODIES_BYTES_MAX:
+            if self._held_bytes + count > BODIES_BYTES_MAX:
                 raise Unavailable("Too many request bodies are under way.", RETRY_AFTER_SECONDS)
-            self._held_bytes += room
-            held_bytes = room
+            self._held_bytes += count
+            held_bytes += count
+
+        async def read_body(bytes_max: int) -> bytes:
+            declared = declared_bytes(headers.get("content-length"))
+            if declared is None:
+                check_transfer_encoding(headers.get("transfer-encoding"))
+            elif declared > bytes_max:
+                raise body_too_large()
+            else:
+                hold(declared)
             try:
                 async with asyncio.timeout(BODY_SECONDS_MAX):
-                    return bytes(await proto()) if declared is not None else await gathered(proto, bytes_max)
+                    return await gathered(proto, bytes_max, hold) if declared is None else bytes(await proto())
             except TimeoutError as exc:
                 raise body_too_slow() from exc
+            except ProtocolClosed as exc:
+                raise body_cut() from exc
 
-        request = Request(scope.method, scope.path, scope.query_string, scope.scheme, headers, read_body)
+        request = Request(scope.method, scope.path, scope.query_string, scope.scheme, headers, read_body, hold)
         try:
             response = await self._app.handle(request)
         finally:
@@ -58,13 +67,24 @@ def declared_bytes(header: str | None) -> int | None:
     return int(header)
 
 
-async def gathered(proto: Any, bytes_max: int) -> bytes:
+def check_transfer_encoding(header: str | None) -> None:
+    """Raises InvalidRequest for a body that is sent in any other way than in chunks."""
+    if header is not None and header.strip().lower() != "chunked":
+        raise InvalidRequest([Fault(f"Expected chunked or none, got {header!r}.", parameter="Transfer-Encoding")])
+
+
+async def gathered(proto: Any, bytes_max: int, hold: BodyHolder) -> bytes:
     """A body whose length was not told, piece by piece."""
-    pieces: list[bytes] = []
-    room = bytes_max
+    body = bytearray()
+    empty_pieces = 0
     async for piece in proto:
-        room -= len(piece)
-        if room < 0:
+        if len(body) + len(piece) > bytes_max:
             raise body_too_large()
-        pieces.append(bytes(piece))
-    return b"".join(pieces)
+        hold(len(piece))
+        body += piece
+        empty_pieces += not piece
+    # The end shows as one empty piece. A cut connection and malformed chunks show as another before it, and so do
+    # trailer fields, which are rare and not to be told from these.
+    if empty_pieces != 1:
+        raise body_cut()
+    return bytes(body)
