@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from granian.rsgi import ProtocolClosed
+from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 
 from eventkeep.errors import Fault, InvalidRequest, Unavailable
 from eventkeep.limits import BODIES_BYTES_MAX, BODY_SECONDS_MAX, RETRY_AFTER_SECONDS
