@@ -117,7 +117,8 @@ class Committer:
             refusal = Unavailable(
                 "The events could not be stored now; none of the request was kept.", RETRY_AFTER_SECONDS
             )
-            refusal.__cause__ = exc
+            # Logged by now; with its traceback it would hold the batch until the collector comes by.
+            refusal.__cause__ = exc.with_traceback(None)
             return [(waiting[0].ticket, refusal)]
 
     def _commit(self, waiting: list[Waiting]) -> Delivery:

@@ -119,7 +119,8 @@ class Resolver:
                 submission = waiting[place].submission
                 applied[place] = roster.apply(submission.profiles, now_us, submission.pointers)
             except InvalidRequest as refusal:
-                answers[place] = refusal
+                # With its traceback it would hold the batch, and itself, until the collector comes by.
+                answers[place] = refusal.with_traceback(None)
         profiles.flush(roster, transaction)
 
     def _metrics(

@@ -50,7 +50,11 @@ class Creates:
             submission = await loop.run_in_executor(self._threads, parse, body, call.revision, received_at)
         ticket: asyncio.Future[Outcome] = loop.create_future()
         self._committer.offer(call.key.account, submission, ticket)
-        return accepted(await ticket)
+        try:
+            return accepted(await ticket)
+        finally:
+            # A refusal's traceback holds this frame: with the ticket in it, body and all would wait for the collector.
+            del ticket
 
 
 def accepted(outcome: Outcome) -> Response:
