@@ -16,6 +16,7 @@
     │   └── Unavailable               503, carries the seconds to wait
     ├── ImportStopped                 an import that could not go on
     │   ├── RowRefused                a row that is no event, here or for the server; names the row
+    │   ├── EventRefused              an event of one server that another does not take; names the event
     │   ├── KeyRefused                the server does not take the API key
     │   └── ServerUnreachable         no answer, or no room, after all the tries
     └── StoreError                    a store that can't do what was asked
@@ -124,6 +125,10 @@ class RowRefused(ImportStopped):
         super().__init__(f"row {row}: {detail}")
         self.row = row
         self.detail = detail
+
+
+class EventRefused(ImportStopped):
+    """An event that was read from one server, and that another one does not take."""
 
 
 class KeyRefused(ImportStopped):

@@ -89,6 +89,8 @@ COMMIT_ATTEMPTS_MAX: Final = 2
 # The stores.
 PROFILE_CACHE_ENTRIES_MAX: Final = 200_000
 """Profiles kept in memory beside the directory."""
+PROFILE_CACHE_BYTES_MAX: Final = 300_000_000
+"""Bytes of memory that they may take together, about."""
 METRICS_PER_ACCOUNT_MAX: Final = 10_000
 """Metrics of one account; a request that would make more is refused."""
 METRIC_CACHE_ENTRIES_MAX: Final = 100_000
@@ -255,6 +257,22 @@ EXPORT_ROW_GROUP_BYTES: Final = 64_000_000
 """Bytes of rows at which a row group is written before it has all its rows."""
 
 # The commands that read.
+READY_DISK_BYTES_MIN: Final = 200_000_000
+"""Free bytes of the disk below which eventkeep doctor finds a fault."""
+ROOMY_DISK_BYTES_MIN: Final = 2_000_000_000
+"""Free bytes of the disk below which eventkeep doctor warns."""
+READY_INODES_MIN: Final = 1_000
+"""Free inodes below which eventkeep doctor finds a fault."""
+ROOMY_INODES_MIN: Final = 50_000
+"""Free inodes below which eventkeep doctor warns."""
+READY_OPEN_FILES_MIN: Final = 256
+"""Open files that a process has to be allowed, or eventkeep doctor finds a fault."""
+ROOMY_OPEN_FILES_MIN: Final = 4_096
+"""Open files that a process should be allowed: one for each connection, and some hundred for the stores."""
+QUICK_SYNC_SECONDS_MAX: Final = 0.02
+"""What it should take, at the most, until a write is on disk, in seconds; each commit waits for it."""
+CLOCK_SECONDS_MAX: Final = 5.0
+"""How far two clocks may differ before eventkeep doctor warns, in seconds."""
 READING_RETRIES_MAX: Final = 2
 """How often a command that somebody waits for tries a request again."""
 LISTED_MAX: Final = 100_000

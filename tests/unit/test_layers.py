@@ -23,10 +23,11 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "ingest": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog"},
     "server": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog", "ingest"},
     "client": {"errors", "limits", "protocol"},
-    "importer": {"errors", "limits", "client", "protocol"},
+    "exporter": {"errors", "limits", "client", "protocol", "model"},
+    "importer": {"errors", "limits", "client", "protocol", "exporter"},
     "testing": {"errors", "limits"},
     "cli": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog", "ingest", "server"}
-    | {"client", "importer", "testing"},
+    | {"client", "exporter", "importer", "testing"},
 }
 """Layer -> the layers that it may import; a layer may always import itself."""
 
@@ -46,7 +47,7 @@ INPUT_AND_OUTPUT: Final = {"asyncio", "http", "httpx", "io", "os", "pathlib", "s
 }
 
 BASE_INSTALL: Final = {"httpx", "msgspec"}
-BASE_MODULES: Final = (PACKAGE, f"{PACKAGE}.client", f"{PACKAGE}.importer", f"{PACKAGE}.testing", f"{PACKAGE}.cli")
+BASE_MODULES: Final = (PACKAGE, *(f"{PACKAGE}.{name}" for name in ("client", "exporter", "importer", "testing", "cli")))
 """What works without the extra ``server``: packages with all their modules, of cli only the package itself."""
 
 LEFTOVER_NAMES: Final = {"utils", "util", "helpers", "helper", "common", "base", "misc", "shared"}
@@ -98,7 +99,8 @@ def modules_of_the_base_install() -> dict[str, Path]:
     waiting = [
         module
         for module in known
-        if module in BASE_MODULES or module.startswith((f"{PACKAGE}.client.", f"{PACKAGE}.importer."))
+        if module in BASE_MODULES
+        or module.startswith((f"{PACKAGE}.client.", f"{PACKAGE}.exporter.", f"{PACKAGE}.importer."))
     ]
     found: dict[str, Path] = {}
     while waiting:

@@ -10,14 +10,25 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
+from eventkeep.cli.doctor import EPILOG as DOCTOR_EPILOG
+from eventkeep.cli.doctor import doctor
+from eventkeep.cli.events import events
 from eventkeep.cli.exits import EXIT_CODES_HELP, errors_end_the_program
+from eventkeep.cli.export import EPILOG as EXPORT_EPILOG
+from eventkeep.cli.export import export
 from eventkeep.cli.import_ import EPILOG as IMPORT_EPILOG
 from eventkeep.cli.import_ import import_
 from eventkeep.cli.keys import keys
+from eventkeep.cli.metrics import metrics
 from eventkeep.cli.option_sources import with_sources
+from eventkeep.cli.profiles import profiles
 from eventkeep.cli.revisions import revisions
 from eventkeep.cli.serve import EPILOG as SERVE_EPILOG
 from eventkeep.cli.serve import serve
+from eventkeep.cli.stats import EPILOG as STATS_EPILOG
+from eventkeep.cli.stats import stats
+from eventkeep.cli.tail import EPILOG as TAIL_EPILOG
+from eventkeep.cli.tail import tail
 
 app = typer.Typer(
     name="eventkeep",
@@ -31,7 +42,14 @@ app = typer.Typer(
 app.command(epilog=SERVE_EPILOG)(serve)
 app.add_typer(keys, name="keys")
 app.add_typer(revisions, name="revisions")
+app.command(epilog=EXPORT_EPILOG)(export)
 app.command("import", epilog=IMPORT_EPILOG)(import_)
+app.add_typer(events, name="events")
+app.add_typer(profiles, name="profiles")
+app.add_typer(metrics, name="metrics")
+app.command(epilog=TAIL_EPILOG)(tail)
+app.command(epilog=STATS_EPILOG)(stats)
+app.command(epilog=DOCTOR_EPILOG)(doctor)
 
 
 def print_version(wanted: bool) -> None:

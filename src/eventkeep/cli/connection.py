@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -19,31 +19,39 @@ RevisionOption = Annotated[
     str | None, typer.Option(help="The revision of the API to speak.", show_default=REVISION_DEFAULT)
 ]
 
-_OPTIONS: Final = {"base_url": "--url", "api_key": "--api-key", "revision": "--revision"}
-"""What the arguments of a client are called here."""
-
 
 def connect(
     url: str = URL_DEFAULT,
     api_key: str | None = None,
     revision: str | None = None,
     retries_max: int = CLIENT_RETRIES_MAX,
+    *,
+    prefix: str = "",
 ) -> Client:
     """A client for what the options say, to be used as a context manager.
 
     A request is tried again ``retries_max`` times: fewer where somebody waits for the answer.
-    Raises ConfigurationError that names the option.
+    ``prefix`` is what the options' names begin with, where they are not those of the
+    command's own server. Raises ConfigurationError that names the option.
     """
-    if not api_key:
-        raise ConfigurationError(
-            "--api-key: expected an API key, got none; give it as --api-key, as EVENTKEEP_API_KEY or as api_key in "
-            "eventkeep.toml (eventkeep keys create makes one)"
-        )
+    key = checked_key(api_key, f"--{prefix}api-key")
     try:
-        return Client(api_key, url, revision, max_retries=retries_max)
+        return Client(key, url, revision, max_retries=retries_max)
     except ConfigurationError as exc:
         argument, colon, rest = str(exc).partition(":")
-        raise ConfigurationError(f"{_OPTIONS.get(argument, argument)}{colon}{rest}") from exc
+        option = {"base_url": "api" if prefix else "url", "api_key": "api-key", "revision": "revision"}.get(argument)
+        raise ConfigurationError(f"--{prefix}{option}{colon}{rest}" if option else str(exc)) from exc
+
+
+def checked_key(api_key: str | None, option: str = "--api-key") -> str:
+    """The key that was given. Raises ConfigurationError where there is none."""
+    if api_key:
+        return api_key
+    name = option.removeprefix("--").replace("-", "_")
+    raise ConfigurationError(
+        f"{option}: expected an API key, got none; give it so, as EVENTKEEP_{name.upper()}, or as {name} in "
+        "eventkeep.toml (eventkeep keys create makes one)"
+    )
 
 
 def newest_revision(today: datetime.date) -> str:

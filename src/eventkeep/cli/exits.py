@@ -17,7 +17,14 @@ from eventkeep.client.errors import (
     ServerError,
     ThrottledError,
 )
-from eventkeep.errors import ConfigurationError, EventkeepError, KeyRefused, RowRefused, ServerUnreachable
+from eventkeep.errors import (
+    ConfigurationError,
+    EventkeepError,
+    EventRefused,
+    KeyRefused,
+    RowRefused,
+    ServerUnreachable,
+)
 
 PROGRAM: Final = "eventkeep"
 
@@ -48,7 +55,7 @@ def exit_code(error: EventkeepError) -> ExitCode:
         case InvalidRequestError():
             # A parameter such as the filter was given as an option; anything else was an event.
             return ExitCode.USAGE if error.parameters else ExitCode.ROW_REFUSED
-        case RowRefused():
+        case RowRefused() | EventRefused():
             return ExitCode.ROW_REFUSED
         case KeyRefused() | AuthenticationError() | PermissionDeniedError():
             return ExitCode.KEY_REFUSED

@@ -1,9 +1,9 @@
-"""``eventkeep import``: rows of a file become events."""
+"""``eventkeep import``: rows of a file, or the events of another server, become events."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,34 +11,46 @@ import msgspec
 import typer
 from rich.console import Console
 
+from eventkeep.cli.connection import UrlOption, checked_key
 from eventkeep.cli.exits import EXIT_CODES_HELP
+from eventkeep.cli.import_from_api import FILE_OPTIONS, FROM_API_OPTIONS, FromApi, import_from_api, refuse_flags
+from eventkeep.cli.import_summary import print_summary
+from eventkeep.cli.period import FilterOption, SinceOption, UntilOption
 from eventkeep.cli.progress import import_progress
+from eventkeep.client.settings import URL_DEFAULT
 from eventkeep.errors import ConfigurationError
-from eventkeep.importer.mapping import RowMapping, parse_map_options, parse_mapping
-from eventkeep.importer.packing import BulkRequest, pack
-from eventkeep.importer.rows import RowFile
-from eventkeep.importer.sending import Counts, Sender
-from eventkeep.importer.templates import Source
-from eventkeep.limits import IMPORT_REQUESTS_AT_ONCE_MAX
+from eventkeep.exporter.columns import COLUMNS
+from eventkeep.importer.exported import exported_row, is_export
+from eventkeep.importer.mapping import MappedRow, RowMapping, parse_map_options, parse_mapping
+from eventkeep.importer.packing import pack
+from eventkeep.importer.parquet import ParquetFile
+from eventkeep.importer.rows import RowFile, open_rows
+from eventkeep.importer.sending import Sender
+from eventkeep.importer.templates import Row, Source
+from eventkeep.limits import IMPORT_OVERLAP_SECONDS, IMPORT_REQUESTS_AT_ONCE_MAX, PAGE_EVENTS_MAX
 
 EPILOG = f"""
-Example:
+Examples:
 
 eventkeep import orders.csv.gz --map metric="Placed Order" --map profile.email={{email}}
 --map time={{placed_at}} --map value={{total}} --map unique_id=order-{{id}} --map properties.items:integer={{items}}
+
+eventkeep import exported.parquet
+
+eventkeep import --from-api https://a.klaviyo.com --from-api-key pk_…
 
 {EXIT_CODES_HELP}
 """
 
 
 def import_(
-    file: Annotated[str, typer.Argument(help="CSV or JSON Lines, plain, .gz or .bz2; - is standard input.")],
-    api_key: Annotated[str, typer.Option(help="A key with the scope events:write.", show_default=False)],
-    url: Annotated[str, typer.Option(help="The server.")] = "http://127.0.0.1:8340",
-    mapping: Annotated[
-        Path | None,
-        typer.Option(help="TOML file that says how a row becomes an event."),
+    context: typer.Context,
+    file: Annotated[
+        str | None, typer.Argument(help="CSV or JSON Lines, plain, .gz or .bz2, or Parquet; - is standard input.")
     ] = None,
+    api_key: Annotated[str | None, typer.Option(help="A key with the scope events:write.", show_default=False)] = None,
+    url: UrlOption = URL_DEFAULT,
+    mapping: Annotated[Path | None, typer.Option(help="TOML file that says how a row becomes an event.")] = None,
     map_: Annotated[
         list[str] | None,
         typer.Option(
@@ -48,13 +60,11 @@ def import_(
         ),
     ] = None,
     time_format: Annotated[
-        str | None,
-        typer.Option(help="Of --map time=…: iso, unix, unix_ms or a strptime pattern."),
+        str | None, typer.Option(help="Of --map time=…: iso, unix, unix_ms or a strptime pattern.")
     ] = None,
     shift_years: Annotated[int | None, typer.Option(help="Years to add to --map time=….")] = None,
     format_: Annotated[
-        str | None,
-        typer.Option("--format", help="csv or jsonl, where the name does not tell."),
+        str | None, typer.Option("--format", help="csv, jsonl or parquet, where the name does not tell.")
     ] = None,
     delimiter: Annotated[str | None, typer.Option(help="Between the fields of CSV; a comma.")] = None,
     concurrency: Annotated[
@@ -62,33 +72,106 @@ def import_(
         typer.Option(
             min=1,
             max=IMPORT_REQUESTS_AT_ONCE_MAX,
-            help="Requests at once; with 1, changes to a profile are applied in the order of the rows.",
+            help="Requests at once, of a file; with 1, changes to a profile are applied in the order of the rows.",
         ),
     ] = 4,
+    from_api: Annotated[
+        str | None, typer.Option(metavar="URL", help="Read from this server instead of a file.", show_default=False)
+    ] = None,
+    from_api_key: Annotated[str | None, typer.Option(help="A key of that server.", show_default=False)] = None,
+    from_revision: Annotated[
+        str | None, typer.Option(help="The revision to speak with it.", show_default="the newest")
+    ] = None,
+    filter_: FilterOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Where it is noted how far it has come.", show_default="eventkeep-import-HOST.json"),
+    ] = None,
+    overlap: Annotated[
+        int, typer.Option(min=0, metavar="SECONDS", help="How late events may arrive there and still be taken in.")
+    ] = IMPORT_OVERLAP_SECONDS,
+    page_size: Annotated[
+        int, typer.Option(min=1, max=PAGE_EVENTS_MAX, help="Events read at once, where the revision lets choose.")
+    ] = PAGE_EVENTS_MAX,
 ) -> None:
-    """Import the rows of a file as events.
+    """Import the rows of a file as events, or the events of another server.
 
-    Every event has a unique_id (by default made from the row's number and content), so that importing
-    the same rows again stores nothing twice: after an error, run the same command again.
+    What eventkeep export wrote needs no mapping. Every event has a unique_id (by default made from the row's
+    number and content), so that importing the same again stores nothing twice: after an error, run the
+    same command again.
     """
+    if (file is None) == (from_api is None):
+        raise ConfigurationError("say what to import: a file, or --from-api URL")
+    if from_api is not None:
+        refuse_flags(context, FILE_OPTIONS, "is for files, not for --from-api")
+        import_from_api(
+            FromApi(
+                url=from_api,
+                api_key=from_api_key,
+                revision=from_revision,
+                filter=filter_,
+                since=since,
+                until=until,
+                state=state,
+                overlap_seconds=overlap,
+                page_size=page_size,
+            ),
+            url,
+            api_key,
+        )
+        return
+    refuse_flags(context, FROM_API_OPTIONS, "is for --from-api, not for files")
     row_mapping = _mapping(mapping, map_ or [], time_format, shift_years)
+    _import_file(str(file), format_, delimiter, row_mapping, url, api_key, concurrency)
+
+
+def _import_file(
+    path: str,
+    file_format: str | None,
+    delimiter: str | None,
+    mapping: RowMapping | None,
+    url: str,
+    api_key: str | None,
+    concurrency: int,
+) -> None:
     console = Console(stderr=True)
+    key = checked_key(api_key)
     started = time.monotonic()
-    with RowFile(file, format_, delimiter) as rows:
-        if rows.columns is not None:
-            row_mapping.check_columns(rows.columns)
-        name = "standard input" if file == "-" else Path(file).name
+    with open_rows(path, file_format, delimiter) as rows:
+        event_of = _event_of(path, rows, mapping)
+        name = "standard input" if path == "-" else Path(path).name
         with import_progress(console, name, rows.size_bytes) as progress:
-            sender = Sender(url, api_key, concurrency, lambda counts: progress.show(counts.sent, rows.read_bytes()))
-            requests: Iterator[BulkRequest] = pack(row_mapping.apply(row) for row in rows.rows())
+            sender = Sender(url, key, concurrency, lambda counts: progress.show(counts.sent, rows.read_bytes()))
             try:
-                sender.send(requests)
+                sender.send(pack(event_of(row) for row in rows.rows(raw=mapping is None)))
             finally:
                 progress.show(sender.counts.sent, rows.read_bytes())
-                _print_summary(sender.counts, time.monotonic() - started)
+                print_summary(sender.counts, time.monotonic() - started)
 
 
-def _mapping(path: Path | None, options: list[str], time_format: str | None, shift_years: int | None) -> RowMapping:
+def _event_of(path: str, rows: RowFile | ParquetFile, mapping: RowMapping | None) -> Callable[[Row], MappedRow]:
+    """What makes an event of a row: the mapping, or, where there is none, what an export's columns say."""
+    if mapping is not None:
+        if rows.columns is not None:
+            mapping.check_columns(rows.columns)
+        return mapping.apply
+    members = rows.first_members()
+    if members and not is_export(members):
+        other = [name for name in members if name not in COLUMNS]
+        why = f"it has the column {other[0]!r}" if other else "a column is missing"
+        raise ConfigurationError(
+            f"{path} is not what eventkeep export writes ({why}): say how a row becomes an event, with --mapping FILE "
+            "or --map FIELD=TEMPLATE"
+        )
+    return exported_row
+
+
+def _mapping(
+    path: Path | None, options: list[str], time_format: str | None, shift_years: int | None
+) -> RowMapping | None:
+    """The mapping that the options say; None where they say none."""
     sources: dict[str, Source] = {}
     rest_as_properties = False
     if path is not None:
@@ -97,8 +180,6 @@ def _mapping(path: Path | None, options: list[str], time_format: str | None, shi
         except (OSError, UnicodeDecodeError) as exc:
             raise ConfigurationError(f"--mapping: {path} can't be read: {exc}") from exc
         sources, rest_as_properties = parse_mapping(document)
-    elif not options:
-        raise ConfigurationError("say how a row becomes an event, with --mapping FILE or --map FIELD=TEMPLATE")
     sources |= parse_map_options(options)
     changes = {"format": time_format, "shift_years": shift_years}
     given = {name: value for name, value in changes.items() if value is not None}
@@ -106,19 +187,4 @@ def _mapping(path: Path | None, options: list[str], time_format: str | None, shi
         if "time" not in sources:
             raise ConfigurationError("--time-format and --shift-years need a mapping of time")
         sources["time"] = msgspec.structs.replace(sources["time"], **given)
-    return RowMapping(sources, rest_as_properties)
-
-
-def _print_summary(counts: Counts, seconds: float) -> None:
-    """On standard output, so that it can be kept apart from the progress."""
-
-    def told(number: int | None) -> str:
-        return "not told" if number is None else f"{number:,}"
-
-    print(f"events sent      {counts.sent:,} in {counts.requests:,} requests")
-    print(f"events stored    {told(counts.stored)}")
-    print(f"events repeated  {told(counts.repeated)}")
-    if counts.tries_repeated:
-        print(f"tries repeated   {counts.tries_repeated:,}")
-    print(f"seconds          {seconds:.1f}")
-    print(f"events/s         {counts.sent / max(seconds, 1e-9):,.0f}")
+    return RowMapping(sources, rest_as_properties) if path is not None or options else None

@@ -151,10 +151,14 @@ def print_details(output: Output, details: Iterable[tuple[str, str]]) -> None:
     given = [(name, printable(value)) for name, value in details if value]
     indent = max((len(name) for name, _ in given), default=0) + len(GAP)
     for name, value in given:
-        room = 0 if output.width is None else output.width - indent
-        lines = textwrap.wrap(value, room, break_on_hyphens=False) if room > CELL_MIN else [value]
-        for place, line in enumerate(lines):
+        for place, line in enumerate(folded(output, value, indent)):
             output.line(f"{name if place == 0 else '':<{indent}}{line}")
+
+
+def folded(output: Output, text: str, indent: int) -> list[str]:
+    """The text in lines that fit the window behind an indent; in one line where there is no window."""
+    room = 0 if output.width is None else output.width - indent
+    return textwrap.wrap(text, room, break_on_hyphens=False) if room > CELL_MIN else [text]
 
 
 def print_object(output: Output, title: str, members: Any) -> None:

@@ -13,8 +13,8 @@ _LINE_SECONDS: Final = 2.0
 """Between two plain lines."""
 
 
-class ImportProgress(Protocol):
-    """Told after every answer how many events were sent, and how much of the file was read."""
+class Shown(Protocol):
+    """Told now and then how many events there were, and how much of the whole is done, in its own unit."""
 
     def __enter__(self) -> Self: ...
 
@@ -22,13 +22,13 @@ class ImportProgress(Protocol):
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None: ...
 
-    def show(self, events: int, read_bytes: int) -> None: ...
+    def show(self, events: int, done: int) -> None: ...
 
 
 class ProgressBar:
-    """A bar over the bytes of the file; it pulses where their number is not known."""
+    """A bar; it pulses where the whole is not known."""
 
-    def __init__(self, console: Console, name: str, size_bytes: int | None) -> None:
+    def __init__(self, console: Console, name: str, whole: int | None) -> None:
         self._started = time.monotonic()
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -40,7 +40,7 @@ class ProgressBar:
             console=console,
             expand=True,
         )
-        self._task = self._progress.add_task(name, total=size_bytes, events=0, rate=0.0)
+        self._task = self._progress.add_task(name, total=whole, events=0, rate=0.0)
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -51,17 +51,17 @@ class ProgressBar:
     ) -> None:
         self._progress.stop()
 
-    def show(self, events: int, read_bytes: int) -> None:
+    def show(self, events: int, done: int) -> None:
         rate = events / max(time.monotonic() - self._started, 1e-9)
-        self._progress.update(self._task, completed=read_bytes, events=events, rate=rate)
+        self._progress.update(self._task, completed=done, events=events, rate=rate)
 
 
 class ProgressLines:
-    """A line every two seconds."""
+    """A line every two seconds, such as ``1,500 events sent, 750/s, 50% of the file read``."""
 
-    def __init__(self, console: Console, size_bytes: int | None) -> None:
+    def __init__(self, console: Console, whole: int | None, verb: str, share_of: str) -> None:
         self._console = console
-        self._size_bytes = size_bytes
+        self._whole, self._verb, self._share_of = whole, verb, share_of
         self._started = self._shown = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -72,15 +72,26 @@ class ProgressLines:
     ) -> None:
         return None
 
-    def show(self, events: int, read_bytes: int) -> None:
+    def show(self, events: int, done: int) -> None:
         now = time.monotonic()
         if now - self._shown < _LINE_SECONDS:
             return
         self._shown = now
-        share = f", {read_bytes / self._size_bytes:.0%} of the file read" if self._size_bytes else ""
-        self._console.print(f"{events:,} events sent, {events / (now - self._started):,.0f}/s{share}", highlight=False)
+        share = f", {done / self._whole:.0%} of {self._share_of}" if self._whole else ""
+        self._console.print(
+            f"{events:,} events {self._verb}, {events / (now - self._started):,.0f}/s{share}", highlight=False
+        )
 
 
-def import_progress(console: Console, name: str, size_bytes: int | None) -> ImportProgress:
-    """The progress that fits the console."""
-    return ProgressBar(console, name, size_bytes) if console.is_terminal else ProgressLines(console, size_bytes)
+def import_progress(console: Console, name: str, size_bytes: int | None) -> Shown:
+    """Of reading a file and sending it; what is done is in bytes."""
+    return _shown(console, name, size_bytes, "sent", "the file read")
+
+
+def walk_progress(console: Console, name: str, span_seconds: int | None, verb: str) -> Shown:
+    """Of walking from one time to another; what is done is in seconds of that span, however many events lie in each."""
+    return _shown(console, name, span_seconds, verb, "the time walked")
+
+
+def _shown(console: Console, name: str, whole: int | None, verb: str, share_of: str) -> Shown:
+    return ProgressBar(console, name, whole) if console.is_terminal else ProgressLines(console, whole, verb, share_of)

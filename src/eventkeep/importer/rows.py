@@ -1,4 +1,4 @@
-"""Rows of a file: CSV or JSON Lines, plain or compressed, from a path or standard input."""
+"""Rows of a file: CSV or JSON Lines, plain or compressed, from a path or standard input; or Parquet."""
 
 from __future__ import annotations
 
@@ -11,16 +11,23 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import msgspec
 
 from eventkeep.errors import ConfigurationError, RowRefused
+from eventkeep.importer.parquet import ParquetFile
 from eventkeep.importer.templates import Row, shown
 from eventkeep.limits import IMPORT_LINE_BYTES_MAX
 
-FORMATS: Final = ("csv", "jsonl")
-_FORMAT_BY_SUFFIX: Final = {".csv": "csv", ".tsv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+FORMATS: Final = ("csv", "jsonl", "parquet")
+_FORMAT_BY_SUFFIX: Final = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+}
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _BZIP2_MAGIC: Final = b"BZh"
 
@@ -33,11 +40,9 @@ class RowFile:
     Compression (gzip, bzip2) is recognised by the content.
     """
 
-    def __init__(self, path: str, file_format: str | None = None, delimiter: str | None = None) -> None:
-        """Opens ``path`` (``-`` is standard input). Raises ConfigurationError."""
-        self.format = file_format or _format_of(path)
-        if self.format not in FORMATS:
-            raise ConfigurationError(f"--format: expected one of {', '.join(FORMATS)}, got {self.format!r}")
+    def __init__(self, path: str, file_format: str, delimiter: str | None = None) -> None:
+        """Opens ``path`` (``-`` is standard input), ``csv`` or ``jsonl``. Raises ConfigurationError."""
+        self.format = file_format
         self._delimiter = delimiter or ("\t" if ".tsv" in Path(path).suffixes else ",")
         if len(self._delimiter) != 1:
             raise ConfigurationError(f"--delimiter: expected one character, got {self._delimiter!r}")
@@ -48,6 +53,7 @@ class RowFile:
         except OSError as exc:
             raise ConfigurationError(f"{path} can't be read: {exc.strerror or exc}") from exc
         self.columns: list[str] | None = None
+        self._first_line = b""
         csv.field_size_limit(IMPORT_LINE_BYTES_MAX)
         self._records = csv.reader(self._text_lines(), delimiter=self._delimiter, strict=True)
         if self.format == "csv":
@@ -77,9 +83,26 @@ class RowFile:
         except OSError:
             return 0
 
-    def rows(self) -> Iterator[Row]:
-        """The rows in order, numbered from 1. Raises RowRefused at the first that can't be read."""
-        return self._csv_rows() if self.format == "csv" else self._json_rows()
+    def rows(self, *, raw: bool = False) -> Iterator[Row]:
+        """The rows in order, numbered from 1. Raises RowRefused at the first that can't be read.
+
+        With ``raw``, the members of JSON Lines stay as they are written (msgspec.Raw).
+        """
+        return self._csv_rows() if self.format == "csv" else self._json_rows(raw)
+
+    def first_members(self) -> list[str]:
+        """The columns of CSV, or the names of the first row's members; none where that is no row. Asked before rows."""
+        if self.columns is not None:
+            return list(self.columns)
+        try:
+            while not self._first_line or self._first_line.isspace():
+                self._first_line = self._file.readline(IMPORT_LINE_BYTES_MAX + 1)
+                if not self._first_line:
+                    return []
+            return list(msgspec.json.decode(self._first_line, type=dict[str, msgspec.Raw]))
+        except (OSError, EOFError, zlib.error, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            # Whoever reads the rows is told what is wrong with the first.
+            return []
 
     def _header(self, path: str) -> list[str]:
         header = _next(self._records, lambda exc: ConfigurationError(f"{path}: the header can't be read: {exc}"))
@@ -113,13 +136,14 @@ class RowFile:
                 raise RowRefused(number, f"expected {len(columns)} fields as in the header, got {len(record)}")
             yield Row(number, dict(zip(columns, record, strict=True)))
 
-    def _json_rows(self) -> Iterator[Row]:
-        decode = msgspec.json.Decoder().decode
+    def _json_rows(self, raw: bool) -> Iterator[Row]:
+        decode = msgspec.json.Decoder(dict[str, msgspec.Raw] if raw else Any).decode
         number = 0
         while True:
             number += 1
             try:
-                line = self._file.readline(IMPORT_LINE_BYTES_MAX + 1)
+                line = self._first_line or self._file.readline(IMPORT_LINE_BYTES_MAX + 1)
+                self._first_line = b""
             except (OSError, EOFError, zlib.error) as exc:
                 raise RowRefused(number, f"can't be read: {exc}") from exc
             if not line:
@@ -136,6 +160,21 @@ class RowFile:
             if not isinstance(values, dict):
                 raise RowRefused(number, f"expected a JSON object, got {shown(values)}")
             yield Row(number, values)
+
+
+def open_rows(path: str, file_format: str | None = None, delimiter: str | None = None) -> RowFile | ParquetFile:
+    """The file of rows at ``path`` (``-`` is standard input), of the format given or told by its name.
+
+    Raises ConfigurationError.
+    """
+    found = file_format or _format_of(path)
+    if found not in FORMATS:
+        raise ConfigurationError(f"--format: expected one of {', '.join(FORMATS)}, got {found!r}")
+    if found != "parquet":
+        return RowFile(path, found, delimiter)
+    if delimiter is not None:
+        raise ConfigurationError("--delimiter: Parquet has none; it is for CSV")
+    return ParquetFile(path)
 
 
 def _standard_input() -> io.BufferedReader:
@@ -158,7 +197,7 @@ def _format_of(path: str) -> str:
     if found is None:
         known = ", ".join(_FORMAT_BY_SUFFIX)
         raise ConfigurationError(
-            f"the name {path!r} does not tell the format ({known}): say --format csv or --format jsonl"
+            f"the name {path!r} does not tell the format ({known}): say --format csv, jsonl or parquet"
         )
     return found
 

@@ -16,7 +16,8 @@ from eventkeep.importer.packing import BulkRequest
 from eventkeep.limits import IMPORT_ATTEMPTS_MAX, IMPORT_FAULTS_SHOWN_MAX, IMPORT_WAIT_SECONDS_MAX
 
 BULK_PATH: Final = "/api/event-bulk-create-jobs/"
-REVISION: Final = "2024-06-15"
+REVISION: Final = "2024-07-15"
+"""The first that takes a profile's locale."""
 STORED_HEADER: Final = "Eventkeep-Events-Stored"
 REPEATED_HEADER: Final = "Eventkeep-Events-Repeated"
 _TIMEOUT_SECONDS: Final = 60.0
@@ -175,7 +176,7 @@ def _refusal(response: httpx.Response, request: BulkRequest) -> ImportStopped:
     details = [fault.detail for fault in faults] or [f"status {response.status_code}"]
     if response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return KeyRefused(f"the server refuses the API key: {'; '.join(details)}")
-    rows = [_row_of(fault.source.pointer, request) for fault in faults]
+    rows = [row_of(fault.source.pointer, request) for fault in faults]
     told = [(row, fault.detail) for row, fault in zip(rows, faults, strict=True) if row is not None]
     if response.status_code != HTTPStatus.BAD_REQUEST or not told:
         return ImportStopped(f"the server refuses a request with status {response.status_code}: {'; '.join(details)}")
@@ -183,7 +184,7 @@ def _refusal(response: httpx.Response, request: BulkRequest) -> ImportStopped:
     return RowRefused(first[0], "\n".join([first[1], *(f"row {row}: {detail}" for row, detail in others)]))
 
 
-def _row_of(pointer: str, request: BulkRequest) -> int | None:
+def row_of(pointer: str, request: BulkRequest) -> int | None:
     """The row that a JSON pointer into the body is about: the event's, or the first one of the profile."""
     numbers = [int(part) for part in pointer.split("/") if part.isascii() and part.isdecimal()]
     if not numbers or numbers[0] >= len(request.rows):

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from eventkeep.errors import ConfigurationError, RowRefused
-from eventkeep.importer.rows import RowFile
+from eventkeep.importer.rows import open_rows
 from eventkeep.importer.templates import Row
 from eventkeep.limits import IMPORT_LINE_BYTES_MAX
 
 
 def read(path: Path, file_format: str | None = None, delimiter: str | None = None) -> list[Row]:
-    with RowFile(str(path), file_format, delimiter) as rows:
+    with open_rows(str(path), file_format, delimiter) as rows:
         return list(rows.rows())
 
 
@@ -50,7 +50,7 @@ def test_json_lines_keep_their_types(tmp_path: Path) -> None:
 def test_bytes_read_count_up_to_the_size_of_the_file(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv.gz"
     path.write_bytes(gzip.compress(b"id\n" + b"1\n" * 50_000))
-    with RowFile(str(path)) as rows:
+    with open_rows(str(path)) as rows:
         for _ in rows.rows():
             pass
         assert rows.read_bytes() == rows.size_bytes == path.stat().st_size
@@ -83,7 +83,7 @@ def test_rows_that_cannot_be_read_are_named(tmp_path: Path, name: str, content: 
     [
         ("a.csv", b"", "expected a header line"),
         ("a.csv", b"id,name,id\n", "the column 'id' more than once"),
-        ("a.parquet", b"", "does not tell the format"),
+        ("a.parquet", b"id,name\n1,Ada\n", "is no Parquet file"),
         ("a", b"", "does not tell the format"),
     ],
 )
@@ -97,7 +97,7 @@ def test_files_that_are_no_rows_are_refused(tmp_path: Path, name: str, content: 
 def test_missing_file_unknown_format_and_long_delimiter_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="can't be read: No such file"):
         read(tmp_path / "a.csv")
-    with pytest.raises(ConfigurationError, match="expected one of csv, jsonl, got 'xml'"):
+    with pytest.raises(ConfigurationError, match="expected one of csv, jsonl, parquet, got 'xml'"):
         read(tmp_path / "a.csv", file_format="xml")
     with pytest.raises(ConfigurationError, match="expected one character"):
         read(tmp_path / "a.csv", delimiter="::")

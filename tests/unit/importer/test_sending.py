@@ -13,7 +13,7 @@ import pytest
 from eventkeep.errors import ConfigurationError, ImportStopped, KeyRefused, RowRefused, ServerUnreachable
 from eventkeep.importer import sending
 from eventkeep.importer.packing import BulkRequest
-from eventkeep.importer.sending import Counts, Sender
+from eventkeep.importer.sending import REVISION, Counts, Sender
 from eventkeep.limits import IMPORT_ATTEMPTS_MAX
 from eventkeep.testing import free_port
 
@@ -93,7 +93,7 @@ def send(server: ScriptedServer, count: int = 3, at_once: int = 1) -> Counts:
 def test_counts_come_from_the_answers(scripted: ScriptedServer) -> None:
     assert send(scripted) == Counts(requests=3, sent=9, stored=6, repeated=3)
     assert scripted.headers_seen[0]["authorization"] == "Klaviyo-API-Key pk_test"
-    assert scripted.headers_seen[0]["revision"] == "2024-06-15"
+    assert scripted.headers_seen[0]["revision"] == REVISION
 
 
 def test_every_request_is_sent_once_with_several_at_once(scripted: ScriptedServer) -> None:

@@ -1,0 +1,104 @@
+"""``eventkeep events``: list events and show one, of eventkeep or of the hosted service."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Final
+
+import typer
+
+from eventkeep.cli.choices import METRIC_HELP, PROFILE_HELP, metric_id, profile_id
+from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect, newest_revision
+from eventkeep.cli.event_views import COLUMNS, as_json, in_full, row
+from eventkeep.cli.exits import EXIT_CODES_HELP
+from eventkeep.cli.groups import ListsByDefault
+from eventkeep.cli.output import JsonDocumentOption, JsonLinesOption, Output, Table, note
+from eventkeep.cli.period import FilterOption, SinceOption, UntilOption, in_period
+from eventkeep.client.settings import URL_DEFAULT
+from eventkeep.client.synchronous.client import Client
+from eventkeep.limits import LISTED_MAX, PAGE_EVENTS_MAX, READING_RETRIES_MAX
+from eventkeep.protocol.filters import Filter
+
+INCLUDE: Final = ("metric", "profile")
+EPILOG: Final = f"""
+Example: eventkeep events --metric "Placed Order" --since 24h --limit 50
+
+{EXIT_CODES_HELP}
+"""
+
+events = typer.Typer(
+    cls=ListsByDefault,
+    help="List events, the newest first, or show one. Without a command: list.",
+    epilog=EPILOG,
+)
+
+
+@events.command("list", epilog=EPILOG)
+def list_(
+    url: UrlOption = URL_DEFAULT,
+    api_key: ApiKeyOption = None,
+    metric: Annotated[str | None, typer.Option(help=f"Only events of this metric: its {METRIC_HELP}.")] = None,
+    profile: Annotated[str | None, typer.Option(help=f"Only events of this profile: its {PROFILE_HELP}.")] = None,
+    filter_: FilterOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    sort: Annotated[str, typer.Option(help="datetime: the oldest first; -datetime: the newest first.")] = "-datetime",
+    limit: Annotated[int, typer.Option(min=1, max=LISTED_MAX, help="How many events at the most.")] = 20,
+    as_json_lines: JsonLinesOption = False,
+) -> None:
+    """List events, with their metrics and profiles."""
+    now = datetime.datetime.now(datetime.UTC)
+    in_time = in_period(filter_, since, until, now)
+    chosen = [] if in_time is None else [in_time]
+    output = Output()
+    with connect(url, api_key, newest_revision(now.date()), READING_RETRIES_MAX) as client:
+        if metric is not None:
+            chosen.append(str(Filter.equals("metric_id", metric_id(client, metric))))
+        if profile is not None:
+            chosen.append(str(Filter.equals("profile_id", profile_id(client, profile))))
+        joined = ",".join(chosen) or None
+        has_more = _list(client, output, joined, sort, limit, as_json_lines)
+    if has_more and output.is_terminal and not as_json_lines:
+        note(f"only {limit} are shown; --limit shows more, eventkeep export all of them")
+
+
+@events.command(epilog="Example: eventkeep events show 0fE4gDwzo5i1fFnAA")
+def show(
+    id: Annotated[str, typer.Argument(metavar="ID", help="The id of the event, as eventkeep events lists it.")],
+    url: UrlOption = URL_DEFAULT,
+    api_key: ApiKeyOption = None,
+    as_json_document: JsonDocumentOption = False,
+) -> None:
+    """Show one event with its metric, its profile and its properties."""
+    output = Output()
+    today = datetime.datetime.now(datetime.UTC).date()
+    with connect(url, api_key, newest_revision(today), READING_RETRIES_MAX) as client:
+        event = client.events.get_event(id, include=INCLUDE)
+    if as_json_document:
+        output.json_document(as_json(event))
+    else:
+        in_full(output, event)
+
+
+def _list(client: Client, output: Output, chosen: str | None, sort: str, limit: int, as_json_lines: bool) -> bool:
+    """Print the events page by page; whether there are more of them."""
+    table = Table(output, COLUMNS)
+    cursor: str | None = None
+    left = limit
+    while left:
+        page = client.events.get_events(
+            filter=chosen, include=INCLUDE, sort=sort, page_cursor=cursor, page_size=min(limit, PAGE_EVENTS_MAX)
+        )
+        found = page.events[:left]
+        if as_json_lines:
+            for event in found:
+                output.json_line(as_json(event))
+        else:
+            table.rows(row(event) for event in found)
+        has_more, left, cursor = len(page) > left, left - len(found), page.next_cursor
+        if cursor is None:
+            break
+    output.flush()
+    if left == limit and not as_json_lines:
+        note("no event was found")
+    return has_more or cursor is not None

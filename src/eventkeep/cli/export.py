@@ -1,0 +1,87 @@
+"""``eventkeep export``: events become a file."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import sys
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect, newest_revision
+from eventkeep.cli.exits import EXIT_CODES_HELP
+from eventkeep.cli.period import FilterOption, SinceOption, UntilOption, in_period
+from eventkeep.cli.progress import walk_progress
+from eventkeep.client.settings import URL_DEFAULT
+from eventkeep.errors import ConfigurationError
+from eventkeep.exporter.pages import Query
+from eventkeep.exporter.target import STANDARD_OUTPUT, opened
+from eventkeep.exporter.walk import ends, in_order, pages
+from eventkeep.exporter.writers import format_of, writer
+from eventkeep.limits import PAGE_EVENTS_MAX
+
+EPILOG = f"""
+Example: eventkeep export orders.parquet --filter 'equals(metric_id,"SkDfHe")' --since 2024-01-01
+
+{EXIT_CODES_HELP}
+"""
+SORTS = ("datetime", "-datetime")
+
+
+def export(
+    target: Annotated[str, typer.Argument(help="A file .csv, .jsonl (also .gz) or .parquet; - is standard output.")],
+    url: UrlOption = URL_DEFAULT,
+    api_key: ApiKeyOption = None,
+    filter_: FilterOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    sort: Annotated[str, typer.Option(help="datetime is oldest first, -datetime newest first.")] = "datetime",
+    format_: Annotated[
+        str | None, typer.Option("--format", help="csv, jsonl or parquet, where the name does not tell.")
+    ] = None,
+    ids: Annotated[bool, typer.Option("--ids", help="The ids as well that the server gave.")] = False,
+    page_size: Annotated[
+        int, typer.Option(min=1, max=PAGE_EVENTS_MAX, help="Events in one request, where the revision lets choose.")
+    ] = PAGE_EVENTS_MAX,
+    revision: Annotated[
+        str | None, typer.Option(help="The revision of the API to speak.", show_default="the newest")
+    ] = None,
+) -> None:
+    """Export events to a file that eventkeep import takes without a mapping.
+
+    The file is there when it is complete, not before. Events of one second are in the same order
+    whichever server they come from, so that equal events make equal files.
+    """
+    if sort not in SORTS:
+        raise ConfigurationError(f"--sort: expected one of {', '.join(SORTS)}, got {sort!r}")
+    file_format = format_of(target, format_)
+    if file_format == "parquet" and target == STANDARD_OUTPUT and sys.stdout.isatty():
+        raise ConfigurationError("a terminal can't show Parquet: send it to a file or to another program")
+    now = datetime.datetime.now(datetime.UTC)
+    query = Query(filter=in_period(filter_, since, until, now), sort=sort, page_size=page_size, has_uuid=ids)
+    console = Console(stderr=True)
+    started = time.monotonic()
+    events = 0
+    try:
+        with connect(url, api_key, revision or newest_revision(now.date())) as client:
+            first, last = ends(client, query)
+            with opened(target) as file, walk_progress(console, target, abs(last - first), "exported") as progress:
+                out = writer(file_format, file, ids)
+                for records in in_order(page.records for page in pages(client, query)):
+                    out.write(records)
+                    events += len(records)
+                    progress.show(events, abs(records[-1].time - first))
+                out.finish()
+    except BrokenPipeError:
+        # Whoever read standard output has seen enough. What Python would still write goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit from None
+    if target != STANDARD_OUTPUT:
+        seconds = time.monotonic() - started
+        print(f"events    {events:,}")
+        print(f"bytes     {os.stat(target).st_size:,}")
+        print(f"seconds   {seconds:.1f}")
+        print(f"events/s  {events / max(seconds, 1e-9):,.0f}")

@@ -1,0 +1,116 @@
+"""A data folder as the next start would find it; nothing in it is changed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import msgspec
+
+from eventkeep.cli.findings import Finding, fault, ok, warning
+from eventkeep.errors import StoreError
+
+NEWER = "start the newer eventkeep that last used this folder"
+BACKUP = "restore a backup of the whole folder"
+
+
+class FolderState(msgspec.Struct, frozen=True):
+    """What is known of a folder. ``holder`` is the server process that has it, None where none has.
+
+    ``place`` is the folder, or the nearest one above it that exists. ``last_change`` is in Unix seconds.
+    """
+
+    findings: list[Finding]
+    place: Path
+    holder: str | None = None
+    last_change: float | None = None
+
+
+def check_folder(folder: Path) -> FolderState:
+    """Whether a server can work in the folder, and what it would find there."""
+    place = nearest(folder)
+    refusal = unusable(folder, place)
+    if refusal is not None:
+        return FolderState([refusal], place)
+    if place != folder:
+        return FolderState([ok("folder", f"{folder} is not there yet; eventkeep serve makes it")], place)
+    from eventkeep.server.folder import holder_of
+
+    holder = holder_of(folder)
+    used = f", in use by a server (process {holder})" if holder else ""
+    status = folder.stat()
+    found = ok("folder", f"{folder}{used}")
+    if status.st_mode & stat.S_IRWXO:
+        advice = f"events are personal data: chmod o-rwx {folder}"
+        found = warning("folder", f"{folder} is open to every user of this machine{used}", advice)
+    if status.st_uid != os.geteuid():
+        advice = (
+            f"run eventkeep doctor as the user who owns the folder (uid {status.st_uid}); what it opens is then theirs"
+        )
+        return FolderState([found, warning("formats", "not looked at", advice)], place, holder)
+    directory, last_change = check_directory(folder)
+    return FolderState([found, directory, check_event_log(folder, holder)], place, holder, last_change)
+
+
+def nearest(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    place = folder
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return place
+
+
+def unusable(folder: Path, place: Path) -> Finding | None:
+    """Why no server can work in the folder; None where one can."""
+    if not place.is_dir():
+        return fault("folder", f"{place} is no folder", "choose another with --data")
+    if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+        owner = place.stat().st_uid
+        wrong = f"{place} can't be written by this user (uid {os.geteuid()}; it belongs to uid {owner})"
+        made = "" if place == folder else f", so that {folder} can't be made"
+        return fault("folder", wrong + made, "run eventkeep as its owner, or choose another with --data")
+    return None
+
+
+def check_directory(folder: Path) -> tuple[Finding, float | None]:
+    """The directory's format, and when it was last changed, in Unix seconds."""
+    from eventkeep.directory.inspection import inspect_directory
+
+    try:
+        state = inspect_directory(folder)
+    except StoreError as exc:
+        return fault("directory", str(exc), BACKUP), None
+    if state is None:
+        return ok("directory", "there is none yet; eventkeep serve makes it"), None
+    found = f"schema {state.schema}, format {state.format}"
+    if not state.is_known:
+        return fault("directory", f"{found}, which this program does not know", NEWER), state.last_change
+    return ok("directory", found), state.last_change
+
+
+def check_event_log(folder: Path, holder: str | None) -> Finding:
+    """The event log's format; a server that has the folder has looked itself."""
+    if holder is not None:
+        return ok("event log", "open in the server, which knows its format")
+    if not (folder / "events").is_dir():
+        return ok("event log", "there is none yet; eventkeep serve makes it")
+    from eventkeep.eventlog.inspection import inspect_event_log
+    from eventkeep.server.folder import FolderLock
+
+    try:
+        lock = FolderLock(folder)
+        try:
+            state = inspect_event_log(folder / "events")
+        finally:
+            lock.close()
+    except StoreError as exc:
+        return fault("event log", str(exc), BACKUP)
+    if state is None:
+        return ok("event log", "it is empty; eventkeep serve makes it")
+    found = f"format {state.format}, {state.events:,} events"
+    if not state.is_known:
+        return fault("event log", f"{found}; this program does not know the format", NEWER)
+    if state.journal_files:
+        found += "; the last server was ended: the next start completes what it had accepted"
+    return ok("event log", found)

@@ -1,0 +1,62 @@
+"""Who answers at the address that a server would listen on."""
+
+from __future__ import annotations
+
+import email.utils
+from http import HTTPStatus
+
+import httpx
+import msgspec
+
+from eventkeep.cli.findings import Finding, fault, ok, warning
+from eventkeep.errors import ConfigurationError
+
+ANSWER_SECONDS_MAX = 5.0
+
+
+class PortState(msgspec.Struct, frozen=True):
+    """``server_date`` is what an eventkeep that answers takes for now, in Unix seconds."""
+
+    finding: Finding
+    server_date: float | None = None
+
+
+def check_port(host: str, port: int, holder: str | None) -> PortState:
+    """Whether the address is free, or who has it. ``holder`` is the process that has the data folder, if one has."""
+    from eventkeep.server.serve import check_address, connect_host, url_host
+
+    url = f"http://{url_host(connect_host(host))}:{port}"
+    try:
+        health = httpx.get(f"{url}/healthz", timeout=ANSWER_SECONDS_MAX, trust_env=False)
+        readiness = httpx.get(f"{url}/readyz", timeout=ANSWER_SECONDS_MAX, trust_env=False)
+    except httpx.ConnectError:
+        if holder is not None:
+            advice = "name its address with --host and --port, or look into its log"
+            return PortState(warning("port", f"the server of this folder does not answer at {url}", advice))
+        try:
+            check_address(host, port)
+        except ConfigurationError as exc:
+            return PortState(fault("port", str(exc).partition(":")[0], "choose another with --host and --port"))
+        return PortState(ok("port", f"{host}:{port} is free"))
+    except httpx.HTTPError as exc:
+        advice = "look into its log, or choose another port with --port"
+        return PortState(fault("port", f"{url} is taken, and gives no answer: {type(exc).__name__}", advice))
+    if not is_eventkeep(health):
+        taken = f"{url} is taken by another program"
+        return PortState(fault("port", taken, "choose another port with --port"))
+    date = email.utils.parsedate_to_datetime(health.headers["Date"]).timestamp() if "Date" in health.headers else None
+    if readiness.status_code != HTTPStatus.OK:
+        advice = "look into its log; it is stopping, or more comes in than it can write"
+        return PortState(warning("port", f"eventkeep answers at {url} and takes no events now", advice), date)
+    if holder is None:
+        advice = "choose another port with --port, or its folder with --data"
+        return PortState(warning("port", f"eventkeep answers at {url}, with another folder", advice), date)
+    return PortState(ok("port", f"eventkeep answers at {url} and is ready"), date)
+
+
+def is_eventkeep(health: httpx.Response) -> bool:
+    """Whether an answer of /healthz is one of ours."""
+    try:
+        return bool(health.json() == {"status": "ok"}) and "X-Request-Id" in health.headers
+    except ValueError:
+        return False

@@ -1,0 +1,148 @@
+"""Files of events: CSV, JSON Lines and Parquet, written as the records come."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, Final, Protocol
+
+import msgspec
+from msgspec import Raw
+
+from eventkeep.errors import ConfigurationError
+from eventkeep.exporter.columns import JSON_COLUMNS, Cells
+from eventkeep.exporter.records import Record
+from eventkeep.limits import EXPORT_ROW_GROUP_BYTES, EXPORT_ROW_GROUP_ROWS
+
+FORMATS: Final = ("csv", "jsonl", "parquet")
+FORMAT_BY_SUFFIX: Final = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+GZIP_SUFFIX: Final = ".gz"
+
+
+class Writer(Protocol):
+    """Writes records to a file that is open for bytes; ``finish`` writes what is held back and leaves it open."""
+
+    def write(self, records: list[Record]) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+class CsvWriter:
+    """A header, and a line for each event. None is written as nothing, and so is text without a character."""
+
+    def __init__(self, file: IO[bytes], has_server_columns: bool) -> None:
+        self._cells = Cells(has_server_columns)
+        self._text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=False)
+        self._rows = csv.writer(self._text, lineterminator="\n")
+        self._rows.writerow(self._cells.columns)
+
+    def write(self, records: list[Record]) -> None:
+        self._rows.writerows(self._cells.rows(records))
+
+    def finish(self) -> None:
+        self._text.flush()
+        self._text.detach()
+
+
+class JsonLinesWriter:
+    """An object on a line for each event; what has no value is left out."""
+
+    def __init__(self, file: IO[bytes], has_server_columns: bool) -> None:
+        self._file = file
+        self._cells = Cells(has_server_columns)
+        self._encoder = msgspec.json.Encoder()
+        self._objects = [self._cells.columns.index(name) for name in JSON_COLUMNS]
+
+    def write(self, records: list[Record]) -> None:
+        rows: list[dict[str, Any]] = []
+        for row in self._cells.rows(records):
+            given = {name: value for name, value in zip(self._cells.columns, row, strict=True) if value is not None}
+            for place in self._objects:
+                if row[place] is not None:
+                    given[self._cells.columns[place]] = Raw(row[place].encode())
+            rows.append(given)
+        self._file.write(self._encoder.encode_lines(rows))
+
+    def finish(self) -> None:
+        """Nothing is held back."""
+
+
+class ParquetWriter:
+    """Row groups of EXPORT_ROW_GROUP_ROWS events, compressed; JSON objects are text.
+
+    Raises ConfigurationError where pyarrow is not installed.
+    """
+
+    def __init__(self, file: IO[bytes], has_server_columns: bool) -> None:
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ModuleNotFoundError as exc:
+            raise ConfigurationError("Parquet needs pyarrow: pip install 'eventkeep[server]'") from exc
+        self._arrow = pyarrow
+        self._cells = Cells(has_server_columns)
+        types = {"time": pyarrow.timestamp("s", tz="UTC"), "value": pyarrow.float64()}
+        self._schema = pyarrow.schema([(name, types.get(name, pyarrow.string())) for name in self._cells.columns])
+        self._file = pyarrow.parquet.ParquetWriter(file, self._schema, compression="zstd")
+        self._held: list[Any] = []
+        self._rows = self._bytes = 0
+
+    def write(self, records: list[Record]) -> None:
+        rows = self._cells.rows(records, is_time_text=False)
+        columns = list(zip(*rows, strict=True)) or [()] * len(self._schema)
+        batch = self._arrow.RecordBatch.from_arrays(
+            [self._arrow.array(column, field.type) for column, field in zip(columns, self._schema, strict=True)],
+            schema=self._schema,
+        )
+        self._held.append(batch)
+        self._rows += batch.num_rows
+        self._bytes += batch.nbytes
+        if self._rows >= EXPORT_ROW_GROUP_ROWS or self._bytes >= EXPORT_ROW_GROUP_BYTES:
+            self._write_row_group()
+
+    def finish(self) -> None:
+        if self._held:
+            self._write_row_group()
+        self._file.close()
+
+    def _write_row_group(self) -> None:
+        table = self._arrow.Table.from_batches(self._held, self._schema)
+        self._file.write_table(table, row_group_size=max(1, self._rows))
+        self._held, self._rows, self._bytes = [], 0, 0
+
+
+WRITERS: Final[dict[str, Callable[[IO[bytes], bool], Writer]]] = {
+    "csv": CsvWriter,
+    "jsonl": JsonLinesWriter,
+    "parquet": ParquetWriter,
+}
+
+
+def writer(file_format: str, file: IO[bytes], has_server_columns: bool = False) -> Writer:
+    """The writer of a format. It writes what it has to write at the beginning."""
+    kinds: dict[str, Callable[[IO[bytes], bool], Writer]] = {
+        "csv": CsvWriter,
+        "jsonl": JsonLinesWriter,
+        "parquet": ParquetWriter,
+    }
+    return kinds[file_format](file, has_server_columns)
+
+
+def format_of(target: str, given: str | None) -> str:
+    """The format that was given, or else that of the target's suffix. Raises ConfigurationError."""
+    if given is not None:
+        if given not in FORMATS:
+            raise ConfigurationError(f"--format: expected one of {', '.join(FORMATS)}, got {given!r}")
+        return given
+    suffixes = [suffix.lower() for suffix in Path(target).suffixes]
+    if suffixes[-1:] == [GZIP_SUFFIX]:
+        suffixes.pop()
+    found = FORMAT_BY_SUFFIX.get(suffixes[-1]) if suffixes else None
+    if found is None:
+        what = "standard output does" if target == "-" else f"the name {target!r} does"
+        raise ConfigurationError(
+            f"{what} not tell the format ({', '.join(FORMAT_BY_SUFFIX)}): say --format csv, jsonl or parquet"
+        )
+    return found

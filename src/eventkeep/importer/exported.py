@@ -1,0 +1,148 @@
+"""Rows that ``eventkeep export`` wrote, and records read from a server, as events: no mapping is needed.
+
+The columns are those of ``eventkeep.exporter.columns``; those that a server made are
+passed over. What they hold is sent on as it is: JSON is not decoded, so that numbers
+and the order of members stay as they were.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw
+
+from eventkeep.errors import RowRefused
+from eventkeep.exporter.columns import (
+    COLUMNS,
+    EVENT_COLUMNS,
+    JSON_COLUMNS,
+    PROFILE_COLUMNS,
+    PROFILE_PREFIX,
+    SERVER_COLUMNS,
+    profile_cells,
+)
+from eventkeep.exporter.records import API_SERVICE, IDENTIFIERS, Record, time_text
+from eventkeep.importer.mapping import MappedRow
+from eventkeep.importer.templates import Row, shown
+from eventkeep.limits import IMPORT_PROFILES_REMEMBERED_MAX
+
+REQUIRED: Final = ("time", "metric", "unique_id")
+_KNOWN: Final = frozenset((*COLUMNS, *SERVER_COLUMNS))
+_IDENTIFIER_COLUMNS: Final = frozenset(PROFILE_PREFIX + name for name in IDENTIFIERS)
+_TEXTS: Final = frozenset(COLUMNS) - {"value", *JSON_COLUMNS}
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+_object = msgspec.json.Decoder(dict[str, Raw]).decode
+_number = msgspec.json.Decoder(float).decode
+
+
+def is_export(columns: Iterable[str]) -> bool:
+    """Whether a file with these columns, or a row with these members, has the shape of an export.
+
+    All of them are an export's columns, and time, metric, unique_id and an identifier of
+    the profile are among them.
+    """
+    given = set(columns)
+    return given <= _KNOWN and given.issuperset(REQUIRED) and bool(given & _IDENTIFIER_COLUMNS)
+
+
+def exported_row(row: Row) -> MappedRow:
+    """The event of a row of an export. Raises RowRefused, naming the row and the column."""
+    cells: dict[str, Any] = {}
+    for name, value in row.values.items():
+        if name not in _KNOWN:
+            raise RowRefused(row.number, f"there is no column {name!r} in an export; there is {', '.join(COLUMNS)}")
+        try:
+            cells[name] = _cell(name, value)
+        except (ValueError, msgspec.DecodeError) as exc:
+            raise RowRefused(row.number, f"{name}: {exc}, got {shown(_readable(value))}") from exc
+    for name in REQUIRED:
+        if not cells.get(name):
+            raise RowRefused(row.number, f"{name}: expected one, got none")
+    try:
+        return _mapped(row.number, [cells.get(name) for name in EVENT_COLUMNS], tuple(map(cells.get, PROFILE_COLUMNS)))
+    except ValueError as exc:
+        raise RowRefused(row.number, str(exc)) from exc
+
+
+def exported_record(number: int, record: Record) -> MappedRow:
+    """The event that a record was made of."""
+    event = [
+        time_text(record.time),
+        record.metric.name,
+        record.metric.service,
+        record.unique_id,
+        record.value,
+        record.value_currency,
+        record.properties,
+    ]
+    return _mapped(number, event, profile_cells(record.profile))
+
+
+def _cell(name: str, value: Any) -> Any:
+    """The value of a column: text, a number, or JSON as it was written. Raises ValueError, msgspec.DecodeError."""
+    if isinstance(value, Raw):
+        # A member of a line of JSON.
+        if name in JSON_COLUMNS:
+            return None if bytes(value) == b"null" else _checked_object(bytes(value))
+        value = _decode(value)
+    if value is None or value == "":
+        return None
+    if name in JSON_COLUMNS:
+        return _checked_object(value.encode() if isinstance(value, str) else _encode(value))
+    if name == "value":
+        if isinstance(value, str):
+            return _number(value)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+        raise ValueError("expected a number")
+    if name in _TEXTS and not isinstance(value, str):
+        raise ValueError("expected text")
+    return value
+
+
+def _checked_object(value: bytes) -> bytes:
+    _object(value)
+    return value
+
+
+def _readable(value: Any) -> Any:
+    return bytes(value).decode(errors="replace") if isinstance(value, Raw) else value
+
+
+def _mapped(number: int, event: list[Any], profile: tuple[Any, ...]) -> MappedRow:
+    time, metric, service, unique_id, value, value_currency, properties = event
+    attributes: dict[str, Any] = {
+        "metric": {"data": {"type": "metric", "attributes": _metric(metric, service)}},
+        "properties": Raw(properties or b"{}"),
+        "time": time,
+        "unique_id": unique_id,
+    }
+    if value is not None:
+        attributes["value"] = value
+    if value_currency is not None:
+        attributes["value_currency"] = value_currency
+    key, document = _profile(profile)
+    return MappedRow(number, key, document, _encode({"type": "event", "attributes": attributes}))
+
+
+def _metric(name: str, service: str | None) -> Mapping[str, str]:
+    return {"name": name} if service in (None, API_SERVICE) else {"name": name, "service": str(service)}
+
+
+@functools.lru_cache(maxsize=IMPORT_PROFILES_REMEMBERED_MAX)
+def _profile(cells: tuple[Any, ...]) -> tuple[bytes, bytes]:
+    """A profile's identifiers alone, and its document, as JSON. Raises ValueError for one without an identifier."""
+    attributes: dict[str, Any] = {}
+    for column, value in zip(PROFILE_COLUMNS, cells, strict=True):
+        if value is not None:
+            text = value.encode() if isinstance(value, str) else value
+            attributes[column.removeprefix(PROFILE_PREFIX)] = Raw(text) if column in JSON_COLUMNS else value
+    identifiers = {name: attributes[name] for name in IDENTIFIERS if name in attributes}
+    if not identifiers:
+        raise ValueError(f"no identifier of the profile ({', '.join(sorted(_IDENTIFIER_COLUMNS))}) has a value")
+    return _encode(identifiers), _encode({"type": "profile", "attributes": attributes})
