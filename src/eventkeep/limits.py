@@ -201,6 +201,10 @@ CLIENT_BACKOFF_SECONDS_MAX: Final = 10.0
 """The longest wait before a retry that the server did not ask for, in seconds."""
 CLIENT_CONNECTIONS_MAX: Final = 100
 """Connections that one client keeps open."""
+CLIENT_IDLE_SECONDS_MAX: Final = 5.0
+"""How long an idle connection of the SDK is used again, in seconds: many servers and proxies close it soon after."""
+ANSWER_HEAD_BYTES_MAX: Final = 100_000
+"""Bytes of the status line and the headers of an answer that the SDK reads."""
 BATCH_BUFFER_EVENTS_MAX: Final = 20_000
 """Events that a batch holds, by default, until they are answered."""
 BATCH_BUFFER_BYTES_MAX: Final = 50_000_000

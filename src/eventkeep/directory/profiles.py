@@ -13,7 +13,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, func, insert, selec
 from eventkeep.directory.database import Database, ListQuery, Statement, Transaction
 from eventkeep.directory.recent import Recent
 from eventkeep.directory.schema import identifier, profile
-from eventkeep.limits import IDENTIFIER_CACHE_ENTRIES_MAX, PROFILE_CACHE_ENTRIES_MAX
+from eventkeep.limits import IDENTIFIER_CACHE_ENTRIES_MAX, PROFILE_CACHE_BYTES_MAX, PROFILE_CACHE_ENTRIES_MAX
 from eventkeep.model.profile import IDENTIFIER_KINDS, Profile
 from eventkeep.model.roster import Roster
 from eventkeep.model.submission import ProfileWrite
@@ -36,7 +36,7 @@ class Profiles:
     def __init__(self, database: Database, new_id: Callable[[int], str]) -> None:
         self._database, self._new_id = database, new_id
         self._owners: Recent[tuple[int, str, str], int] = Recent(IDENTIFIER_CACHE_ENTRIES_MAX)
-        self._profiles: Recent[int, Profile] = Recent(PROFILE_CACHE_ENTRIES_MAX)
+        self._profiles: Recent[int, Profile] = Recent(PROFILE_CACHE_ENTRIES_MAX, PROFILE_CACHE_BYTES_MAX, memory_bytes)
         dialect = database.dialect
         self._insert = Statement(insert(profile).values({name: bindparam(name) for name in COLUMNS}), dialect)
         self._update = Statement(
@@ -59,13 +59,13 @@ class Profiles:
     def settled(self, account: int, writes: Sequence[ProfileWrite]) -> list[int] | None:
         """The profile of each write, where memory alone can tell that none of them changes anything.
 
-        So it is for writes that only name a profile, by one identifier that was seen
-        lately: most of what a busy shop sends. Otherwise None.
+        So it is for writes that only name a profile, by one ``sole`` identifier that was
+        seen lately: most of what a busy shop sends. Otherwise None.
         """
         recall = self._owners.get
         numbers: list[int] = []
         for write in writes:
-            named = write.sole_identifier()
+            named = write.sole
             number = None if named is None else recall((account, *named))
             if number is None:
                 return None
@@ -196,6 +196,11 @@ class Profiles:
         loaded = [profile_of(row) for row in self._numbers_query.rows(connection, (account,), sorted(missing))]
         profiles.update((each.number, each) for each in loaded)
         return profiles, loaded
+
+
+def memory_bytes(each: Profile) -> int:
+    """About what the profile takes in memory; what its texts and members take more than as JSON is included."""
+    return 600 + 3 * len(encode_json(each)) + 100 * len(each.properties)
 
 
 ROSTER_KINDS = ("id", *IDENTIFIER_KINDS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key")
@@ -12,6 +12,9 @@ Value = TypeVar("Value")
 class Recent(Generic[Key, Value]):
     """At most ``entries_max`` entries; what was not asked for lately goes first.
 
+    Where ``bytes_of`` tells the size of a value, all together also have at most
+    ``bytes_max`` bytes, and one value more.
+
     Two generations instead of an order of use: entries enter the young one; when it
     is half of the whole, it becomes the old one and the former old one is dropped. An
     entry that is asked for in time moves back to the young one. A hit then costs one
@@ -20,8 +23,10 @@ class Recent(Generic[Key, Value]):
     One thread changes it with ``get``, ``put`` and ``drop``; any thread may ``peek``.
     """
 
-    def __init__(self, entries_max: int) -> None:
+    def __init__(self, entries_max: int, bytes_max: int = 0, bytes_of: Callable[[Value], int] | None = None) -> None:
         self._generation_entries_max = max(1, entries_max // 2)
+        self._generation_bytes_max, self._bytes_of = bytes_max // 2, bytes_of
+        self._young_bytes = 0
         self._young: dict[Key, Value] = {}
         self._old: dict[Key, Value] = {}
 
@@ -54,5 +59,13 @@ class Recent(Generic[Key, Value]):
 
     def _enter(self, key: Key, value: Value) -> None:
         if len(self._young) >= self._generation_entries_max:
-            self._old, self._young = self._young, {}
+            self._age()
         self._young[key] = value
+        if self._bytes_of is not None:
+            # What leaves the young generation by itself still counts: the bound is on the safe side.
+            self._young_bytes += self._bytes_of(value)
+            if self._young_bytes > self._generation_bytes_max:
+                self._age()
+
+    def _age(self) -> None:
+        self._old, self._young, self._young_bytes = self._young, {}, 0

@@ -41,3 +41,22 @@ def test_it_never_lies_and_never_outgrows_its_bound(steps: list[tuple[str, int]]
         else:
             assert (recent.get(key) if step == "g" else recent.peek(key)) in (None, truth.get(key))
         assert len(recent) <= 6
+
+
+def test_few_large_values_are_as_much_as_many_small_ones() -> None:
+    recent: Recent[int, bytes] = Recent(1_000, bytes_max=100, bytes_of=len)
+    for key in range(50):
+        recent.put([(key, b"x" * 20)])
+        assert len(recent) * 20 <= 100 + 20
+    assert recent.peek(49) is not None
+    for key in range(50, 100):
+        recent.put([(key, b"")])
+    assert len(recent) >= 50
+
+
+def test_a_value_that_is_larger_than_all_may_be_is_there_until_others_come() -> None:
+    recent: Recent[int, bytes] = Recent(1_000, bytes_max=100, bytes_of=len)
+    recent.put([(1, b"x" * 1_000)])
+    assert recent.peek(1) is not None
+    recent.put([(2, b"x" * 1_000)])
+    assert recent.peek(1) is None
