@@ -65,17 +65,20 @@ class Shop(Api):
         assert {name: resource[name] for name in found if name in resource} == found
         return found
 
-    def stored(self) -> tuple[Any, ...]:
-        """All that is stored for the account: its events, and its rows of the directory, which may have no event."""
+    def rows(self, *tables: str) -> list[list[tuple[Any, ...]]]:
+        """The account's rows in these tables of the directory, in order."""
         path = self.server.data / "directory.sqlite3"
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as directory:
             (account,) = directory.execute("SELECT number FROM account WHERE name = ?", [self.account]).fetchone()
-            rows = [
+            return [
                 directory.execute(f"SELECT * FROM {table} WHERE account = ? ORDER BY 1, 2, 3", [account]).fetchall()
-                for table in ("profile", "identifier", "metric")
+                for table in tables
             ]
+
+    def stored(self) -> tuple[Any, ...]:
+        """All that is stored for the account: its events, and its rows of the directory, which may have no event."""
         page = self.page(include="metric,profile", **{"page[size]": "1000"})
-        return page["data"], page.get("included"), *rows
+        return page["data"], page.get("included"), *self.rows("profile", "identifier", "metric")
 
 
 def fate_of(response: httpx.Response) -> Fate:
