@@ -9,13 +9,15 @@ from pathlib import Path
 from eventkeep.directory import make_folder
 from eventkeep.errors import FolderInUse, StoreError
 
+LOCK_NAME = "server.lock"
+
 
 class FolderLock:
     """Holds ``server.lock`` in the folder until it is closed or the process ends, however it ends."""
 
     def __init__(self, folder: Path) -> None:
         """Raises FolderInUse where another process holds it, StoreError where the folder can't be written."""
-        path = folder / "server.lock"
+        path = folder / LOCK_NAME
         try:
             make_folder(folder)
             self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
@@ -24,7 +26,7 @@ class FolderLock:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
-            holder = os.pread(self._file, 32, 0).decode(errors="replace").strip() or "unknown"
+            holder = process_in(self._file)
             os.close(self._file)
             raise FolderInUse(
                 f"the data folder {folder} is in use by another eventkeep server (process {holder}): "
@@ -35,3 +37,23 @@ class FolderLock:
 
     def close(self) -> None:
         os.close(self._file)
+
+
+def holder_of(folder: Path) -> str | None:
+    """The process that holds the folder, as text; None where none does. Raises OSError where that can't be seen."""
+    try:
+        file = os.open(folder / LOCK_NAME, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return process_in(file)
+    finally:
+        os.close(file)
+    return None
+
+
+def process_in(file: int) -> str:
+    """The process id that a lock file holds."""
+    return os.pread(file, 32, 0).decode(errors="replace").strip() or "unknown"
