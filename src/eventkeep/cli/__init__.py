@@ -18,4 +18,7 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(1)
+    except KeyboardInterrupt:
+        # Loading takes a moment, and somebody may have had enough by then.
+        sys.exit(130)
     run()

@@ -23,6 +23,8 @@ from eventkeep.cli.metrics import metrics
 from eventkeep.cli.option_sources import with_sources
 from eventkeep.cli.profiles import profiles
 from eventkeep.cli.revisions import revisions
+from eventkeep.cli.send import EPILOG as SEND_EPILOG
+from eventkeep.cli.send import send
 from eventkeep.cli.serve import EPILOG as SERVE_EPILOG
 from eventkeep.cli.serve import serve
 from eventkeep.cli.stats import EPILOG as STATS_EPILOG
@@ -42,6 +44,7 @@ app = typer.Typer(
 app.command(epilog=SERVE_EPILOG)(serve)
 app.add_typer(keys, name="keys")
 app.add_typer(revisions, name="revisions")
+app.command(epilog=SEND_EPILOG)(send)
 app.command(epilog=EXPORT_EPILOG)(export)
 app.command("import", epilog=IMPORT_EPILOG)(import_)
 app.add_typer(events, name="events")

@@ -10,7 +10,7 @@ import typer
 from eventkeep.client.settings import REVISION_DEFAULT, URL_DEFAULT
 from eventkeep.client.synchronous.client import Client
 from eventkeep.errors import ConfigurationError
-from eventkeep.limits import CLIENT_RETRIES_MAX
+from eventkeep.limits import CLIENT_RETRIES_MAX, READING_RETRIES_MAX
 from eventkeep.protocol.revisions import REVISIONS
 
 UrlOption = Annotated[str, typer.Option(help="The server.")]
@@ -41,6 +41,15 @@ def connect(
         argument, colon, rest = str(exc).partition(":")
         option = {"base_url": "api" if prefix else "url", "api_key": "api-key", "revision": "revision"}.get(argument)
         raise ConfigurationError(f"--{prefix}{option}{colon}{rest}" if option else str(exc)) from exc
+
+
+def connect_to_read(url: str, api_key: str | None, now: datetime.datetime | None = None) -> Client:
+    """A client for a person who waits for the answer: it gives up soon, and has the largest pages.
+
+    Raises ConfigurationError that names the option.
+    """
+    today = (now or datetime.datetime.now(datetime.UTC)).date()
+    return connect(url, api_key, newest_revision(today), READING_RETRIES_MAX)
 
 
 def checked_key(api_key: str | None, option: str = "--api-key") -> str:

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from eventkeep.cli.choices import METRIC_HELP, PROFILE_HELP, metric_id, profile_id
-from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect, newest_revision
+from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect_to_read
 from eventkeep.cli.event_views import COLUMNS, as_json, in_full, row
 from eventkeep.cli.exits import EXIT_CODES_HELP
 from eventkeep.cli.groups import ListsByDefault
@@ -16,7 +16,7 @@ from eventkeep.cli.output import JsonDocumentOption, JsonLinesOption, Output, Ta
 from eventkeep.cli.period import FilterOption, SinceOption, UntilOption, in_period
 from eventkeep.client.settings import URL_DEFAULT
 from eventkeep.client.synchronous.client import Client
-from eventkeep.limits import LISTED_MAX, PAGE_EVENTS_MAX, READING_RETRIES_MAX
+from eventkeep.limits import LISTED_MAX, PAGE_EVENTS_MAX
 from eventkeep.protocol.filters import Filter
 
 INCLUDE: Final = ("metric", "profile")
@@ -51,7 +51,7 @@ def list_(
     in_time = in_period(filter_, since, until, now)
     chosen = [] if in_time is None else [in_time]
     output = Output()
-    with connect(url, api_key, newest_revision(now.date()), READING_RETRIES_MAX) as client:
+    with connect_to_read(url, api_key, now) as client:
         if metric is not None:
             chosen.append(str(Filter.equals("metric_id", metric_id(client, metric))))
         if profile is not None:
@@ -71,8 +71,7 @@ def show(
 ) -> None:
     """Show one event with its metric, its profile and its properties."""
     output = Output()
-    today = datetime.datetime.now(datetime.UTC).date()
-    with connect(url, api_key, newest_revision(today), READING_RETRIES_MAX) as client:
+    with connect_to_read(url, api_key) as client:
         event = client.events.get_event(id, include=INCLUDE)
     if as_json_document:
         output.json_document(as_json(event))

@@ -142,13 +142,14 @@ def _import_file(
     with open_rows(path, file_format, delimiter) as rows:
         event_of = _event_of(path, rows, mapping)
         name = "standard input" if path == "-" else Path(path).name
-        with import_progress(console, name, rows.size_bytes) as progress:
-            sender = Sender(url, key, concurrency, lambda counts: progress.show(counts.sent, rows.read_bytes()))
-            try:
+        progress = import_progress(console, name, rows.size_bytes)
+        sender = Sender(url, key, concurrency, lambda counts: progress.show(counts.sent, rows.read_bytes()))
+        try:
+            with progress:
                 sender.send(pack(event_of(row) for row in rows.rows(raw=mapping is None)))
-            finally:
                 progress.show(sender.counts.sent, rows.read_bytes())
-                print_summary(sender.counts, time.monotonic() - started)
+        finally:
+            print_summary(sender.counts, time.monotonic() - started)
 
 
 def _event_of(path: str, rows: RowFile | ParquetFile, mapping: RowMapping | None) -> Callable[[Row], MappedRow]:

@@ -71,20 +71,21 @@ def import_from_api(options: FromApi, url: str, api_key: str | None) -> None:
             _tell(console, path, state)
         first, last = ends(source, query)
         started = time.monotonic()
-        with walk_progress(console, source.settings.base_url, last - first, "read") as progress:
-            work = ApiImport(
-                source,
-                target,
-                query,
-                path,
-                options.overlap_seconds,
-                lambda counts, position: progress.show(counts.sent, max(0, position - first)),
-                time.time,
-            )
-            try:
+        progress = walk_progress(console, source.settings.base_url, last - first, "read")
+        work = ApiImport(
+            source,
+            target,
+            query,
+            path,
+            options.overlap_seconds,
+            lambda counts, position: progress.show(counts.sent, max(0, position - first)),
+            time.time,
+        )
+        try:
+            with progress:
                 work.run(state)
-            finally:
-                print_summary(work.counts, time.monotonic() - started)
+        finally:
+            print_summary(work.counts, time.monotonic() - started)
 
 
 def refuse_flags(context: typer.Context, names: tuple[str, ...], why: str) -> None:
@@ -105,9 +106,12 @@ def _state(path: Path, source: Client, target: Client, query: Query, now: dateti
 
 def _tell(console: Console, path: Path, state: State) -> None:
     if state.stage == "done":
-        console.print(f"going on from {time_text(state.started)}, when {path} says that all was taken in")
+        text = f"all was taken in at {time_text(state.started)}; going on from there"
     elif state.position is not None:
-        console.print(f"going on at events of {time_text(state.position)}, as {path} says")
+        text = f"going on at events of {time_text(state.position)}"
+    else:
+        return
+    console.print(f"{path}: {text}", soft_wrap=True)
 
 
 def _file_name(source: Client) -> str:

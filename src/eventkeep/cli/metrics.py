@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from eventkeep.cli.choices import METRIC_HELP, find_metric, own_routes
-from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect
+from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect_to_read
 from eventkeep.cli.exits import EXIT_CODES_HELP
 from eventkeep.cli.groups import ListsByDefault
 from eventkeep.cli.output import (
@@ -24,7 +24,7 @@ from eventkeep.cli.output import (
 )
 from eventkeep.client.own_routes import CountedMetric, list_metrics_call
 from eventkeep.client.settings import URL_DEFAULT
-from eventkeep.limits import LISTED_MAX, PAGE_EVENTS_MAX, READING_RETRIES_MAX
+from eventkeep.limits import LISTED_MAX, PAGE_EVENTS_MAX
 
 COLUMNS: Final = (
     Column("id", 6),
@@ -58,7 +58,7 @@ def list_(
     table = Table(output, COLUMNS)
     cursor: str | None = None
     left = limit
-    with connect(url, api_key, retries_max=READING_RETRIES_MAX) as client, own_routes(client):
+    with connect_to_read(url, api_key) as client, own_routes(client):
         while left:
             page = client.perform(list_metrics_call(page_size=min(left, PAGE_EVENTS_MAX), cursor=cursor)).data
             if as_json_lines:
@@ -85,7 +85,7 @@ def show(
 ) -> None:
     """Show one metric."""
     output = Output()
-    with connect(url, api_key, retries_max=READING_RETRIES_MAX) as client, own_routes(client):
+    with connect_to_read(url, api_key) as client, own_routes(client):
         found = find_metric(client, metric)
     if as_json_document:
         output.json_document(as_json(found))

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from eventkeep.cli.choices import PROFILE_HELP, find_profile, own_routes
-from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect
+from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect_to_read
 from eventkeep.cli.exits import EXIT_CODES_HELP
 from eventkeep.cli.groups import ListsByDefault
 from eventkeep.cli.output import (
@@ -27,7 +27,7 @@ from eventkeep.client.own_routes import IdentifierKind, list_profiles_call
 from eventkeep.client.results import Profile
 from eventkeep.client.settings import URL_DEFAULT
 from eventkeep.errors import ConfigurationError
-from eventkeep.limits import LISTED_MAX, PAGE_EVENTS_MAX, READING_RETRIES_MAX
+from eventkeep.limits import LISTED_MAX, PAGE_EVENTS_MAX
 
 COLUMNS: Final = (
     Column("id", 26),
@@ -65,7 +65,7 @@ def list_(
     table = Table(output, COLUMNS)
     cursor: str | None = None
     left = limit
-    with connect(url, api_key, retries_max=READING_RETRIES_MAX) as client, own_routes(client):
+    with connect_to_read(url, api_key) as client, own_routes(client):
         while left:
             call = list_profiles_call(
                 identifier=identifier,
@@ -98,7 +98,7 @@ def show(
 ) -> None:
     """Show one profile with its location and its properties."""
     output = Output()
-    with connect(url, api_key, retries_max=READING_RETRIES_MAX) as client, own_routes(client):
+    with connect_to_read(url, api_key) as client, own_routes(client):
         found = find_profile(client, profile)
     if as_json_document:
         output.json_document(without_absent(found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from eventkeep.cli.choices import own_routes
-from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect
+from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect_to_read
 from eventkeep.cli.exits import EXIT_CODES_HELP
 from eventkeep.cli.output import (
     Column,
@@ -20,7 +20,6 @@ from eventkeep.cli.output import (
 )
 from eventkeep.client.own_routes import MetricStats, get_stats_call
 from eventkeep.client.settings import URL_DEFAULT
-from eventkeep.limits import READING_RETRIES_MAX
 
 METRICS_SHOWN: Final = 20
 """Metrics that the table has; --json has more."""
@@ -40,7 +39,7 @@ Example: eventkeep stats --json
 def stats(url: UrlOption = URL_DEFAULT, api_key: ApiKeyOption = None, as_json: JsonDocumentOption = False) -> None:
     """Tell how many events, profiles and metrics the key's account has, and from when to when."""
     output = Output()
-    with connect(url, api_key, retries_max=READING_RETRIES_MAX) as client, own_routes(client):
+    with connect_to_read(url, api_key) as client, own_routes(client):
         found = client.perform(get_stats_call()).data
     if as_json:
         output.json_document(without_absent(found))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import sys
 import time
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from eventkeep.cli.choices import METRIC_HELP, own_routes
-from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect, newest_revision
+from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect_to_read
 from eventkeep.cli.event_views import COLUMNS, as_json, row
 from eventkeep.cli.exits import EXIT_CODES_HELP, ExitCode
 from eventkeep.cli.output import JsonLinesOption, Output, Table, note
@@ -21,12 +20,7 @@ from eventkeep.client.results import Event
 from eventkeep.client.retries import RetryPolicy
 from eventkeep.client.settings import URL_DEFAULT
 from eventkeep.client.synchronous.client import Client
-from eventkeep.limits import (
-    CLIENT_TIMEOUT_SECONDS,
-    FOLLOW_OUTAGE_SECONDS_MAX,
-    FOLLOW_PAUSE_SECONDS,
-    READING_RETRIES_MAX,
-)
+from eventkeep.limits import CLIENT_TIMEOUT_SECONDS, FOLLOW_OUTAGE_SECONDS_MAX, FOLLOW_PAUSE_SECONDS
 
 WAIT_SECONDS: Final = 20
 """How long each request waits for an event; less than what proxies and the client have patience for."""
@@ -53,9 +47,8 @@ def tail(
     output = Output()
     table = Table(output, COLUMNS)
     left = count
-    today = datetime.datetime.now(datetime.UTC).date()
     try:
-        with connect(url, api_key, newest_revision(today), READING_RETRIES_MAX) as client, own_routes(client):
+        with connect_to_read(url, api_key) as client, own_routes(client):
             for events in followed(client):
                 found = [event for event in events if metric is None or is_of(event, metric)][:left]
                 if as_json_lines:

@@ -1,0 +1,246 @@
+"""Sending documents and lines of them, and finding what became of an event."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterator
+from typing import IO, Any, Final
+
+import msgspec
+
+from eventkeep.client.calls import create_call
+from eventkeep.client.drafts import (
+    BatchedEvent,
+    completed_bulk,
+    completed_event,
+    draft_attributes,
+    draft_profile,
+    event_body,
+)
+from eventkeep.client.errors import ArgumentError, ClientError, InvalidRequestError
+from eventkeep.client.synchronous.batch import Batch
+from eventkeep.client.synchronous.client import Client
+from eventkeep.errors import EventkeepError, EventRefused, RowRefused
+from eventkeep.exporter.pages import Query
+from eventkeep.exporter.records import Record
+from eventkeep.limits import BODY_BYTES_MAX, PAGE_EVENTS_MAX
+from eventkeep.protocol.event_times import parse_time
+from eventkeep.protocol.filters import Filter
+
+BULK_TYPE: Final = "event-bulk-create-job"
+LOOK_UP_PAGES_MAX: Final = 5
+"""Pages of events of the same second that are looked through for an event's id."""
+
+
+class Sent(msgspec.Struct):
+    """What became of events. ``stored`` and ``repeated`` are None where the server does not tell.
+
+    ``event_id`` and ``unique_id`` are those of a single event, as far as they are known.
+    ``refused`` is the error to end with where some events were refused.
+    """
+
+    stored: int | None = 0
+    repeated: int | None = 0
+    event_id: str | None = None
+    unique_id: str | None = None
+    partial_failure: tuple[str, ...] = ()
+    refused: EventkeepError | None = None
+
+    def add(self, more: Sent) -> None:
+        """Count more events."""
+        self.stored = None if self.stored is None or more.stored is None else self.stored + more.stored
+        self.repeated = None if self.repeated is None or more.repeated is None else self.repeated + more.repeated
+        self.partial_failure = tuple(dict.fromkeys((*self.partial_failure, *more.partial_failure)))
+
+
+class ShortForm(msgspec.Struct, forbid_unknown_fields=True):
+    """An event on a line, as ``client.track`` takes it."""
+
+    metric: str
+    profile: dict[str, Any]
+    properties: dict[str, Any] | None = None
+    time: str | None = None
+    value: float | None = None
+    value_currency: str | None = None
+    unique_id: str | None = None
+    service: str | None = None
+
+
+class _Typed(msgspec.Struct):
+    type: str
+
+
+class _Document(msgspec.Struct):
+    data: _Typed
+
+
+class _Identifiers(msgspec.Struct):
+    external_id: str | None = None
+    email: str | None = None
+
+
+class _Event(msgspec.Struct):
+    """Of a single create, what its event is found by."""
+
+    metric: str
+    unique_id: str
+    time: str
+    profile_id: str | None
+    identifiers: _Identifiers
+
+
+def send_body(client: Client, body: bytes) -> Sent:
+    """Send a single create that is complete, and look for its event's id. Raises ClientError."""
+    created = client.perform(create_call("create_event", body)).data
+    attributes = msgspec.json.decode(body)["data"]["attributes"]
+    profile = attributes["profile"]["data"]
+    event = _Event(
+        metric=attributes["metric"]["data"]["attributes"]["name"],
+        unique_id=attributes["unique_id"],
+        time=attributes["time"],
+        profile_id=profile.get("id"),
+        identifiers=msgspec.convert(profile["attributes"], _Identifiers),
+    )
+    return Sent(created.stored, created.repeated, _event_id(client, event), event.unique_id, created.partial_failure)
+
+
+def send_input(client: Client, file: IO[bytes]) -> Sent:
+    """Send what a file holds: one document over all its lines, or an object on each line.
+
+    Short forms are sent in batches. Raises RowRefused for a line that is neither a
+    document nor a short form (what stands before it is sent), ArgumentError where nothing
+    is there, and ClientError; events of batches that are refused are told on standard error.
+    """
+    lines = _numbered_lines(file)
+    first = next(lines, None)
+    if first is None:
+        raise ArgumentError("standard input: expected an event, got nothing")
+    if not _is_json(first[1]):
+        # No object on a line: it is a document over several lines, if anything.
+        whole = first[1] + file.read(BODY_BYTES_MAX + 1)
+        if len(whole) <= BODY_BYTES_MAX and _is_json(whole):
+            return _send_line(client, 1, whole)
+        raise RowRefused(first[0], "expected a JSON object on the line, or one JSON document in all")
+    second = next(lines, None)
+    if second is None:
+        return _send_line(client, *first)
+    sent = Sent()
+    refused: list[ClientError] = []
+
+    def note(event: BatchedEvent, error: ClientError) -> None:
+        print(f"{event} is refused: {error}", file=sys.stderr)
+        refused.append(error)
+
+    with client.batch(on_refused=note) as batch:
+        for number, line in itertools.chain((first, second), lines):
+            if _type_of(line) is None:
+                _track(batch, number, line)
+            else:
+                sent.add(_send_line(client, number, line))
+    counts = batch.counts
+    sent.add(Sent(counts.stored, counts.repeated))
+    if refused:
+        # What is about the events was told of each; what is about the key or the server is the same for all.
+        is_about_events = isinstance(refused[0], InvalidRequestError)
+        sent.refused = EventRefused(f"{len(refused)} events are refused") if is_about_events else refused[0]
+    return sent
+
+
+def _numbered_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not blank, numbered from 1; what is longer than a body may be comes in pieces."""
+    for number in itertools.count(1):
+        line = file.readline(BODY_BYTES_MAX + 1)
+        if not line:
+            return
+        if not line.isspace():
+            yield number, line
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def _type_of(text: bytes) -> str | None:
+    """The type of a document; None for what is none."""
+    try:
+        return msgspec.json.decode(text, type=_Document).data.type
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _send_line(client: Client, number: int, line: bytes) -> Sent:
+    """Send a document, or a short form alone."""
+    kind = _type_of(line)
+    if kind == BULK_TYPE:
+        body, is_repeatable = completed_bulk(_decoded(number, line))
+        created = client.perform(create_call("bulk_create_events", body, is_repeatable)).data
+        return Sent(created.stored, created.repeated, partial_failure=created.partial_failure)
+    if kind is not None:
+        return send_body(client, completed_event(_decoded(number, line))[0])
+    short = _short_form(number, line)
+    profile = draft_profile(short.pop("profile"))
+    return send_body(client, event_body(draft_attributes(**short), profile, client.settings.revision))
+
+
+def _track(batch: Batch, number: int, line: bytes) -> None:
+    try:
+        batch.track(**_short_form(number, line))
+    except ArgumentError as exc:
+        raise RowRefused(number, str(exc)) from exc
+
+
+def _short_form(number: int, line: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.structs.asdict(msgspec.json.decode(line, type=ShortForm))
+    except (msgspec.DecodeError, UnicodeDecodeError) as exc:
+        raise RowRefused(number, f"expected a document of the API, or a short form of an event: {exc}") from exc
+
+
+def _decoded(number: int, line: bytes) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise RowRefused(number, f"expected a document of the API: {exc}") from exc
+    return document
+
+
+def _event_id(client: Client, event: _Event) -> str | None:
+    """The id of an event that was just sent; None where the key, or the server, does not show it."""
+    seconds = parse_time(event.time)
+    if seconds is None:
+        return None
+    same_second = Filter.greater_or_equal("timestamp", seconds) & Filter.less_or_equal("timestamp", seconds)
+    query = Query(filter=str(same_second), page_size=PAGE_EVENTS_MAX)
+    found: list[Record] = []
+    cursor: str | None = None
+    try:
+        for _ in range(LOOK_UP_PAGES_MAX):
+            page = client.perform(query.call(client.settings, cursor)).data
+            found += [
+                record
+                for record in page.records
+                if record.unique_id == event.unique_id and record.metric.name == event.metric
+            ]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+    except ClientError:
+        # It is kept, and that is what counts: a key that may write need not be one that may read.
+        return None
+    own = [record for record in found if len(found) == 1 or _is_of(record, event)]
+    return own[0].id if len(own) == 1 else None
+
+
+def _is_of(record: Record, event: _Event) -> bool:
+    """Whether the record's profile is the event's, as far as identifiers tell that are shown as they are sent."""
+    given, profile = event.identifiers, record.profile
+    if event.profile_id is not None:
+        return event.profile_id == profile.id
+    if given.external_id is not None:
+        return given.external_id == profile.external_id
+    return given.email is not None and given.email.strip().lower() == profile.email
