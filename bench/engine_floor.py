@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,9 @@ def batch(number: int, texts: list[bytes]) -> pa.Table:
 
 def main(folder: Path, batches: int) -> float:
     """Events per second of appending prepared batches."""
-    texts = parse_bulk_create(bulk_body(1, 20_000).encode(), REVISIONS[-1], RECEIVED_AT).properties
+    submission = parse_bulk_create(bulk_body(1, 20_000).encode(), REVISIONS[-1], RECEIVED_AT)
+    ends = list(accumulate(submission.property_bytes))
+    texts = [submission.properties[start:end] for start, end in zip([0, *ends], ends, strict=False)]
     table = EventTable.open(folder)
     try:
         prepared = [batch(number, texts) for number in range(batches)]

@@ -17,6 +17,10 @@ from eventkeep.model.submission import Submission
 
 Item = TypeVar("Item")
 Flags = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.uint32] | npt.NDArray[np.uint64]
+
+OTHER_HALF = np.uint64(0x9E3779B97F4A7C15)
+"""Makes the lower half of a key another one than the upper."""
 
 
 class Resolved(msgspec.Struct):
@@ -40,11 +44,13 @@ class Batch:
 
     def __init__(self, parts: Sequence[Resolved]) -> None:
         self.parts = parts
-        digests = b"".join([digest for part in parts for digest in event_keys(part)])
-        keys = np.frombuffer(digests, dtype=">u8").astype(np.uint64).reshape(-1, 2)
-        self.ids: Keys = np.ascontiguousarray(keys[:, 0])
-        self.key_lows: Keys = np.ascontiguousarray(keys[:, 1])
-        self.owner = np.repeat(np.arange(len(parts)), [len(part.submission) for part in parts])
+        sizes = [len(part.submission) for part in parts]
+        self.owner = np.repeat(np.arange(len(parts)), sizes)
+        self._accounts = np.repeat(np.array([part.account for part in parts], dtype=np.uint32), sizes)
+        self._profiles = np.array(chained([part.profiles for part in parts]), dtype=np.uint64)
+        self._metrics = np.array(chained([part.metrics for part in parts]), dtype=np.uint32)
+        self._unique_ids = [text.encode() for part in parts for text in part.submission.unique_id]
+        self.ids, self.key_lows = event_keys(self._accounts, self._profiles, self._metrics, self._unique_ids)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -70,34 +76,55 @@ class Batch:
     def rows(self, fresh: Flags) -> pa.Table:
         """The Arrow rows of the events flagged in ``fresh`` (shape [events]), as the log takes them."""
         submissions = [part.submission for part in self.parts]
-        sizes = [len(submission) for submission in submissions]
+        currencies = chained([submission.currency for submission in submissions])
         columns = [
-            np.repeat(np.array([part.account for part in self.parts], dtype=np.uint32), sizes),
+            self._accounts,
             np.array(chained([submission.time for submission in submissions]), dtype=np.uint32),
             self.ids,
             self.key_lows,
-            np.array(chained([part.profiles for part in self.parts]), dtype=np.uint64),
-            np.array(chained([part.metrics for part in self.parts]), dtype=np.uint32),
-            chained([submission.unique_id for submission in submissions]),
+            self._profiles,
+            self._metrics,
+            binary_column(b"".join(self._unique_ids), list(map(len, self._unique_ids))),
             chained([submission.value for submission in submissions]),
-            chained([submission.currency for submission in submissions]),
-            chained([submission.properties for submission in submissions]),
+            # Codes of three letters, or none.
+            binary_column("".join(currencies).encode("ascii"), list(map(len, currencies))),
+            binary_column(
+                b"".join([submission.properties for submission in submissions]),
+                chained([submission.property_bytes for submission in submissions]),
+            ),
         ]
         table = pa.table(columns, schema=ROWS_SCHEMA)
         return table if fresh.all() else table.filter(pa.array(fresh))
 
 
-def event_keys(part: Resolved) -> list[bytes]:
-    """The 128-bit key of each event: of its account, profile, metric and unique id.
+def event_keys(
+    accounts: Numbers, profiles: Numbers, metrics: Numbers, unique_ids: Sequence[bytes]
+) -> tuple[Keys, Keys]:
+    """The two halves of the 128-bit key of each event (each of shape [events]).
 
-    The numbers are written as text with a separator that no number holds, and the
-    unique id stands last, so that no two different events make the same text.
+    A key is the XXH3 of the unique id, mixed with the numbers. Mixing is invertible: of
+    two events with one unique id that differ only in profile or only in account and
+    metric, both halves differ.
     """
-    account = part.account
-    return [
-        xxh3_128_digest(f"{account}:{profile}:{metric}:{unique_id}".encode())
-        for profile, metric, unique_id in zip(part.profiles, part.metrics, part.submission.unique_id, strict=True)
-    ]
+    digests = np.frombuffer(b"".join(map(xxh3_128_digest, unique_ids)), dtype=">u8").astype(np.uint64)
+    names = (accounts.astype(np.uint64) << np.uint64(32)) | metrics.astype(np.uint64)
+    ids = mixed(digests[0::2] ^ mixed(profiles ^ mixed(names)))
+    key_lows = mixed(digests[1::2] ^ mixed(profiles ^ mixed(names ^ OTHER_HALF)))
+    return ids, key_lows
+
+
+def mixed(words: Keys) -> Keys:
+    """Each word with every bit of it spread over the whole (the last steps of SplitMix64)."""
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return words ^ (words >> np.uint64(31))
+
+
+def binary_column(joined: bytes, sizes: Sequence[int]) -> pa.Array:
+    """An Arrow column of the values that stand in ``joined``, of ``sizes`` bytes each."""
+    offsets = np.zeros(len(sizes) + 1, dtype=np.int32)
+    np.cumsum(sizes, out=offsets[1:])
+    return pa.Array.from_buffers(pa.binary(), len(sizes), [None, pa.py_buffer(offsets), pa.py_buffer(joined)])
 
 
 def chained(lists: Sequence[list[Item]]) -> list[Item]:

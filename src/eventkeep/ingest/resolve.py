@@ -24,8 +24,9 @@ MetricNames = dict[tuple[int, str, str], Metric]
 class Kept(msgspec.Struct):
     """A submission that can be kept.
 
-    ``left`` names identifiers that stay with another profile, and how many they are. ``valueless`` holds the metrics, by
-    number, of which no event had a value so far; ``now_us`` is when that was, in Unix microseconds.
+    ``left`` names identifiers that stay with another profile, and how many they are.
+    ``valueless`` holds the metrics, by number, of which no event had a value so far;
+    ``now_us`` is when that was, in Unix microseconds.
     """
 
     resolved: Resolved
@@ -127,7 +128,7 @@ class Resolver:
         self, applied: dict[int, Applied], waiting: list[Waiting], now_us: int, transaction: Transaction
     ) -> MetricNames:
         """The metrics of the submissions that were applied, made where there was none."""
-        named = {place: set(waiting[place].submission.metric) for place in applied}
+        named = {place: waiting[place].submission.metrics for place in applied}
         names = dict.fromkeys((waiting[place].account, *pair) for place, pairs in named.items() for pair in pairs)
         resolved = self._directory.metrics.resolve(names, now_us, transaction)
         if resolved.refused:
@@ -144,17 +145,17 @@ class Resolver:
 def kept(item: Waiting, applied: Applied, metrics: MetricNames, now_us: int) -> Kept:
     """The submission with its numbers, one per event."""
     submission = item.submission
-    own = {pair: metrics[item.account, *pair] for pair in set(submission.metric)}
-    metric_numbers = {pair: metric.number for pair, metric in own.items()}
+    own = [metrics[item.account, *pair] for pair in submission.metrics]
+    metric_numbers = [metric.number for metric in own]
     return Kept(
         Resolved(
             item.account,
             submission,
             [applied.numbers[index] for index in submission.profile_index],
-            [metric_numbers[pair] for pair in submission.metric],
+            [metric_numbers[index] for index in submission.metric_index],
         ),
         applied.left,
-        {metric.number: metric for metric in own.values() if not metric.has_value},
+        {metric.number: metric for metric in own if not metric.has_value},
         now_us,
     )
 

@@ -34,6 +34,8 @@ class ProfileWrite(msgspec.Struct, kw_only=True, gc=False):
     unappend: dict[str, Any] | None = None
     unset: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    sole: tuple[str, str] | None = None
+    """What ``sole_identifier`` says, put here by who made the write and hands it out often."""
 
     def only_identifies(self) -> bool:
         """Whether the write names a profile and changes nothing but identifiers."""
@@ -63,21 +65,24 @@ class Submission(msgspec.Struct, kw_only=True, gc=False):
     """One request's profile writes and events; the event columns are equally long.
 
     ``pointers`` says where each profile stands in the request, and may be longer.
-    ``profile_index`` points into ``profiles``; ``metric`` is (name, service);
-    ``time`` is in Unix seconds; ``unique_id`` is filled in already (the second
-    as text where none was sent); ``value`` None where none was sent; ``currency``
-    "" likewise; ``properties`` is the raw JSON object as it was sent.
+    ``profile_index`` points into ``profiles``, ``metric_index`` into ``metrics``, which
+    holds each (name, service) once; ``time`` is in Unix seconds; ``unique_id`` is filled
+    in already (the second as text where none was sent); ``value`` None where none was
+    sent; ``currency`` "" likewise; ``properties`` holds the raw JSON objects as they were
+    sent, one after the other, and ``property_bytes`` the size of each.
     """
 
     profiles: list[ProfileWrite]
     pointers: Sequence[str]
     profile_index: list[int]
-    metric: list[tuple[str, str]]
+    metrics: list[tuple[str, str]]
+    metric_index: list[int]
     time: list[int]
     unique_id: list[str]
     value: list[float | None]
     currency: list[str]
-    properties: list[bytes]
+    properties: bytes
+    property_bytes: list[int]
     body_bytes: int
 
     def __len__(self) -> int:

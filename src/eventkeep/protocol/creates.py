@@ -83,7 +83,7 @@ def accept(
     parts = take_apart(document)
     if parts is None or not has_no_telling_escape(body) or not integers_fit(body):
         return None
-    if not all_keys_differ(body, document, parts) or not all_properties_pass(parts.properties):
+    if not all_keys_differ(body, document, parts) or not all_properties_pass(parts.properties, parts.property_bytes):
         return None
     writes, metrics = quick_writes(parts.profiles, revision), quick_names(parts.metrics)
     if writes is None or metrics is None:
@@ -97,14 +97,17 @@ def all_keys_differ(body: bytes, document: ReceivedSingle | ReceivedBulk, parts:
     if keys is None:
         return False
     # Each key counts once in what was decoded, however often it was sent.
-    raw_keys = count_keys(b"".join([*parts.profiles, *parts.metrics, *parts.properties]))
+    raw_keys = count_keys(b"".join([*parts.profiles, *parts.metrics, parts.properties]))
     # A string that looks like the end of a key makes the sum too small: then all is encoded again to count.
     return (raw_keys is not None and keys == parts.keys + raw_keys) or keys == count_keys(_encode(document))
 
 
-def all_properties_pass(properties: Sequence[bytes]) -> bool:
-    """Whether all properties are objects within the limits, and no object in them has a key twice."""
-    doubtful = [properties[place] for place in doubtful_objects(properties)]
+def all_properties_pass(properties: bytes, sizes: Sequence[int]) -> bool:
+    """Whether all properties are objects within the limits, and no object in them has a key twice.
+
+    They stand one after the other, of ``sizes`` bytes each.
+    """
+    doubtful = doubtful_objects(properties, sizes)
     if not doubtful:
         return True
     joined = b"[" + b",".join(doubtful) + b"]"
@@ -139,8 +142,9 @@ def accept_slowly(
     try:
         parts = take_apart(decoder.decode(body))
         writes = checked_writes(parts.profiles, revision) if parts is not None else None
-        if parts is not None and writes is not None:
-            submission = submission_of(parts, writes, checked_names(parts.metrics), revision, received_at, len(body))
+        metrics = checked_names(parts.metrics) if parts is not None else None
+        if parts is not None and writes is not None and metrics is not None:
+            submission = submission_of(parts, writes, metrics, revision, received_at, len(body))
     except NOT_DECODED as exc:
         raise InvalidRequest([Fault(f"The body can't be decoded: {exc}.", "/data")]) from exc
     if submission is None:

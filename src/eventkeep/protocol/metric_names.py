@@ -5,7 +5,7 @@ None stands for "not so simple", as in ``eventkeep.protocol.submissions``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -26,19 +26,33 @@ _decode = msgspec.json.Decoder(Data[Metric]).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def quick_names(metrics: Sequence[bytes]) -> list[MetricName] | None:
-    """The name and service of each metric, given as raw JSON; None where one needs a closer look."""
-    names = {
-        raw: remembered_name(raw) if len(raw) <= METRIC_BYTES_REMEMBERED_MAX else read_name(raw) for raw in set(metrics)
-    }
-    if None in names.values():
-        return None
-    return [names[raw] for raw in metrics]  # type: ignore[misc]  # None is not among them, as was looked
+Named = tuple[list[MetricName], list[int]]
+"""Metrics, each once, and which of them each event is of."""
 
 
-def checked_names(metrics: Sequence[bytes]) -> list[MetricName]:
+def quick_names(metrics: Sequence[bytes]) -> Named | None:
+    """The metric of each event, given as raw JSON; None where one needs a closer look."""
+    return named(
+        metrics, lambda raw: remembered_name(raw) if len(raw) <= METRIC_BYTES_REMEMBERED_MAX else read_name(raw)
+    )
+
+
+def checked_names(metrics: Sequence[bytes]) -> Named | None:
     """The same of metrics that the closer look has found nothing wrong with. Raises NOT_DECODED."""
-    return [metric_name(_decode(raw)) for raw in metrics]
+    return named(metrics, lambda raw: metric_name(_decode(raw)))
+
+
+def named(metrics: Sequence[bytes], read: Callable[[bytes], MetricName | None]) -> Named | None:
+    """The metrics as ``read`` reads them; None where it says so of one."""
+    places: dict[bytes, int] = {}
+    numbers: dict[MetricName, int] = {}
+    for raw in dict.fromkeys(metrics):
+        name = read(raw)
+        if name is None:
+            return None
+        # The same metric may be written in several ways.
+        places[raw] = numbers.setdefault(name, len(numbers))
+    return list(numbers), [places[raw] for raw in metrics]
 
 
 def read_name(raw: bytes) -> MetricName | None:

@@ -106,6 +106,7 @@ def profile_write(profile: Profile, forbidden: Sequence[str]) -> ProfileWrite | 
         return None
     if (profile.meta or not only_identifies(given)) and not set_changes(write, profile):
         return None
+    write.sole = write.sole_identifier()
     return write
 
 

@@ -40,7 +40,7 @@ _DIGITS_MAX: Final = np.uint8(9)
 _PLUS, _MINUS = np.uint8(ord("+")), np.uint8(ord("-"))
 _TELLING_ESCAPE: Final = re.compile(rb'\\(?:"|u[dD][89a-fA-F])')
 _WORD: Final = 8
-_PADDING: Final = b" " * _WORD
+_PADDING: Final = b" " * (2 * _WORD)
 _QUOTES: Final = np.uint64(0x2222222222222222)
 _WHOLE_BYTE: Final = np.uint64(0xFF)
 _HIGH_BITS: Final = np.uint64(0x8080808080808080)
@@ -49,30 +49,36 @@ _MIX: Final = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.
 """Large odd numbers: to multiply by them keeps what differs different."""
 
 
-def doubtful_objects(objects: Sequence[bytes]) -> Sequence[int]:
-    """The places of those that may break a limit or have a key twice.
+def doubtful_objects(objects: bytes, sizes: Sequence[int]) -> list[bytes]:
+    """Those that may break a limit or have a key twice.
 
     ``objects`` are JSON values in UTF-8 that a decoder has skipped, without blanks
-    between a key and its colon. Of the others it is promised that they are objects
-    within the limits of properties, that no number in them is past what a double
-    holds, long runs of digits aside, and that no object in them has a key twice.
+    between a key and its colon, one after the other, of ``sizes`` bytes each. Of the
+    others it is promised that they are objects within the limits of properties, that no
+    number in them is past what a double holds, long runs of digits aside, and that no
+    object in them has a key twice.
     """
-    everything = range(len(objects))
-    if len(objects) < COLUMN_OBJECTS_MIN:
-        return everything
-    joined = b"".join([_PADDING, _PADDING, *objects, _PADDING])
-    escaped = b"\\" in joined
-    if escaped and _TELLING_ESCAPE.search(joined) is not None:
-        # Where strings begin and end, or whether they hold half a character, can't be told by counting.
-        return everything
-    sizes = np.fromiter(map(len, objects), np.intp, len(objects))
-    ends = np.cumsum(sizes) + 2 * _WORD
-    starts = ends - sizes
+    lengths = np.array(sizes, dtype=np.intp)
+    ends = np.cumsum(lengths)
+    starts = ends - lengths
+    flags = perhaps_not_plain(objects, lengths, starts, ends)
+    return [objects[start:end] for start, end in zip(starts[flags].tolist(), ends[flags].tolist(), strict=True)]
+
+
+def perhaps_not_plain(objects: bytes, sizes: Places, starts: Places, ends: Places) -> Flags:
+    """Which of the objects are in doubt (shape [objects], as are their sizes, starts and ends in bytes)."""
+    escaped = b"\\" in objects
+    if len(sizes) < COLUMN_OBJECTS_MIN or (escaped and _TELLING_ESCAPE.search(objects) is not None):
+        # In the latter case it can't be told by counting where strings begin and end.
+        return np.ones(len(sizes), dtype=np.bool_)
+    # With something around them, every place has neighbours.
+    joined = b"".join([_PADDING, objects, _PADDING])
+    starts, ends = starts + len(_PADDING), ends + len(_PADDING)
     characters = np.frombuffer(joined, dtype=np.uint8)
     lowered = characters | _CASE
-    flags = (sizes > OBJECT_BYTES_MAX) | (characters[starts] != _OPENING)
+    flags: Flags = (sizes > OBJECT_BYTES_MAX) | (characters[starts] != _OPENING)
     openings = lowered == _OPENING
-    if np.count_nonzero(openings) > len(objects):
+    if np.count_nonzero(openings) > len(sizes):
         flags |= counted(np.flatnonzero(openings), starts, ends) > PROPERTY_LEVELS_MAX
     mark(flags, long_exponents(characters, lowered), ends)
     # The quotes that end keys.
@@ -82,8 +88,7 @@ def doubtful_objects(objects: Sequence[bytes]) -> Sequence[int]:
     numbers = counted(closed, starts, ends)
     flags |= numbers > PROPERTIES_MAX
     mark_repeats(flags, numbers, fingerprints(joined, closed))
-    places: list[int] = np.flatnonzero(flags).tolist()
-    return places
+    return flags
 
 
 def counted(places: Places, starts: Places, ends: Places) -> Places:

@@ -19,7 +19,7 @@ from eventkeep.model.currency import normal_currency
 from eventkeep.model.submission import ProfileWrite, Submission
 from eventkeep.protocol.documents import EventContent
 from eventkeep.protocol.event_times import is_in_window, parse_times
-from eventkeep.protocol.metric_names import MetricName
+from eventkeep.protocol.metric_names import Named
 from eventkeep.protocol.received import ReceivedBulk, ReceivedEventAttributes, ReceivedSingle
 from eventkeep.protocol.revisions import Revision
 
@@ -49,9 +49,10 @@ Optional = Sequence[Any]
 class Parts(msgspec.Struct, gc=False):
     """A create document, taken apart.
 
-    ``profiles``, ``metrics`` and ``properties`` hold raw JSON, the last two one entry
-    per event; ``pointers`` has at least one entry per profile, ``profile_index`` one per
-    event. ``optional`` holds the columns of EVENT_ATTRIBUTES; that of ``backfill`` goes
+    ``profiles``, ``metrics`` and ``properties`` hold raw JSON: a list of each profile, a
+    list of each event's metric, and all properties in one, of ``property_bytes`` each.
+    ``pointers`` has at least one entry per profile, ``profile_index`` one per event.
+    ``optional`` holds the columns of EVENT_ATTRIBUTES; that of ``backfill`` goes
     on with the items of a bulk create. ``keys`` counts the keys of the document besides
     those in raw JSON.
     """
@@ -60,7 +61,8 @@ class Parts(msgspec.Struct, gc=False):
     pointers: Sequence[str]
     profile_index: list[int]
     metrics: list[bytes]
-    properties: list[bytes]
+    properties: bytes
+    property_bytes: list[int]
     optional: dict[str, Optional]
     keys: int
 
@@ -98,6 +100,7 @@ def taken_apart(
     keys: int,
 ) -> Parts:
     """The parts; ``keys`` counts the required ones, to which those of what is optional are added."""
+    properties = [event.properties for event in events]
     optional: dict[str, Optional] = {
         "time": [event.time for event in events],
         "value": [event.value for event in events],
@@ -110,7 +113,8 @@ def taken_apart(
         pointers=pointers,
         profile_index=profile_index,
         metrics=[bytes(event.metric) for event in events],
-        properties=[bytes(event.properties) for event in events],
+        properties=b"".join(properties),
+        property_bytes=list(map(len, properties)),
         optional=optional,
         keys=keys + sum([len(column) - column.count(UNSET) for column in optional.values()]),
     )
@@ -119,15 +123,15 @@ def taken_apart(
 def submission_of(
     parts: Parts,
     writes: list[ProfileWrite],
-    metrics: list[MetricName],
+    metrics: Named,
     revision: Revision,
     received_at: int,
     body_bytes: int,
 ) -> Submission | None:
     """What the parts ask to keep.
 
-    ``writes`` is what is said of each profile, ``metrics`` the name and service of each
-    event's metric; ``received_at`` is in Unix seconds.
+    ``writes`` is what is said of each profile, ``metrics`` the metrics and which of them
+    each event is of; ``received_at`` is in Unix seconds.
     """
     if has_unknown_members(parts, revision):
         return None
@@ -141,12 +145,14 @@ def submission_of(
         profiles=writes,
         pointers=parts.pointers,
         profile_index=parts.profile_index,
-        metric=metrics,
+        metrics=metrics[0],
+        metric_index=metrics[1],
         time=times,
         unique_id=[unique_id or str(time) for unique_id, time in zip(optional["unique_id"], times, strict=True)],
         value=[value if value is not UNSET else None for value in values],
         currency=currencies,
         properties=parts.properties,
+        property_bytes=parts.property_bytes,
         body_bytes=body_bytes,
     )
 

@@ -73,20 +73,20 @@ def test_an_event_becomes_a_row_of_the_columns() -> None:
             unique_id="order-1",
         )
     )
-    assert (given.metric, given.time, given.value) == ([("Placed Order", "shop")], [1718452800], [9.99])
+    assert (given.metrics, given.time, given.value) == ([("Placed Order", "shop")], [1718452800], [9.99])
     assert (given.currency, given.unique_id, given.profile_index) == (["EUR"], ["order-1"], [0])
-    assert given.profiles == [ProfileWrite(email="sarah@example.org")]
+    assert given.profiles == [ProfileWrite(email="sarah@example.org", sole=("email", "sarah@example.org"))]
 
 
 def test_what_is_not_sent_has_its_default() -> None:
     given = parsed(single(time=None))
-    assert (given.metric, given.time, given.value) == ([("Placed Order", "api")], [RECEIVED_AT], [None])
+    assert (given.metrics, given.time, given.value) == ([("Placed Order", "api")], [RECEIVED_AT], [None])
     assert (given.currency, given.unique_id) == ([""], [str(RECEIVED_AT)])
 
 
 def test_properties_are_kept_as_they_were_sent() -> None:
     sent = '{ "z":1.50, "a" : [ 1e2, "\\u00e9\\/" ],"$extra":{} }'
-    assert parsed(properties(sent)).properties == [sent.encode()]
+    assert parsed(properties(sent)).properties == sent.encode()
 
 
 def test_events_of_a_bulk_create_point_to_their_profiles() -> None:
@@ -201,7 +201,7 @@ def test_five_megabytes_of_malice_are_refused_in_time(name: str) -> None:
 
 def test_five_megabytes_of_blanks_are_json() -> None:
     sent = '{"a"' + " " * 4_900_000 + ":1}"
-    assert parsed(properties(sent)).properties == [sent.encode()]
+    assert parsed(properties(sent)).properties == sent.encode()
 
 
 def test_every_fault_of_an_event_points_into_it() -> None:

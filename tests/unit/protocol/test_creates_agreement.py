@@ -53,7 +53,7 @@ def agree(operation: str, body: bytes, revision: Revision) -> None:
         assert all(fault.pointer for fault in faults)
     else:
         assert faults == []
-        assert len(submission.properties) == len(submission.time) == len(submission.profile_index)
+        assert len(submission.property_bytes) == len(submission.time) == len(submission.profile_index)
 
 
 scalars = (

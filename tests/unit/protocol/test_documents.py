@@ -42,7 +42,7 @@ def test_an_encoded_create_holds_only_what_was_given() -> None:
             },
         }
     }
-    assert parse_create_event(body, REVISIONS[-1], 1_750_000_000).properties == [b'{"a":1}']
+    assert parse_create_event(body, REVISIONS[-1], 1_750_000_000).properties == b'{"a":1}'
 
 
 def test_an_encoded_bulk_create_is_accepted() -> None:
