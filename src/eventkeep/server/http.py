@@ -70,7 +70,7 @@ class Request:
         for a body that did not arrive whole, Unavailable where too much is held already.
         """
         self._check_content_type()
-        encoding = (self.headers.get("content-encoding") or "identity").strip().lower()
+        encoding = (self._header("content-encoding") or "identity").strip().lower()
         if encoding == "identity":
             return await self._read_body(BODY_BYTES_MAX)
         if encoding != "gzip":
@@ -83,8 +83,15 @@ class Request:
             self._hold(max(0, len(body) - len(compressed)))
         return body
 
+    def _header(self, name: str) -> str | None:
+        """A header that says how the body is to be read; one that is no text is none that we can read."""
+        sent = self.headers.get(name)
+        if sent is None and name in self.headers:
+            raise UnsupportedMediaType([Fault("Expected text in ASCII.", parameter=name.title())])
+        return sent
+
     def _check_content_type(self) -> None:
-        sent = self.headers.get("content-type")
+        sent = self._header("content-type")
         if sent is None or sent in JSON_MEDIA_TYPES:
             return
         if sent.partition(";")[0].strip().lower() not in JSON_MEDIA_TYPES:
