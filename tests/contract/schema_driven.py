@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import sqlite3
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -90,42 +89,6 @@ class Subject(msgspec.Struct):
         described = OPERATIONS[name]
         has_input = described.method == "POST" or described.fields or described.has_selection
         return list(GenerationMode) if has_input else [GenerationMode.POSITIVE]
-
-
-class Snapshot:
-    """What a server has stored: how many events since its start, and every row of profiles, identifiers and metrics."""
-
-    def __init__(self, server: ServerProcess, metrics_port: int) -> None:
-        self._metrics_url = f"http://127.0.0.1:{metrics_port}/metrics"
-        self._client = httpx.Client()
-        path = server.data / "directory.sqlite3"
-        self._directory = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        self._seen: tuple[int, str] | None = None
-
-    def close(self) -> None:
-        self._client.close()
-        self._directory.close()
-
-    def take(self) -> tuple[float, str]:
-        return self._events(), self._rows()
-
-    def _events(self) -> float:
-        for line in self._client.get(self._metrics_url).text.splitlines():
-            name, _, value = line.partition(" ")
-            if name == "eventkeep_events_stored_total":
-                return float(value)
-        raise AssertionError("the metrics do not tell how many events were stored")
-
-    def _rows(self) -> str:
-        """The rows as text; they are only read again where something was committed."""
-        (version,) = self._directory.execute("PRAGMA data_version").fetchone()
-        if self._seen is None or self._seen[0] != version:
-            rows = [
-                self._directory.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3").fetchall()
-                for table in ("profile", "identifier", "metric")
-            ]
-            self._seen = (version, repr(rows))
-        return self._seen[1]
 
 
 def bounded(examples: int) -> Callable[[Callable[[], None]], Callable[[], None]]:

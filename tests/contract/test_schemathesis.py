@@ -25,7 +25,6 @@ from tests.contract.schema_driven import (
     EXAMPLES,
     REVISION,
     AnyCase,
-    Snapshot,
     Subject,
     bounded,
     first_event,
@@ -33,6 +32,7 @@ from tests.contract.schema_driven import (
     own_schemas,
     upstream_schemas,
 )
+from tests.contract.snapshot import Snapshot
 
 pytestmark = pytest.mark.timeout(300 + EXAMPLES * 3)
 

@@ -1,0 +1,161 @@
+"""HTTP by the byte: a connection that sends anything, and a reader of whatever comes back."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+HOST: Final = "127.0.0.1"
+STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})[^\r\n]*\r\n")
+PIECE_BYTES: Final = 65_536
+ANSWER_SECONDS_MAX: Final = 30.0
+"""How long an answer, or the end of a connection, is waited for."""
+
+
+class Answer(msgspec.Struct):
+    """One answer; names of headers in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class NoAnswer(AssertionError):
+    """Bytes that are no answer, or none in time."""
+
+
+class Wire:
+    """A TCP connection to a local port. A context manager that closes it."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection((HOST, port), timeout=ANSWER_SECONDS_MAX)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._received = b""
+        self.ended = False
+        """Whether the other side has closed its half."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._socket.close()
+
+    def send(self, *pieces: bytes) -> bool:
+        """Send the pieces one by one. False where the server has hung up meanwhile."""
+        try:
+            for piece in pieces:
+                self._socket.sendall(piece)
+        except (BrokenPipeError, ConnectionResetError):
+            return False
+        return True
+
+    def finish(self) -> None:
+        """Close our half: nothing more will be sent."""
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.ended = True
+
+    def answer(self, seconds: float = ANSWER_SECONDS_MAX) -> Answer | None:
+        """The next answer; None where the connection ends before one. Raises NoAnswer where it takes longer."""
+        deadline = time.monotonic() + seconds
+        while True:
+            taken = take_answer(self._received)
+            if taken is not None:
+                found, self._received = taken
+                return found
+            if self.ended:
+                if self._received:
+                    raise NoAnswer(f"the connection ended within an answer: {self._received[:200]!r}")
+                return None
+            self._receive(deadline)
+
+    def answers(self, seconds: float = ANSWER_SECONDS_MAX) -> list[Answer]:
+        """All answers until the connection ends. Raises NoAnswer where it does not within ``seconds``."""
+        found: list[Answer] = []
+        while (answer := self.answer(seconds)) is not None:
+            found.append(answer)
+        return found
+
+    def answers_until_quiet(self, seconds: float) -> list[Answer]:
+        """The answers that come, up to the end of the connection or until nothing comes for so long."""
+        found: list[Answer] = []
+        try:
+            while (answer := self.answer(seconds)) is not None:
+                found.append(answer)
+        except TimeoutError:
+            pass
+        return found
+
+    def _receive(self, deadline: float) -> None:
+        self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+        try:
+            piece = self._socket.recv(PIECE_BYTES)
+        except ConnectionResetError:
+            piece = b""
+        self.ended = not piece
+        self._received += piece
+
+
+def take_answer(received: bytes) -> tuple[Answer, bytes] | None:
+    """The first whole answer and the bytes behind it; None where more has to come. Raises NoAnswer for anything else.
+
+    An interim answer (100 Continue) is an answer too.
+    """
+    head, separator, rest = received.partition(b"\r\n\r\n")
+    if not separator:
+        if len(received) > PIECE_BYTES:
+            raise NoAnswer(f"no end of headers: {received[:200]!r}")
+        return None
+    line = STATUS_LINE.match(head + b"\r\n")
+    if line is None:
+        raise NoAnswer(f"no status line: {head[:200]!r}")
+    status = int(line[1])
+    headers: dict[str, str] = {}
+    for field in head.decode("latin-1").split("\r\n")[1:]:
+        name, _, value = field.partition(":")
+        headers[name.lower()] = value.strip()
+    if "transfer-encoding" in headers:
+        raise NoAnswer(f"an answer without a length: {headers}")
+    body_bytes = int(headers.get("content-length", "0"))
+    if len(rest) < body_bytes:
+        return None
+    return Answer(status, headers, rest[:body_bytes]), rest[body_bytes:]
+
+
+def exchange(port: int, *pieces: bytes, seconds: float = ANSWER_SECONDS_MAX) -> list[Answer]:
+    """Send the pieces on a connection of its own, say that this was all, and return the answers until its end."""
+    with Wire(port) as wire:
+        wire.send(*pieces)
+        wire.finish()
+        return wire.answers(seconds)
+
+
+def request(
+    method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"", version: str = "HTTP/1.1"
+) -> bytes:
+    """A request as it should be: with Host, and with Content-Length where it has a body."""
+    fields = {"Host": HOST, **({"Content-Length": str(len(body))} if body else {}), **(headers or {})}
+    return head(f"{method} {path} {version}", *(f"{name}: {value}" for name, value in fields.items())) + body
+
+
+def head(*lines: str | bytes) -> bytes:
+    """A request line and header lines as given, and the empty line behind them."""
+    return b"".join(line.encode("latin-1") + b"\r\n" if isinstance(line, str) else line + b"\r\n" for line in lines) + (
+        b"\r\n"
+    )
+
+
+def chunk(content: bytes, extension: bytes = b"") -> bytes:
+    """One chunk of a chunked body."""
+    return b"%x%s\r\n%s\r\n" % (len(content), extension, content)
+
+
+LAST_CHUNK: Final = b"0\r\n\r\n"
