@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 import pytest
 
@@ -13,9 +18,18 @@ from tests.contract.api import Api, make_keys
 from tests.contract.snapshot import Snapshot
 from tests.faults.hostile_requests import KEY, REQUESTS, Hostile
 from tests.faults.memory import forget_peak, memory
-from tests.faults.raw_http import Answer, Wire
+from tests.faults.mutations import mutated
+from tests.faults.raw_http import Answer, Wire, head
 
-GROWTH_BYTES_MAX = 30 * BODY_BYTES_MAX
+MESSAGES: Final = int(os.environ.get("EVENTKEEP_TEST_EXAMPLES", "300"))
+"""Mutated requests: EVENTKEEP_TEST_EXAMPLES in the environment."""
+pytestmark = pytest.mark.timeout(300 + MESSAGES)
+AT_ONCE: Final = 32
+"""Mutated requests that are under way at the same time, each on a connection of its own."""
+QUIET_SECONDS: Final = 1.0
+"""A server that has said nothing for so long waits for more."""
+LAST_REQUEST: Final = head("GET /healthz HTTP/1.1", "Host: x", "Connection: close")
+GROWTH_BYTES_MAX: Final = 30 * BODY_BYTES_MAX
 """How much more memory than before one hostile request after the other may take: what decoding one body may cost."""
 
 
@@ -36,6 +50,14 @@ class Target:
 
     def signed(self, message: bytes) -> bytes:
         return message.replace(KEY, self.key.encode())
+
+    def answers_to_anything(self, message: bytes) -> list[Answer]:
+        """All answers to a message of which nobody knows where it ends, if it does."""
+        with Wire(self.port) as wire:
+            wire.send(self.signed(message), LAST_REQUEST)
+            answers = wire.answers_until_quiet(QUIET_SECONDS)
+            wire.finish()
+            return answers + wire.answers()
 
     def check_health(self) -> None:
         """The process lives, says so, keeps an event and reads it back."""
@@ -101,3 +123,31 @@ def answers_to(target: Target, hostile: Hostile) -> list[Answer]:
                 answers.append(answer)
         wire.finish()
         return answers + wire.answers()
+
+
+def test_mutated_requests_are_answered_and_only_what_is_answered_202_is_kept(
+    target: Target, record_property: Callable[[str, object], None]
+) -> None:
+    statuses: Counter[str] = Counter()
+    before = memory(target.server.pid)
+    forget_peak(target.server.pid)
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        for start in range(0, MESSAGES, AT_ONCE):
+            messages = [mutated(random.Random(number)) for number in range(start, min(start + AT_ONCE, MESSAGES))]
+            stored_before, rows_before = target.snapshot.take()
+            answers = [answer for found in threads.map(target.answers_to_anything, messages) for answer in found]
+            stored, rows = target.snapshot.take()
+            counted = [int(answer.headers.get("eventkeep-events-stored", "0")) for answer in answers]
+            assert stored - stored_before == sum(counted), f"messages from {start} on"
+            assert rows == rows_before or any(answer.status == 202 for answer in answers), f"messages from {start} on"
+            for answer in answers:
+                check_answer(answer)
+                statuses[str(answer.status)] += 1
+    after = memory(target.server.pid)
+    record_property("messages", MESSAGES)
+    record_property("answers", dict(sorted(statuses.items())))
+    record_property("resident_bytes_before_after_peak", (before.resident, after.resident, after.peak))
+    print(f"\n{MESSAGES} messages, answers {dict(sorted(statuses.items()))}, {before} -> {after}")
+    assert after.peak - before.resident < GROWTH_BYTES_MAX
+    assert {"200", "202", "400", "401", "404"} <= statuses.keys()
+    target.check_health()
