@@ -43,6 +43,8 @@ EVENT_FUTURE_SECONDS_MAX: Final = 366 * 24 * 3600
 """How far ahead of now an event's time may lie, in seconds."""
 PAGE_EVENTS_DEFAULT: Final = 200
 """Events on a page where the request or the revision gives no size."""
+PAGE_BYTES_MAX: Final = 10_000_000
+"""Bytes of properties, and of included profiles, at which a page ends early; two of the largest events fit."""
 PAGE_EVENTS_MAX: Final = 1_000
 """Events on a page, at the most, where the revision has ``page[size]``."""
 
@@ -103,6 +105,8 @@ SQL_PARAMETERS_MAX: Final = 5_000
 """Values bound in one IN list; longer lists are sent in pieces."""
 READER_THREADS: Final = 4
 """Threads that read the event log, each on a connection of its own."""
+PAGE_QUERY_BYTES_MAX: Final = 100_000_000
+"""Bytes of memory that the engine may take for a page before it is asked how large the page's events are."""
 READS_WAITING_MAX: Final = 1_000
 """Reads that may wait for a reader thread; past it: 503."""
 
@@ -143,13 +147,13 @@ DIRECTORY_WAL_PAGES: Final = 16_000
 """Pages in SQLite's write-ahead log before they are copied into the database file."""
 
 # The event log's journal and tail.
-FLUSH_EVENTS: Final = 50_000
+FLUSH_EVENTS: Final = 100_000
 """Events in the tail at which they are moved to the table at once."""
 FLUSH_SECONDS: Final = 1.0
 """Seconds that an event stays in the tail, at the most, while the table takes events."""
 FLUSH_RETRY_SECONDS: Final = 1.0
 """Seconds between tries to move the tail when the table refuses it."""
-TAIL_EVENTS_MAX: Final = 200_000
+TAIL_EVENTS_MAX: Final = 300_000
 """Events in the tail at which a commit waits for room."""
 TAIL_BYTES_MAX: Final = 200_000_000
 """Bytes of events in the tail at which a commit waits for room."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import chdb
 import pyarrow as pa
@@ -18,6 +18,8 @@ import pyarrow as pa
 from eventkeep.errors import EventLogError
 
 Parameter = int | float | str
+MEMORY_EXCEEDED: Final = "Code: 241."
+"""What the engine's message begins with where a query takes more memory than it may."""
 
 
 class Engine:
@@ -48,6 +50,15 @@ class Engine:
         with pa.ipc.open_file(pa.BufferReader(content)) as reader:
             return reader.read_all()
 
+    def select_within(self, sql: str, parameters: Mapping[str, Parameter], bytes_max: int) -> pa.Table | None:
+        """Like ``select``, of a text that ends in settings; None where it would take more memory than ``bytes_max``."""
+        try:
+            return self.select(f"{sql}, max_memory_usage = {bytes_max}", parameters)
+        except EventLogError as exc:
+            if MEMORY_EXCEEDED in str(exc):
+                return None
+            raise
+
     def select_in(self, sql: str, keys: pa.Table) -> pa.Table:
         """The rows of a query whose text reads ``Python(keys)``: a list too long to be a parameter."""
         answer = self._run(sql, "Arrow", {}, keys)
@@ -72,9 +83,21 @@ class Engine:
         try:
             return self._connection().query(sql, form, params=parameters)
         except (chdb.ChdbError, RuntimeError) as exc:
+            # What a failed query has written of its answer would stand before the next one's.
+            self._let_go()
             raise EventLogError(f"the event log refused a statement: {first_line(str(exc))}") from exc
         finally:
             del rows, keys
+
+    def _let_go(self) -> None:
+        """Close this thread's connection; the next call gets another."""
+        connection, self._local.connection = getattr(self._local, "connection", None), None
+        with self._lock:
+            if connection is None or connection not in self._connections or len(self._connections) == 1:
+                # The last one keeps the engine open.
+                return
+            self._connections.remove(connection)
+        connection.close()
 
     def _connection(self) -> Any:
         connection = getattr(self._local, "connection", None)

@@ -14,6 +14,9 @@ Why the columns are as they are:
 Parts that were merged into another are kept for 30 seconds and not the engine's 8
 minutes: what replaced them is on disk by then, and they double the space a load takes.
 
+Parts of less than 256 MiB keep their columns in one file: a part with a file for each
+column and projection is sixty files, to be made, synced and soon removed again.
+
 Nothing is partitioned: one insert has to become one part, for a part is what the
 engine keeps or loses as a whole.
 """
@@ -48,7 +51,8 @@ SETTINGS
     fsync_after_insert = 1,
     fsync_part_directory = 1,
     min_rows_to_fsync_after_merge = 1,
-    old_parts_lifetime = 30
+    old_parts_lifetime = 30,
+    min_bytes_for_wide_part = 268435456
 """
 
 CREATE_FORMAT_TABLE: Final = f"""

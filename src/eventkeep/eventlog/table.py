@@ -20,14 +20,17 @@ from eventkeep.eventlog.selection import EventSelection
 from eventkeep.model.event import StoredEvent
 from eventkeep.model.event_count import EventCount
 
+APPEND_EVENTS_MAX: Final = 1_000_000
+"""Rows of one append: the engine cuts larger inserts into several parts, which could then be half kept."""
+APPEND_BYTES_MAX: Final = 4_000_000_000
+"""Bytes of one append in the engine's memory, likewise; more than a tail of rows has."""
 COLUMNS: Final = ", ".join(ROWS_SCHEMA.names)
 INSERT: Final = (
     f"INSERT INTO {TABLE} ({COLUMNS}) SELECT {COLUMNS} FROM Python(rows) "
     "SETTINGS max_threads = 1, max_insert_threads = 1, max_block_size = 1000000, "
-    "min_insert_block_size_rows = 0, min_insert_block_size_bytes = 0"
+    # The engine reads rows in blocks of 65,409; these are joined, so that one insert makes one part.
+    f"min_insert_block_size_rows = {APPEND_EVENTS_MAX}, min_insert_block_size_bytes = {APPEND_BYTES_MAX}"
 )
-APPEND_EVENTS_MAX: Final = 65_536
-"""Rows of one append: the engine cuts larger inserts into several parts, which could then be half kept."""
 KEY_LIST_MAX: Final = 500
 """Keys that are sent as a bound array; longer lists go as an Arrow table."""
 STORED: Final = ", ".join(STORED_COLUMNS)
