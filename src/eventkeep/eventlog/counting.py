@@ -15,14 +15,15 @@ from eventkeep.model.event_count import EventCount, total
 
 def table_counts(engine: Engine, account: int, metric: int | None) -> dict[int, EventCount]:
     """The account's events in the table by their metric's number; of one metric where it is given."""
-    where = "account = {account:UInt32}"
+    # All of an account's events are read quickest in their primary order, those of one metric in its projection.
+    where, how = "account = {account:UInt32}", "optimize_use_projections = 0"
     parameters: dict[str, Parameter] = {"account": account}
     if metric is not None:
-        where += " AND metric = {metric:UInt32}"
+        where, how = f"{where} AND metric = {{metric:UInt32}}", "optimize_use_projections = 1"
         parameters["metric"] = metric
     rows = engine.select(
         f"SELECT metric, count() AS events, min(time) AS oldest, max(time) AS newest FROM {TABLE} "
-        f"WHERE {where} GROUP BY metric SETTINGS max_threads = 1",
+        f"WHERE {where} GROUP BY metric SETTINGS max_threads = 1, {how}",
         parameters,
     )
     if not rows.num_rows:
