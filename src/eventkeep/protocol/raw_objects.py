@@ -58,6 +58,8 @@ def doubtful_objects(objects: bytes, sizes: Sequence[int]) -> list[bytes]:
     number in them is past what a double holds, long runs of digits aside, and that no
     object in them has a key twice.
     """
+    if len(sizes) == 1:
+        return [objects]
     lengths = np.array(sizes, dtype=np.intp)
     ends = np.cumsum(lengths)
     starts = ends - lengths

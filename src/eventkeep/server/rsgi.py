@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
@@ -10,6 +9,7 @@ from granian.rsgi import ProtocolClosed  # type: ignore[attr-defined]
 from eventkeep.errors import Fault, InvalidRequest, Unavailable
 from eventkeep.limits import BODIES_BYTES_MAX, BODY_SECONDS_MAX, RETRY_AFTER_SECONDS
 from eventkeep.server.app import App
+from eventkeep.server.deadlines import Deadlines
 from eventkeep.server.http import BodyHolder, Request, body_cut, body_too_large, body_too_slow
 
 
@@ -19,6 +19,7 @@ class RsgiApp:
     def __init__(self, app: App) -> None:
         self._app = app
         self._held_bytes = 0
+        self._deadlines = Deadlines(BODY_SECONDS_MAX)
 
     async def __rsgi__(self, scope: Any, proto: Any) -> None:
         headers = scope.headers
@@ -40,8 +41,9 @@ class RsgiApp:
             else:
                 hold(declared)
             try:
-                async with asyncio.timeout(BODY_SECONDS_MAX):
-                    return await gathered(proto, bytes_max, hold) if declared is None else bytes(await proto())
+                if declared is None:
+                    return await self._deadlines.within(gathered(proto, bytes_max, hold))
+                return bytes(await self._deadlines.within(proto()))
             except TimeoutError as exc:
                 raise body_too_slow() from exc
             except ProtocolClosed as exc:
