@@ -52,6 +52,8 @@ class Profiles:
         self._owners_query = ListQuery(owners_query, dialect)
         self._ids_query = ListQuery(ids_query, dialect)
         self._numbers_query = ListQuery(numbers_query, dialect)
+        self._public_ids_query = ListQuery(public_ids_query, dialect)
+        self._sizes_query = ListQuery(sizes_query, dialect)
         with database.reading() as connection:
             last = connection.execute(select(func.max(profile.c.number))).scalar()
         self._next_number = counted_from((last or 0) + 1).__next__
@@ -139,6 +141,27 @@ class Profiles:
                     found[row[0]] = profile_of(row)
         return found
 
+    def ids(self, account: int, numbers: Iterable[int]) -> dict[int, str]:
+        """The ids of the account's profiles of these numbers: all that most answers need to know of them."""
+        found: dict[int, str] = {}
+        missing: list[int] = []
+        for number in set(numbers):
+            if (known := self._profiles.peek(number)) is None:
+                missing.append(number)
+            elif known.account == account:
+                found[number] = known.id
+        if missing:
+            with self._database.reading() as connection:
+                for number, profile_id in self._public_ids_query.rows(connection, (account,), missing):
+                    found[number] = profile_id
+        return found
+
+    def sizes(self, account: int, numbers: Iterable[int]) -> dict[int, int]:
+        """How long the properties of the account's profiles of these numbers are as JSON, in characters."""
+        with self._database.reading() as connection:
+            rows = self._sizes_query.rows(connection, (account,), list(set(numbers)))
+            return {number: size for number, size in rows}
+
     def find_id(self, account: int, profile_id: str) -> int | None:
         """The number of the account's profile with that id, or None."""
         query = select(profile.c.number).where(profile.c.account == account, profile.c.id == profile_id)
@@ -222,6 +245,18 @@ def ids_query(values: list[BindParameter[Any]]) -> Any:
 
 def numbers_query(values: list[BindParameter[Any]]) -> Any:
     return select(profile).where(profile.c.account == bindparam("account"), profile.c.number.in_(values))
+
+
+def public_ids_query(values: list[BindParameter[Any]]) -> Any:
+    return select(profile.c.number, profile.c.id).where(
+        profile.c.account == bindparam("account"), profile.c.number.in_(values)
+    )
+
+
+def sizes_query(values: list[BindParameter[Any]]) -> Any:
+    return select(profile.c.number, func.length(profile.c.properties)).where(
+        profile.c.account == bindparam("account"), profile.c.number.in_(values)
+    )
 
 
 def row_of(each: Profile) -> tuple[Any, ...]:

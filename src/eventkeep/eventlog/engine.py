@@ -84,20 +84,21 @@ class Engine:
             return self._connection().query(sql, form, params=parameters)
         except (chdb.ChdbError, RuntimeError) as exc:
             # What a failed query has written of its answer would stand before the next one's.
-            self._let_go()
+            self._renew_connection()
             raise EventLogError(f"the event log refused a statement: {first_line(str(exc))}") from exc
         finally:
             del rows, keys
 
-    def _let_go(self) -> None:
-        """Close this thread's connection; the next call gets another."""
-        connection, self._local.connection = getattr(self._local, "connection", None), None
-        with self._lock:
-            if connection is None or connection not in self._connections or len(self._connections) == 1:
-                # The last one keeps the engine open.
-                return
-            self._connections.remove(connection)
-        connection.close()
+    def _renew_connection(self) -> None:
+        """Give this thread another connection in place of the one that it has."""
+        old, self._local.connection = getattr(self._local, "connection", None), None
+        if old is not None:
+            # The new one first: the engine ends with its last connection.
+            self._connection()
+            with self._lock:
+                if old in self._connections:
+                    self._connections.remove(old)
+                    old.close()
 
     def _connection(self) -> Any:
         connection = getattr(self._local, "connection", None)

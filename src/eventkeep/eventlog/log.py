@@ -30,6 +30,7 @@ from eventkeep.limits import (
     FLUSH_EVENTS,
     FLUSH_RETRY_SECONDS,
     FLUSH_SECONDS,
+    PAGE_BYTES_MAX,
     TAIL_BYTES_MAX,
     TAIL_EVENTS_MAX,
     TAIL_WAIT_SECONDS_MAX,
@@ -51,13 +52,16 @@ class EventLog:
         self._table, self._journal = table, journal
         self._tail = Tail()
         self._retrying = False
+        self._stopping = threading.Event()
         self._replay()
-        self._seen = SeenFilter(table.count())
-        for ids in table.key_pieces():
-            self._seen.add(ids)
+        self._seen = SeenFilter()
+        # Keys kept while a filter of all keys is being made; None once it is there.
+        self._unseen: list[Keys] | None = []
+        self._seeing = threading.Lock()
+        self._loader = threading.Thread(target=self._load_seen, name="load keys", daemon=True)
+        self._loader.start()
         self._appending = threading.Lock()
         self._flushing = threading.Lock()
-        self._stopping = threading.Event()
         self._full = threading.Event()
         self._flusher = threading.Thread(target=self._flush_now_and_then, name="flush", daemon=True)
         self._flusher.start()
@@ -81,6 +85,7 @@ class EventLog:
         self._stopping.set()
         self._full.set()
         self._flusher.join()
+        self._loader.join()
         try:
             self.flush()
         except EventLogError:
@@ -99,27 +104,32 @@ class EventLog:
         with self._appending:
             self._journal.append(payload)
             self._tail.add(rows)
-        self._seen.add(rows["id"].to_numpy())
+        self._note_seen(rows["id"].to_numpy())
         if self._tail.events >= FLUSH_EVENTS:
             self._full.set()
 
     def is_new(self, ids: Keys, key_lows: Keys) -> npt.NDArray[np.bool_]:
         """For each key (two halves, each of shape [n]): whether no event with it is kept (shape [n])."""
-        new = ~self._seen.perhaps_seen(ids)
+        # Until the filter knows all keys, each is looked up: dearer, and as exact.
+        new = np.zeros(len(ids), dtype=np.bool_) if self.is_loading else ~self._seen.perhaps_seen(ids)
         perhaps = np.flatnonzero(~new)
         if len(perhaps):
             new[perhaps] = ~self._kept(ids[perhaps], key_lows[perhaps])
         return new
 
     def page(self, selection: EventSelection) -> list[StoredEvent]:
-        """Up to ``selection.count`` events in the selection's order, ties by id."""
+        """Up to ``selection.count`` events in the selection's order, ties by id.
+
+        There are fewer where their properties have more than PAGE_BYTES_MAX bytes: the
+        last one is that with which they do.
+        """
         recent = [chunk.first(selection) for chunk in self._tail.chunks()]
         events = self._table.page(selection)
         if not any(rows.num_rows for rows in recent):
-            return events
+            return within_bytes(events, PAGE_BYTES_MAX)
         lists = [events, *(in_order(stored_events(rows), selection.descending) for rows in recent)]
         merged = merge(*lists, key=place_of, reverse=selection.descending)
-        return list(islice(without_repeats(merged), selection.count))
+        return within_bytes(islice(without_repeats(merged), selection.count), PAGE_BYTES_MAX)
 
     def event(self, account: int, time: int, event_id: int) -> StoredEvent | None:
         """One event by its account, time (Unix seconds) and id, or None."""
@@ -170,6 +180,11 @@ class EventLog:
         return self._tail.events
 
     @property
+    def is_loading(self) -> bool:
+        """Whether the seen filter does not know all keys yet: for some seconds after a start with many events."""
+        return self._unseen is not None
+
+    @property
     def seen_bytes(self) -> int:
         """Memory of the seen filter."""
         return self._seen.memory_bytes
@@ -203,6 +218,33 @@ class EventLog:
                 self._retrying = True
                 logger.exception("moving events from the tail to the table failed; trying again")
                 self._stopping.wait(FLUSH_RETRY_SECONDS)
+
+    def _note_seen(self, ids: Keys) -> None:
+        with self._seeing:
+            if self._unseen is None:
+                self._seen.add(ids)
+            else:
+                self._unseen.append(ids)
+
+    def _load_seen(self) -> None:
+        """Tell a filter all keys that the table holds, and then those that were kept meanwhile."""
+        while not self._stopping.is_set():
+            try:
+                seen = SeenFilter(self._table.count())
+                for ids in self._table.key_pieces():
+                    seen.add(ids)
+                break
+            except Exception:
+                # Without the filter the log is slower, not wrong. What waits for it is bounded by the
+                # tail, which is not emptied either while the table can't be read.
+                logger.exception("the keys of the stored events could not be read; trying again")
+                self._stopping.wait(FLUSH_RETRY_SECONDS)
+        else:
+            return
+        with self._seeing:
+            for ids in self._unseen or ():
+                seen.add(ids)
+            self._seen, self._unseen = seen, None
 
     def _kept(self, ids: Keys, key_lows: Keys) -> npt.NDArray[np.bool_]:
         # The tail first: an event that leaves it in between is in the table by then.
@@ -245,6 +287,18 @@ def place_of(event: StoredEvent) -> tuple[int, int]:
 
 def in_order(events: list[StoredEvent], descending: bool) -> list[StoredEvent]:
     return sorted(events, key=place_of, reverse=descending)
+
+
+def within_bytes(events: Iterable[StoredEvent], bytes_max: int) -> list[StoredEvent]:
+    """The first events, up to the one with which their properties have more than ``bytes_max`` bytes."""
+    taken: list[StoredEvent] = []
+    size = 0
+    for event in events:
+        taken.append(event)
+        size += len(event.properties)
+        if size > bytes_max:
+            break
+    return taken
 
 
 def without_repeats(events: Iterable[StoredEvent]) -> list[StoredEvent]:

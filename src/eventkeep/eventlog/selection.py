@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 
 class EventSelection(msgspec.Struct, kw_only=True, frozen=True):
@@ -21,3 +25,8 @@ class EventSelection(msgspec.Struct, kw_only=True, frozen=True):
     metric: int | None = None
     profile: int | None = None
     after: tuple[int, int] | None = None
+
+
+def events_within(sizes: npt.NDArray[Any], bytes_max: int) -> int:
+    """How many events of these sizes (shape [n], in their order) reach past ``bytes_max``; all where they don't."""
+    return min(int(np.searchsorted(np.cumsum(sizes), bytes_max, side="right")) + 1, len(sizes))

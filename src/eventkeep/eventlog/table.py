@@ -16,7 +16,8 @@ from eventkeep.eventlog.engine import Engine, Parameter
 from eventkeep.eventlog.rows import ROWS_SCHEMA, STORED_COLUMNS, stored_events
 from eventkeep.eventlog.schema import CHANGES, CREATE_FORMAT_TABLE, DATABASE, TABLE
 from eventkeep.eventlog.seen import Keys
-from eventkeep.eventlog.selection import EventSelection
+from eventkeep.eventlog.selection import EventSelection, events_within
+from eventkeep.limits import PAGE_BYTES_MAX, PAGE_QUERY_BYTES_MAX
 from eventkeep.model.event import StoredEvent
 from eventkeep.model.event_count import EventCount
 
@@ -91,14 +92,23 @@ class EventTable:
         return int(self._engine.select(f"SELECT count() AS count FROM {TABLE}")["count"][0].as_py())
 
     def page(self, selection: EventSelection) -> list[StoredEvent]:
-        """Up to ``selection.count`` events in the selection's order, ties by id."""
+        """Up to ``selection.count`` events in the selection's order, ties by id.
+
+        There may be fewer where their properties have more than PAGE_BYTES_MAX bytes, but
+        always as many as have that much.
+        """
         where, parameters = conditions(selection)
         way = "DESC" if selection.descending else "ASC"
-        rows = self._engine.select(
-            f"SELECT {STORED} FROM {TABLE} WHERE {where} "
-            f"ORDER BY account {way}, time {way}, id {way} LIMIT {{count:UInt32}} SETTINGS max_threads = 1",
-            {**parameters, "count": selection.count},
+        rest = (
+            f"FROM {TABLE} WHERE {where} "
+            f"ORDER BY account {way}, time {way}, id {way} LIMIT {{count:UInt32}} SETTINGS max_threads = 1"
         )
+        parameters["count"] = selection.count
+        rows = self._engine.select_within(f"SELECT {STORED} {rest}", parameters, PAGE_QUERY_BYTES_MAX)
+        if rows is None:
+            sizes = self._engine.select(f"SELECT length(properties) AS bytes {rest}", parameters)
+            parameters["count"] = events_within(sizes["bytes"].to_numpy(), PAGE_BYTES_MAX)
+            rows = self._engine.select(f"SELECT {STORED} {rest}", parameters)
         return stored_events(rows)
 
     def event(self, account: int, time: int, event_id: int) -> StoredEvent | None:

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from eventkeep.eventlog.seen import Keys
-from eventkeep.eventlog.selection import EventSelection
-from eventkeep.limits import TAIL_CHUNK_EVENTS_MIN
+from eventkeep.eventlog.selection import EventSelection, events_within
+from eventkeep.limits import PAGE_BYTES_MAX, TAIL_CHUNK_EVENTS_MIN
 
 Places = npt.NDArray[np.intp]
 
@@ -54,12 +55,19 @@ class Chunk:
         return np.flatnonzero(flags)
 
     def first(self, selection: EventSelection) -> pa.Table:
-        """Up to ``selection.count`` matching rows that come first in the selection's order."""
+        """Up to ``selection.count`` matching rows that come first in the selection's order.
+
+        There are fewer where these already have more than PAGE_BYTES_MAX bytes of properties.
+        """
         places = self.matching(selection)
-        if len(places) > selection.count:
+        is_large = self.rows.nbytes > PAGE_BYTES_MAX
+        if len(places) > selection.count or is_large:
             order = np.lexsort((self.id[places], self.time[places]))
             order = order[::-1] if selection.descending else order
             places = places[order[: selection.count]]
+        if is_large:
+            sizes = pc.binary_length(self.rows["properties"]).to_numpy()
+            places = places[: events_within(sizes[places], PAGE_BYTES_MAX)]
         return self.rows.take(pa.array(places))
 
 

@@ -94,7 +94,10 @@ class Reads:
         query = frame.query
         selection = self._selection(account, query)
         found = [] if selection is None else self._log.page(selection)
-        page = page_of(query, found, self._directory.secret)
+        sizes = None
+        if "profile" in query.includes:
+            sizes = self._directory.profiles.sizes(account, {event.profile for event in found})
+        page = page_of(query, found, self._directory.secret, sizes)
         return events_document(frame, page, self._related(account, query, page.events))
 
     def _event(self, account: int, frame: Frame, event_id: str) -> bytes:
@@ -155,9 +158,12 @@ class Reads:
         )
 
     def _related(self, account: int, query: ReadQuery, events: Sequence[StoredEvent]) -> Related:
-        metrics = self._directory.metrics.by_numbers(account, {event.metric for event in events})
-        profiles = self._directory.profiles.by_numbers(account, {event.profile for event in events})
-        with_dates = "profile" in query.includes and "last_event_date" in query.profile_fields
+        directory, numbers = self._directory, {event.profile for event in events}
+        metrics = directory.metrics.by_numbers(account, {event.metric for event in events})
+        if "profile" not in query.includes:
+            return Related(metrics=metrics, profile_ids=directory.profiles.ids(account, numbers))
+        profiles = directory.profiles.by_numbers(account, numbers)
+        with_dates = "last_event_date" in query.profile_fields
         return Related(
             metrics=metrics,
             profile_ids={number: profile.id for number, profile in profiles.items()},

@@ -6,6 +6,7 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eventkeep.limits import PAGE_BYTES_MAX
 from eventkeep.model.event import StoredEvent
 from eventkeep.protocol.operations import OPERATIONS
 from eventkeep.protocol.pages import Page, page_of
@@ -70,3 +71,25 @@ def test_what_was_there_at_the_start_is_walked_once_while_more_arrives(
 
 def test_no_events_are_an_empty_page() -> None:
     assert turn([], "datetime", 3, None) == Page([])
+
+
+@given(st.lists(st.sampled_from([0, 1, PAGE_BYTES_MAX // 2, PAGE_BYTES_MAX]), max_size=12), st.integers(1, 12))
+def test_a_page_has_no_more_bytes_than_its_bound_and_tells_that_more_follow(sizes: list[int], size: int) -> None:
+    places = [(time, 1) for time in range(len(sizes))]
+    query = parse_query(f"sort=datetime&page[size]={size}".encode(), OPERATIONS["get_events"], REVISIONS[-1], SECRET)
+    found = [StoredEvent(1, *place, 1, 1, "", None, "", bytes(sizes[place[0]])) for place in places]
+    page = page_of(query, found[: query.find_count], SECRET)
+    taken = len(page.events)
+    assert taken <= size
+    assert taken > 0 or not sizes
+    assert sum(sizes[:taken]) <= PAGE_BYTES_MAX or taken == 1
+    assert taken in (size, len(sizes)) or sum(sizes[: taken + 1]) > PAGE_BYTES_MAX
+    assert (page.next_cursor is not None) == (taken < len(sizes))
+
+
+def test_included_profiles_count_once() -> None:
+    query = parse_query(b"include=profile", OPERATIONS["get_events"], REVISIONS[-1], SECRET)
+    found = [StoredEvent(1, time, 1, 1 + time // 2, 1, "", None, "", b"{}") for time in range(6)]
+    page = page_of(query, found, SECRET, {number: PAGE_BYTES_MAX * 4 // 10 for number in (1, 2, 3)})
+    assert list(page.events) == found[:4]
+    assert page.next_cursor is not None
