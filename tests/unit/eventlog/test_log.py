@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import pytest
 
 from eventkeep.eventlog.log import EventLog
 from eventkeep.eventlog.rows import ROWS_SCHEMA
+from eventkeep.eventlog.seen import Keys
 from eventkeep.eventlog.selection import EventSelection
+from eventkeep.eventlog.table import EventTable
 from eventkeep.model.event import StoredEvent
 
 FIRST_SECOND = 1_700_000_000
@@ -163,3 +166,32 @@ def test_a_copy_of_the_folder_taken_at_any_moment_holds_what_was_appended_once(t
         assert copy.page(everything) == expected_page(EVENTS, everything)
     finally:
         copy.close()
+
+
+def test_repeats_are_told_before_the_filter_knows_all_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new, later = (rows_of([made(n) for n in numbers]) for numbers in (range(50), range(50, 80), range(80, 90)))
+    first = EventLog.open(tmp_path / "events")
+    first.append(old)
+    first.close()
+    may_read = threading.Event()
+    read = EventTable.key_pieces
+
+    def when_allowed(table: EventTable) -> Iterator[Keys]:
+        may_read.wait()
+        yield from read(table)
+
+    monkeypatch.setattr(EventTable, "key_pieces", when_allowed)
+
+    def is_new(log: EventLog, rows: pa.Table) -> set[bool]:
+        return set(log.is_new(rows["id"].to_numpy(), rows["key_low"].to_numpy()).tolist())
+
+    log = EventLog.open(tmp_path / "events")
+    try:
+        assert (log.is_loading, is_new(log, old), is_new(log, new)) == (True, {False}, {True})
+        log.append(new)
+        assert (is_new(log, new), is_new(log, later)) == ({False}, {True})
+    finally:
+        may_read.set()
+    log.wait_until_loaded()
+    assert (log.is_loading, is_new(log, old), is_new(log, new), is_new(log, later)) == (False, {False}, {False}, {True})
+    log.close()
