@@ -22,7 +22,7 @@ from typing import Final
 CLIENT: Final = Path(__file__).resolve().parents[1] / "src" / "eventkeep" / "client"
 SOURCE: Final = CLIENT / "asynchronous"
 TARGET: Final = CLIENT / "synchronous"
-BY_HAND: Final = frozenset({"__init__.py", "waiting.py"})
+BY_HAND: Final = frozenset({"__init__.py", "waiting.py", "wire.py"})
 NOTICE: Final = "# Made by tools/async_to_sync.py from asynchronous/{name}: change that one.\n"
 
 NAMES: Final = {
@@ -31,11 +31,11 @@ NAMES: Final = {
     "AsyncClient": "Client",
     "AsyncConnections": "Connections",
     "AsyncEvents": "Events",
-    "AsyncHTTPTransport": "HTTPTransport",
+    "AsyncProxied": "Proxied",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "aclose": "close",
-    "aiter_raw": "iter_raw",
+    "aread": "read",
     "asynchronous": "synchronous",
     "handle_async_request": "handle_request",
 }

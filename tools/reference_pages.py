@@ -16,6 +16,7 @@ from tools.reference.commands import commands_page
 from tools.reference.limits import limits_page
 from tools.reference.metrics import metrics_page
 from tools.reference.problems import problems_page
+from tools.reference.routes import routes_page
 from tools.reference.settings import settings_page
 
 PROJECT: Final = Path(__file__).resolve().parents[1]
@@ -31,6 +32,7 @@ def generated() -> dict[Path, str]:
         "errors.md": problems_page(),
         "limits.md": limits_page(),
         "metrics.md": metrics_page(),
+        "routes.md": routes_page(),
         "settings.md": settings_page(),
         **api_pages(),
     }

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from typer.core import TyperGroup, TyperOption
+from typer.core import TyperOption
 
 from eventkeep.cli.app import program
 from eventkeep.cli.exits import EXIT_CODES_HELP, ExitCode
@@ -22,7 +22,7 @@ Every option can also be given in the environment, or in the file `eventkeep.tom
 [Settings](../settings.md). Tables, colours and progress bars are for terminals: where the output goes to a file or
 a pipe, or where `NO_COLOR` is set, it is plain text.
 """
-_EXAMPLES: Final = re.compile(r"^Examples?:(.*)", re.DOTALL)
+_EXAMPLES: Final = re.compile(r"Examples?: ?(.*)")
 
 
 def commands_page() -> str:
@@ -34,7 +34,7 @@ def commands_page() -> str:
     return page("Command line", *parts)
 
 
-EXIT_CODES: Final = "They are the same for every command."
+EXIT_CODES: Final = "They are the same for every command that does not say otherwise."
 
 
 def exit_codes() -> dict[int, str]:
@@ -66,28 +66,27 @@ def _command(names: tuple[str, ...], command: Any) -> Iterator[str]:
     options = [_option(name, option) for name, option in options_of(command).items()]
     if options:
         yield table(("option", "meaning", "default", "variable"), options)
-    if example := examples(command):
-        yield f"For example:\n\n```bash\n{example}\n```"
+    found, told = epilog(command)
+    yield from told
+    if found:
+        lines = "\n".join(found)
+        yield f"For example:\n\n```bash\n{lines}\n```"
 
 
-def examples(command: Any) -> str:
-    """The example in the help of a command, as one would type it."""
-    for paragraph in _paragraphs(command.epilog or ""):
-        if found := _EXAMPLES.match(paragraph):
-            return " ".join(found[1].split())
-    return ""
-
-
-def _paragraphs(text: str) -> list[str]:
-    """Paragraphs; one that is only ``Example:`` is joined with the next."""
-    found = [paragraph.strip() for paragraph in text.strip().split("\n\n")]
-    joined: list[str] = []
-    for paragraph in found:
-        if joined and joined[-1] in ("Example:", "Examples:"):
-            joined[-1] += f" {paragraph}"
-        else:
-            joined.append(paragraph)
-    return joined
+def epilog(command: Any) -> tuple[list[str], list[str]]:
+    """The examples in the help of a command, each as one would type it, and what else it tells."""
+    examples: list[str] = []
+    told: list[str] = []
+    for paragraph in (command.epilog or "").strip().split("\n\n"):
+        text = " ".join(paragraph.split())
+        if heading := _EXAMPLES.match(text):
+            examples += [heading[1]] if heading[1] else []
+        elif text[:1].islower():
+            # What is typed begins with the name of a program, and a sentence with a capital.
+            examples.append(text)
+        elif text != EXIT_CODES_HELP:
+            told.append(text)
+    return examples, [text for text in told if text]
 
 
 def _option(name: str, option: TyperOption) -> tuple[str, str, str, str]:
@@ -111,8 +110,3 @@ def _default(option: Any) -> str:
 
 def _sentence(text: str) -> str:
     return " ".join(text.split())
-
-
-def all_commands(group: TyperGroup) -> list[str]:
-    """The full name of every command."""
-    return [" ".join(("eventkeep", *names)) for names, _ in commands_of(group)]

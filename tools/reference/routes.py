@@ -1,0 +1,98 @@
+"""The page of the routes beside the API."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from eventkeep.errors import InvalidRequest
+from eventkeep.limits import FEED_WAIT_SECONDS_MAX, PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX
+from eventkeep.protocol.own_operations import EVENTS_SCOPE, OWN_OPERATIONS, OwnOperation
+from eventkeep.protocol.own_queries import (
+    parse_metrics_query,
+    parse_no_parameters,
+    parse_profiles_query,
+    parse_tail_query,
+)
+from tools.reference.markdown import code, listed, page, table
+
+INTRODUCTION: Final = """
+What the server answers beside [the Events API](api/index.md).
+"""
+PROBES: Final = (
+    ("GET /healthz", "`200` while the process answers"),
+    ("GET /readyz", "`200` while it would take events; `503` while its queue is full or it is stopping"),
+    ("GET /openapi/<revision>.json", "the OpenAPI 3.0 document of a revision, with this server's address in it"),
+)
+METRICS: Final = (
+    "`GET /metrics` is answered on [a port of its own](settings.md#metrics_port): see [Metrics](metrics.md)."
+)
+OWN: Final = f"""
+The Events API has no operation that lists metrics or profiles, counts events or waits for new ones.
+[The command line](../commands.md) needs them, and so may you. They take the same keys and scopes, answer in the
+attributes of the request's revision, and tell errors in the same documents. Rate limits do not count them.
+
+They are eventkeep's own: the hosted service does not have them.
+A page has {PAGE_EVENTS_DEFAULT} resources; `page[size]` takes 1 to {PAGE_EVENTS_MAX:,}, and `links.next` leads on.
+"""
+READERS: Final[Mapping[str, Callable[[bytes], object]]] = {
+    "list_metrics": parse_metrics_query,
+    "get_metric": parse_no_parameters,
+    "list_profiles": parse_profiles_query,
+    "get_profile": parse_no_parameters,
+    "get_stats": parse_no_parameters,
+    "tail": parse_tail_query,
+}
+MEANINGS: Final[Mapping[str, str]] = {
+    "list_metrics": f"The metrics of the account. With `{EVENTS_SCOPE}` each has its number of events, its oldest and "
+    "its newest event in `meta`. `name` chooses the metrics of that name.",
+    "get_metric": "One metric, with the same `meta`.",
+    "list_profiles": "The profiles of the account, the oldest first; `sort=-created` turns that round. One of `email`, "
+    "`phone_number` and `external_id` chooses the profile that it means.",
+    "get_profile": "One profile.",
+    "get_stats": "How many events, profiles and metrics the account has, its oldest and its newest event, the events "
+    "of its largest metrics, and about how many bytes its events take on disk.",
+    "tail": "Events in the order in which they are kept. Without `after` it answers with the position of now, in "
+    "`meta.position`. With `after` set to the position of an earlier answer it gives what was kept since then; where "
+    f"there is nothing yet it waits up to `wait_seconds` (at most {FEED_WAIT_SECONDS_MAX}). `include` takes `metric` "
+    "and `profile`. `meta.skipped` says that events may be missing in between: the server was restarted, or kept more "
+    "than it holds for readers.",
+}
+_NAMES: Final = re.compile(r"Allowed parameters are (.*)$")
+
+
+def routes_page() -> str:
+    """The probes, and our own operations with their scopes and parameters."""
+    if not OWN_OPERATIONS.keys() == READERS.keys() == MEANINGS.keys():
+        raise ValueError(f"the page of the routes has to tell {', '.join(OWN_OPERATIONS)}, and nothing else")
+    parts = [
+        INTRODUCTION,
+        "## Without a key",
+        table(("route", "answer"), [(code(route), answer) for route, answer in PROBES]),
+        METRICS,
+        "## With a key",
+        OWN,
+    ]
+    for name, operation in OWN_OPERATIONS.items():
+        parts += [f"### {name}", MEANINGS[name], table(("", ""), _rows(operation))]
+    return page("Other routes", *parts)
+
+
+def _rows(operation: OwnOperation) -> list[tuple[str, str]]:
+    names = parameters(READERS[operation.name])
+    return [
+        ("path", code(f"{operation.method} {operation.path}")),
+        ("scopes", listed(operation.scopes)),
+        ("parameters", listed(names) if names else "none"),
+    ]
+
+
+def parameters(read: Callable[[bytes], object]) -> list[str]:
+    """The names of the parameters that a query may have, as the refusal of another one tells them."""
+    try:
+        read(b"another=one")
+    except InvalidRequest as refusal:
+        found = _NAMES.search(refusal.faults[0].detail)
+        return found[1].split(", ") if found else []
+    raise ValueError(f"{read} takes any parameter")
