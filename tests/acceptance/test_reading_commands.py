@@ -278,6 +278,17 @@ def test_what_goes_wrong_is_said_with_its_exit_code(shop: Shop, arguments: list[
     assert "Traceback" not in done.errors
 
 
+@pytest.mark.parametrize("arguments", [["metrics"], ["profiles", "show", LONG], ["stats"], ["tail"]], ids=" ".join)
+def test_server_that_is_no_eventkeep_is_named(shop: Shop, arguments: list[str]) -> None:
+    # Below this address there is nothing, as there is no such route at the hosted service.
+    elsewhere = f"{shop.server.url}/elsewhere"
+    done = shop.run(*arguments, "--url", elsewhere)
+    assert (done.code, done.output) == (2, "")
+    assert f"{elsewhere} can't do this; it takes an eventkeep server" in done.errors
+    by_name = shop.run("events", "--metric", "Viewed Page", "--url", elsewhere)
+    assert f"--metric: {elsewhere} is no eventkeep server" in by_name.errors
+
+
 def test_key_without_a_scope_is_told_which(shop: Shop) -> None:
     (key,) = make_keys(shop.server, "reading", "events:read")
     for arguments in (["stats"], ["profiles"], ["events"]):
