@@ -113,8 +113,12 @@ def test_value_of_a_repeat_is_no_value_of_the_metric(shop: Shop) -> None:
     """The event that had it was not stored, so that no event of the metric has ever had one."""
     shop.keep(order(time=iso(START)))
     assert shop.keep(order(time=iso(START), value=5)) == AGAIN
-    (kept,) = shop.events()
-    assert "$value" not in kept["attributes"]["event_properties"]
+    # Also beside events that are stored: a repeat of an earlier one, and one within the request.
+    named, person = metric("Order"), profile(ADA)
+    again, new, twice = (event(metric=named, unique_id=id, value=5) for id in ("order-1", "new", "new"))
+    del new["attributes"]["value"]
+    assert shop.keep(bulk(item(again, new, twice, profile=person))) == Fate(stored=1, repeated=2)
+    assert ["$value" in each["attributes"]["event_properties"] for each in shop.events()] == [False, False]
 
 
 def test_without_a_unique_id_the_second_decides(shop: Shop, fates: dict[str, int]) -> None:

@@ -114,9 +114,7 @@ class Committer:
             logger.exception("a commit failed", requests=len(waiting))
             if len(waiting) > 1:
                 return [delivered for item in waiting for delivered in self._commit_or_split([item])]
-            refusal = Unavailable(
-                "The events could not be stored now; none of the request was kept.", RETRY_AFTER_SECONDS
-            )
+            refusal = Unavailable("The events could not be stored now; none of them was kept.", RETRY_AFTER_SECONDS)
             # Logged by now; with its traceback it would hold the batch until the collector comes by.
             refusal.__cause__ = exc.with_traceback(None)
             return [(waiting[0].ticket, refusal)]
