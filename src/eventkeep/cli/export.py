@@ -21,7 +21,7 @@ from eventkeep.exporter.pages import Query
 from eventkeep.exporter.target import STANDARD_OUTPUT, opened
 from eventkeep.exporter.walk import ends, in_order, pages
 from eventkeep.exporter.writers import format_of, writer
-from eventkeep.limits import PAGE_EVENTS_MAX
+from eventkeep.limits import PAGE_EVENTS_MAX, READING_RETRIES_MAX
 
 EPILOG = f"""
 Example: eventkeep export orders.parquet --filter 'equals(metric_id,"SkDfHe")' --since 2024-01-01
@@ -66,7 +66,7 @@ def export(
     started = time.monotonic()
     events = 0
     try:
-        with connect(url, api_key, revision or newest_revision(now.date())) as client:
+        with connect(url, api_key, revision or newest_revision(now.date()), READING_RETRIES_MAX) as client:
             first, last = ends(client, query)
             with opened(target) as file, walk_progress(console, target, abs(last - first), "exported") as progress:
                 out = writer(file_format, file, ids)

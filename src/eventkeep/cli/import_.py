@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -166,7 +167,7 @@ def _event_of(path: str, rows: RowFile | ParquetFile, mapping: RowMapping | None
             f"{path} is not what eventkeep export writes ({why}): say how a row becomes an event, with --mapping FILE "
             "or --map FIELD=TEMPLATE"
         )
-    return exported_row
+    return functools.partial(exported_row, empty_is_none=rows.format == "csv")
 
 
 def _mapping(

@@ -23,6 +23,7 @@ from eventkeep.exporter.records import time_text
 from eventkeep.exporter.walk import ends
 from eventkeep.importer.from_api import ApiImport
 from eventkeep.importer.state import State, load_state
+from eventkeep.limits import READING_RETRIES_MAX
 
 FILE_OPTIONS: Final = ("mapping", "map_", "time_format", "shift_years", "format_", "delimiter", "concurrency")
 FROM_API_OPTIONS: Final = (
@@ -62,7 +63,9 @@ def import_from_api(options: FromApi, url: str, api_key: str | None) -> None:
     )
     console = Console(stderr=True, highlight=False)
     with (
-        connect(options.url, options.api_key, options.revision or newest, prefix="from-") as source,
+        connect(
+            options.url, options.api_key, options.revision or newest, READING_RETRIES_MAX, prefix="from-"
+        ) as source,
         connect(url, api_key, newest) as target,
     ):
         path = options.state or Path(f"eventkeep-import-{_file_name(source)}.json")

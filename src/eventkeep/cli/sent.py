@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
+import math
 import sys
 from collections.abc import Iterator
 from typing import IO, Any, Final
@@ -25,7 +27,6 @@ from eventkeep.errors import EventkeepError, EventRefused, RowRefused
 from eventkeep.exporter.pages import Query
 from eventkeep.exporter.records import Record
 from eventkeep.limits import BODY_BYTES_MAX, PAGE_EVENTS_MAX
-from eventkeep.protocol.event_times import parse_time
 from eventkeep.protocol.filters import Filter
 
 BULK_TYPE: Final = "event-bulk-create-job"
@@ -211,10 +212,12 @@ def _decoded(number: int, line: bytes) -> dict[str, Any]:
 
 def _event_id(client: Client, event: _Event) -> str | None:
     """The id of an event that was just sent; None where the key, or the server, does not show it."""
-    seconds = parse_time(event.time)
-    if seconds is None:
+    try:
+        moment = datetime.datetime.fromisoformat(event.time)
+    except ValueError:
         return None
-    same_second = Filter.greater_or_equal("timestamp", seconds) & Filter.less_or_equal("timestamp", seconds)
+    second = math.floor((moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp())
+    same_second = Filter.greater_or_equal("timestamp", second) & Filter.less_or_equal("timestamp", second)
     query = Query(filter=str(same_second), page_size=PAGE_EVENTS_MAX)
     found: list[Record] = []
     cursor: str | None = None

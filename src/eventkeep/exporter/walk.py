@@ -44,11 +44,15 @@ def pages(client: Client, query: Query, cursor: str | None = None) -> Iterator[P
 
 
 def ends(client: Client, query: Query) -> tuple[int, int]:
-    """The times of the first and the last event that a query gives, in Unix seconds; 0 where it gives none."""
+    """The times of the first and the last event that a query gives, in Unix seconds; 0 where it gives none.
+
+    This is where it turns out that a server is not there at all, so the client's own patience has to do.
+    Raises ClientError.
+    """
     times: list[int] = []
     for sort in (query.sort, query.sort.removeprefix("-") if query.sort.startswith("-") else f"-{query.sort}"):
         end = msgspec.structs.replace(query, sort=sort, page_size=1)
-        records = client.perform(end.call(client.settings, None), PATIENT).data.records
+        records = client.perform(end.call(client.settings, None)).data.records
         if not records:
             return 0, 0
         times.append(records[0].time)

@@ -50,10 +50,15 @@ def is_export(columns: Iterable[str]) -> bool:
     return given <= _KNOWN and given.issuperset(REQUIRED) and bool(given & _IDENTIFIER_COLUMNS)
 
 
-def exported_row(row: Row) -> MappedRow:
-    """The event of a row of an export. Raises RowRefused, naming the row and the column."""
+def exported_row(row: Row, *, empty_is_none: bool = False) -> MappedRow:
+    """The event of a row of an export. Raises RowRefused, naming the row and the column.
+
+    ``empty_is_none`` says that text without a character means no value, as it does in CSV.
+    """
     cells: dict[str, Any] = {}
     for name, value in row.values.items():
+        if empty_is_none and not value:
+            continue
         if name not in _KNOWN:
             raise RowRefused(row.number, f"there is no column {name!r} in an export; there is {', '.join(COLUMNS)}")
         try:
@@ -90,7 +95,7 @@ def _cell(name: str, value: Any) -> Any:
         if name in JSON_COLUMNS:
             return None if bytes(value) == b"null" else _checked_object(bytes(value))
         value = _decode(value)
-    if value is None or value == "":
+    if value is None:
         return None
     if name in JSON_COLUMNS:
         return _checked_object(value.encode() if isinstance(value, str) else _encode(value))

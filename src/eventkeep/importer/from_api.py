@@ -108,8 +108,10 @@ class ApiImport:
         except RowRefused as exc:
             raise _refused(page.records[exc.row], exc.detail) from exc
         for request in requests:
+            # A target that never answered is more likely a wrong URL than a restart.
+            policy = PATIENT if self.counts.requests else None
             try:
-                created = self._target.perform(create_call("bulk_create_events", request.body), PATIENT).data
+                created = self._target.perform(create_call("bulk_create_events", request.body), policy).data
             except InvalidRequestError as exc:
                 places = [row_of(pointer, request) for pointer in exc.pointers]
                 blamed = [place for place in places if place is not None]
