@@ -171,6 +171,10 @@ HEADER_BYTES_MAX: Final = 65_536
 """Bytes of a request's line and headers, and of the buffer a connection reads into."""
 HEADER_SECONDS_MAX: Final = 15.0
 """Seconds in which a request's headers must have arrived."""
+CONNECTIONS_MAX: Final = 1_024
+"""Connections that are served at once; others wait to be accepted."""
+OPEN_FILES_WANTED: Final = 65_536
+"""Open files that the server allows itself, as far as the system does: its connections and the parts of the table."""
 LISTEN_BACKLOG: Final = 1_024
 """Connections that may wait to be accepted."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import resource
 import signal
 import socket
 import sys
@@ -19,10 +20,12 @@ from eventkeep.config import ServeSettings
 from eventkeep.errors import ConfigurationError
 from eventkeep.limits import (
     COLLECTOR_ALLOCATIONS,
+    CONNECTIONS_MAX,
     DRAIN_SECONDS_MAX,
     HEADER_BYTES_MAX,
     HEADER_SECONDS_MAX,
     LISTEN_BACKLOG,
+    OPEN_FILES_WANTED,
 )
 from eventkeep.server.app import App
 from eventkeep.server.logs import configure_logs
@@ -42,6 +45,7 @@ def run(settings: ServeSettings) -> None:
     port = settings.port or free_port(settings.host)
     settings = msgspec.structs.replace(settings, port=port)
     check_address(settings.host, port)
+    allow_open_files()
     services = Services(settings.data)
     calm_collector()
     try:
@@ -49,6 +53,17 @@ def run(settings: ServeSettings) -> None:
     finally:
         services.close()
         logger.info("stopped")
+
+
+def allow_open_files() -> None:
+    """Raise this process's limit of open files.
+
+    The usual 1,024 would be used up by the connections alone; the commits and the table need files too.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES_WANTED if hard == resource.RLIM_INFINITY else min(OPEN_FILES_WANTED, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def calm_collector() -> None:
@@ -77,6 +92,7 @@ async def serve(settings: ServeSettings, port: int, services: Services) -> None:
         ),
         websockets=False,
         backlog=LISTEN_BACKLOG,
+        backpressure=CONNECTIONS_MAX,
         log_enabled=False,
     )
     stopping = asyncio.Event()
