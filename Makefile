@@ -52,8 +52,12 @@ format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install
+bench: $(VENV)/.installed-bench
 	$(BIN)/python -m bench $(ARGS)
+
+$(VENV)/.installed-bench: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	@touch $@
 
 # NO_MKDOCS_2_WARNING: the theme would else advertise its successor on every build.
 docs: install

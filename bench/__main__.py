@@ -1,8 +1,10 @@
-"""``make bench``: one table on the terminal and one JSON file.
+"""``make bench``: one table on the terminal, one JSON file, and with several levels a plot.
 
-make bench                                  a million events, a few minutes
-make bench ARGS="--events 20000000"         the figures of docs/performance.md
-make bench ARGS="--json figures.json"       where the JSON goes
+make bench                                      a million events, a few minutes
+make bench ARGS="--levels 1,5,10,20"            the figures and the plot of docs/performance.md
+make bench ARGS="--json figures.json"           where the JSON goes
+
+The SDK has a benchmark of its own: ``python -m bench.sdk``.
 """
 
 from __future__ import annotations
@@ -18,16 +20,23 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import floors, steps
+from bench.plot import draw
 from bench.process import machine
 from bench.workload import Workload
 from eventkeep.errors import EventkeepError
 
+MILLION = 1_000_000
+READS = ("read_newest", "read_metric", "read_profile", "read_event")
+
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures eventkeep on this machine.")
-    parser.add_argument("--events", type=int, default=1_000_000, help="events to store before the reads (1000000)")
+    parser.add_argument(
+        "--levels", default="1", help="millions of stored events at which the store is read, ascending, by commas (1)"
+    )
     parser.add_argument("--seconds", type=float, default=10.0, help="seconds of each load (10)")
     parser.add_argument("--json", type=Path, default=Path("bench-figures.json"), help="the file for the figures")
+    parser.add_argument("--plot", type=Path, help="an SVG of rate and latency against the number of stored events")
     parser.add_argument("--folder", type=Path, help="where the data goes; a temporary folder by default")
     return parser.parse_args()
 
@@ -35,22 +44,20 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     options = arguments()
     console = Console()
+    levels = [round(float(level) * MILLION) for level in options.levels.split(",")]
     figures: dict[str, Any] = {"machine": machine()}
     with tempfile.TemporaryDirectory(prefix="eventkeep-bench-", dir=options.folder) as name:
         folder = Path(name)
         try:
             figures["microseconds_per_event"] = steps.measure()
-            figures["floors"] = {
-                "decoding_events_per_second": floors.decoding_events_per_second(),
-                "engine_events_per_second": floors.engine_events_per_second(folder / "engine"),
-                "postgres_events_per_second": floors.postgres_events_per_second(),
-            }
-            workload = Workload(folder / "data", options.events, options.seconds, console.print)
-            figures["eventkeep"] = workload.run()
+            figures["floors"] = floors.measure(folder, console.print)
+            figures["eventkeep"] = Workload(folder / "data", levels, options.seconds, console.print).run()
         except EventkeepError as exc:
             console.print(f"[red]{exc}[/red]")
             return 1
     options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    if options.plot is not None:
+        draw(figures["eventkeep"]["levels"], options.plot)
     show(figures, console)
     console.print(f"The figures are in {options.json}.")
     return 0
@@ -58,22 +65,41 @@ def main() -> int:
 
 def show(figures: dict[str, Any], console: Console) -> None:
     """The figures as tables."""
+    eventkeep = figures["eventkeep"]
     path = Table("step of the hot path", "µs of CPU an event", title="Where the time goes, one thread")
     for step, microseconds in figures["microseconds_per_event"].items():
         path.add_row(step, f"{microseconds:.2f}")
+    path.add_row("all of these", f"{sum(figures['microseconds_per_event'].values()):.2f}")
+    path.add_row("the server as a whole, under load", f"{eventkeep['bulk']['cpu_microseconds_per_event']:.2f}")
     console.print(path)
-    rate = figures["eventkeep"]["bulk"]["events_per_second"]
-    against = Table("floor", "events/s", "eventkeep's part of it", title="Against")
+    against = Table("floor", "a second", "eventkeep", "ratio", title="Against")
     for name, floor in figures["floors"].items():
-        shown = "not installed" if floor is None else f"{floor:,.0f}"
-        against.add_row(name.replace("_events_per_second", ""), shown, "" if floor is None else f"{rate / floor:.2f}")
+        kind = "single" if "single" in name else "bulk"
+        rate = eventkeep[kind]["events_per_second"]
+        shown = ("not installed", "") if floor is None else (f"{floor:,.0f}", f"{rate / floor:.2f}")
+        against.add_row(name.replace("_", " "), shown[0], f"{rate:,.0f}", shown[1])
     console.print(against)
+    growth = Table("stored", "events/s", "bytes/event", "memory MB", *(f"{name[5:]} ms" for name in READS))
+    for level in eventkeep["levels"]:
+        growth.add_row(
+            f"{level['stored']:,}",
+            f"{level['bulk']['events_per_second']:,.0f}",
+            f"{level['bytes_per_event']:.0f}",
+            f"{level['resident_bytes'] / 1e6:,.0f}",
+            *(f"{level[name]['p50_ms']:.1f}" for name in READS),
+        )
+    console.print(growth)
     own = Table("figure", "value", title="eventkeep over HTTP, the load generator beside it")
-    for part, values in figures["eventkeep"].items():
-        for name, value in values.items():
+    for part, values in eventkeep.items():
+        for name, value in values.items() if isinstance(values, dict) else ():
             own.add_row(
                 f"{part} {name}".replace("_", " "), f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
             )
+    last = eventkeep["levels"][-1]
+    for name in READS:
+        own.add_row(
+            f"{name.replace('_', ' ')} per second from 8 connections", f"{last[name]['per_second_from_8']:,.0f}"
+        )
     console.print(own)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -46,17 +47,25 @@ def profile(number: int) -> dict[str, Any]:
     return {"type": "profile", "attributes": {"email": f"customer-{number}@shop.example.com"}}
 
 
-def bulk_body(seed: int, profiles: int, mark_profiles: bool = False) -> str:
-    """A bulk request of EVENTS_PER_REQUEST events, each of one of ``profiles`` profiles.
+class Churn(StrEnum):
+    """What a load does to the directory besides naming profiles."""
 
-    With ``mark_profiles`` each request names profiles that no other names.
-    """
+    NEW_PROFILES = "new-profiles"
+    """Every event is of a profile that nobody has named before."""
+    CHANGED_PROFILES = "changed-profiles"
+    """Every event changes its profile."""
+
+
+def bulk_body(seed: int, profiles: int, churn: Churn | None = None) -> str:
+    """A bulk request of EVENTS_PER_REQUEST events, each of one of ``profiles`` profiles."""
     choose = random.Random(seed)
     items = []
     for place in range(EVENTS_PER_REQUEST):
         who = profile((seed * EVENTS_PER_REQUEST + place) % profiles)
-        if mark_profiles:
+        if churn is Churn.NEW_PROFILES:
             who["attributes"]["email"] = f"{MARKER}-{place}@shop.example.com"
+        elif churn is Churn.CHANGED_PROFILES:
+            who["attributes"]["properties"] = {"last_seen_in": MARKER}
         items.append(
             {
                 "type": "event-bulk-create",

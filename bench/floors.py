@@ -14,15 +14,65 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from bench.bodies import EVENTS_PER_REQUEST, bulk_body
+from bench.bodies import EVENTS_PER_REQUEST, bulk_body, single_body, write_bodies
+from bench.load_generator import run
+from bench.workload import BULK_PATH, SINGLE_PATH
 from eventkeep.protocol.documents import BulkCreate
+from eventkeep.protocol.openapi import openapi_document
+from eventkeep.protocol.revisions import REVISIONS
 
+PRISM_SECONDS = 5.0
 DECODE_REQUESTS = 100
 POSTGRES_EVENTS = 200_000
+
+
+def measure(folder: Path, say: Callable[[str], None]) -> dict[str, float | None]:
+    """Every floor, events per second; None for what is not installed."""
+    say("decoding alone")
+    floors: dict[str, float | None] = {"decoding_alone": decoding_events_per_second()}
+    say("the engine alone")
+    floors["engine_alone"] = engine_events_per_second(folder / "engine")
+    say("PostgreSQL")
+    floors["postgres_copy"] = postgres_events_per_second()
+    say("Prism")
+    floors["prism_single"], floors["prism_bulk"] = prism_events_per_second(folder)
+    return floors
+
+
+def prism_events_per_second(folder: Path) -> tuple[float | None, float | None]:
+    """Events per second that the mock server Prism answers, single and bulk; it stores nothing.
+
+    None where it is not installed (``prism`` on the path or in EVENTKEEP_PRISM). It
+    serves our own document of the revision that the load speaks.
+    """
+    if not (os.environ.get("EVENTKEEP_PRISM") or shutil.which("prism")):
+        return None, None
+    from tests.acceptance.prism import Prism
+
+    revision = next(revision for revision in REVISIONS if revision.date == "2024-06-15")
+    with Prism(openapi_document(revision, "http://127.0.0.1"), folder) as prism:
+        singles = prism_rate(folder / "singles", [single_body(seed, 100) for seed in range(10)], prism.url, SINGLE_PATH)
+        bulks = prism_rate(folder / "bulks", [bulk_body(1, 100)], prism.url, BULK_PATH)
+    return singles, bulks * EVENTS_PER_REQUEST
+
+
+def prism_rate(bodies: Path, written: list[str], url: str, path: str) -> float:
+    """Requests per second that are accepted."""
+    write_bodies(bodies, written)
+    environment = {
+        "BENCH_KEY": "pk_prism",
+        "BENCH_BODIES": str(bodies),
+        "BENCH_TEMPLATES": str(len(written)),
+        "BENCH_PATH": path,
+        "BENCH_RUN": "prism",
+        "BENCH_WAIT": "0",
+    }
+    return run(url, "create.lua", 8, PRISM_SECONDS, environment).requests_per_second
 
 
 def decoding_events_per_second() -> float:

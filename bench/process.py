@@ -16,8 +16,17 @@ def cpu_seconds(pid: int) -> float:
 
 def resident_bytes(pid: int) -> int:
     """Memory that the process has resident now."""
+    return status_bytes(pid, "VmRSS:")
+
+
+def peak_resident_bytes(pid: int) -> int:
+    """The most memory that the process has had resident."""
+    return status_bytes(pid, "VmHWM:")
+
+
+def status_bytes(pid: int, field: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+        if line.startswith(field):
             return int(line.split()[1]) * 1024
     return 0
 

@@ -1,18 +1,18 @@
-"""The load on a real server: bulk creates, single creates, reads, and a restart."""
+"""The load on a real server: bulk creates up to many events, reads on the way, single creates, churn, a restart."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from bench.bodies import EVENTS_PER_REQUEST, bulk_body, single_body, write_bodies
+from bench.bodies import EVENTS_PER_REQUEST, Churn, bulk_body, single_body, write_bodies
 from bench.load_generator import Measured, generator, run
-from bench.process import cpu_seconds, folder_bytes, resident_bytes
+from bench.process import cpu_seconds, folder_bytes, peak_resident_bytes, resident_bytes
 from eventkeep.protocol.filters import Filter
 from eventkeep.testing import ServerProcess
 
@@ -20,88 +20,111 @@ PROFILES = 20_000
 BULK_TEMPLATES = 20
 SINGLE_TEMPLATES = 200
 BULK_CONNECTIONS = 8
+OVERLOAD_CONNECTIONS = 10 * BULK_CONNECTIONS
 SINGLE_CONNECTIONS = 64
 READ_CONNECTIONS = 8
 READ_SECONDS = 4.0
+SETTLE_SECONDS = 5.0
+"""What the engine gets to finish merging before it is read."""
+
+BULK_PATH = "/api/event-bulk-create-jobs/"
+SINGLE_PATH = "/api/events/"
 
 Figures = dict[str, Any]
 
 
 class Workload:
-    """Everything that is asked of one server; ``run`` gives the figures by name."""
+    """Everything that is asked of one server; ``run`` gives the figures by name.
 
-    def __init__(self, folder: Path, events: int, seconds: float, say: Callable[[str], None]) -> None:
+    ``levels`` are the numbers of stored events, ascending, at which the store is read.
+    """
+
+    def __init__(self, folder: Path, levels: Sequence[int], seconds: float, say: Callable[[str], None]) -> None:
         generator()
-        self._folder, self._events, self._seconds, self._say = folder, events, seconds, say
+        self._folder, self._levels, self._seconds, self._say = folder, levels, seconds, say
+        self._bodies = folder / "bodies"
         self._server = ServerProcess(folder / "store", options=["--log-level", "warning"])
         self._environment: dict[str, str] = {}
+        self._stored = 0.0
+        self._rounds = 0
 
-    def run(self) -> dict[str, Figures]:
-        bodies = self._folder / "bodies"
-        write_bodies(bodies / "bulk", [bulk_body(seed, PROFILES) for seed in range(BULK_TEMPLATES)])
-        write_bodies(bodies / "churn", [bulk_body(1, PROFILES, mark_profiles=True)])
-        write_bodies(bodies / "single", [single_body(seed, PROFILES) for seed in range(SINGLE_TEMPLATES)])
-        figures: dict[str, Figures] = {}
+    def run(self) -> dict[str, Any]:
+        write_bodies(self._bodies / "bulk", [bulk_body(seed, PROFILES) for seed in range(BULK_TEMPLATES)])
+        write_bodies(self._bodies / "single", [single_body(seed, PROFILES) for seed in range(SINGLE_TEMPLATES)])
+        for churn in Churn:
+            write_bodies(self._bodies / churn, [bulk_body(1, PROFILES, churn)])
+        figures: dict[str, Any] = {}
         with self._server:
             self._environment = {"BENCH_KEY": self._server.make_key()}
-            self._say("bulk creates")
-            figures["bulk"] = self._fill(bodies / "bulk")
-            self._say("reads")
-            figures |= self._reads()
-            self._say("single creates")
-            figures["single"] = self._creates(bodies / "single", "/api/events/", SINGLE_CONNECTIONS, "single")
-            self._say("new profiles")
-            path = "/api/event-bulk-create-jobs/"
-            figures["new_profiles"] = self._creates(bodies / "churn", path, BULK_CONNECTIONS, "churn")
-            figures["memory"] = {"resident_bytes": resident_bytes(self._server.pid)}
-            self._say("restart")
-            self._server.stop()
-            started = time.perf_counter()
-            self._server.start()
-            figures["restart"] = {"seconds_to_ready": time.perf_counter() - started}
+            figures["levels"] = [self._level(level) for level in self._levels]
+            figures["bulk"] = figures["levels"][-1]["bulk"]
+            figures["restart"] = self._restart()
+            figures["single"] = self._singles()
+            for churn in Churn:
+                self._say(f"bulk creates with {churn.replace('-', ' ')}")
+                figures[churn.replace("-", "_")] = self._creates(churn, BULK_PATH, BULK_CONNECTIONS)
+            self._say("overload")
+            figures["overload"] = self._creates("bulk", BULK_PATH, OVERLOAD_CONNECTIONS)
+            figures["overload"]["peak_resident_bytes"] = peak_resident_bytes(self._server.pid)
         return figures
 
-    def _creates(self, bodies: Path, path: str, connections: int, name: str) -> Figures:
-        """Creates from ``bodies`` for the seconds of the run."""
+    def _level(self, level: int) -> Figures:
+        """Bulk creates until ``level`` events are stored, then what the store is like with them."""
+        self._say(f"bulk creates up to {level:,} events")
+        rounds: list[Figures] = []
+        while self._stored < level or not rounds:
+            figures = self._creates("bulk", BULK_PATH, BULK_CONNECTIONS)
+            rounds.append(figures)
+            self._say(f"  {self._stored:,.0f} events, {figures['events_per_second']:,.0f}/s")
+        self._say("reads")
+        time.sleep(SETTLE_SECONDS)
+        by_rate = sorted(rounds, key=lambda figures: float(figures["events_per_second"]))
+        return {
+            "stored": round(self._stored),
+            "bulk": by_rate[len(by_rate) // 2],
+            "rounds_events_per_second": [figures["events_per_second"] for figures in rounds],
+            "bytes_per_event": folder_bytes(self._server.data / "events") / self._stored,
+            "resident_bytes": resident_bytes(self._server.pid),
+            **self._reads(),
+        }
+
+    def _restart(self) -> Figures:
+        self._say("restart")
+        self._server.stop()
+        started = time.perf_counter()
+        self._server.start()
+        return {"seconds_to_ready": time.perf_counter() - started, "stored": round(self._stored)}
+
+    def _singles(self) -> Figures:
+        """Single creates as fast as they go, and then at half of that rate."""
+        self._say("single creates")
+        fastest = self._creates("single", SINGLE_PATH, SINGLE_CONNECTIONS)
+        wait = SINGLE_CONNECTIONS / (fastest["events_per_second"] / 2)
+        half = self._creates("single", SINGLE_PATH, SINGLE_CONNECTIONS, wait_milliseconds=wait * 1000)
+        return {**fastest, **{f"at_half_{name}": half[name] for name in ("events_per_second", "p50_ms", "p99_ms")}}
+
+    def _creates(self, bodies: str, path: str, connections: int, wait_milliseconds: float = 0.0) -> Figures:
+        """Creates from the folder ``bodies`` for the seconds of a round."""
+        self._rounds += 1
         environment = {
             **self._environment,
-            "BENCH_BODIES": str(bodies),
-            "BENCH_TEMPLATES": str(len(list(bodies.iterdir()))),
+            "BENCH_BODIES": str(self._bodies / bodies),
+            "BENCH_TEMPLATES": str(len(list((self._bodies / bodies).iterdir()))),
             "BENCH_PATH": path,
-            "BENCH_RUN": name,
+            "BENCH_RUN": f"round{self._rounds}",
+            "BENCH_WAIT": str(round(wait_milliseconds)),
         }
-        per_request = EVENTS_PER_REQUEST if "bulk" in path else 1
+        per_request = EVENTS_PER_REQUEST if path == BULK_PATH else 1
         before = cpu_seconds(self._server.pid)
         measured = run(self._server.url, "create.lua", connections, self._seconds, environment)
         used = cpu_seconds(self._server.pid) - before
         events = (measured.requests - measured.refused) * per_request
+        self._stored += events
         return {
             "events_per_second": events / measured.seconds,
             "cpu_microseconds_per_event": used / max(events, 1) * 1e6,
             "refused": measured.refused,
             **latencies(measured),
-        }
-
-    def _fill(self, bodies: Path) -> Figures:
-        """Bulk creates until the store holds the events that were asked for; the figures are of all of it."""
-        rounds: list[Figures] = []
-        stored = 0.0
-        while stored < self._events:
-            path = "/api/event-bulk-create-jobs/"
-            figures = self._creates(bodies, path, BULK_CONNECTIONS, f"fill-{len(rounds)}")
-            rounds.append(figures)
-            stored += figures["events_per_second"] * self._seconds
-            self._say(f"  {stored:,.0f} events, {figures['events_per_second']:,.0f}/s")
-        time.sleep(2)
-        size = folder_bytes(self._server.data / "events")
-        rates = sorted(figures["events_per_second"] for figures in rounds)
-        return {
-            **rounds[-1],
-            "events_per_second": rates[len(rates) // 2],
-            "first_events_per_second": rounds[0]["events_per_second"],
-            "last_events_per_second": rounds[-1]["events_per_second"],
-            "stored": round(stored),
-            "bytes_per_event": size / stored,
         }
 
     def _reads(self) -> dict[str, Figures]:

@@ -2,7 +2,8 @@
 --
 -- BENCH_BODIES is a folder of body templates. A template holds a marker wherever a
 -- unique id stands; each request fills it with a number of its own, by one concat, so
--- that the generator costs little beside the server.
+-- that the generator costs little beside the server. BENCH_WAIT is how long each
+-- connection waits before a request, in milliseconds; 0 for not at all.
 
 local MARKER = "@@"
 local folder = os.getenv("BENCH_BODIES")
@@ -26,6 +27,15 @@ local function split(text)
     end
     pieces[#pieces + 1] = text:sub(from, at - 1)
     from = at + #MARKER
+  end
+end
+
+local wait = tonumber(os.getenv("BENCH_WAIT"))
+
+if wait > 0 then
+  -- Milliseconds before each request, so that the server is not kept as busy as it can be.
+  function delay()
+    return wait
   end
 end
 
