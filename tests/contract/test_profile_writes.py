@@ -250,10 +250,12 @@ def test_what_the_state_of_a_profile_refuses_leaves_all_as_it_was(shop: Shop, na
     place = "/data/attributes/profile/data"
     body = single(profile=written, unique_id="refused")
     if is_bulk:
-        good = [
-            item(event(unique_id=str(number)), profile=profile({"email": f"{number}@shop.example"}))
-            for number in (1, 2)
+        # What stands before it is good, and would make a profile and change one.
+        people = [
+            {"email": "new@shop.example"},
+            {**ADA, "external_id": "ada-1", "title": "Dr.", "properties": {"a": 1}},
         ]
+        good = [item(event(unique_id="good"), profile=profile(person)) for person in people]
         body = bulk(*good, item(event(unique_id="refused"), profile=written))
         place = "/data/attributes/events-bulk-create/data/2/attributes/profile/data"
     response = shop.send(body)
