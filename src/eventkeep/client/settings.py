@@ -49,6 +49,7 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
         return {
             "Authorization": f"Klaviyo-API-Key {self.api_key}",
             "Accept": self.revision.media_type,
+            "Accept-Encoding": "gzip, deflate",
             "User-Agent": f"eventkeep-python/{version('eventkeep')}",
             "revision": self.revision_date,
         }

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventkeep.client.packing import Packing, packed, sole_bytes
@@ -65,6 +65,7 @@ def test_bytes_of_an_event_alone_are_told_exactly_enough() -> None:
     assert 0 <= sole_bytes(event) - len(packed([event]).body()) <= 2
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), min_size=1, max_size=40))
 def test_every_event_is_in_the_request_once_and_the_server_reads_it(choices: list[tuple[int, int]]) -> None:
     events = [

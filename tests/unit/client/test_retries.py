@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventkeep.client.errors import ConnectionFailedError
@@ -95,6 +95,7 @@ def test_server_is_obeyed_in_how_long_to_wait() -> None:
     assert course.waits == [7.125, 3.25]
 
 
+@settings(deadline=None)
 @given(asked=st.integers(0, 50), chance=st.floats(0, 1), tries=st.integers(1, 6))
 def test_no_try_comes_earlier_than_the_server_asked(asked: int, chance: float, tries: int) -> None:
     course = Course([answered(429, retry_after=str(asked))] * tries + [answered(202)], chance=chance)

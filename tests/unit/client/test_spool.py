@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventkeep.client.drafts import BatchedEvent
@@ -109,6 +109,7 @@ def test_folder_that_is_not_there_is_named(path: Path) -> None:
         Spool(path.parent / "absent" / "events.spool")
 
 
+@settings(deadline=None)
 @given(steps=st.lists(st.one_of(st.just("append"), st.integers(0, 30), st.just("compact"), st.just("reopen"))))
 def test_any_course_leaves_what_was_not_settled(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str | int]

@@ -30,11 +30,11 @@ from eventkeep.limits import (
     BATCH_CLOSE_SECONDS_MAX,
     BATCH_DELAY_SECONDS,
     BATCH_GIVE_UP_SECONDS,
-    CLIENT_CONNECTIONS_MAX,
     CLIENT_RETRIES_MAX,
     CLIENT_RETRY_SECONDS_MAX,
     CLIENT_TIMEOUT_SECONDS,
 )
+from eventkeep.protocol.operations import OPERATIONS
 
 Result = TypeVar("Result")
 
@@ -75,12 +75,18 @@ class Client:
         """
         self.settings = client_settings(api_key, base_url, revision, timeout, max_retries, retry_seconds_max)
         self._policy = RetryPolicy(retries_max=max_retries, seconds_max=retry_seconds_max)
-        limits = httpx.Limits(max_connections=CLIENT_CONNECTIONS_MAX, max_keepalive_connections=CLIENT_CONNECTIONS_MAX)
-        self._http = httpx.Client(
-            headers=self.settings.headers,
-            limits=limits,
-            transport=chosen_transport(transport, self.settings.base_url),
+        self._headers = httpx.Headers(self.settings.headers)
+        self._headers_with_body = httpx.Headers(
+            {**self.settings.headers, "Content-Type": self.settings.revision.media_type}
         )
+        # Taking a URL apart takes longer than making a small event: those of creates are always the same.
+        self._create_urls = {
+            operation.path: httpx.URL(self.settings.base_url + operation.path)
+            for operation in OPERATIONS.values()
+            if operation.method == "POST"
+        }
+        self._transport = transport or chosen_transport(self.settings.base_url)
+        self._is_closed = False
         self.events = Events(self)
 
     def __enter__(self) -> Self:
@@ -93,7 +99,8 @@ class Client:
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._is_closed = True
+        self._transport.close()
 
     def track(
         self,
@@ -197,16 +204,22 @@ class Client:
         return Answer(data, response.status_code, response.headers)
 
     def _try(self, call: Call[Result], seconds_max: float) -> Outcome:
-        if self._http.is_closed:
+        if self._is_closed:
             raise ClosedError("the client is closed")
-        request = self._http.build_request(
+        timeout = min(self.settings.timeout, seconds_max)
+        # The transport is called without an httpx client in between, which has cookies, redirects and authentication.
+        request = httpx.Request(
             call.method,
-            self.settings.base_url + call.target,
+            self._create_urls.get(call.target) or self.settings.base_url + call.target,
             content=call.body,
-            headers=None if call.body is None else {"Content-Type": self.settings.revision.media_type},
-            timeout=min(self.settings.timeout, seconds_max),
+            headers=self._headers if call.body is None else self._headers_with_body,
+            extensions={"timeout": dict.fromkeys(("connect", "read", "write", "pool"), timeout)},
         )
         try:
-            return self._http.send(request)
+            response = self._transport.handle_request(request)
+            response.read()
         except httpx.RequestError as exc:
+            exc.request = request
             return exc
+        response.request = request
+        return response

@@ -1,23 +1,20 @@
 # Made by tools/async_to_sync.py from asynchronous/connections.py: change that one.
 """The connections of a client, one request on each at a time.
 
-httpx is told to keep one connection a transport, and the transports are kept here:
-choosing among many connections in one pool of httpx costs more with each of them, and
-asks the system about every idle one on every request. With 40 requests at once that was
-three quarters of the time that a create took.
+They take the place of those of httpx, which take several times as long for a request
+(``python -m bench sdk`` has the figures); behind a proxy, httpx's own are used.
 """
 
 from __future__ import annotations
 
-import ssl
 import urllib.request
 
 import httpx
 
+from eventkeep.client.http1 import AnswerReader, request_bytes
 from eventkeep.client.synchronous import waiting
+from eventkeep.client.synchronous.wire import Wire
 from eventkeep.limits import CLIENT_CONNECTIONS_MAX
-
-ONE: httpx.Limits = httpx.Limits(max_connections=1, max_keepalive_connections=1)
 
 
 class Connections(httpx.BaseTransport):
@@ -25,43 +22,71 @@ class Connections(httpx.BaseTransport):
 
     def __init__(self, url: httpx.URL) -> None:
         # Loading the trusted certificates takes longer than many requests: once, and only where they are needed.
-        self._tls = httpx.create_ssl_context() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._tls = httpx.create_ssl_context() if url.scheme == "https" else None
         self._room = waiting.Semaphore(CLIENT_CONNECTIONS_MAX)
-        self._idle: list[httpx.HTTPTransport] = []
+        self._idle: list[Wire] = []
+        self._is_closed = False
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request and read the whole answer. Raises httpx.TransportError."""
+        """Send a request whose body is at hand and read the whole answer. Raises httpx.TransportError."""
+        seconds = request.extensions["timeout"]
         with self._room:
-            transport = self._free()
+            wire = self._free() or Wire.connect(request.url, self._tls, seconds["connect"])
+            reader = AnswerReader()
             try:
-                answer = transport.handle_request(request)
-                # Raw: what is compressed stays so until the answer that is made of it is read.
-                content = b"".join([part for part in answer.iter_raw()])
+                wire.send(request_bytes(request), seconds["write"])
+                response = None
+                while response is None:
+                    response = reader.feed(wire.receive(seconds["read"]))
             except BaseException:
                 # Also whoever is cancelled leaves a connection behind that is in the middle of something.
-                transport.close()
+                wire.close()
                 raise
-            self._idle.append(transport)
-        return httpx.Response(answer.status_code, headers=answer.headers, content=content, extensions=answer.extensions)
+            if reader.may_go_on and not self._is_closed:
+                self._idle.append(wire)
+            else:
+                wire.close()
+        return response
 
     def close(self) -> None:
-        """Close all connections that are idle."""
+        """Close all connections that are idle; the others are when their request is answered."""
+        self._is_closed = True
         while self._idle:
             self._idle.pop().close()
 
-    def _free(self) -> httpx.HTTPTransport:
-        try:
-            # The one used last: the others grow old together, and are then noticed to be closed.
-            return self._idle.pop()
-        except IndexError:
-            return httpx.HTTPTransport(verify=self._tls, limits=ONE)
+    def _free(self) -> Wire | None:
+        """The connection that was used last: the others grow old together, and are then noticed to be closed."""
+        while self._idle:
+            try:
+                wire = self._idle.pop()
+            except IndexError:
+                # Another took it in between.
+                return None
+            if wire.is_usable:
+                return wire
+            wire.close()
+        return None
 
 
-def chosen_transport(given: httpx.BaseTransport | None, base_url: str) -> httpx.BaseTransport | None:
-    """What to send with: what was given, or else these connections; None, which is httpx's choice, behind a proxy."""
+class Proxied(httpx.BaseTransport):
+    """The connections of httpx, which knows proxies and what the environment says of them."""
+
+    def __init__(self) -> None:
+        limits = httpx.Limits(max_connections=CLIENT_CONNECTIONS_MAX, max_keepalive_connections=CLIENT_CONNECTIONS_MAX)
+        self._http = httpx.Client(limits=limits)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request. Raises httpx.RequestError."""
+        return self._http.send(request)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+
+def chosen_transport(base_url: str) -> httpx.BaseTransport:
+    """What to send with: straight to the server, or through the proxy that the environment names for it."""
     url = httpx.URL(base_url)
-    if given is not None:
-        return given
     proxies = urllib.request.getproxies()
     is_proxied = (url.scheme in proxies or "all" in proxies) and not urllib.request.proxy_bypass(url.host)
-    return None if is_proxied else Connections(url)
+    return Proxied() if is_proxied else Connections(url)
