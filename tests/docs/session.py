@@ -108,6 +108,8 @@ def surroundings() -> dict[str, str]:
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("EVENTKEEP_")},
         **{"NO_COLOR": "1", "COLUMNS": "100", "TERM": "dumb", "LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"},
+        # A page's own tests need none of the plugins that ours do, and loading them takes seconds.
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
 
