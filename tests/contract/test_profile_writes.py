@@ -253,7 +253,7 @@ def test_what_the_state_of_a_profile_refuses_leaves_all_as_it_was(shop: Shop, na
         # What stands before it is good, and would make a profile and change one.
         people = [
             {"email": "new@shop.example"},
-            {**ADA, "external_id": "ada-1", "title": "Dr.", "properties": {"a": 1}},
+            {**ADA, "external_id": "ada-1", "title": "Dr."},
         ]
         good = [item(event(unique_id="good"), profile=profile(person)) for person in people]
         body = bulk(*good, item(event(unique_id="refused"), profile=written))
