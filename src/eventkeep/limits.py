@@ -83,6 +83,8 @@ QUEUE_BYTES_MAX: Final = 200_000_000
 """Body bytes that may wait for their commit; past it: 503."""
 BATCH_EVENTS_MAX: Final = 50_000
 """Events in one commit."""
+BATCH_BYTES_MAX: Final = 50_000_000
+"""Body bytes in one commit: it holds its events as rows and once more as a record of the journal."""
 RETRY_AFTER_SECONDS: Final = 1
 """What a refused client is told to wait when the queue is full, in seconds."""
 COMMIT_ATTEMPTS_MAX: Final = 2
@@ -297,3 +299,24 @@ IMPORT_PROFILES_REMEMBERED_MAX: Final = 20_000
 """Profiles of an export whose documents are remembered during an import."""
 IMPORT_OVERLAP_SECONDS: Final = 3_600
 """How far before its beginning the second pass of an import from a server looks, by default, in seconds."""
+
+# All together.
+RESTING_BYTES: Final = 500_000_000
+"""Bytes of memory of a server that has nothing to do: the interpreter, the engine, and what they map."""
+MEMORY_BYTES_MAX: Final = (
+    RESTING_BYTES
+    + CONNECTIONS_MAX * 2 * HEADER_BYTES_MAX
+    # Bodies, and what was parsed of those that wait.
+    + BODIES_BYTES_MAX
+    + QUEUE_BYTES_MAX
+    # A commit: columns, rows and record; then the tail, which one commit may overfill, and its way into the table.
+    + 3 * BATCH_BYTES_MAX
+    + 4 * (TAIL_BYTES_MAX + BATCH_BYTES_MAX)
+    # Pages in the engine, in rows and in bytes, and what is remembered of profiles.
+    + READER_THREADS * (PAGE_QUERY_BYTES_MAX + 4 * PAGE_BYTES_MAX)
+    + PROFILE_CACHE_BYTES_MAX
+)
+"""Bytes of memory that a server takes under any load, about, and more than was ever seen.
+
+Not in it: the seen filter, which takes 4 to 14 bytes for each stored event, and answers that clients are slow to read.
+"""

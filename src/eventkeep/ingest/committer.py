@@ -22,7 +22,7 @@ from eventkeep.eventlog.log import EventLog
 from eventkeep.ingest.batch import Batch
 from eventkeep.ingest.queue import SubmissionQueue, Waiting
 from eventkeep.ingest.resolve import Kept, Resolver
-from eventkeep.limits import BATCH_EVENTS_MAX, RETRY_AFTER_SECONDS
+from eventkeep.limits import BATCH_BYTES_MAX, BATCH_EVENTS_MAX, RETRY_AFTER_SECONDS
 from eventkeep.model.submission import Submission
 
 logger = structlog.get_logger(__name__)
@@ -98,7 +98,7 @@ class Committer:
             self._thread.join()
 
     def _commit_batches(self) -> None:
-        while waiting := self.queue.take(BATCH_EVENTS_MAX):
+        while waiting := self.queue.take(BATCH_EVENTS_MAX, BATCH_BYTES_MAX):
             started = self._clock.monotonic()
             delivery = self._commit_or_split(waiting)
             self._observe(sum([len(item.submission) for item in waiting]), self._clock.monotonic() - started)

@@ -48,8 +48,8 @@ class SubmissionQueue:
             self.events, self.bytes = events, held
             self._filled.notify()
 
-    def take(self, events_max: int) -> list[Waiting]:
-        """The oldest submissions, together at most ``events_max`` events but at least one submission.
+    def take(self, events_max: int, bytes_max: int) -> list[Waiting]:
+        """The oldest submissions, together at most so many events and body bytes, but at least one submission.
 
         Waits until there is one; an empty list says that the queue is closed and empty.
         """
@@ -57,13 +57,15 @@ class SubmissionQueue:
             while not self._waiting and not self._closed:
                 self._filled.wait()
             taken: list[Waiting] = []
-            events = 0
-            while self._waiting and (not taken or events + len(self._waiting[0].submission) <= events_max):
-                waiting = self._waiting.popleft()
-                events += len(waiting.submission)
-                self.bytes -= waiting.submission.body_bytes
-                taken.append(waiting)
-            self.events -= events
+            events = held = 0
+            while self._waiting:
+                submission = self._waiting[0].submission
+                events, held = events + len(submission), held + submission.body_bytes
+                if taken and (events > events_max or held > bytes_max):
+                    break
+                self.events -= len(submission)
+                self.bytes -= submission.body_bytes
+                taken.append(self._waiting.popleft())
             return taken
 
     @property
