@@ -71,15 +71,15 @@ class Import:
         self._folder = folder
         self.arguments = ["import", "--from-api", source.url, "--url", target.url, "--state", "state.json"]
         self.arguments += ["--page-size", str(PAGE)]
-        self._environment = {"EVENTKEEP_FROM_API_KEY": self.source_key, "EVENTKEEP_API_KEY": self.target_key}
+        self._keys = {"EVENTKEEP_FROM_API_KEY": self.source_key, "EVENTKEEP_API_KEY": self.target_key}
 
     def run(self, *options: str) -> Finished:
-        return run(*self.arguments, *options, folder=self._folder, **self._environment)
+        return run(*self.arguments, *options, folder=self._folder, given=b"", **self._keys)
 
     @contextlib.contextmanager
     def started(self) -> Iterator[subprocess.Popen[str]]:
         command = [sys.executable, "-m", "eventkeep", *self.arguments]
-        environment = {**os.environ, "NO_COLOR": "1", **self._environment}
+        environment = {**os.environ, "NO_COLOR": "1", **self._keys}
         with subprocess.Popen(
             command,
             cwd=self._folder,
@@ -149,10 +149,9 @@ def test_killed_and_resumed_while_the_source_is_written_to(
     assert "events repeated" in output
 
     # Another run takes in what is new since.
-    keep_new = [{"time": datetime.datetime.now(datetime.UTC), "unique_id": f"new-{number}"} for number in range(3)]
     with Client(work.source_key, source.url) as client:
-        for event in keep_new:
-            client.track("Arrived", {"external_id": "1"}, **event)
+        for number in range(3):
+            client.track("Arrived", {"external_id": "1"}, unique_id=f"new-{number}")
     again = work.run()
     assert (again.code, again.figures()["events stored"]) == (0, "3")
     assert "state.json: all was taken in at " in again.errors

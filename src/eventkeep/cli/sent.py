@@ -144,7 +144,8 @@ def send_input(client: Client, file: IO[bytes]) -> Sent:
     if refused:
         # What is about the events was told of each; what is about the key or the server is the same for all.
         is_about_events = isinstance(refused[0], InvalidRequestError)
-        sent.refused = EventRefused(f"{len(refused)} events are refused") if is_about_events else refused[0]
+        told = "1 event is refused" if len(refused) == 1 else f"{len(refused)} events are refused"
+        sent.refused = EventRefused(told) if is_about_events else refused[0]
     return sent
 
 
