@@ -228,6 +228,11 @@ STATE_REFUSALS: Final[dict[str, tuple[dict[str, Any], str, str]]] = {
         "/attributes/properties",
         "at most 400 properties; this would make 401",
     ),
+    "more properties by a patch than a profile may have": (
+        profile(ADA, meta={"patch_properties": {"append": {f"p{number}": 0 for number in range(400)}}}),
+        "",
+        "at most 400 properties; this would make 401",
+    ),
     "more bytes of properties than a profile may have": (
         profile({**ADA, "properties": {f"p{number}": "x" * 99_999 for number in range(11)}}),
         "/attributes/properties",
@@ -235,7 +240,7 @@ STATE_REFUSALS: Final[dict[str, tuple[dict[str, Any], str, str]]] = {
     ),
     "an array that would grow too long": (
         profile(ADA, meta={"patch_properties": {"append": {"list": list(range(1, 4001))}}}),
-        "/attributes/properties",
+        "",
         "at most 4000 elements; appending to 'list' would make 4001",
     ),
 }

@@ -203,7 +203,8 @@ class Attempt:
 def properties_fault(profile: Profile, write: ProfileWrite, place: str) -> Fault | None:
     """What is wrong with a profile's properties as a write has left them, if anything."""
     properties = profile.properties
-    pointer = f"{place}/attributes/properties"
+    # A patch stands beside the attributes or inside them, which a write does not tell.
+    pointer = f"{place}/attributes/properties" if write.properties else place
     if len(properties) > PROFILE_PROPERTIES_MAX:
         return Fault(
             f"A profile has at most {PROFILE_PROPERTIES_MAX} properties; this would make {len(properties)}.", pointer
@@ -217,5 +218,5 @@ def properties_fault(profile: Profile, write: ProfileWrite, place: str) -> Fault
         elements = len(properties.get(key) or ())
         if elements > PROPERTY_ARRAY_ELEMENTS_MAX:
             most = PROPERTY_ARRAY_ELEMENTS_MAX
-            return Fault(f"An array has at most {most} elements; appending to {key!r} would make {elements}.", pointer)
+            return Fault(f"An array has at most {most} elements; appending to {key!r} would make {elements}.", place)
     return None
