@@ -37,24 +37,24 @@ class ParquetFile:
         self._error: type[Exception] = pyarrow.ArrowException
         try:
             self._raw = open(sys.stdin.fileno() if path == "-" else path, "rb", closefd=path != "-")  # noqa: SIM115
-            if not self._raw.seekable():
-                raise ConfigurationError("Parquet is read from its end: redirect standard input from a file")
             self.size_bytes: int | None = None if path == "-" else Path(path).stat().st_size
-            self._file = pyarrow.parquet.ParquetFile(self._raw, pre_buffer=False)
         except OSError as exc:
             raise ConfigurationError(f"{path} can't be read: {exc.strerror or exc}") from exc
-        except self._error as exc:
+        self._read_rows = 0
+        try:
+            if not self._raw.seekable():
+                raise ConfigurationError("Parquet is read from its end: redirect standard input from a file")
+            self._file = pyarrow.parquet.ParquetFile(self._raw, pre_buffer=False)
+            schema = self._file.schema_arrow
+            self.columns: list[str] | None = _checked_names(path, schema.names)
+            converters = {field.name: _converter(pyarrow, path, field) for field in schema}
+        except (self._error, OSError) as exc:
             self._raw.close()
             raise ConfigurationError(f"{path} is no Parquet file: {exc}") from exc
-        schema = self._file.schema_arrow
-        self.columns: list[str] | None = list(schema.names)
-        repeated = [name for name in self.columns if self.columns.count(name) > 1]
-        if repeated:
-            raise ConfigurationError(f"{path}: the column {repeated[0]!r} is there more than once")
-        self._converters = {
-            field.name: converter for field in schema if (converter := _converter(pyarrow, path, field)) is not None
-        }
-        self._read_rows = 0
+        except ConfigurationError:
+            self._raw.close()
+            raise
+        self._converters = {name: convert for name, convert in converters.items() if convert is not None}
 
     def __enter__(self) -> Self:
         return self
@@ -94,6 +94,13 @@ class ParquetFile:
                     if values[name] is not None:
                         values[name] = convert(values[name])
                 yield Row(self._read_rows, values)
+
+
+def _checked_names(path: str, names: list[str]) -> list[str]:
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise ConfigurationError(f"{path}: the column {repeated[0]!r} is there more than once")
+    return names
 
 
 def _converter(pyarrow: Any, path: str, field: Any) -> Callable[[Any], Any] | None:
