@@ -106,7 +106,8 @@ def draft_profile(given: Mapping[str, Any]) -> DraftProfile:
     ``anonymous_id``, ``_kx``; one at least), the attributes of a profile, and
     ``patch_properties``. Raises ArgumentError.
     """
-    if not isinstance(given, Mapping):
+    # A dict is told from other things faster than a mapping.
+    if not isinstance(given, dict | Mapping):
         raise ArgumentError(f"profile: expected a mapping such as {{'email': …}}, got {type(given).__name__}")
     name = next((name for name in IDENTIFIERS if given.get(name)), None)
     if name is None:
@@ -198,17 +199,19 @@ def encoded(name: str, value: Any) -> bytes:
     """The value as JSON. Raises ArgumentError that names the argument."""
     try:
         return _encode(value)
-    except (TypeError, ValueError, OverflowError, RecursionError) as exc:
+    except RecursionError as exc:
+        raise ArgumentError(f"{name}: can't be written as JSON: it is nested too deeply") from exc
+    except (TypeError, ValueError, OverflowError) as exc:
         raise ArgumentError(f"{name}: can't be written as JSON: {exc}") from exc
 
 
 def given_json(name: str, value: Any) -> bytes:
     """What a caller gave, as JSON. Raises ArgumentError also for NaN and infinities, which JSON does not have."""
-    try:
+    content = encoded(name, value)
+    # The encoder writes null for them: where there is none, nothing needs to be looked at.
+    if b"null" in content:
         _refuse_not_finite(value, name)
-    except RecursionError as exc:
-        raise ArgumentError(f"{name}: can't be written as JSON: it is nested too deeply") from exc
-    return encoded(name, value)
+    return content
 
 
 _HINTS: Final = {
@@ -220,13 +223,12 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def _raw_properties(properties: Mapping[str, Any]) -> msgspec.Raw:
-    if not isinstance(properties, Mapping):
+    if not isinstance(properties, dict | Mapping):
         raise ArgumentError(f"properties: expected a mapping, got {type(properties).__name__}")
     return msgspec.Raw(given_json("properties", properties))
 
 
 def _refuse_not_finite(value: Any, name: str) -> None:
-    """The encoder would write null in the place of a number that JSON does not have."""
     inner: Iterable[Any] = value.values() if isinstance(value, dict) else value if type(value) in _NESTED else (value,)
     for member in inner:
         if type(member) is float:
