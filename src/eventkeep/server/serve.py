@@ -12,6 +12,7 @@ from contextlib import closing
 
 import msgspec
 import structlog
+import uvloop
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
@@ -49,7 +50,7 @@ def run(settings: ServeSettings) -> None:
     services = Services(settings.data)
     calm_collector()
     try:
-        asyncio.run(serve(settings, port, services))
+        uvloop.run(serve(settings, port, services))
     finally:
         services.close()
         logger.info("stopped")
