@@ -5,16 +5,21 @@ from __future__ import annotations
 import datetime
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from eventkeep.cli.settings import ConfigOption, DataOption, data_folder
-from eventkeep.directory import DEFAULT_ACCOUNT, SCOPES, Account, Directory, KeyRecord, parse_scopes
 from eventkeep.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    # The database's library takes longer to load than most commands take: it is loaded where it is used.
+    from eventkeep.directory import Account, Directory, KeyRecord
+
+DEFAULT_ACCOUNT: Final = "default"
+SCOPES: Final = "events:read, events:write, metrics:read, metrics:write, profiles:read, profiles:write"
 keys = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys; also while a server runs.")
 
 
@@ -25,12 +30,14 @@ def create(
     account: Annotated[str, typer.Option(help="The account by name; made if there is none.")] = DEFAULT_ACCOUNT,
     scopes: Annotated[
         str,
-        typer.Option(help=f"full, or some of {', '.join(SCOPES)}, with commas between."),
+        typer.Option(help=f"full, or some of {SCOPES}, with commas between."),
     ] = "full",
     label: Annotated[str, typer.Option(help="What the key is for, for the list.")] = "",
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the key alone.")] = False,
 ) -> None:
     """Make a key. It is shown once: only a digest is kept."""
+    from eventkeep.directory import Directory, parse_scopes
+
     chosen = parse_scopes(scopes)
     with Directory.open(data_folder(data, config)) as directory:
         owner = directory.accounts.find(account) or directory.accounts.create(account)
@@ -86,6 +93,8 @@ def open_existing(data: Path) -> Directory:
     """The directory of a data folder that is there. Raises ConfigurationError where it is not."""
     if not data.is_dir():
         raise ConfigurationError(f"--data: there is no folder {data}")
+    from eventkeep.directory import Directory
+
     return Directory.open(data)
 
 

@@ -8,7 +8,9 @@ from typing import Final
 
 import pytest
 
+from eventkeep.cli import keys as cli_keys
 from eventkeep.cli.exits import ExitCode, errors_end_the_program
+from eventkeep.directory import DEFAULT_ACCOUNT, SCOPES
 from eventkeep.errors import (
     ConfigurationError,
     EventkeepError,
@@ -42,6 +44,17 @@ def test_program_says_what_to_install_where_only_the_client_part_is() -> None:
 def test_base_install_can_import_rows_and_start_servers_elsewhere() -> None:
     done = python_without_extra("import eventkeep.testing, eventkeep.importer.sending, eventkeep.importer.rows")
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_program_loads_no_engine_and_no_database_before_it_needs_one() -> None:
+    code = f"import sys, eventkeep.cli.app; print(sorted({{'numpy', 'pyarrow', *{EXTRA[2:]!r}}} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_options_of_keys_name_what_the_directory_has() -> None:
+    assert cli_keys.DEFAULT_ACCOUNT == DEFAULT_ACCOUNT
+    assert ", ".join(SCOPES) == cli_keys.SCOPES
 
 
 @pytest.mark.parametrize(
