@@ -237,7 +237,7 @@ PARSED_AT_ONCE_BYTES_MAX: Final = 50_000
 """Bytes of a create body up to which it is parsed in the event loop; larger ones go to a thread."""
 PARSER_THREADS: Final = 2
 """Threads that parse large create bodies."""
-BODIES_BYTES_MAX: Final = 400_000_000
+BODIES_BYTES_MAX: Final = 250_000_000
 """Bytes of all request bodies that are held at once, as they are told and decompressed; past it: 503."""
 
 # The routes of our own.
@@ -306,12 +306,12 @@ RESTING_BYTES: Final = 500_000_000
 MEMORY_BYTES_MAX: Final = (
     RESTING_BYTES
     + CONNECTIONS_MAX * 2 * HEADER_BYTES_MAX
-    # Bodies, and what was parsed of those that wait.
-    + BODIES_BYTES_MAX
+    # Bodies: in the pieces in which they came, in one, and as Python has them; and what was parsed of those that wait.
+    + 3 * BODIES_BYTES_MAX
     + QUEUE_BYTES_MAX
     # A commit: columns, rows and record; then the tail, which one commit may overfill, and its way into the table.
     + 3 * BATCH_BYTES_MAX
-    + 4 * (TAIL_BYTES_MAX + BATCH_BYTES_MAX)
+    + 3 * (TAIL_BYTES_MAX + BATCH_BYTES_MAX)
     # Pages in the engine, in rows and in bytes, and what is remembered of profiles.
     + READER_THREADS * (PAGE_QUERY_BYTES_MAX + 4 * PAGE_BYTES_MAX)
     + PROFILE_CACHE_BYTES_MAX
