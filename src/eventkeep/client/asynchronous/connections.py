@@ -1,7 +1,7 @@
 """The connections of a client, one request on each at a time.
 
 They take the place of those of httpx, which take several times as long for a request
-(``python -m bench sdk`` has the figures); behind a proxy, httpx's own are used.
+(``python -m bench.sdk`` has the figures); behind a proxy, httpx's own are used.
 """
 
 from __future__ import annotations
