@@ -37,14 +37,20 @@ class Buffer:
     def has_room(self, event: BatchedEvent) -> bool:
         """Whether the event fits in. An empty buffer takes any event."""
         count = len(self)
-        return not count or (count < self.events_max and self.bytes + _bytes(event) <= self.bytes_max)
+        return not count or (count < self.events_max and self.bytes + event.size <= self.bytes_max)
 
-    def add(self, event: BatchedEvent, now: float) -> None:
-        """Take an event, and number it."""
+    def add(self, event: BatchedEvent, now: float) -> bool:
+        """Take an event, and number it; returns whether a request is due earlier than before."""
+        was_empty, was_filled = not self._waiting, self._fills_request
         self.last_number += 1
         event.number, event.arrived = self.last_number, now
         self._waiting.append(event)
-        self._waiting_bytes += _bytes(event)
+        self._waiting_bytes += event.size
+        return was_empty or (self._fills_request and not was_filled)
+
+    @property
+    def _fills_request(self) -> bool:
+        return len(self._waiting) >= BULK_EVENTS_MAX or self._waiting_bytes >= BODY_BYTES_MAX
 
     def hurry(self) -> int:
         """Have all events so far sent without delay; returns the number of the last one."""
@@ -61,11 +67,7 @@ class Buffer:
         if not self._waiting:
             return None
         first = self._waiting[0]
-        if (
-            len(self._waiting) >= BULK_EVENTS_MAX
-            or self._waiting_bytes >= BODY_BYTES_MAX
-            or first.number <= self._hurried
-        ):
+        if self._fills_request or first.number <= self._hurried:
             return 0.0
         return max(0.0, first.arrived + self._delay_seconds - now)
 
@@ -74,16 +76,16 @@ class Buffer:
         packing = Packing()
         while self._waiting and packing.add(self._waiting[0]):
             event = self._waiting.popleft()
-            self._waiting_bytes -= _bytes(event)
+            self._waiting_bytes -= event.size
             self._under_way[event.number] = event
-            self._under_way_bytes += _bytes(event)
+            self._under_way_bytes += event.size
         return packing
 
     def settle(self, events: Iterable[BatchedEvent]) -> None:
         """Forget events that are under way."""
         for event in events:
             del self._under_way[event.number]
-            self._under_way_bytes -= _bytes(event)
+            self._under_way_bytes -= event.size
 
     def take_all(self) -> list[BatchedEvent]:
         """All that waits, for the end of the batch; it is under way then."""
@@ -109,7 +111,3 @@ class Buffer:
 def is_too_large(event: BatchedEvent) -> bool:
     """Whether no request can hold the event."""
     return sole_bytes(event) > BODY_BYTES_MAX
-
-
-def _bytes(event: BatchedEvent) -> int:
-    return len(event.profile) + len(event.event)

@@ -35,9 +35,10 @@ REAL: Final = Maker()
 
 
 class DraftProfile(msgspec.Struct, frozen=True, kw_only=True):
-    """A profile as it was given; ``identity`` is its strongest identifier."""
+    """A profile as it was given; ``identity`` is its strongest identifier, ``json`` its attributes as they are sent."""
 
     attributes: documents.ProfileAttributes
+    json: bytes
     id: str | None
     patch: documents.PatchProperties | UnsetType
     identity: str
@@ -54,7 +55,8 @@ class DraftProfile(msgspec.Struct, frozen=True, kw_only=True):
         return document
 
 
-class BatchedEvent(msgspec.Struct, kw_only=True):
+# It refers to nothing that could refer to it: the collector need not look at the many that wait.
+class BatchedEvent(msgspec.Struct, kw_only=True, gc=False):
     """An event that a batch sends: its profile and itself as JSON, as a bulk request has them.
 
     ``number`` counts the events of a batch, ``arrived`` is a moment on the monotonic
@@ -66,6 +68,11 @@ class BatchedEvent(msgspec.Struct, kw_only=True):
     event: bytes
     number: int = 0
     arrived: float = 0.0
+    size: int = 0
+    """Bytes of the profile and the event."""
+
+    def __post_init__(self) -> None:
+        self.size = len(self.profile) + len(self.event)
 
     @property
     def profile_attributes(self) -> dict[str, Any]:
@@ -109,18 +116,22 @@ def draft_profile(given: Mapping[str, Any]) -> DraftProfile:
     # A dict is told from other things faster than a mapping.
     if not isinstance(given, dict | Mapping):
         raise ArgumentError(f"profile: expected a mapping such as {{'email': …}}, got {type(given).__name__}")
-    name = next((name for name in IDENTIFIERS if given.get(name)), None)
-    if name is None:
+    for name in IDENTIFIERS:
+        if given.get(name):
+            break
+    else:
         raise ArgumentError(f"profile: expected one of {', '.join(IDENTIFIERS)}, got {', '.join(given) or 'nothing'}")
     attributes = dict(given)
     id_ = attributes.pop("id", None)
     if id_ is not None and not isinstance(id_, str):
         raise ArgumentError(f"profile: expected text as its id, got {type(id_).__name__}")
     patch = attributes.pop("patch_properties", None)
+    json = given_json("profile", attributes)
     return DraftProfile(
-        attributes=_typed("profile", attributes, documents.ProfileAttributes),
+        attributes=_typed("profile", json, attributes, documents.ProfileAttributes),
+        json=json,
         id=id_,
-        patch=UNSET if patch is None else _typed("patch_properties", patch, documents.PatchProperties),
+        patch=UNSET if patch is None else _patch(patch),
         identity=f"{name} {given[name]}",
     )
 
@@ -162,9 +173,15 @@ def batched_event(attributes: documents.EventAttributes, profile: DraftProfile) 
     """An event for a bulk request."""
     return BatchedEvent(
         identity=profile.identity,
-        profile=encoded("profile", profile.document("profile").data),
+        profile=_profile_json(profile),
         event=encoded("event", documents.Event(type="event", attributes=attributes)),
     )
+
+
+def _profile_json(profile: DraftProfile) -> bytes:
+    if profile.id is None and profile.patch is UNSET:
+        return b'{"type":"profile","attributes":%b}' % profile.json
+    return encoded("profile", profile.document("profile").data)
 
 
 def identity_of(profile: bytes) -> str:
@@ -238,9 +255,15 @@ def _refuse_not_finite(value: Any, name: str) -> None:
             _refuse_not_finite(member, name)
 
 
-def _typed(name: str, given: Mapping[str, Any], kind: type[documents.Document]) -> Any:
+def _patch(given: Mapping[str, Any]) -> documents.PatchProperties:
+    json = given_json("patch_properties", given)
+    patch: documents.PatchProperties = _typed("patch_properties", json, given, documents.PatchProperties)
+    return patch
+
+
+def _typed(name: str, json: bytes, given: Mapping[str, Any], kind: type[documents.Document]) -> Any:
     try:
-        return msgspec.json.decode(given_json(name, given), type=kind)
+        return msgspec.json.decode(json, type=kind)
     except msgspec.ValidationError as exc:
         unknown = [key for key in given if key not in kind.__struct_encode_fields__]
         raise ArgumentError(f"{name}: {exc}{_HINTS[name] if unknown else ''}") from exc

@@ -22,7 +22,7 @@ _EVENTS: Final = "/events/data/"
 
 def sole_bytes(event: BatchedEvent) -> int:
     """The bytes of a request that holds the event alone."""
-    return _EMPTY_BYTES + _GROUP_BYTES + len(event.profile) + len(event.event)
+    return _EMPTY_BYTES + _GROUP_BYTES + event.size
 
 
 class Group(msgspec.Struct, frozen=True):

@@ -72,3 +72,12 @@ def test_unsettled_events_are_those_under_way_and_those_that_wait() -> None:
 def test_event_larger_than_a_request_is_known() -> None:
     assert is_too_large(made_event(1, text="x" * BODY_BYTES_MAX))
     assert not is_too_large(made_event(1, text="x" * (BODY_BYTES_MAX - 1_000)))
+
+
+def test_first_event_and_the_one_that_fills_a_request_are_told() -> None:
+    buffer = Buffer(100_000, 100_000_000, 5.0)
+    told = [number for number in range(BULK_EVENTS_MAX * 2) if buffer.add(made_event(number), now=10.0)]
+    assert told == [0, BULK_EVENTS_MAX - 1]
+    buffer.take()
+    buffer.take()
+    assert buffer.add(made_event(0), now=10.0)

@@ -198,11 +198,8 @@ class Batch:
                 self._spool.compact(self._buffer.unsettled())
             event.number = self._buffer.last_number + 1
             self._spool.append([event])
-        was_due = self._buffer.seconds_until_due(monotonic())
-        self._buffer.add(event, monotonic())
         self.counts.tracked += 1
-        # Workers wait for the first event, and for the one that fills a request.
-        if was_due is None or (was_due > 0 and not self._buffer.seconds_until_due(monotonic())):
+        if self._buffer.add(event, monotonic()):
             self._changes.tell()
 
     def _require_open(self) -> None:
