@@ -265,6 +265,8 @@ EXPORT_TIES_MAX: Final = 100_000
 """Events of one second that an export holds to put them in order; more of them come in pieces."""
 EXPORT_TIMES_REMEMBERED_MAX: Final = 100_000
 """Distinct times whose text is remembered during an export."""
+EXPORT_LOCATIONS_REMEMBERED_MAX: Final = 10_000
+"""Distinct locations of profiles whose members are remembered during an export."""
 EXPORT_ROW_GROUP_ROWS: Final = 50_000
 """Rows in one row group of a Parquet file; so many are held in memory."""
 EXPORT_ROW_GROUP_BYTES: Final = 64_000_000

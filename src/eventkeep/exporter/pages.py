@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+import functools
+from typing import Final
 
 import httpx
 import msgspec
@@ -21,10 +22,12 @@ from eventkeep.exporter.records import (
     json_object,
     sent_attributes,
 )
+from eventkeep.limits import EXPORT_LOCATIONS_REMEMBERED_MAX
 from eventkeep.protocol.revisions import Revision
 
 _PROFILE_FIELDS: Final = (*IDENTIFIERS, *PLAIN_ATTRIBUTES, "location", "properties")
 _NULL: Final = b"null"
+_NOTHING: Final = Raw(_NULL)
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,8 +117,8 @@ class _ProfileAttributes(msgspec.Struct):
     locale: str | None = None
     title: str | None = None
     image: str | None = None
-    location: dict[str, Raw] | None = None
-    properties: dict[str, Raw] | None = None
+    location: Raw = _NOTHING
+    properties: Raw = _NOTHING
 
 
 class _Profile(msgspec.Struct, tag="profile"):
@@ -134,6 +137,7 @@ class _Page(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Page).decode
+_members = msgspec.json.Decoder(dict[str, Raw] | None).decode
 
 
 def read_page(response: httpx.Response) -> Page:
@@ -176,15 +180,32 @@ def _metric(resource: _Metric) -> Metric:
 
 
 def _profile(resource: _Profile) -> Profile:
-    attributes = resource.attributes
-    plain: dict[str, Any] = {name: getattr(attributes, name) for name in (*IDENTIFIERS, *PLAIN_ATTRIBUTES)}
-    if not any([plain[name] for name in IDENTIFIERS]):
+    given = resource.attributes
+    anonymous_id = given.anonymous_id
+    if not (given.external_id or given.email or given.phone_number or anonymous_id):
         # Known by something that no answer shows (_kx; before 2026-07-15 an anonymous_id too): it needs some name.
-        plain["anonymous_id"] = resource.id
-    # A location shows every member it could have; a null among the properties is one that was sent.
-    location = {name: value for name, value in (attributes.location or {}).items() if bytes(value) != _NULL}
-    return Profile(id=resource.id, **plain, location=_object(location), properties=_object(attributes.properties))
+        anonymous_id = resource.id
+    properties = bytes(given.properties)
+    return Profile(
+        resource.id,
+        given.external_id,
+        given.email,
+        given.phone_number,
+        anonymous_id,
+        given.first_name,
+        given.last_name,
+        given.organization,
+        given.locale,
+        given.title,
+        given.image,
+        _location(bytes(given.location)),
+        None if properties in (_NULL, b"{}") else properties,
+    )
 
 
-def _object(members: dict[str, Raw] | None) -> bytes | None:
-    return json_object(members) if members else None
+@functools.lru_cache(maxsize=EXPORT_LOCATIONS_REMEMBERED_MAX)
+def _location(shown: bytes) -> bytes | None:
+    """The members that are set, of a location that shows every member it could have; most show none that is."""
+    members = _members(shown) or {}
+    given = {name: value for name, value in members.items() if bytes(value) != _NULL}
+    return json_object(given) if given else None
