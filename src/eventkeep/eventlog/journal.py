@@ -6,8 +6,9 @@ record at the end of a file and one fdatasync; the table takes the same events a
 little later, many at a time, and then the file goes.
 
 A segment is a file of records. A record is a header (magic, length, CRC-32 of the
-payload) and the payload. A crash can tear only the last record of the newest
-segment, and a torn record was never answered: reading stops there.
+payload) and the payload. A crash can tear only the last record of a segment, and a torn
+record was never answered: reading stops there. A record is written when the one before
+it is on disk, so that whole records behind one that is not tell of damage.
 """
 
 from __future__ import annotations
@@ -19,8 +20,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+import structlog
+
 from eventkeep.errors import EventLogError
 from eventkeep.limits import JOURNAL_RECORD_BYTES_MAX
+
+logger = structlog.get_logger(__name__)
 
 HEADER: Final = struct.Struct("<4sII")
 MAGIC: Final = b"EVK1"
@@ -43,20 +48,26 @@ class Journal:
 
     def segments(self) -> list[int]:
         """The numbers of the segments on disk, oldest first."""
-        return sorted(int(path.stem) for path in self._folder.glob(f"*{SUFFIX}"))
+        return sorted(segment_number(path) for path in self._folder.glob(f"*{SUFFIX}"))
 
     def read(self, number: int) -> Iterator[bytes]:
-        """The payloads of a segment's whole records, in order."""
-        content = memoryview(self._path(number).read_bytes())
+        """The payloads of a segment's whole records, in order.
+
+        Raises EventLogError where the segment can't be read, or is damaged before its end.
+        """
+        path = self._path(number)
+        try:
+            content = path.read_bytes()
+        except OSError as exc:
+            raise EventLogError(f"the journal {path} can't be read: {exc.strerror}") from exc
         place = 0
-        while place + HEADER.size <= len(content):
-            magic, length, checksum = HEADER.unpack_from(content, place)
-            place += HEADER.size
-            payload = content[place : place + length]
-            if magic != MAGIC or len(payload) != length or zlib.crc32(payload) != checksum:
+        while place < len(content):
+            payload = record_at(content, place)
+            if payload is None:
+                check_torn(path, content, place)
                 return
             yield bytes(payload)
-            place += length
+            place += HEADER.size + len(payload)
 
     def append(self, payload: bytes | memoryview) -> None:
         """Write one record; it is on disk when this returns.
@@ -134,3 +145,36 @@ class Journal:
 
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:012d}{SUFFIX}"
+
+
+def segment_number(path: Path) -> int:
+    """The number that a segment's file is named by. Raises EventLogError for any other file."""
+    if not (path.stem.isascii() and path.stem.isdigit()):
+        raise EventLogError(f"{path} is no segment of the journal, which are numbered: move it away")
+    return int(path.stem)
+
+
+def record_at(content: bytes, place: int) -> memoryview | None:
+    """The payload of the record that begins at ``place``; None where there is no whole one."""
+    start = place + HEADER.size
+    if start > len(content):
+        return None
+    magic, length, checksum = HEADER.unpack_from(content, place)
+    payload = memoryview(content)[start : start + length]
+    return payload if magic == MAGIC and len(payload) == length and zlib.crc32(payload) == checksum else None
+
+
+def check_torn(path: Path, content: bytes, place: int) -> None:
+    """Raises EventLogError unless what stands at ``place`` is the end of a segment that a crash tore."""
+    following = content.find(MAGIC, place + 1)
+    while following >= 0:
+        if record_at(content, following):
+            raise EventLogError(
+                f"the journal {path} is damaged: {following - place} bytes at byte {place} are no whole record, and "
+                "events that were answered follow them. Restore the file from a copy. To go on without these events, "
+                "move it out of the folder."
+            )
+        following = content.find(MAGIC, following + 1)
+    logger.warning(
+        "left out the torn end of the journal, which was never answered", path=str(path), bytes=len(content) - place
+    )

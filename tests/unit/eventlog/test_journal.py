@@ -75,3 +75,42 @@ def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(EventLogError, match="file"):
         Journal(tmp_path / "file" / "journal")
+
+
+def damaged(folder: Path, place: int) -> Journal:
+    """A journal of three records, with another byte at one place."""
+    journal = Journal(folder)
+    for payload in (b"first", b"second", b"third"):
+        journal.append(payload)
+    journal.close()
+    (path,) = folder.iterdir()
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0xFF
+    path.write_bytes(content)
+    return Journal(folder)
+
+
+@pytest.mark.parametrize("place", [0, 5, 9, HEADER.size, HEADER.size + len(b"first") + 4])
+def test_damage_before_whole_records_is_told_and_not_passed_over(tmp_path: Path, place: int) -> None:
+    journal = damaged(tmp_path, place)
+    with pytest.raises(EventLogError, match=r"000000000001\.journal is damaged: .* events that were answered follow"):
+        payloads(journal, 1)
+    journal.close()
+
+
+@pytest.mark.parametrize("end", [b"\0", b"EVK1", bytes(100_000), b"EVK1\xff\xff\0\0" + bytes(50), b"garbage" * 1_000])
+def test_whatever_stands_behind_the_last_whole_record_is_left_out(tmp_path: Path, end: bytes) -> None:
+    journal = Journal(tmp_path)
+    journal.append(b"first")
+    journal.close()
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes() + end)
+    reopened = Journal(tmp_path)
+    assert payloads(reopened, 1) == [b"first"]
+    reopened.close()
+
+
+def test_files_that_are_no_segments_are_named(tmp_path: Path) -> None:
+    (tmp_path / "copy of 000000000001.journal").touch()
+    with pytest.raises(EventLogError, match=r"copy of 000000000001\.journal is no segment"):
+        Journal(tmp_path)
