@@ -31,7 +31,10 @@ class Engine:
         self._connections: list[Any] = []
         self._lock = threading.Lock()
         self._closed = False
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as exc:
+            raise EventLogError(f"the event log's folder {folder} can't be made: {exc.strerror}") from exc
         self._connection()
 
     def command(self, sql: str) -> None:
@@ -109,7 +112,10 @@ class Engine:
                 try:
                     connection = chdb.connect(str(self._folder))  # type: ignore[no-untyped-call]
                 except (chdb.ChdbError, RuntimeError) as exc:
-                    raise EventLogError(f"the event log can't be opened in {self._folder}: {exc}") from exc
+                    raise EventLogError(
+                        f"the event log can't be opened in {self._folder}: {first_line(str(exc))} "
+                        "(the engine has said more above, where a part of the table is damaged, for example)"
+                    ) from exc
                 self._connections.append(connection)
             connection.query("SET output_format_arrow_string_as_string = 0")
             self._local.connection = connection

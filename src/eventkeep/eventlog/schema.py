@@ -17,6 +17,9 @@ minutes: what replaced them is on disk by then, and they double the space a load
 Parts of less than 256 MiB keep their columns in one file: a part with a file for each
 column and projection is sixty files, to be made, synced and soon removed again.
 
+A part that is broken is not set aside, as the engine would by default: then its events
+would be missing, and nobody would know.
+
 Nothing is partitioned: one insert has to become one part, for a part is what the
 engine keeps or loses as a whole.
 """
@@ -52,6 +55,7 @@ SETTINGS
     fsync_part_directory = 1,
     min_rows_to_fsync_after_merge = 1,
     old_parts_lifetime = 30,
+    max_suspicious_broken_parts = 0,
     min_bytes_for_wide_part = 268435456
 """
 
