@@ -55,8 +55,9 @@ class Profiles:
         self._public_ids_query = ListQuery(public_ids_query, dialect)
         self._sizes_query = ListQuery(sizes_query, dialect)
         with database.reading() as connection:
-            last = connection.execute(select(func.max(profile.c.number))).scalar()
-        self._next_number = counted_from((last or 0) + 1).__next__
+            self.newest_number: int = connection.execute(select(func.max(profile.c.number))).scalar() or 0
+            """The highest number of a profile when this was opened."""
+        self._next_number = counted_from(self.newest_number + 1).__next__
 
     def settled(self, account: int, writes: Sequence[ProfileWrite]) -> list[int] | None:
         """The profile of each write, where memory alone can tell that none of them changes anything.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from heapq import merge
 from itertools import islice
 from pathlib import Path
@@ -73,12 +74,14 @@ class EventLog:
         Raises EventLogError where the folder can't be used or is newer than this program.
         """
         warm_up()
-        table = EventTable.open(folder / "table")
-        try:
-            return cls(table, Journal(folder / "journal"))
-        except BaseException:
-            table.close()
-            raise
+        with ExitStack() as opened:
+            table = EventTable.open(folder / "table")
+            opened.callback(table.close)
+            journal = Journal(folder / "journal")
+            opened.callback(journal.close)
+            log = cls(table, journal)
+            opened.pop_all()
+        return log
 
     def close(self) -> None:
         """Move what is in the tail to the table and close. What can't be moved stays in the journal."""
@@ -154,6 +157,10 @@ class EventLog:
             for profile, seconds in zip(chunk.profile[flags].tolist(), chunk.time[flags].tolist(), strict=True):
                 newest[profile] = max(seconds, newest.get(profile, 0))
         return newest
+
+    def newest_profile(self) -> int:
+        """The highest number of a profile that has events in the table; 0 where it has none."""
+        return self._table.newest_profile()
 
     def count(self) -> int:
         """Kept events of all accounts; while events are being moved, some may count twice."""

@@ -91,6 +91,11 @@ class EventTable:
         """Stored events of all accounts."""
         return int(self._engine.select(f"SELECT count() AS count FROM {TABLE}")["count"][0].as_py())
 
+    def newest_profile(self) -> int:
+        """The highest number of a profile that has events; 0 where there are none."""
+        rows = self._engine.select(f"SELECT max(profile) AS newest FROM {TABLE} SETTINGS max_threads = 2")
+        return int(rows["newest"][0].as_py() or 0)
+
     def page(self, selection: EventSelection) -> list[StoredEvent]:
         """Up to ``selection.count`` events in the selection's order, ties by id.
 

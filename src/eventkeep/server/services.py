@@ -8,6 +8,7 @@ from pathlib import Path
 
 from eventkeep.clock import Clock, SystemClock
 from eventkeep.directory import Directory
+from eventkeep.errors import StoreError
 from eventkeep.eventlog.log import EventLog
 from eventkeep.ingest.committer import Committer
 from eventkeep.ingest.resolve import Resolver
@@ -31,6 +32,7 @@ class Services:
             opened.callback(self.directory.close)
             self.log = EventLog.open(folder / "events")
             opened.callback(self.log.close)
+            self._check_profiles()
             self.committer = Committer(Resolver(self.directory, self.clock), self.log, self.clock, deliver)
             self.committer.start()
             opened.callback(self.committer.stop)
@@ -42,3 +44,16 @@ class Services:
 
     def close(self) -> None:
         self._opened.close()
+
+    def _check_profiles(self) -> None:
+        """Raises StoreError where events are of profiles that the directory has not made.
+
+        Then it is another directory than the one that they were kept with, an older copy for
+        example, and would give the same numbers to other profiles.
+        """
+        kept, known = self.log.newest_profile(), self.directory.profiles.newest_number
+        if kept > known:
+            raise StoreError(
+                f"the directory in {self.folder} does not belong to the events there: they are of {kept} profiles, and "
+                f"it has {known}. It was removed, or put in place of another. Restore both from one copy of the folder."
+            )
