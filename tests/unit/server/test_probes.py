@@ -32,7 +32,7 @@ def test_server_is_not_ready_while_its_queue_is_full() -> None:
     full = answer(probes, "/readyz")
     assert answer(probes, "/healthz").status == 200
     assert (statuses, full.status, full.headers["Retry-After"]) == ([200, 200], 503, "1")
-    queue.take(1)
+    queue.take(1, len(json.dumps(single_body())))
     assert answer(probes, "/readyz").status == 200
 
 
