@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+import types
 from typing import Any
 
 import pytest
@@ -88,6 +89,16 @@ def test_every_error_of_the_client_is_exported_and_below_the_root() -> None:
     assert {value.__name__ for value in defined} <= set(EXPORTED)
     assert all(issubclass(value, eventkeep.ClientError) for value in defined)
     assert issubclass(eventkeep.ClientError, eventkeep.EventkeepError)
+
+
+@pytest.mark.parametrize("kind", [*(getattr(eventkeep, name) for name in EXPORTED), Events, AsyncEvents])
+def test_every_public_member_is_documented(kind: type) -> None:
+    """The SDK's reference is made from the docstrings."""
+    own = [each for each in kind.__mro__ if each.__module__.startswith("eventkeep")]
+    members = {name: value for each in own for name, value in vars(each).items() if not name.startswith("_")}
+    kinds = (property, staticmethod, classmethod, types.FunctionType)
+    told = [kind, *(value for value in members.values() if isinstance(value, kinds))]
+    assert [value for value in told if not inspect.getdoc(value)] == []
 
 
 def test_package_itself_loads_no_client() -> None:

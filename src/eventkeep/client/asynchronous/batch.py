@@ -50,6 +50,7 @@ class AsyncBatch:
     full (1,000 events or 5 MB) or when its first event has waited ``delay_seconds``. An
     event that the server refuses is taken out of its request, and the others are sent
     again without it. The end of the ``async with`` block, and SIGTERM, send all that waits.
+    ``counts`` says how many events were taken, sent and refused so far.
 
     With a spool file, an event is in the file when ``track`` returns, and stays there
     until it is answered: what a process left, the next batch on the same file sends

@@ -48,7 +48,8 @@ class AsyncClient:
             async for event in client.events.iterate(sort="-datetime", include=["metric", "profile"]):
                 print(event.datetime, event.metric.name, event.profile.email)
 
-    ``events`` has the operations of the API. One client serves any number of tasks.
+    ``events`` has the operations of the API, ``settings`` what the client was told. One
+    client serves any number of tasks.
     """
 
     def __init__(
@@ -62,15 +63,17 @@ class AsyncClient:
         retry_seconds_max: float = CLIENT_RETRY_SECONDS_MAX,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """Make a client; it connects when it is first used.
+        """Make a client; it connects when it is first used. Raises ConfigurationError.
 
-        ``api_key``, ``base_url`` and ``revision`` are taken from EVENTKEEP_API_KEY,
-        EVENTKEEP_URL and EVENTKEEP_REVISION where they are not given; the URL is
-        http://127.0.0.1:8340 by default, the revision 2024-06-15. ``timeout`` is in
-        seconds, for connecting and for each piece of an answer. A request that meets
-        429, 502, 503, 504 or a broken connection is tried again up to ``max_retries``
-        times, as long as ``retry_seconds_max`` seconds are not over. ``transport`` is
-        what httpx sends with. Raises ConfigurationError.
+        - ``api_key``: by default what EVENTKEEP_API_KEY says.
+        - ``base_url``: by default EVENTKEEP_URL, or else http://127.0.0.1:8340.
+        - ``revision``: a date; by default EVENTKEEP_REVISION, or else 2024-06-15.
+        - ``timeout``: seconds, for connecting, for sending a request and for each piece of an answer.
+        - ``max_retries``: how often a request is tried again that meets 429, 502, 503, 504
+          or a broken connection. ``Retry-After`` is obeyed; without it the waits double.
+        - ``retry_seconds_max``: seconds that all tries of a request and their waits may take.
+        - ``transport``: a transport of httpx to send with, ASGITransport for example, in
+          the place of the client's own connections.
         """
         self.settings = client_settings(api_key, base_url, revision, timeout, max_retries, retry_seconds_max)
         self._policy = RetryPolicy(retries_max=max_retries, seconds_max=retry_seconds_max)
@@ -115,13 +118,19 @@ class AsyncClient:
     ) -> Created:
         """Create one event; when this returns, it is kept.
 
-        ``profile`` names who did it: identifiers (``email``, ``phone_number``,
-        ``external_id``, ``id``, …; one at least), attributes such as ``first_name`` that
-        are written to the profile, and ``patch_properties``. ``time`` is now by default;
-        one without an offset is in UTC. ``unique_id`` tells the event from others: the
-        same one again is kept once; by default it is made up. ``service`` picks another
-        integration for the metric. Raises ArgumentError before anything is sent, and
-        ClientError.
+        - ``metric``: the name of what happened.
+        - ``profile``: who did it. Identifiers (``id``, ``external_id``, ``email``,
+          ``phone_number``, ``anonymous_id``, ``_kx``; one at least), attributes such as
+          ``first_name``, ``location`` and ``properties``, which are written to the profile,
+          and ``patch_properties``.
+        - ``properties``: what is known of the event; anything that JSON can hold.
+        - ``time``: a datetime (one without an offset is in UTC) or ISO 8601 text; now by default.
+        - ``value``, ``value_currency``: an amount, and the ISO 4217 code of its currency.
+        - ``unique_id``: tells the event from others of the profile and the metric: the same
+          one again is kept once. By default it is made up, so that retries are safe.
+        - ``service``: picks another integration for the metric.
+
+        Raises ArgumentError before anything is sent, and ClientError.
         """
         attributes = draft_attributes(
             metric,
@@ -151,14 +160,21 @@ class AsyncClient:
     ) -> AsyncBatch:
         """Many events in few requests, sent beside the program; see AsyncBatch.
 
-        ``on_refused`` is called with an event and an error for each that is not delivered
-        for good; without it, ``flush`` and the end of the batch raise EventsRefusedError.
-        ``spool`` is a file that holds the events until they are answered. When the buffer
-        is full, ``track`` waits (``block``) or raises BufferFullError (``refuse``). An
-        event waits up to ``delay_seconds`` for others. With one request at once, changes
-        to a profile are applied in the order of the events; more are faster.
-        ``give_up_seconds`` bounds the tries of one request, ``close_seconds_max`` what
-        the end of the batch goes on trying. Raises ConfigurationError.
+        - ``on_refused``: called with an event and an error for each that is not delivered
+          for good; without it, ``flush`` and the end of the batch raise EventsRefusedError.
+        - ``spool``: a file that holds the events until they are answered.
+        - ``when_full``: when the buffer is full, ``track`` waits (``"block"``) or raises
+          BufferFullError (``"refuse"``).
+        - ``buffer_events_max``, ``buffer_bytes_max``: the size of the buffer, which holds
+          what waits and what is under way.
+        - ``delay_seconds``: how long an event waits for others to fill its request.
+        - ``requests_at_once``: with one, changes to a profile are applied in the order of
+          the events; more are faster.
+        - ``give_up_seconds``: how long one request is tried.
+        - ``close_seconds_max``: how long the end of the batch goes on trying.
+        - ``flush_on_sigterm``: whether SIGTERM has all sent that waits.
+
+        Raises ConfigurationError.
         """
         settings = BatchSettings(
             on_refused=on_refused,

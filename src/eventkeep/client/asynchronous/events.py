@@ -75,11 +75,15 @@ class AsyncEvents:
     ) -> EventPage:
         """One page of events.
 
-        ``filter`` is a Filter or text in the filter language. ``include`` names
-        ``metric`` and ``profile``; what they hold is joined to the events. ``sort`` is
-        ``datetime``, ``-datetime``, ``timestamp`` or ``-timestamp``. ``page_cursor`` is
-        a cursor of another page, or a whole link. ``page_size`` (1 to 1,000) exists from
-        revision 2026-01-15 on. ``iterate`` walks all pages.
+        - ``fields_event``, ``fields_metric``, ``fields_profile``: sparse fieldsets, the
+          names of what to read; all of it by default.
+        - ``filter``: a Filter, or text in the filter language.
+        - ``include``: ``metric`` and ``profile``; what they hold is joined to the events.
+        - ``page_cursor``: a cursor of another page, or a whole link.
+        - ``page_size``: 1 to 1,000, in the revisions from 2026-01-15 on.
+        - ``sort``: ``datetime``, ``-datetime``, ``timestamp`` or ``-timestamp``.
+
+        ``iterate`` walks all pages.
         """
         return (
             await self.get_events_with_http_info(
