@@ -49,13 +49,14 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 RUNS: Final = (
-    Run(name="official_singles", sender="official", mode="single", at_once=1, events=2_000),
-    Run(name="official_singles_8_threads", sender="official", mode="single", at_once=8, events=4_000),
-    Run(name="official_bulk", sender="official", mode="bulk", at_once=1, events=20_000),
-    Run(name="official_bulk_2_threads", sender="official", mode="bulk", at_once=2, events=20_000),
-    Run(name="singles", sender="own", mode="loop", at_once=1, events=4_000, rival="official_singles"),
-    Run(name="asyncio_singles", sender="own", mode="single", at_once=40, events=20_000, rival="official_singles"),
+    Run(name="official_singles", sender="official", mode="single", at_once=1, events=1_000),
+    Run(name="official_singles_8_threads", sender="official", mode="single", at_once=8, events=2_000),
+    Run(name="official_bulk", sender="official", mode="bulk", at_once=1, events=10_000),
+    Run(name="official_bulk_2_threads", sender="official", mode="bulk", at_once=2, events=10_000),
+    Run(name="singles", sender="own", mode="loop", at_once=1, events=2_000, rival="official_singles"),
+    Run(name="asyncio_singles", sender="own", mode="single", at_once=40, events=10_000, rival="official_singles"),
     Run(name="batch", sender="own", mode="batch", at_once=1, events=200_000, rival="official_bulk"),
+    Run(name="batch_4_at_once", sender="own", mode="batch", at_once=4, events=200_000, rival="official_bulk"),
     Run(name="asyncio_batch", sender="own", mode="async-batch", at_once=1, events=200_000, rival="official_bulk"),
 )
 """The official client waits for each answer, so that a loop is how it is used; its runs with threads stand beside."""
@@ -78,17 +79,25 @@ class Measured(msgspec.Struct, frozen=True):
         return self.cpu_seconds / self.events * 1e6
 
 
-def measure(folder: Path, say: Callable[[str], None]) -> Figures:
-    """All runs, against one server whose data goes to ``folder``. Raises ConfigurationError."""
+def measure(folder: Path, rounds: int, say: Callable[[str], None]) -> Figures:
+    """All runs, one after the other and so many times, of each the fastest; against one server.
+
+    Its data goes to ``folder``. Raises ConfigurationError.
+    """
     if not INTERPRETER.exists():
         raise ConfigurationError(f"the official client {OFFICIAL} is not installed here: make {INTERPRETER_TARGET}")
     found: dict[str, Measured] = {}
     with ServerProcess(folder / "sdk", options=["--log-level", "warning"]) as server:
-        for run in RUNS:
-            events = folder / f"{run.name}.json"
-            events.write_bytes(msgspec.json.encode(made_events(run.name, run.events)))
-            found[run.name] = send(run, events, server)
-            say(f"  {run.name}: {found[run.name].events_per_second:,.0f} events/s")
+        for number in range(rounds):
+            say(f"round {number + 1}")
+            for run in RUNS:
+                # In every round an account of its own, so that nothing is a repeat.
+                key = server.make_key(f"{run.name}-{number}")
+                events = folder / f"{run.name}.json"
+                events.write_bytes(msgspec.json.encode(made_events(run.name, run.events)))
+                sent = send(run, events, server.url, key)
+                found[run.name] = max(sent, found.get(run.name, sent), key=lambda each: each.events_per_second)
+                say(f"  {run.name}: {sent.events_per_second:,.0f} events/s")
     return {run.name: figures(run, found) for run in RUNS}
 
 
@@ -108,11 +117,10 @@ def made_events(name: str, count: int) -> list[Figures]:
     ]
 
 
-def send(run: Run, events: Path, server: ServerProcess) -> Measured:
-    """One run, with an account of its own. Raises ConfigurationError with what the sender printed."""
+def send(run: Run, events: Path, url: str, key: str) -> Measured:
+    """One run. Raises ConfigurationError with what the sender printed."""
     interpreter = INTERPRETER if run.sender == "official" else sys.executable
-    key = server.make_key(run.name)
-    command = [interpreter, SENDERS / f"{run.sender}_sender.py", run.mode, server.url, key, events, str(run.at_once)]
+    command = [interpreter, SENDERS / f"{run.sender}_sender.py", run.mode, url, key, events, str(run.at_once)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise ConfigurationError(f"{run.name} failed: {done.stderr}")
@@ -150,11 +158,12 @@ def main() -> int:
     """Reads the arguments and measures."""
     parser = argparse.ArgumentParser(prog="python -m bench.sdk", description="Measures the SDK on this machine.")
     parser.add_argument("--json", type=Path, default=Path("bench-sdk-figures.json"), help="the file for the figures")
+    parser.add_argument("--rounds", type=int, default=3, help="how often all is measured; the best counts (3)")
     options = parser.parse_args()
     console = Console()
     with tempfile.TemporaryDirectory(prefix="eventkeep-bench-") as name:
         try:
-            measured = {"machine": machine(), "sdk": measure(Path(name), console.print)}
+            measured = {"machine": machine(), "sdk": measure(Path(name), options.rounds, console.print)}
         except EventkeepError as exc:
             console.print(f"[red]{exc}[/red]")
             return 1
