@@ -75,6 +75,9 @@ class Directory:
         except OSError as exc:
             raise DirectoryError(f"The data folder {folder} can't be made: {exc.strerror}.") from exc
         path = folder / FILE_NAME
+        if path.exists() and not os.access(path, os.W_OK):
+            # SQLite would open it for reading alone, and every commit would fail.
+            raise DirectoryError(f"The directory {path} can't be written: its rights don't allow it.")
         url = URL.create("sqlite", database=str(path))
         return cls(url, f"The directory {path}", clock or SystemClock(), randomness or SystemRandomness())
 

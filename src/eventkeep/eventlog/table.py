@@ -51,7 +51,7 @@ class EventTable:
         """
         table = cls(Engine(folder))
         try:
-            table._migrate()
+            table._migrate(folder)
         except BaseException:
             table.close()
             raise
@@ -165,14 +165,14 @@ class EventTable:
             )
             yield rows["id"].to_numpy()
 
-    def _migrate(self) -> None:
+    def _migrate(self, folder: Path) -> None:
         self._engine.command(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
         self._engine.command(CREATE_FORMAT_TABLE)
         rows = self._engine.select(f"SELECT max(version) AS version FROM {DATABASE}.format")
         version = int(rows["version"][0].as_py() or 0)
         if version > len(CHANGES):
             raise EventLogError(
-                f"the event log has format {version}, and this program knows formats up to {len(CHANGES)}: "
+                f"the event log in {folder} has format {version}, and this program knows formats up to {len(CHANGES)}: "
                 "start the newer eventkeep that last used this folder"
             )
         for number, statements in enumerate(CHANGES[version:], start=version + 1):
