@@ -128,11 +128,13 @@ def test_a_create_is_kept_whole_or_not_at_all(
             assert after[0] - before[0] == stored
             expected += stored
         else:
+            assert "eventkeep-events-stored" not in response.headers
             assert after == before, f"refused, and yet something changed: {json.dumps(case.body)}"
         before = after
         check(subject, case, response)
 
     every_answer_is_documented()
+    print(f"\n{operation}, {mode.value}, {'own' if subject.is_own else 'upstream'}: {dict(sorted(statuses.items()))}")
     assert subject.count_events() == expected
     assert statuses[400] > 0
     if mode is GenerationMode.POSITIVE:
