@@ -7,15 +7,16 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 import pytest
 
-from eventkeep.limits import BODY_BYTES_MAX
+from eventkeep.limits import BODY_BYTES_MAX, BODY_SECONDS_MAX, HEADER_SECONDS_MAX
 from eventkeep.testing import ServerProcess, free_port
 from tests.contract.api import Api, make_keys
 from tests.contract.snapshot import Snapshot
+from tests.faults.crowd import GRACE_SECONDS, Crowd, gather_crowd
 from tests.faults.hostile_requests import KEY, REQUESTS, Hostile
 from tests.faults.memory import forget_peak, memory
 from tests.faults.mutations import mutated
@@ -31,6 +32,17 @@ QUIET_SECONDS: Final = 1.0
 LAST_REQUEST: Final = head("GET /healthz HTTP/1.1", "Host: x", "Connection: close")
 GROWTH_BYTES_MAX: Final = 30 * BODY_BYTES_MAX
 """How much more memory than before one hostile request after the other may take: what decoding one body may cost."""
+
+
+CROWD_BYTES_MAX: Final = 100_000_000
+"""What as many slow and idle connections as are served may take of memory together."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[Crowd]]:
+    """It needs little but time, which the other tests of this module use."""
+    with ServerProcess(tmp_path_factory.mktemp("connections") / "data") as server, ThreadPoolExecutor(1) as thread:
+        yield thread.submit(gather_crowd, server)
 
 
 class Target:
@@ -151,3 +163,25 @@ def test_mutated_requests_are_answered_and_only_what_is_answered_202_is_kept(
     assert after.peak - before.resident < GROWTH_BYTES_MAX
     assert {"200", "202", "400", "401", "404"} <= statuses.keys()
     target.check_health()
+
+
+def test_slow_and_idle_connections_are_ended_in_time_and_nobody_waits_for_them(crowd: Future[Crowd]) -> None:
+    seen = crowd.result(BODY_SECONDS_MAX + 2 * GRACE_SECONDS)
+    assert seen.found == seen.created + 1
+    assert seen.created > 5
+    for kind, limit in (
+        (seen.slow_heads + seen.used + seen.silent, HEADER_SECONDS_MAX),
+        (seen.slow_bodies, BODY_SECONDS_MAX),
+    ):
+        for each in kind:
+            assert each.seconds is not None
+            assert limit - 1 < each.seconds < limit + GRACE_SECONDS
+    assert all(each.answers == [] for each in seen.slow_heads + seen.silent)
+    assert all([answer.status for answer in each.answers] == [200] for each in seen.used)
+    for each in seen.slow_bodies:
+        (refusal,) = each.answers
+        assert refusal.status == 400
+        assert b"did not arrive whole within 30 seconds" in refusal.body
+    assert seen.late is not None
+    assert seen.late.status == 200
+    assert seen.growth_bytes < CROWD_BYTES_MAX
