@@ -234,9 +234,9 @@ BATCH_REFUSALS_REMEMBERED_MAX: Final = 20
 SPOOL_COMPACT_BYTES: Final = 64_000_000
 """Bytes of a spool file from which it is written anew, with only the events that are not answered yet."""
 PARSED_AT_ONCE_BYTES_MAX: Final = 50_000
-"""Bytes of a create body up to which it is parsed in the event loop; larger ones go to a thread."""
+"""Bytes of a create body up to which it is read in the event loop; larger ones are read by the committer."""
 PARSER_THREADS: Final = 2
-"""Threads that parse large create bodies."""
+"""Threads for large create bodies that need the closer look."""
 BODIES_BYTES_MAX: Final = 250_000_000
 """Bytes of all request bodies that are held at once, as they are told and decompressed; past it: 503."""
 

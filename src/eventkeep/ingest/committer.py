@@ -1,7 +1,9 @@
 """Group commit: what gathered in the queue is resolved, freed of repeats, kept and answered together.
 
 One thread does it, batch after batch: an idle server commits a request at once, a
-busy one commits what came while the last commit ran. The steps keep their order, for
+busy one commits what came while the last commit ran. The same thread reads large
+bodies: two threads that both want the interpreter's lock, and let go of it in every
+call of numpy, cost each other a third of their time. The steps keep their order, for
 a crash may fall between any two of them: a profile without its event is completed by
 the client's retry; an event without its profile could never be read.
 """
@@ -20,7 +22,7 @@ from eventkeep.clock import Clock
 from eventkeep.errors import RequestRefused, Unavailable
 from eventkeep.eventlog.log import EventLog
 from eventkeep.ingest.batch import Batch
-from eventkeep.ingest.queue import SubmissionQueue, Waiting
+from eventkeep.ingest.queue import SubmissionQueue, Unread, Waiting
 from eventkeep.ingest.resolve import Kept, Resolver
 from eventkeep.limits import BATCH_BYTES_MAX, BATCH_EVENTS_MAX, RETRY_AFTER_SECONDS
 from eventkeep.model.submission import Submission
@@ -41,8 +43,8 @@ class Outcome(msgspec.Struct, frozen=True):
     ignored: frozenset[str] = frozenset()
 
 
-Delivery = list[tuple[Any, Outcome | RequestRefused]]
-"""Tickets with what became of their submissions."""
+Delivery = list[tuple[Any, Outcome | RequestRefused | None]]
+"""Tickets with what became of their submissions; None for a body that needs the closer look."""
 
 
 class CommitCounters(msgspec.Struct):
@@ -91,6 +93,13 @@ class Committer:
         """Queue a submission; its outcome comes with ``ticket``. Raises Unavailable where the queue is full."""
         self.queue.put(Waiting(account, submission, ticket))
 
+    def offer_unread(self, account: int, read: Callable[[], Submission | None], body_bytes: int, ticket: Any) -> None:
+        """Queue a body that ``read`` makes a submission of, in the committer's thread; else like ``offer``.
+
+        Where ``read`` gives None, so does the ticket: the closer look is the caller's.
+        """
+        self.queue.put(Unread(account, read, body_bytes, ticket))
+
     def stop(self) -> None:
         """Commit what waits, hand out every outcome, and end the thread."""
         self.queue.close()
@@ -100,9 +109,30 @@ class Committer:
     def _commit_batches(self) -> None:
         while waiting := self.queue.take(BATCH_EVENTS_MAX, BATCH_BYTES_MAX):
             started = self._clock.monotonic()
-            delivery = self._commit_or_split(waiting)
-            self._observe(sum([len(item.submission) for item in waiting]), self._clock.monotonic() - started)
+            read, delivery = self._read(waiting)
+            if read:
+                delivery += self._commit_or_split(read)
+                self._observe(sum([item.events for item in read]), self._clock.monotonic() - started)
             self._deliver(delivery)
+
+    def _read(self, waiting: list[Waiting | Unread]) -> tuple[list[Waiting], Delivery]:
+        """The submissions of all that can be read quickly, and the tickets of the rest."""
+        ready: list[Waiting] = []
+        rest: Delivery = []
+        for item in waiting:
+            if isinstance(item, Waiting):
+                ready.append(item)
+                continue
+            try:
+                submission = item.read()
+            except Exception:
+                logger.exception("a body could not be read")
+                submission = None
+            if submission is None:
+                rest.append((item.ticket, None))
+            else:
+                ready.append(Waiting(item.account, submission, item.ticket))
+        return ready, rest
 
     def _commit_or_split(self, waiting: list[Waiting]) -> Delivery:
         """Commit the batch; where that fails, each of its requests alone, so that none fails for another."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from eventkeep.errors import Unavailable
-from eventkeep.limits import QUEUE_BYTES_MAX, QUEUE_EVENTS_MAX, RETRY_AFTER_SECONDS
+from eventkeep.limits import BULK_EVENTS_MAX, QUEUE_BYTES_MAX, QUEUE_EVENTS_MAX, RETRY_AFTER_SECONDS
 from eventkeep.model.submission import Submission
 
 
@@ -20,25 +21,47 @@ class Waiting(msgspec.Struct):
     submission: Submission
     ticket: Any
 
+    @property
+    def events(self) -> int:
+        return len(self.submission)
+
+    @property
+    def bytes(self) -> int:
+        return self.submission.body_bytes
+
+
+class Unread(msgspec.Struct):
+    """A body that waits for being read and then for its commit.
+
+    ``read`` gives its submission, or None where that takes the closer look, which nobody
+    else is to wait for. ``bytes`` is the size of the body; how many events it holds is
+    not known yet.
+    """
+
+    account: int
+    read: Callable[[], Submission | None]
+    bytes: int
+    ticket: Any
+    events: int = BULK_EVENTS_MAX
+
 
 class SubmissionQueue:
     """First in, first out; bounded in events and in body bytes; closed once, for good."""
 
     def __init__(self, events_max: int = QUEUE_EVENTS_MAX, bytes_max: int = QUEUE_BYTES_MAX) -> None:
         self._events_max, self._bytes_max = events_max, bytes_max
-        self._waiting: deque[Waiting] = deque()
+        self._waiting: deque[Waiting | Unread] = deque()
         self._filled = threading.Condition()
         self._closed = False
         self.events = 0
         self.bytes = 0
 
-    def put(self, waiting: Waiting) -> None:
+    def put(self, waiting: Waiting | Unread) -> None:
         """Add a submission. Raises Unavailable where the queue is full or closed; nothing is kept then."""
-        submission = waiting.submission
         with self._filled:
             if self._closed:
                 raise Unavailable("The server is stopping.", RETRY_AFTER_SECONDS)
-            events, held = self.events + len(submission), self.bytes + submission.body_bytes
+            events, held = self.events + waiting.events, self.bytes + waiting.bytes
             if self._waiting and (events > self._events_max or held > self._bytes_max):
                 raise Unavailable(
                     f"Too many events wait to be stored ({self.events} events, {self.bytes} bytes).",
@@ -48,7 +71,7 @@ class SubmissionQueue:
             self.events, self.bytes = events, held
             self._filled.notify()
 
-    def take(self, events_max: int, bytes_max: int) -> list[Waiting]:
+    def take(self, events_max: int, bytes_max: int) -> list[Waiting | Unread]:
         """The oldest submissions, together at most so many events and body bytes, but at least one submission.
 
         Waits until there is one; an empty list says that the queue is closed and empty.
@@ -56,15 +79,15 @@ class SubmissionQueue:
         with self._filled:
             while not self._waiting and not self._closed:
                 self._filled.wait()
-            taken: list[Waiting] = []
+            taken: list[Waiting | Unread] = []
             events = held = 0
             while self._waiting:
-                submission = self._waiting[0].submission
-                events, held = events + len(submission), held + submission.body_bytes
+                first = self._waiting[0]
+                events, held = events + first.events, held + first.bytes
                 if taken and (events > events_max or held > bytes_max):
                     break
-                self.events -= len(submission)
-                self.bytes -= submission.body_bytes
+                self.events -= first.events
+                self.bytes -= first.bytes
                 taken.append(self._waiting.popleft())
             return taken
 

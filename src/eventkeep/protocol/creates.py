@@ -46,9 +46,17 @@ def parse_create_event(body: bytes, revision: Revision, received_at: int) -> Sub
 
     Raises InvalidRequest with every fault of the body, up to FAULTS_MAX.
     """
-    submission = accept(body, single_decoder, single_parts, revision, received_at)
-    if submission is not None:
-        return submission
+    submission = quick_create_event(body, revision, received_at)
+    return submission if submission is not None else checked_create_event(body, revision, received_at)
+
+
+def quick_create_event(body: bytes, revision: Revision, received_at: int) -> Submission | None:
+    """What ``parse_create_event`` makes of most bodies; None for those that need the closer look."""
+    return accept(body, single_decoder, single_parts, revision, received_at)
+
+
+def checked_create_event(body: bytes, revision: Revision, received_at: int) -> Submission:
+    """What ``parse_create_event`` makes of any body, by the closer look alone."""
     faults = faults_of_create_event(body, revision, received_at)
     return accept_slowly(body, faults, single_decoder, single_parts, revision, received_at)
 
@@ -58,9 +66,17 @@ def parse_bulk_create(body: bytes, revision: Revision, received_at: int) -> Subm
 
     Raises InvalidRequest with every fault of the body, up to FAULTS_MAX.
     """
-    submission = accept(body, bulk_decoder, bulk_parts, revision, received_at)
-    if submission is not None:
-        return submission
+    submission = quick_bulk_create(body, revision, received_at)
+    return submission if submission is not None else checked_bulk_create(body, revision, received_at)
+
+
+def quick_bulk_create(body: bytes, revision: Revision, received_at: int) -> Submission | None:
+    """What ``parse_bulk_create`` makes of most bodies; None for those that need the closer look."""
+    return accept(body, bulk_decoder, bulk_parts, revision, received_at)
+
+
+def checked_bulk_create(body: bytes, revision: Revision, received_at: int) -> Submission:
+    """What ``parse_bulk_create`` makes of any body, by the closer look alone."""
     faults = faults_of_bulk_create(body, revision, received_at)
     return accept_slowly(body, faults, bulk_decoder, bulk_parts, revision, received_at)
 

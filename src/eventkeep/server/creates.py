@@ -5,17 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from eventkeep.ingest.committer import Outcome
 from eventkeep.limits import PARSED_AT_ONCE_BYTES_MAX, PARSER_THREADS
 from eventkeep.model.submission import Submission
-from eventkeep.protocol.creates import parse_bulk_create, parse_create_event
+from eventkeep.protocol.creates import (
+    checked_bulk_create,
+    checked_create_event,
+    quick_bulk_create,
+    quick_create_event,
+)
 from eventkeep.protocol.revisions import Revision
 from eventkeep.server.call import Call
 from eventkeep.server.http import Response
 from eventkeep.server.services import Services
 
 Parser = Callable[[bytes, Revision, int], Submission]
+QuickParser = Callable[[bytes, Revision, int], Submission | None]
 
 PARTIAL_FAILURE = "X-Klaviyo-Partial-Failure"
 STORED = "Eventkeep-Events-Stored"
@@ -25,33 +32,42 @@ REPEATED = "Eventkeep-Events-Repeated"
 class Creates:
     """Handlers of the create operations. One future per request, woken once per batch.
 
-    Small bodies are parsed where they arrive. Large ones are parsed in a thread: one that
-    needs the closer look can take a second, and nobody else is to wait for it.
+    Small bodies are read where they arrive, large ones by the committer. A large one that
+    needs the closer look can take a second, and nobody else is to wait for it: it gets a
+    thread.
     """
 
     def __init__(self, services: Services) -> None:
         self._committer, self._clock = services.committer, services.clock
-        self._threads = ThreadPoolExecutor(PARSER_THREADS, thread_name_prefix="parse")
+        self._threads = ThreadPoolExecutor(PARSER_THREADS, thread_name_prefix="closer look")
         services.before_close(self._threads.shutdown)
 
     async def create_event(self, call: Call) -> Response:
-        return await self._create(call, parse_create_event)
+        return await self._create(call, quick_create_event, checked_create_event)
 
     async def bulk_create_events(self, call: Call) -> Response:
-        return await self._create(call, parse_bulk_create)
+        return await self._create(call, quick_bulk_create, checked_bulk_create)
 
-    async def _create(self, call: Call, parse: Parser) -> Response:
+    async def _create(self, call: Call, quick: QuickParser, checked: Parser) -> Response:
         body = await call.request.json_body()
-        received_at = int(self._clock.now())
+        account, given = call.key.account, (body, call.revision, int(self._clock.now()))
         loop = asyncio.get_running_loop()
-        if len(body) <= PARSED_AT_ONCE_BYTES_MAX:
-            submission = parse(body, call.revision, received_at)
-        else:
-            submission = await loop.run_in_executor(self._threads, parse, body, call.revision, received_at)
-        ticket: asyncio.Future[Outcome] = loop.create_future()
-        self._committer.offer(call.key.account, submission, ticket)
+        ticket: asyncio.Future[Outcome | None] = loop.create_future()
         try:
-            return accepted(await ticket)
+            if len(body) <= PARSED_AT_ONCE_BYTES_MAX:
+                submission = quick(*given)
+                self._committer.offer(account, submission if submission is not None else checked(*given), ticket)
+            else:
+                self._committer.offer_unread(account, partial(quick, *given), len(body), ticket)
+            outcome = await ticket
+            if outcome is None:
+                submission = await loop.run_in_executor(self._threads, checked, *given)
+                ticket = loop.create_future()
+                self._committer.offer(account, submission, ticket)
+                outcome = await ticket
+            if outcome is None:
+                raise RuntimeError("what was read already was not committed")
+            return accepted(outcome)
         finally:
             # A refusal's traceback holds this frame: with the ticket in it, body and all would wait for the collector.
             del ticket
@@ -60,7 +76,7 @@ class Creates:
 def accepted(outcome: Outcome) -> Response:
     """202 with an empty body; what was not stored as sent is told in headers."""
     headers = {STORED: str(outcome.stored), REPEATED: str(outcome.repeated)}
-    partial = outcome.left | outcome.ignored
-    if partial:
-        headers[PARTIAL_FAILURE] = ", ".join(sorted(partial))
+    not_taken = outcome.left | outcome.ignored
+    if not_taken:
+        headers[PARTIAL_FAILURE] = ", ".join(sorted(not_taken))
     return Response(202, headers)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from eventkeep.errors import Unavailable
-from eventkeep.ingest.queue import SubmissionQueue, Waiting
+from eventkeep.ingest.queue import SubmissionQueue, Unread, Waiting
+from eventkeep.limits import BULK_EVENTS_MAX
 from eventkeep.model.submission import Submission
 from eventkeep.protocol.creates import parse_bulk_create
 from eventkeep.protocol.revisions import REVISIONS
@@ -24,7 +25,7 @@ def test_what_is_taken_together_is_bounded_in_events_and_in_bytes() -> None:
     small, large = waiting(2), waiting(2, 20_000)
     bytes_max = large.submission.body_bytes + 3 * small.submission.body_bytes
 
-    def taken(events_max: int) -> list[list[Waiting]]:
+    def taken(events_max: int) -> list[list[Waiting | Unread]]:
         queue = SubmissionQueue()
         for item in (small, small, small, large, small, large, large):
             queue.put(item)
@@ -45,7 +46,7 @@ def test_one_submission_is_taken_however_large_it_is() -> None:
         queue.put(waiting(1))
     assert queue.is_full
     (taken,) = queue.take(1, 1)
-    assert len(taken.submission) == 3
+    assert taken.events == 3
     assert not queue.is_full
 
 
@@ -57,3 +58,11 @@ def test_what_waits_is_taken_after_the_queue_was_closed_and_nothing_is_added() -
         queue.put(waiting(1))
     assert len(queue.take(10, 10)) == 1
     assert queue.take(10, 10) == []
+
+
+def test_an_unread_body_counts_for_the_most_events_that_it_may_hold() -> None:
+    queue = SubmissionQueue()
+    queue.put(Unread(1, lambda: None, 700, None))
+    assert (queue.events, queue.bytes) == (BULK_EVENTS_MAX, 700)
+    queue.take(1, 1)
+    assert (queue.events, queue.bytes) == (0, 0)
