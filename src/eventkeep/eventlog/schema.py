@@ -9,7 +9,7 @@ Why the columns are as they are:
 - ``by_key`` is a narrow copy of the keys in key order with a fine index: the exact
   look-up of a possible repeat reads a few hundred rows of it.
 - ``by_profile`` and ``by_metric`` hold only the sort columns and the row's place in
-  its part; the rows themselves are then read from the primary order.
+  its part; the rows themselves are then read from the primary order, which has the id.
 
 Parts that were merged into another are kept for 30 seconds and not the engine's 8
 minutes: what replaced them is on disk by then, and they double the space a load takes.
@@ -44,8 +44,8 @@ CREATE TABLE IF NOT EXISTS {TABLE} (
     currency   LowCardinality(String),
     properties String CODEC(ZSTD(1)),
     PROJECTION by_key (SELECT id, key_low ORDER BY id, key_low) WITH SETTINGS (index_granularity = 256),
-    PROJECTION by_profile (SELECT _part_offset ORDER BY account, profile, time, id),
-    PROJECTION by_metric (SELECT _part_offset ORDER BY account, metric, time, id)
+    PROJECTION by_profile (SELECT _part_offset ORDER BY account, profile, time),
+    PROJECTION by_metric (SELECT _part_offset ORDER BY account, metric, time)
 )
 ENGINE = MergeTree
 ORDER BY (account, time, id)
