@@ -9,7 +9,8 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
@@ -36,12 +37,21 @@ WAL_RETRY_SECONDS = 0.02
 
 
 class Transaction:
-    """One open transaction that writes. ``changed`` says whether there is anything to commit."""
+    """One open transaction that writes. ``changed`` says whether there is anything to commit.
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+    It takes the connection when somebody asks for it: most commits of events find all
+    that they need in memory.
+    """
+
+    def __init__(self, connect: Callable[[], Connection]) -> None:
+        self._connect = connect
         self.changed = False
         self._after_commit: list[Callable[[], None]] = []
+
+    @cached_property
+    def connection(self) -> Connection:
+        """The connection that writes. Raises what the driver raises where there is none to be had."""
+        return self._connect()
 
     def after_commit(self, act: Callable[[], None]) -> None:
         """Call ``act`` once everything is on disk, or there was nothing to write; never after a rollback."""
@@ -75,11 +85,11 @@ class Database:
         It is committed at the end of the block where something changed, and rolled back
         when the block raises. Raises DirectoryError for every error of the driver.
         """
-        with self._writing, self._driver_errors(), self._writer.connect() as connection:
-            transaction = Transaction(connection)
+        with self._writing, self._driver_errors(), ExitStack() as opened:
+            transaction = Transaction(lambda: opened.enter_context(self._writer.connect()))
             yield transaction
             if transaction.changed:
-                connection.commit()
+                transaction.connection.commit()
             transaction.committed()
 
     @contextmanager
