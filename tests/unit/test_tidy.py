@@ -42,6 +42,6 @@ def test_nothing_is_left_unfinished() -> None:
     assert lines_with(UNFINISHED) == []
 
 
-@pytest.mark.parametrize("text", ["open('/root/x')", "data: /work/main", "/tmp/v"])
+@pytest.mark.parametrize("text", ["open('/root/x')", "data: /work/shop", "/tmp/v"])
 def test_an_absolute_path_would_be_noticed(text: str) -> None:
     assert ABSOLUTE_PATHS.search(text)
