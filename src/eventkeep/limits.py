@@ -65,8 +65,6 @@ FILTER_NESTING_MAX: Final = 8
 """Levels of and(…) in one filter."""
 CURSOR_CHARACTERS_MAX: Final = 1_024
 """Characters of a cursor."""
-REQUEST_ID_CHARACTERS_MAX: Final = 128
-"""Characters of a request's id."""
 
 # The body while it arrives.
 BODY_SECONDS_MAX: Final = 30.0
@@ -87,8 +85,6 @@ BATCH_BYTES_MAX: Final = 50_000_000
 """Body bytes in one commit: it holds its events as rows and once more as a record of the journal."""
 RETRY_AFTER_SECONDS: Final = 1
 """What a refused client is told to wait when the queue is full, in seconds."""
-COMMIT_ATTEMPTS_MAX: Final = 2
-"""Tries of a request's commit: with its batch, then alone."""
 
 # The stores.
 PROFILE_CACHE_ENTRIES_MAX: Final = 200_000

@@ -10,21 +10,20 @@ from eventkeep.cli.choices import METRIC_HELP, find_metric, own_routes
 from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect_to_read
 from eventkeep.cli.exits import EXIT_CODES_HELP
 from eventkeep.cli.groups import ListsByDefault
+from eventkeep.cli.listing import print_list
 from eventkeep.cli.output import (
     Column,
     JsonDocumentOption,
     JsonLinesOption,
     Output,
-    Table,
     in_utc,
-    note,
     print_details,
     shown_time,
     without_absent,
 )
 from eventkeep.client.own_routes import CountedMetric, list_metrics_call
 from eventkeep.client.settings import URL_DEFAULT
-from eventkeep.limits import LISTED_MAX, PAGE_EVENTS_MAX
+from eventkeep.limits import LISTED_MAX
 
 COLUMNS: Final = (
     Column("id", 6),
@@ -54,26 +53,15 @@ def list_(
     as_json_lines: JsonLinesOption = False,
 ) -> None:
     """List metrics, the oldest first."""
-    output = Output()
-    table = Table(output, COLUMNS)
-    cursor: str | None = None
-    left = limit
     with connect_to_read(url, api_key) as client, own_routes(client):
-        while left:
-            page = client.perform(list_metrics_call(page_size=min(left, PAGE_EVENTS_MAX), cursor=cursor)).data
-            if as_json_lines:
-                for each in page.items:
-                    output.json_line(as_json(each))
-            else:
-                table.rows(row(each) for each in page.items)
-            left, cursor = left - len(page.items), page.next_cursor
-            if cursor is None:
-                break
-    output.flush()
-    if left == limit and not as_json_lines:
-        note("there are no metrics yet")
-    if cursor is not None and output.is_terminal and not as_json_lines:
-        note(f"only {limit} are shown; --limit shows more")
+        print_list(
+            lambda size, cursor: client.perform(list_metrics_call(page_size=size, cursor=cursor)).data,
+            limit,
+            COLUMNS,
+            row,
+            as_json if as_json_lines else None,
+            "there are no metrics yet",
+        )
 
 
 @metrics.command(epilog='Example: eventkeep metrics show "Placed Order"')

@@ -10,14 +10,13 @@ from eventkeep.cli.choices import PROFILE_HELP, find_profile, own_routes
 from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect_to_read
 from eventkeep.cli.exits import EXIT_CODES_HELP
 from eventkeep.cli.groups import ListsByDefault
+from eventkeep.cli.listing import print_list
 from eventkeep.cli.output import (
     Column,
     JsonDocumentOption,
     JsonLinesOption,
     Output,
-    Table,
     in_utc,
-    note,
     print_details,
     print_object,
     shown_time,
@@ -27,7 +26,7 @@ from eventkeep.client.own_routes import IdentifierKind, list_profiles_call
 from eventkeep.client.results import Profile
 from eventkeep.client.settings import URL_DEFAULT
 from eventkeep.errors import ConfigurationError
-from eventkeep.limits import LISTED_MAX, PAGE_EVENTS_MAX
+from eventkeep.limits import LISTED_MAX
 
 COLUMNS: Final = (
     Column("id", 26),
@@ -61,32 +60,21 @@ def list_(
 ) -> None:
     """List profiles, or the one that an identifier means."""
     identifier = only_identifier(email, phone_number, external_id)
-    output = Output()
-    table = Table(output, COLUMNS)
-    cursor: str | None = None
-    left = limit
     with connect_to_read(url, api_key) as client, own_routes(client):
-        while left:
-            call = list_profiles_call(
-                identifier=identifier,
-                newest_first=not oldest_first,
-                page_size=min(left, PAGE_EVENTS_MAX),
-                cursor=cursor,
-            )
-            page = client.perform(call).data
-            if as_json_lines:
-                for each in page.items:
-                    output.json_line(without_absent(each))
-            else:
-                table.rows(row(each) for each in page.items)
-            left, cursor = left - len(page.items), page.next_cursor
-            if cursor is None:
-                break
-    output.flush()
-    if left == limit and not as_json_lines:
-        note("no profile was found")
-    if cursor is not None and output.is_terminal and not as_json_lines:
-        note(f"only {limit} are shown; --limit shows more")
+        print_list(
+            lambda size, cursor: (
+                client.perform(
+                    list_profiles_call(
+                        identifier=identifier, newest_first=not oldest_first, page_size=size, cursor=cursor
+                    )
+                ).data
+            ),
+            limit,
+            COLUMNS,
+            row,
+            without_absent if as_json_lines else None,
+            "no profile was found",
+        )
 
 
 @profiles.command(epilog="Example: eventkeep profiles show ada@shop.example")

@@ -71,9 +71,9 @@ class Buffer:
             return 0.0
         return max(0.0, first.arrived + self._delay_seconds - now)
 
-    def take(self) -> Packing:
+    def take(self) -> Packing[BatchedEvent]:
         """The next request; its events are under way then."""
-        packing = Packing()
+        packing: Packing[BatchedEvent] = Packing()
         while self._waiting and packing.add(self._waiting[0]):
             event = self._waiting.popleft()
             self._waiting_bytes -= event.size

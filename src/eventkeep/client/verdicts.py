@@ -45,7 +45,7 @@ def trouble(error: ClientError) -> Trouble:
     return "none" if is_about_events else "lasting"
 
 
-def verdict(error: InvalidRequestError, packing: Packing) -> Verdict:
+def verdict(error: InvalidRequestError, packing: Packing[BatchedEvent]) -> Verdict:
     """What an answer says of the events of a request that was refused whole.
 
     The events that its pointers name are to blame. Where they name none (the whole is too

@@ -191,10 +191,6 @@ class EventLog:
         """Whether the seen filter does not know all keys yet: for some seconds after a start with many events."""
         return self._unseen is not None
 
-    def wait_until_loaded(self) -> None:
-        """Wait until the seen filter knows all keys, or the log is closed."""
-        self._loader.join()
-
     @property
     def seen_bytes(self) -> int:
         """Memory of the seen filter."""

@@ -60,10 +60,10 @@ _UNIQUE_ID_DEFAULT: Final = Source(template="{row}-{digest}")
 
 
 class MappedRow(msgspec.Struct, frozen=True):
-    """One event ready to send, as JSON: ``profile_key`` holds the profile's identifiers alone."""
+    """One event ready to send, as JSON: ``identity`` holds the profile's identifiers alone."""
 
     number: int
-    profile_key: bytes
+    identity: bytes
     profile: bytes
     event: bytes
 

@@ -42,7 +42,7 @@ BULK_POINTERS: Final = tuple(
 """Where each profile of a bulk request stands; made once, because it costs as much as reading the profile."""
 
 
-Optional = Sequence[Any]
+Column = Sequence[Any]
 """An optional attribute of each event: its value, None for null, UNSET where it is absent."""
 
 
@@ -63,7 +63,7 @@ class Parts(msgspec.Struct, gc=False):
     metrics: list[bytes]
     properties: bytes
     property_bytes: list[int]
-    optional: dict[str, Optional]
+    optional: dict[str, Column]
     keys: int
 
 
@@ -101,7 +101,7 @@ def taken_apart(
 ) -> Parts:
     """The parts; ``keys`` counts the required ones, to which those of what is optional are added."""
     properties = [event.properties for event in events]
-    optional: dict[str, Optional] = {
+    optional: dict[str, Column] = {
         "time": [event.time for event in events],
         "value": [event.value for event in events],
         "value_currency": [event.value_currency for event in events],

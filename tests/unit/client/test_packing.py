@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eventkeep.client.drafts import BatchedEvent
 from eventkeep.client.packing import Packing, packed, sole_bytes
 from eventkeep.limits import BODY_BYTES_MAX, BULK_EVENTS_MAX
 from eventkeep.protocol.creates import parse_bulk_create
@@ -18,7 +19,7 @@ ADA, GRACE = {"email": "ada@shop.example"}, {"external_id": "grace"}
 DATA = "/data/attributes/events-bulk-create/data"
 
 
-def contents(packing: Packing) -> list[tuple[dict[str, Any], list[str]]]:
+def contents(packing: Packing[BatchedEvent]) -> list[tuple[dict[str, Any], list[str]]]:
     """Each item of the request: its profile's attributes, and its events by their unique ids."""
     job = msgspec.json.decode(packing.body(), type=BulkCreate)
     document = msgspec.json.decode(packing.body())
@@ -45,14 +46,14 @@ def test_changes_of_a_profile_keep_their_order() -> None:
 
 
 def test_request_is_full_at_its_number_of_events() -> None:
-    packing = Packing()
+    packing: Packing[BatchedEvent] = Packing()
     taken = [packing.add(made_event(number)) for number in range(BULK_EVENTS_MAX + 1)]
     assert taken == [True] * BULK_EVENTS_MAX + [False]
     assert len(packing) == len(packing.events()) == BULK_EVENTS_MAX
 
 
 def test_request_is_full_at_its_number_of_bytes() -> None:
-    packing = Packing()
+    packing: Packing[BatchedEvent] = Packing()
     number = 0
     while packing.add(made_event(number, {"external_id": f"c{number % 7}"}, text="x" * 60_000)):
         number += 1

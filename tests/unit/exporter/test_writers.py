@@ -54,7 +54,7 @@ def test_import_makes_of_a_file_what_it_makes_of_the_records(tmp_path: Path, nam
 
 def test_document_that_is_sent_says_what_was_sent_once() -> None:
     row = exported_record(1, BARE)
-    assert json.loads(row.profile_key) == {"email": "ada@shop.example"}
+    assert json.loads(row.identity) == {"email": "ada@shop.example"}
     assert json.loads(row.profile) == {
         "type": "profile",
         "attributes": {"email": "ada@shop.example", "location": {"zip": "01"}, "properties": {"a": None}},

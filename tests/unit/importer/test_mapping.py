@@ -84,7 +84,7 @@ def test_default_unique_id_is_the_same_for_the_same_row_and_another_for_every_ot
 def test_profile_key_holds_the_identifiers_alone() -> None:
     mapping = read_mapping(MINIMAL + 'profile.first_name = "{name}"')
     ada, lovelace = (mapping.apply(Row(1, {"email": "a@b.example", "name": name})) for name in ("Ada", "Lovelace"))
-    assert ada.profile_key == lovelace.profile_key
+    assert ada.identity == lovelace.identity
     assert ada.profile != lovelace.profile
 
 

@@ -244,7 +244,7 @@ class AsyncBatch:
                 # The events would be sent again from the file, and be repeats there: no harm, but to be told.
                 self._failure = self._failure or exc
 
-    async def _next(self) -> Packing | None:
+    async def _next(self) -> Packing[BatchedEvent] | None:
         """The next request, as soon as it is due; None at the end of the batch."""
         while True:
             is_closing = self._close_end < math.inf
@@ -270,7 +270,7 @@ class AsyncBatch:
             while parts:
                 parts += await self._deliver(parts.pop())
 
-    async def _deliver(self, packing: Packing) -> list[Packing]:
+    async def _deliver(self, packing: Packing[BatchedEvent]) -> list[Packing[BatchedEvent]]:
         """Send a request and settle its events; returns what of it has to be sent again, the first part last."""
         policy = RetryPolicy(
             retries_max=None, seconds_max=self._settings.give_up_seconds, deadline=lambda: self._close_end
@@ -291,7 +291,7 @@ class AsyncBatch:
             self._settle(packing.events())
         return []
 
-    async def _after(self, error: ClientError, packing: Packing) -> list[Packing]:
+    async def _after(self, error: ClientError, packing: Packing[BatchedEvent]) -> list[Packing[BatchedEvent]]:
         """What a request that failed means for its events; returns what ``_deliver`` does."""
         kind = trouble(error)
         if kind == "none" and isinstance(error, InvalidRequestError):
