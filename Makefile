@@ -2,7 +2,7 @@
 #
 #   make install   .venv with eventkeep, all its extras and the development tools
 #   make demo      a real server, 69,659 real purchases in, and back out again
-#   make test      the whole test suite (ARGS="-k cursor" narrows it)
+#   make test      the whole test suite, several files at a time (JOBS); ARGS="-k cursor" narrows it
 #   make lint      formatting, lint rules, strict types, and whether the sync client is that of the async one
 #   make bench     the benchmarks
 #   make docs      the documentation as a site, in .cache/site (make docs-serve shows it while you write)
@@ -15,6 +15,8 @@ BIN := $(VENV)/bin
 CLIENTS := 7.0.0 9.0.0 25.0.0
 CLIENT_STAMPS := $(CLIENTS:%=.cache/clients/%/.installed)
 ARGS ?=
+# Files of tests that run at the same time: the tests wait more than they work. What is narrowed starts sooner alone.
+JOBS ?= $(if $(ARGS),0,3)
 
 .DEFAULT_GOAL := install
 .DELETE_ON_ERROR:
@@ -39,7 +41,7 @@ demo: install
 	$(BIN)/python examples/demo.py
 
 test: install $(CLIENT_STAMPS)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 lint: install
 	$(BIN)/ruff check .
