@@ -12,6 +12,7 @@
     │   ├── MethodNotAllowed          405, names the methods allowed
     │   ├── PayloadTooLarge           413
     │   ├── UnsupportedMediaType      415
+    │   ├── HeadersTooLarge           431
     │   ├── Throttled                 429, carries the seconds to wait
     │   └── Unavailable               503, carries the seconds to wait
     ├── ImportStopped                 an import that could not go on
@@ -96,6 +97,10 @@ class PayloadTooLarge(RequestRefused):
 
 class UnsupportedMediaType(RequestRefused):
     """A content type or content encoding that is not spoken here."""
+
+
+class HeadersTooLarge(RequestRefused):
+    """A request's line and headers are over their limits."""
 
 
 class Throttled(RequestRefused):

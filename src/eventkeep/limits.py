@@ -165,10 +165,22 @@ JOURNAL_RECORD_BYTES_MAX: Final = 1_000_000_000
 # The server's process.
 DRAIN_SECONDS_MAX: Final = 15.0
 """Seconds that a stopping server waits for the requests under way."""
+CLOSE_SECONDS_MAX: Final = 5.0
+"""Seconds that a stopping server goes on sending answers to clients that are slow to take them."""
 HEADER_BYTES_MAX: Final = 65_536
-"""Bytes of a request's line and headers, and of the buffer a connection reads into."""
+"""Bytes of a request's line and headers."""
+HEADERS_MAX: Final = 100
+"""Headers of a request."""
 HEADER_SECONDS_MAX: Final = 15.0
-"""Seconds in which a request's headers must have arrived."""
+"""Seconds in which a request's headers must have arrived, and that an idle connection stays open."""
+ANSWER_SECONDS_MAX: Final = 30.0
+"""Seconds in which a client has to take some of its answer."""
+LINGER_SECONDS_MAX: Final = 2.0
+"""Seconds that a client that still sends is heard after its last answer, or one that has ended waits for a page."""
+UNSENT_BYTES_MAX: Final = 200_000_000
+"""Bytes of all answers that clients have not taken yet; past it those with the most are cut off."""
+ACCEPTED_AT_ONCE_MAX: Final = 100
+"""Connections that are accepted in one go."""
 CONNECTIONS_MAX: Final = 1_024
 """Connections that are served at once; others wait to be accepted."""
 OPEN_FILES_WANTED: Final = 65_536
@@ -306,6 +318,7 @@ RESTING_BYTES: Final = 500_000_000
 MEMORY_BYTES_MAX: Final = (
     RESTING_BYTES
     + CONNECTIONS_MAX * 2 * HEADER_BYTES_MAX
+    + UNSENT_BYTES_MAX
     # Bodies: in the pieces in which they came, in one, and as Python has them; and what was parsed of those that wait.
     + 3 * BODIES_BYTES_MAX
     + QUEUE_BYTES_MAX
@@ -318,5 +331,5 @@ MEMORY_BYTES_MAX: Final = (
 )
 """Bytes of memory that a server takes under any load, about, and more than was ever seen.
 
-Not in it: the seen filter, which takes 4 to 14 bytes for each stored event, and answers that clients are slow to read.
+Not in it: the seen filter, which takes 4 to 14 bytes for each stored event.
 """

@@ -20,7 +20,7 @@ import msgspec
 import pytest
 
 from eventkeep.errors import InvalidRequest, PayloadTooLarge, Unavailable, UnsupportedMediaType
-from eventkeep.limits import BODIES_BYTES_MAX, BODY_BYTES_MAX, QUEUE_BYTES_MAX
+from eventkeep.limits import BODIES_BYTES_MAX, BODY_BYTES_MAX, HEADERS_MAX, QUEUE_BYTES_MAX
 from eventkeep.protocol.problems import FAILURE, PROBLEMS, Problem
 from eventkeep.testing import ServerProcess
 from tests.contract.api import PAGED_REVISION, Api, fault_of, make_keys, single_body
@@ -126,6 +126,10 @@ def of_another_type(shop: Shop, _: Bounded, operation: str) -> httpx.Response:
     return shop.send(good_body(operation), operation, **{"Content-Type": "application/x-www-form-urlencoded"})
 
 
+def with_a_header_too_many(shop: Shop, _: Bounded, operation: str) -> httpx.Response:
+    return shop.send(good_body(operation), operation, **{f"X-{number}": "x" for number in range(HEADERS_MAX)})
+
+
 def too_often(_: Shop, bounded: Bounded, operation: str) -> httpx.Response:
     """The limits are an operation's own; this server has one of create_event only."""
     with Shop(bounded.server, "often") as shop:
@@ -157,6 +161,7 @@ TRIGGERS: Final[dict[str, Trigger]] = {
     "method_not_allowed": by_another_method,
     "payload_too_large": too_large,
     "unsupported_media_type": of_another_type,
+    "headers_too_large": with_a_header_too_many,
     "throttled": too_often,
     "unavailable": while_bodies_are_under_way,
     "error": from_a_damaged_directory,

@@ -139,7 +139,7 @@ def test_path_that_is_none_gets_an_error_document(shop: Shop, path: str, status:
         ("POST", "/api/events/x/", "GET"),
         ("PATCH", "/api/events/x/metric/", "GET"),
         ("OPTIONS", "/api/events/x/relationships/profile", "GET"),
-        ("BREW", "/api/events/", "GET, POST"),
+        ("PATCH", "/api/events/", "GET, POST"),
     ],
 )
 def test_method_that_is_not_allowed_is_405_with_those_that_are(shop: Shop, method: str, path: str, allow: str) -> None:

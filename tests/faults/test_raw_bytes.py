@@ -17,10 +17,10 @@ from eventkeep.testing import ServerProcess, free_port
 from tests.contract.api import Api, make_keys
 from tests.contract.snapshot import Snapshot
 from tests.faults.crowd import GRACE_SECONDS, Crowd, gather_crowd
-from tests.faults.hostile_requests import KEY, REQUESTS, Hostile
+from tests.faults.hostile_requests import BODY, HEALTH, KEY, REQUESTS, SIZE, Hostile, create
 from tests.faults.memory import forget_peak, memory
 from tests.faults.mutations import mutated
-from tests.faults.raw_http import Answer, Wire, head
+from tests.faults.raw_http import Answer, Wire, exchange, head
 
 MESSAGES: Final = int(os.environ.get("EVENTKEEP_TEST_EXAMPLES", "300"))
 """Mutated requests: EVENTKEEP_TEST_EXAMPLES in the environment."""
@@ -185,3 +185,34 @@ def test_slow_and_idle_connections_are_ended_in_time_and_nobody_waits_for_them(c
     assert seen.late is not None
     assert seen.late.status == 200
     assert seen.growth_bytes < CROWD_BYTES_MAX
+
+
+def test_client_that_waits_for_being_asked_is_asked(target: Target) -> None:
+    with Wire(target.port) as wire:
+        wire.send(target.signed(create(SIZE, "Expect: 100-continue", body=b"")))
+        asked = wire.answer()
+        wire.send(BODY)
+        answer = wire.answer()
+    assert (asked and asked.status, answer and answer.status) == (100, 202)
+
+
+def test_client_that_would_send_too_much_is_not_asked_to(target: Target) -> None:
+    with Wire(target.port) as wire:
+        wire.send(target.signed(create(f"Content-Length: {BODY_BYTES_MAX + 1}", "Expect: 100-continue", body=b"")))
+        assert [answer.status for answer in wire.answers()] == [413]
+
+
+def test_client_that_closes_its_half_gets_its_answer(target: Target) -> None:
+    for _ in range(20):
+        assert [answer.status for answer in exchange(target.port, target.signed(create(SIZE)))] == [202]
+
+
+def test_answers_keep_the_order_of_pipelined_requests(target: Target) -> None:
+    """A create takes longer than what stands behind it; the body of the last one comes in pieces."""
+    create_request = target.signed(create(SIZE))
+    with Wire(target.port) as wire:
+        wire.send((create_request + HEALTH) * 50 + create_request[:-100])
+        answers = [wire.answer() for _ in range(100)]
+        wire.send(create_request[-100:])
+        answers.append(wire.answer())
+    assert [answer and answer.status for answer in answers] == [202, 200] * 50 + [202]

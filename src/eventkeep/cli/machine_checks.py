@@ -32,9 +32,9 @@ from eventkeep.protocol.revisions import REVISIONS
 
 PYTHON_MIN: Final = (3, 11)
 INSTALL: Final = "install it again: pip install --force-reinstall 'eventkeep[server]'"
-NATIVE: Final = ("chdb", "granian", "pyarrow", "numpy", "msgspec")
+NATIVE: Final = ("chdb", "httptools", "pyarrow", "numpy", "msgspec")
 """Libraries that are made for one kind of machine, and may not load on this one."""
-SHOWN: Final = ("chdb", "granian", "pyarrow", "sqlalchemy", "msgspec", "httpx")
+SHOWN: Final = ("chdb", "httptools", "pyarrow", "sqlalchemy", "msgspec", "httpx")
 NETWORK_FILE_SYSTEMS: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "afs", "ceph"})
 MEMORY_FILE_SYSTEMS: Final = frozenset({"tmpfs", "ramfs"})
 SYNCS: Final = 20

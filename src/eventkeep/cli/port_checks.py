@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email.utils
 from http import HTTPStatus
+from typing import Final
 
 import httpx
 import msgspec
@@ -12,6 +13,10 @@ from eventkeep.cli.findings import Finding, fault, ok, warning
 from eventkeep.errors import ConfigurationError
 
 ANSWER_SECONDS_MAX = 5.0
+
+
+REACHABLE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Where a server is reached from here that listens on all addresses."""
 
 
 class PortState(msgspec.Struct, frozen=True):
@@ -23,9 +28,10 @@ class PortState(msgspec.Struct, frozen=True):
 
 def check_port(host: str, port: int, holder: str | None) -> PortState:
     """Whether the address is free, or who has it. ``holder`` is the process that has the data folder, if one has."""
-    from eventkeep.server.serve import check_address, connect_host, url_host
+    from eventkeep.server.listener import bind
+    from eventkeep.server.serve import url_host
 
-    url = f"http://{url_host(connect_host(host))}:{port}"
+    url = f"http://{url_host(REACHABLE.get(host, host))}:{port}"
     try:
         health = httpx.get(f"{url}/healthz", timeout=ANSWER_SECONDS_MAX, trust_env=False)
         readiness = httpx.get(f"{url}/readyz", timeout=ANSWER_SECONDS_MAX, trust_env=False)
@@ -34,7 +40,7 @@ def check_port(host: str, port: int, holder: str | None) -> PortState:
             advice = "name its address with --host and --port, or look into its log"
             return PortState(warning("port", f"the server of this folder does not answer at {url}", advice))
         try:
-            check_address(host, port)
+            bind(host, port).close()
         except ConfigurationError as exc:
             return PortState(fault("port", str(exc).partition(":")[0], "choose another with --host and --port"))
         return PortState(ok("port", f"{host}:{port} is free"))

@@ -25,19 +25,28 @@ from eventkeep.limits import PROPERTY_STRING_BYTES_MAX
 from eventkeep.model.submission import Submission
 from eventkeep.protocol.diagnosis import faults_of_bulk_create, faults_of_create_event
 from eventkeep.protocol.documents import PropertiesObject
-from eventkeep.protocol.metric_names import checked_names, quick_names
-from eventkeep.protocol.profile_writes import NOT_DECODED, checked_writes, quick_writes
-from eventkeep.protocol.raw_json import count_keys, has_no_telling_escape, integers_fit, strings_fit
+from eventkeep.protocol.metric_names import checked_names, quick_name, quick_names
+from eventkeep.protocol.profile_writes import NOT_DECODED, checked_writes, quick_write, quick_writes
+from eventkeep.protocol.raw_json import KEY_END, count_keys, has_no_telling_escape, integers_fit, strings_fit
 from eventkeep.protocol.raw_objects import doubtful_objects
 from eventkeep.protocol.received import ReceivedBulk, ReceivedSingle
 from eventkeep.protocol.revisions import Revision
-from eventkeep.protocol.submissions import Parts, bulk_parts, single_parts, submission_of
+from eventkeep.protocol.submissions import (
+    SINGLE_KEYS,
+    Parts,
+    bulk_parts,
+    given_attributes,
+    single_parts,
+    single_submission,
+    submission_of,
+)
 
 Document = TypeVar("Document", ReceivedSingle, ReceivedBulk)
 
 single_decoder = msgspec.json.Decoder(ReceivedSingle)
 bulk_decoder = msgspec.json.Decoder(ReceivedBulk)
-properties_decoder = msgspec.json.Decoder(list[PropertiesObject])
+properties_decoder = msgspec.json.Decoder(PropertiesObject)
+many_properties_decoder = msgspec.json.Decoder(list[PropertiesObject])
 _encode = msgspec.json.Encoder().encode
 
 
@@ -52,7 +61,39 @@ def parse_create_event(body: bytes, revision: Revision, received_at: int) -> Sub
 
 def quick_create_event(body: bytes, revision: Revision, received_at: int) -> Submission | None:
     """What ``parse_create_event`` makes of most bodies; None for those that need the closer look."""
-    return accept(body, single_decoder, single_parts, revision, received_at)
+    try:
+        # What stays raw has not been looked at for its encoding.
+        if not body.isascii():
+            body.decode()
+        document = single_decoder.decode(body)
+    except NOT_DECODED:
+        return None
+    event = document.data.attributes
+    profile, metric, properties = bytes(event.profile), bytes(event.metric), bytes(event.properties)
+    keys = count_keys(body)
+    if keys is None or not has_no_telling_escape(body) or not integers_fit(body) or not properties_pass(properties):
+        return None
+    # Each key counts once in what was decoded, however often it was sent; see ``all_keys_differ``.
+    raw_keys = profile.count(KEY_END) + metric.count(KEY_END) + properties.count(KEY_END)
+    if keys != SINGLE_KEYS + given_attributes(event) + raw_keys and keys != count_keys(_encode(document)):
+        return None
+    write, name = quick_write(profile, revision.create_profile_attributes), quick_name(metric)
+    if write is None or name is None:
+        return None
+    return single_submission(event, properties, write, name, revision, received_at, len(body))
+
+
+def properties_pass(properties: bytes) -> bool:
+    """What ``all_properties_pass`` says of those of one event, in which no blank stands before a colon."""
+    try:
+        decoded = properties_decoder.decode(properties)
+    except NOT_DECODED:
+        return False
+    keys = properties.count(KEY_END)
+    # Where nothing is nested, counting members is enough, and quicker than encoding them.
+    if keys != len(decoded) and keys != count_keys(_encode(decoded)):
+        return False
+    return len(properties) <= PROPERTY_STRING_BYTES_MAX or strings_fit([decoded])
 
 
 def checked_create_event(body: bytes, revision: Revision, received_at: int) -> Submission:
@@ -72,31 +113,14 @@ def parse_bulk_create(body: bytes, revision: Revision, received_at: int) -> Subm
 
 def quick_bulk_create(body: bytes, revision: Revision, received_at: int) -> Submission | None:
     """What ``parse_bulk_create`` makes of most bodies; None for those that need the closer look."""
-    return accept(body, bulk_decoder, bulk_parts, revision, received_at)
-
-
-def checked_bulk_create(body: bytes, revision: Revision, received_at: int) -> Submission:
-    """What ``parse_bulk_create`` makes of any body, by the closer look alone."""
-    faults = faults_of_bulk_create(body, revision, received_at)
-    return accept_slowly(body, faults, bulk_decoder, bulk_parts, revision, received_at)
-
-
-def accept(
-    body: bytes,
-    decoder: msgspec.json.Decoder[Document],
-    take_apart: Callable[[Document], Parts | None],
-    revision: Revision,
-    received_at: int,
-) -> Submission | None:
-    """The quick way; None where it has any doubt."""
     try:
         # What stays raw has not been looked at for its encoding.
         if not body.isascii():
             body.decode()
-        document = decoder.decode(body)
+        document = bulk_decoder.decode(body)
     except NOT_DECODED:
         return None
-    parts = take_apart(document)
+    parts = bulk_parts(document)
     if parts is None or not has_no_telling_escape(body) or not integers_fit(body):
         return None
     if not all_keys_differ(body, document, parts) or not all_properties_pass(parts.properties, parts.property_bytes):
@@ -107,7 +131,13 @@ def accept(
     return submission_of(parts, writes, metrics, revision, received_at, len(body))
 
 
-def all_keys_differ(body: bytes, document: ReceivedSingle | ReceivedBulk, parts: Parts) -> bool:
+def checked_bulk_create(body: bytes, revision: Revision, received_at: int) -> Submission:
+    """What ``parse_bulk_create`` makes of any body, by the closer look alone."""
+    faults = faults_of_bulk_create(body, revision, received_at)
+    return accept_slowly(body, faults, bulk_decoder, bulk_parts, revision, received_at)
+
+
+def all_keys_differ(body: bytes, document: ReceivedBulk, parts: Parts) -> bool:
     """Whether no object of the document has a key twice; those within its raw parts are not asked about."""
     keys = count_keys(body)
     if keys is None:
@@ -128,7 +158,7 @@ def all_properties_pass(properties: bytes, sizes: Sequence[int]) -> bool:
         return True
     joined = b"[" + b",".join(doubtful) + b"]"
     try:
-        decoded = properties_decoder.decode(joined)
+        decoded = many_properties_decoder.decode(joined)
     except NOT_DECODED:
         return False
     keys = count_keys(joined)

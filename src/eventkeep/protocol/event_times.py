@@ -25,6 +25,10 @@ _TIME: Final = re.compile(
     r"(?P<offset>Z|z|[+-]\d\d(?::?\d\d)?)?)?",
     re.ASCII,
 )
+_PLAIN_TIME: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+)
+"""The form that most clients send, of which the standard library thinks as we do, and faster."""
 _TAIL: Final = re.compile(r"(?:[.,]\d+)?(Z|z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
 
 COLUMN_TIMES_MIN: Final = 16
@@ -43,6 +47,11 @@ def parse_time(text: str) -> int | None:
     The extended form of a calendar date and a time of day: a space may stand for the T,
     seconds may be missing, a date alone means its midnight, no offset means UTC.
     """
+    if _PLAIN_TIME.fullmatch(text) is not None:
+        try:
+            return int(datetime.fromisoformat(text).timestamp())
+        except ValueError:
+            return None
     if len(text) > TIME_CHARACTERS_MAX or (match := _TIME.fullmatch(text)) is None:
         return None
     offset = parse_offset(match["offset"])

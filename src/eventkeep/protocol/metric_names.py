@@ -32,9 +32,12 @@ Named = tuple[list[MetricName], list[int]]
 
 def quick_names(metrics: Sequence[bytes]) -> Named | None:
     """The metric of each event, given as raw JSON; None where one needs a closer look."""
-    return named(
-        metrics, lambda raw: remembered_name(raw) if len(raw) <= METRIC_BYTES_REMEMBERED_MAX else read_name(raw)
-    )
+    return named(metrics, quick_name)
+
+
+def quick_name(raw: bytes) -> MetricName | None:
+    """The same of one event's metric."""
+    return remembered_name(raw) if len(raw) <= METRIC_BYTES_REMEMBERED_MAX else read_name(raw)
 
 
 def checked_names(metrics: Sequence[bytes]) -> Named | None:

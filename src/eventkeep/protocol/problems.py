@@ -9,6 +9,7 @@ import msgspec
 
 from eventkeep.errors import (
     Fault,
+    HeadersTooLarge,
     InvalidRequest,
     MethodNotAllowed,
     NotAuthenticated,
@@ -44,6 +45,7 @@ PROBLEMS: Final[Mapping[type[RequestRefused], Problem]] = {
     PayloadTooLarge: Problem(413, "payload_too_large", "Payload too large."),
     UnsupportedMediaType: Problem(415, "unsupported_media_type", "Unsupported media type."),
     Throttled: Problem(429, "throttled", "Request was throttled.", "/data"),
+    HeadersTooLarge: Problem(431, "headers_too_large", "Request header fields too large."),
     Unavailable: Problem(503, "unavailable", "A server error occurred."),
 }
 """The one table from an exception to status, code and title."""

@@ -39,11 +39,16 @@ def quick_writes(profiles: Sequence[bytes], revision: Revision) -> list[ProfileW
     allowed = revision.create_profile_attributes
     writes: list[ProfileWrite] = []
     for raw in profiles:
-        write = remembered_write(raw, allowed) if len(raw) <= PROFILE_BYTES_REMEMBERED_MAX else read_write(raw, allowed)
+        write = quick_write(raw, allowed)
         if write is None:
             return None
         writes.append(write)
     return writes
+
+
+def quick_write(raw: bytes, allowed: frozenset[str]) -> ProfileWrite | None:
+    """The same of one profile, of which the revision allows these attributes."""
+    return remembered_write(raw, allowed) if len(raw) <= PROFILE_BYTES_REMEMBERED_MAX else read_write(raw, allowed)
 
 
 def checked_writes(profiles: Sequence[bytes], revision: Revision) -> list[ProfileWrite] | None:

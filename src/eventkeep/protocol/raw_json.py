@@ -22,6 +22,7 @@ INTEGER_MAX: Final = 2**64 - 1
 LONG_RUN: Final = 19
 """Digits from which on an integer may be past 64 bits."""
 
+KEY_END: Final = b'":'
 COLUMN_BYTES_MIN: Final = 16_384
 """From how many bytes on numpy is quicker than the methods of ``bytes``."""
 
@@ -60,7 +61,7 @@ def count_keys(body: bytes) -> int | None:
     these pairs as what it was decoded to, encoded again, exactly if no key is repeated.
     """
     if len(body) < COLUMN_BYTES_MIN:
-        return None if _BLANK_BEFORE_COLON.search(body) is not None else body.count(b'":')
+        return None if _BLANK_BEFORE_COLON.search(body) is not None else body.count(KEY_END)
     characters = np.frombuffer(body, dtype=np.uint8)
     before, colons = characters[:-1], characters[1:] == _COLON
     # Blanks before colons are rare, also in strings; the search for them takes its time.

@@ -123,6 +123,17 @@ class App:
             )
         return response
 
+    def refuse(self, refusal: RequestRefused) -> Response:
+        """The answer to what came as a request and is none."""
+        request_id = self._request_ids.next()
+        status, headers, body = error_document(refusal, request_id)
+        self.telemetry.answered(NO_OPERATION, status, 0.0)
+        return Response(status, {**headers, REQUEST_ID: request_id}, body)
+
+    def now(self) -> float:
+        """Unix seconds, by the clock of the server."""
+        return self._clock.now()
+
     async def drain(self, seconds_max: float) -> None:
         """Refuse new requests and wait for those under way, ``seconds_max`` at the most."""
         self._draining = True

@@ -11,6 +11,7 @@ from eventkeep.server.app import App
 from eventkeep.server.http import Request, body_too_large, body_too_slow
 
 Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
 
 
 class AsgiHeaders:
@@ -28,6 +29,33 @@ class AsgiHeaders:
         return key in self._values
 
 
+class AsgiBody:
+    """The body of an ASGI request. How much all of them hold is for whatever server brings them to bound."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+
+    async def read(self, bytes_max: int) -> bytes:
+        pieces: list[bytes] = []
+        room = bytes_max
+        try:
+            async with asyncio.timeout(BODY_SECONDS_MAX):
+                while True:
+                    message = await self._receive()
+                    piece = message.get("body", b"")
+                    room -= len(piece)
+                    if room < 0:
+                        raise body_too_large()
+                    pieces.append(piece)
+                    if not message.get("more_body", False):
+                        return b"".join(pieces)
+        except TimeoutError as exc:
+            raise body_too_slow() from exc
+
+    def hold(self, count: int) -> None:
+        pass
+
+
 class AsgiApp:
     """Adapts ``App`` to ASGI; its life span is the caller's."""
 
@@ -37,28 +65,11 @@ class AsgiApp:
     async def __call__(
         self,
         scope: MutableMapping[str, Any],
-        receive: Callable[[], Awaitable[Message]],
+        receive: Receive,
         send: Callable[[Message], Awaitable[None]],
     ) -> None:
         if scope["type"] != "http":
             return
-
-        async def read_body(bytes_max: int) -> bytes:
-            pieces: list[bytes] = []
-            room = bytes_max
-            try:
-                async with asyncio.timeout(BODY_SECONDS_MAX):
-                    while True:
-                        message = await receive()
-                        piece = message.get("body", b"")
-                        room -= len(piece)
-                        if room < 0:
-                            raise body_too_large()
-                        pieces.append(piece)
-                        if not message.get("more_body", False):
-                            return b"".join(pieces)
-            except TimeoutError as exc:
-                raise body_too_slow() from exc
 
         request = Request(
             scope["method"],
@@ -66,7 +77,7 @@ class AsgiApp:
             scope.get("query_string", b"").decode("utf-8", "surrogateescape"),
             scope.get("scheme", "http"),
             AsgiHeaders(list(scope["headers"])),
-            read_body,
+            AsgiBody(receive),
         )
         response = await self._app.handle(request)
         headers = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from eventkeep.errors import Fault, InvalidRequest, PayloadTooLarge, UnsupportedMediaType
@@ -21,10 +21,16 @@ class HeaderReader(Protocol):
     def __contains__(self, key: str, /) -> bool: ...
 
 
-BodyReader = Callable[[int], Awaitable[bytes]]
-"""Reads a whole body of at most so many bytes; raises PayloadTooLarge past them."""
-BodyHolder = Callable[[int], None]
-"""Counts so many bytes more as held by this request until it is answered; raises Unavailable where it is too many."""
+class Body(Protocol):
+    """Where the body of a request comes from."""
+
+    async def read(self, bytes_max: int) -> bytes:
+        """The whole body. Raises PayloadTooLarge past ``bytes_max`` bytes, InvalidRequest where it does not arrive."""
+        ...
+
+    def hold(self, count: int) -> None:
+        """Count so many bytes more as held until the answer. Raises Unavailable where these are too many."""
+        ...
 
 
 class Request:
@@ -35,8 +41,7 @@ class Request:
     """
 
     __slots__ = (
-        "_hold",
-        "_read_body",
+        "_body",
         "error_media_type",
         "headers",
         "method",
@@ -53,12 +58,10 @@ class Request:
         query_string: str,
         scheme: str,
         headers: HeaderReader,
-        read_body: BodyReader,
-        hold: BodyHolder | None = None,
+        body: Body,
     ) -> None:
         self.method, self.path, self.query_string, self.scheme = method, path, query_string, scheme
-        self.headers = headers
-        self._read_body, self._hold = read_body, hold
+        self.headers, self._body = headers, body
         self.request_id = ""
         self.error_media_type = DEFAULT_MEDIA_TYPE
 
@@ -72,15 +75,14 @@ class Request:
         self._check_content_type()
         encoding = (self._header("content-encoding") or "identity").strip().lower()
         if encoding == "identity":
-            return await self._read_body(BODY_BYTES_MAX)
+            return await self._body.read(BODY_BYTES_MAX)
         if encoding != "gzip":
             raise UnsupportedMediaType(
                 [Fault(f"Content-Encoding is gzip or absent, not {encoding!r}.", parameter="Content-Encoding")]
             )
-        compressed = await self._read_body(BODY_BYTES_MAX)
+        compressed = await self._body.read(BODY_BYTES_MAX)
         body = decompress(compressed)
-        if self._hold is not None:
-            self._hold(max(0, len(body) - len(compressed)))
+        self._body.hold(max(0, len(body) - len(compressed)))
         return body
 
     def _header(self, name: str) -> str | None:
@@ -144,6 +146,6 @@ def body_too_slow() -> InvalidRequest:
     return InvalidRequest([Fault(f"The body did not arrive whole within {BODY_SECONDS_MAX:g} seconds.", pointer="/")])
 
 
-def body_cut() -> InvalidRequest:
-    """For a body whose connection ended early, whose chunks are malformed, or which trailer fields follow."""
-    return InvalidRequest([Fault("The body did not arrive whole and without trailer fields.", pointer="/")])
+def body_cut(why: str = "the connection ended before") -> InvalidRequest:
+    """For a body of which nobody knows how it goes on."""
+    return InvalidRequest([Fault(f"The body did not arrive whole: {why}.", pointer="/")])

@@ -22,7 +22,7 @@ from eventkeep.errors import (
 )
 from tests.source_tree import PROJECT
 
-EXTRA: Final = ("typer", "rich", "chdb", "sqlalchemy", "granian", "pyarrow", "numpy", "structlog", "phonenumbers")
+EXTRA: Final = ("typer", "rich", "chdb", "sqlalchemy", "httptools", "pyarrow", "numpy", "structlog", "phonenumbers")
 
 
 def python_without_extra(code: str) -> subprocess.CompletedProcess[str]:

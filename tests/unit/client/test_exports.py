@@ -108,7 +108,7 @@ def test_package_itself_loads_no_client() -> None:
 
 
 def test_client_loads_nothing_of_the_server() -> None:
-    server = "{'chdb', 'numpy', 'pyarrow', 'sqlalchemy', 'granian', 'structlog'}"
+    server = "{'chdb', 'numpy', 'pyarrow', 'sqlalchemy', 'httptools', 'structlog'}"
     code = (
         f"import sys, eventkeep; eventkeep.Client, eventkeep.AsyncClient; print(sorted({server} & sys.modules.keys()))"
     )

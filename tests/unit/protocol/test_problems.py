@@ -32,6 +32,7 @@ TABLE: list[tuple[RequestRefused, int, str, str, str]] = [
     (errors.MethodNotAllowed("x", ["GET"]), 405, "method_not_allowed", "Method not allowed.", "/data/"),
     (errors.PayloadTooLarge("x"), 413, "payload_too_large", "Payload too large.", "/data/"),
     (errors.UnsupportedMediaType("x"), 415, "unsupported_media_type", "Unsupported media type.", "/data/"),
+    (errors.HeadersTooLarge("x"), 431, "headers_too_large", "Request header fields too large.", "/data/"),
     (errors.Throttled("x", 1), 429, "throttled", "Request was throttled.", "/data"),
     (errors.Unavailable("x", 1), 503, "unavailable", "A server error occurred.", "/data/"),
 ]

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import NoReturn
 
 from eventkeep.ingest.queue import SubmissionQueue, Waiting
 from eventkeep.protocol.creates import parse_create_event
 from eventkeep.protocol.revisions import REVISIONS
-from eventkeep.server.asgi import AsgiHeaders
+from eventkeep.server.asgi import AsgiBody, AsgiHeaders
 from eventkeep.server.http import Request, Response
 from eventkeep.server.probes import Probes
 from tests.contract.api import single_body
 
 
 def answer(probes: Probes, path: str) -> Response:
-    async def no_body(_bytes_max: int) -> bytes:
-        return b""
+    async def no_body() -> NoReturn:
+        raise AssertionError("nobody asks for a body")
 
-    return asyncio.run(probes.answer(Request("GET", path, "", "http", AsgiHeaders([]), no_body), "http://127.0.0.1"))
+    request = Request("GET", path, "", "http", AsgiHeaders([]), AsgiBody(no_body))
+    return asyncio.run(probes.answer(request, "http://127.0.0.1"))
 
 
 def test_server_is_not_ready_while_its_queue_is_full() -> None:

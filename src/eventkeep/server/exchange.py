@@ -1,0 +1,192 @@
+"""One request of a connection while it arrives and is answered: its head, and its body piece by piece."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
+from urllib.parse import unquote
+
+import httptools
+
+from eventkeep.errors import Fault, InvalidRequest, RequestRefused
+from eventkeep.server.http import Request, body_too_large
+
+SCHEME: Final = "http"
+
+
+class Headers:
+    """The headers of a request by lower-case name; the first of several wins. One that is no ASCII has no value."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: dict[str, bytes]) -> None:
+        self._values = values
+
+    def get(self, key: str, default: str | None = None) -> str | None:
+        value = self._values.get(key)
+        if value is None:
+            return default
+        return value.decode() if value.isascii() else None
+
+    def __contains__(self, key: str, /) -> bool:
+        return key in self._values
+
+
+@lru_cache(1_000)
+def lower_name(name: bytes) -> str:
+    """A header's name as it is looked up by; clients send the same ones again and again."""
+    return name.decode("latin-1").lower()
+
+
+class Exchange:
+    """A request and what is known of its body so far.
+
+    Its connection fills it: the head, then ``take`` for each piece of the body, then
+    ``complete``, or ``fail`` where nothing more of it will come. ``refusal`` is set where
+    the request is none and only to be answered.
+    """
+
+    __slots__ = (
+        "_bytes_max",
+        "_failure",
+        "_hold",
+        "_on_wanted",
+        "_pieces",
+        "_waiter",
+        "declared",
+        "headers",
+        "held",
+        "is_answered",
+        "is_awaited",
+        "is_complete",
+        "keeps_alive",
+        "method",
+        "received",
+        "refusal",
+        "target",
+        "version",
+    )
+
+    def __init__(self, hold: Callable[[int], None], on_wanted: Callable[[Exchange], None]) -> None:
+        """``hold`` counts bytes or refuses them; ``on_wanted`` is called when a body is awaited that is not there."""
+        self._hold, self._on_wanted = hold, on_wanted
+        self.method = ""
+        self.target = b""
+        self.version = "1.1"
+        self.headers: dict[str, bytes] = {}
+        self.declared: int | None = None
+        self.keeps_alive = True
+        self.refusal: RequestRefused | None = None
+        self.received = 0
+        """Bytes of the body that have arrived."""
+        self.held = 0
+        """Bytes that are counted as held for this request."""
+        self.is_awaited = False
+        """Whether its body has a deadline."""
+        self.is_complete = self.is_answered = False
+        self._pieces: list[bytes] = []
+        self._bytes_max: int | None = None
+        self._failure: RequestRefused | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    def request(self) -> Request:
+        """The request as the application takes it. Raises InvalidRequest for a target that is none."""
+        path, query = split_target(self.target)
+        return Request(self.method, path, query, SCHEME, Headers(self.headers), self)
+
+    @property
+    def left(self) -> int:
+        """Bytes of the body that are still to come; 0 where that is not known."""
+        return 0 if self.declared is None else self.declared - self.received
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether its body is being read, or has been answered without."""
+        return self._bytes_max is not None or self.is_answered
+
+    def take(self, piece: bytes) -> None:
+        """A piece of the body. It is dropped where nobody is going to ask for it."""
+        self.received += len(piece)
+        if self.is_answered or self._failure is not None:
+            return
+        self._pieces.append(piece)
+        if self._bytes_max is not None and self.declared is None:
+            self._count(len(piece))
+
+    def complete(self) -> None:
+        self.is_complete = True
+        self._wake()
+
+    def fail(self, why: RequestRefused) -> None:
+        """Have whoever reads the body get ``why``."""
+        if not self.is_complete and self._failure is None:
+            self._failure = why
+            self._pieces.clear()
+            self._wake()
+
+    def answered(self) -> None:
+        """Let go of what is there, and drop what still comes."""
+        self.is_answered = True
+        self._pieces.clear()
+
+    async def read(self, bytes_max: int) -> bytes:
+        self._check_transfer_encoding()
+        if self.declared is not None and self.declared > bytes_max:
+            raise body_too_large()
+        self._bytes_max = bytes_max
+        if self.declared is not None:
+            self.hold(self.declared)
+        elif self.received:
+            self._count(self.received)
+        if not self.is_complete and self._failure is None:
+            self._waiter = asyncio.get_running_loop().create_future()
+            self._on_wanted(self)
+            await self._waiter
+        if self._failure is not None:
+            raise self._failure
+        pieces, self._pieces = self._pieces, []
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def hold(self, count: int) -> None:
+        self._hold(count)
+        self.held += count
+
+    def _count(self, count: int) -> None:
+        """Count bytes of a body whose length was not told."""
+        if self._bytes_max is not None and self.received > self._bytes_max:
+            self.fail(body_too_large())
+            return
+        try:
+            self.hold(count)
+        except RequestRefused as refusal:
+            self.fail(refusal)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _check_transfer_encoding(self) -> None:
+        """Raises InvalidRequest for a body that is sent in any other way than in chunks, or so in HTTP/1.0."""
+        sent = self.headers.get("transfer-encoding")
+        if sent is not None and (sent.strip().lower() != b"chunked" or self.version == "1.0"):
+            shown = sent.decode("latin-1")
+            raise InvalidRequest(
+                [Fault(f"Expected chunked, in HTTP/1.1, or none, got {shown!r}.", parameter="Transfer-Encoding")]
+            )
+
+
+def split_target(target: bytes) -> tuple[str, str]:
+    """The decoded path and the query string of a request's target, in any of its forms (RFC 9112, 3.2)."""
+    if not target.startswith(b"/"):
+        if b"://" in target:
+            try:
+                url = httptools.parse_url(target)
+            except httptools.HttpParserInvalidURLError as exc:
+                raise InvalidRequest([Fault("The request's target is no URL.", parameter="URL")]) from exc
+            return unquote((url.path or b"/").decode("latin-1")), (url.query or b"").decode("latin-1")
+        return target.decode("latin-1"), ""
+    path, _, query = target.partition(b"#")[0].partition(b"?")
+    text = path.decode("utf-8", "replace")
+    return unquote(text) if "%" in text else text, query.decode("utf-8", "surrogateescape")
