@@ -17,7 +17,7 @@ from eventkeep.eventlog.seen import SeenFilter
 from eventkeep.eventlog.tail import Tail
 from eventkeep.ingest.batch import Batch
 from eventkeep.ingest.queue import Waiting
-from eventkeep.ingest.resolve import Kept, Resolver
+from eventkeep.ingest.resolve import Resolver
 from eventkeep.protocol.creates import parse_bulk_create
 from eventkeep.protocol.revisions import REVISIONS
 
@@ -66,8 +66,7 @@ def one_batch(number: int, steps: Steps, resolver: Resolver, journal: Journal, t
         submissions = [parse_bulk_create(body, REVISIONS[-1], RECEIVED_AT) for body in bodies]
     waiting = [Waiting(1, submission, None) for submission in submissions]
     with steps.step("profiles and metrics"):
-        resolved = resolver.resolve(waiting)
-    kept = [part for part in resolved if isinstance(part, Kept)]
+        kept, _ = resolver.resolve(waiting)
     with steps.step("keys"):
         batch = Batch([part.resolved for part in kept])
     with steps.step("repeats"):
@@ -78,9 +77,10 @@ def one_batch(number: int, steps: Steps, resolver: Resolver, journal: Journal, t
     with steps.step("columns"):
         rows = batch.rows(fresh)
     with steps.step("journal"):
-        journal.append(encode_rows(rows))
+        payload = encode_rows(rows)
+        journal.append(payload)
     with steps.step("tail"):
-        tail.add(rows)
+        tail.add(rows, len(payload))
         tail.remove(tail.seal())
     with steps.step("release"):
-        del submissions, waiting, resolved, batch, rows
+        del submissions, waiting, kept, batch, rows

@@ -48,6 +48,10 @@ class Metrics:
             rows = connection.execute(select(metric).order_by(metric.c.number.desc()).limit(METRICS_READ_AT_OPEN))
             self._remember(metric_of(row) for row in rows)
 
+    def remembered(self, account: int, name: str, service: str) -> Metric | None:
+        """The metric, where memory alone can tell that it exists."""
+        return self._by_name.get((account, name, service))
+
     def resolve(self, names: Iterable[MetricName], now_us: int, transaction: Transaction) -> ResolvedMetrics:
         """The metric of every name, made now where there was none.
 

@@ -59,6 +59,11 @@ class Profiles:
             """The highest number of a profile when this was opened."""
         self._next_number = counted_from(self.newest_number + 1).__next__
 
+    def settled_one(self, account: int, write: ProfileWrite) -> int | None:
+        """What ``settled`` says of one write."""
+        named = write.sole
+        return None if named is None else self._owners.get((account, *named))
+
     def settled(self, account: int, writes: Sequence[ProfileWrite]) -> list[int] | None:
         """The profile of each write, where memory alone can tell that none of them changes anything.
 

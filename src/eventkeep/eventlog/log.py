@@ -106,7 +106,7 @@ class EventLog:
         payload = encode_rows(rows)
         with self._appending:
             self._journal.append(payload)
-            self._tail.add(rows)
+            self._tail.add(rows, len(payload))
         self._note_seen(rows["id"].to_numpy())
         if self._tail.events >= FLUSH_EVENTS:
             self._full.set()

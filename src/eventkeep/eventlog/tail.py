@@ -24,10 +24,11 @@ Places = npt.NDArray[np.intp]
 class Chunk:
     """Some rows of the tail, with the columns that conditions ask about at hand."""
 
-    __slots__ = ("account", "id", "metric", "profile", "rows", "time")
+    __slots__ = ("account", "bytes", "id", "metric", "profile", "rows", "time")
 
-    def __init__(self, rows: pa.Table) -> None:
-        self.rows = rows
+    def __init__(self, rows: pa.Table, size: int) -> None:
+        """``size`` is the rows', in bytes or so."""
+        self.rows, self.bytes = rows, size
         self.account, self.time, self.id, self.profile, self.metric = (
             rows[name].to_numpy() for name in ("account", "time", "id", "profile", "metric")
         )
@@ -72,10 +73,16 @@ class Chunk:
 
 
 class Tail:
-    """The chunks, oldest first. One thread adds, one removes, any number read."""
+    """What was added last, and the chunks made of what was added before, oldest first.
+
+    One thread adds, one removes, any number read. Adding only notes: whoever reads first
+    makes chunks of what came since, for most commits are small and most are never read
+    before the table has them.
+    """
 
     def __init__(self) -> None:
         self._chunks: tuple[Chunk, ...] = ()
+        self._added: list[tuple[pa.Table, int]] = []
         self._sealed = 0
         self._shrunk = threading.Condition()
         self.events = 0
@@ -83,12 +90,15 @@ class Tail:
 
     def chunks(self) -> tuple[Chunk, ...]:
         """A view that stays as it is while the tail goes on."""
+        if self._added:
+            with self._shrunk:
+                self._make_chunks()
         return self._chunks
 
     def kept(self, ids: Keys) -> set[tuple[int, int]]:
         """The keys in the tail whose upper halves are among ``ids`` (shape [n])."""
         found: set[tuple[int, int]] = set()
-        for chunk in self._chunks:
+        for chunk in self.chunks():
             places = np.flatnonzero(np.isin(chunk.id, ids))
             if len(places):
                 found.update(keys_of(chunk.rows.take(pa.array(places))))
@@ -97,23 +107,16 @@ class Tail:
     def seal(self) -> tuple[Chunk, ...]:
         """The chunks as they stand, which nothing is joined with from now on: they are being moved."""
         with self._shrunk:
+            self._make_chunks()
             self._sealed = len(self._chunks)
             return self._chunks
 
-    def add(self, rows: pa.Table) -> None:
-        """Add the rows of one commit; a small last chunk is joined with them."""
+    def add(self, rows: pa.Table, size: int) -> None:
+        """Add the rows of one commit, of ``size`` bytes or so."""
         with self._shrunk:
-            chunks, joined = list(self._chunks), [rows]
-            size = rows.num_rows
-            # Joining only with a chunk that is no larger keeps the copying logarithmic.
-            while len(chunks) > self._sealed and len(chunks[-1]) <= min(size, TAIL_CHUNK_EVENTS_MIN):
-                last = chunks.pop()
-                joined.insert(0, last.rows)
-                size += len(last)
-            chunks.append(Chunk(pa.concat_tables(joined).combine_chunks() if len(joined) > 1 else rows))
-            self._chunks = tuple(chunks)
+            self._added.append((rows, size))
             self.events += rows.num_rows
-            self.bytes += rows.nbytes
+            self.bytes += size
 
     def remove(self, chunks: Sequence[Chunk]) -> None:
         """Remove the oldest chunks, which the table has now."""
@@ -122,15 +125,39 @@ class Tail:
             self._sealed = 0
             for chunk in chunks:
                 self.events -= len(chunk)
-                self.bytes -= chunk.rows.nbytes
-            if not self._chunks:
-                self.bytes = 0
+                self.bytes -= chunk.bytes
             self._shrunk.notify_all()
+
+    def _make_chunks(self) -> None:
+        """Put what was added into chunks, small pieces joined."""
+        added, self._added = self._added, []
+        if not added:
+            return
+        chunks, small = list(self._chunks), []
+        events = size = 0
+        for rows, row_bytes in added:
+            small.append(rows)
+            events, size = events + rows.num_rows, size + row_bytes
+            if events >= TAIL_CHUNK_EVENTS_MIN:
+                chunks.append(chunk_of(small, size))
+                small, events, size = [], 0, 0
+        if small:
+            # Joining only with chunks that are no larger keeps the copying logarithmic.
+            while len(chunks) > self._sealed and len(chunks[-1]) <= min(events, TAIL_CHUNK_EVENTS_MIN):
+                last = chunks.pop()
+                small.insert(0, last.rows)
+                events, size = events + len(last), size + last.bytes
+            chunks.append(chunk_of(small, size))
+        self._chunks = tuple(chunks)
 
     def wait_for_room(self, events_max: int, bytes_max: int, seconds: float) -> bool:
         """Wait until the tail is below both bounds; False where it was not within ``seconds``."""
         with self._shrunk:
             return self._shrunk.wait_for(lambda: self.events < events_max and self.bytes < bytes_max, timeout=seconds)
+
+
+def chunk_of(tables: Sequence[pa.Table], size: int) -> Chunk:
+    return Chunk(tables[0] if len(tables) == 1 else pa.concat_tables(tables).combine_chunks(), size)
 
 
 def keys_of(rows: pa.Table) -> zip[tuple[int, int]]:

@@ -19,6 +19,7 @@ Item = TypeVar("Item")
 Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.uint32] | npt.NDArray[np.uint64]
 
+SET_EVENTS_MAX = 1_000
 OTHER_HALF = np.uint64(0x9E3779B97F4A7C15)
 """Makes the lower half of a key another one than the upper."""
 
@@ -38,14 +39,12 @@ class Resolved(msgspec.Struct):
 class Batch:
     """The events of several submissions, side by side in order of arrival.
 
-    ``ids`` and ``key_lows`` are the halves of the events' keys (shape [events]);
-    ``owner`` says which submission an event is of (shape [events]).
+    ``ids`` and ``key_lows`` are the halves of the events' keys (shape [events]).
     """
 
     def __init__(self, parts: Sequence[Resolved]) -> None:
         self.parts = parts
         sizes = [len(part.submission) for part in parts]
-        self.owner = np.repeat(np.arange(len(parts)), sizes)
         self._accounts = np.repeat(np.array([part.account for part in parts], dtype=np.uint32), sizes)
         self._profiles = np.array(chained([part.profiles for part in parts]), dtype=np.uint64)
         self._metrics = np.array(chained([part.metrics for part in parts]), dtype=np.uint32)
@@ -57,8 +56,7 @@ class Batch:
 
     def first_of_each_key(self) -> Flags:
         """For each event: whether it is the first of the batch with its key (shape [events])."""
-        _, first = np.unique(self.ids, return_index=True)
-        if len(first) == len(self.ids):
+        if are_distinct(self.ids):
             return np.ones(len(self.ids), dtype=np.bool_)
         # Some upper halves are equal; now both halves decide.
         firsts: dict[tuple[int, int], int] = {}
@@ -67,11 +65,6 @@ class Batch:
         flags = np.zeros(len(self.ids), dtype=np.bool_)
         flags[list(firsts.values())] = True
         return flags
-
-    def stored_by_part(self, fresh: Flags) -> list[int]:
-        """How many events of each submission are in ``fresh`` (shape [events])."""
-        counted: list[int] = np.bincount(self.owner[fresh], minlength=len(self.parts)).tolist()
-        return counted
 
     def rows(self, fresh: Flags) -> pa.Table:
         """The Arrow rows of the events flagged in ``fresh`` (shape [events]), as the log takes them."""
@@ -95,6 +88,13 @@ class Batch:
         ]
         table = pa.table(columns, schema=ROWS_SCHEMA)
         return table if fresh.all() else table.filter(pa.array(fresh))
+
+
+def are_distinct(ids: Keys) -> bool:
+    """Whether no two are equal. For few of them a set is quicker than sorting."""
+    if len(ids) <= SET_EVENTS_MAX:
+        return len(set(ids.tolist())) == len(ids)
+    return len(np.unique(ids)) == len(ids)
 
 
 def event_keys(

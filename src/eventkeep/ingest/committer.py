@@ -21,7 +21,7 @@ import structlog
 from eventkeep.clock import Clock
 from eventkeep.errors import RequestRefused, Unavailable
 from eventkeep.eventlog.log import EventLog
-from eventkeep.ingest.batch import Batch
+from eventkeep.ingest.batch import Batch, Flags
 from eventkeep.ingest.queue import SubmissionQueue, Unread, Waiting
 from eventkeep.ingest.resolve import Kept, Resolver
 from eventkeep.limits import BATCH_BYTES_MAX, BATCH_EVENTS_MAX, RETRY_AFTER_SECONDS
@@ -42,6 +42,9 @@ class Outcome(msgspec.Struct, frozen=True):
     left: frozenset[str] = frozenset()
     ignored: frozenset[str] = frozenset()
 
+
+ONE_STORED = Outcome(1, 0)
+ONE_REPEATED = Outcome(0, 1)
 
 Delivery = list[tuple[Any, Outcome | RequestRefused | None]]
 """Tickets with what became of their submissions; None for a body that needs the closer look."""
@@ -150,33 +153,39 @@ class Committer:
             return [(waiting[0].ticket, refusal)]
 
     def _commit(self, waiting: list[Waiting]) -> Delivery:
-        resolved = self._resolver.resolve(waiting)
-        delivery: Delivery = []
-        kept: list[tuple[Waiting, Kept]] = []
-        for item, part in zip(waiting, resolved, strict=True):
-            if isinstance(part, Kept):
-                kept.append((item, part))
-            else:
-                delivery.append((item.ticket, part))
+        kept, refused = self._resolver.resolve(waiting)
+        delivery: Delivery = [(item.ticket, refusal) for item, refusal in refused]
         if kept:
-            batch = Batch([part.resolved for _, part in kept])
+            batch = Batch([part.resolved for part in kept])
             fresh = batch.first_of_each_key() & self._log.is_new(batch.ids, batch.key_lows)
             if fresh.any():
-                self._resolver.note_values([part for _, part in kept], fresh)
+                self._resolver.note_values(kept, fresh)
                 rows = batch.rows(fresh)
                 self._log.append(rows)
                 self._follow(rows)
-            delivery += self._outcomes(kept, batch.stored_by_part(fresh))
+            delivery += self._outcomes(kept, fresh)
         return delivery
 
-    def _outcomes(self, kept: Sequence[tuple[Waiting, Kept]], stored: Sequence[int]) -> Delivery:
+    def _outcomes(self, kept: Sequence[Kept], fresh: Flags) -> Delivery:
+        """What became of each submission, given which of all their events are stored."""
         delivery: Delivery = []
         counters = self.counters
-        for (item, part), count in zip(kept, stored, strict=True):
-            repeated = len(item.submission) - count
-            ignored = [name for write in item.submission.profiles for name in write.ignored]
+        start = 0
+        for part in kept:
+            stored = fresh[start : start + len(part.resolved.submission)].tolist()
+            start += len(stored)
+            count, repeated = sum(stored), len(stored) - sum(stored)
             counters.events_stored += count
             counters.events_repeated += repeated
+            if len(part.items) > 1:
+                # Each brought one event, and nothing that could be left or ignored.
+                delivery += [
+                    (item.ticket, ONE_STORED if is_stored else ONE_REPEATED)
+                    for item, is_stored in zip(part.items, stored, strict=True)
+                ]
+                continue
+            (item,) = part.items
+            ignored = [name for write in item.submission.profiles for name in write.ignored]
             counters.identifiers_ignored += len(ignored)
             counters.identifiers_left += sum(part.left.values())
             delivery.append((item.ticket, Outcome(count, repeated, frozenset(part.left), frozenset(ignored))))

@@ -17,22 +17,27 @@ from eventkeep.ingest.queue import Waiting
 from eventkeep.limits import METRICS_PER_ACCOUNT_MAX
 from eventkeep.model.metric import Metric
 from eventkeep.model.roster import Applied
+from eventkeep.model.submission import Submission
 
 MetricNames = dict[tuple[int, str, str], Metric]
 
 
 class Kept(msgspec.Struct):
-    """A submission that can be kept.
+    """What can be kept of one of ``items``, or of several that brought one event each, in their order.
 
     ``left`` names identifiers that stay with another profile, and how many they are.
     ``valueless`` holds the metrics, by number, of which no event had a value so far;
     ``now_us`` is when that was, in Unix microseconds.
     """
 
+    items: list[Waiting]
     resolved: Resolved
     left: Mapping[str, int]
     valueless: dict[int, Metric]
     now_us: int
+
+
+Refused = list[tuple[Waiting, RequestRefused]]
 
 
 class Resolver:
@@ -41,19 +46,48 @@ class Resolver:
     def __init__(self, directory: Directory, clock: Clock) -> None:
         self._directory, self._clock = directory, clock
 
-    def resolve(self, waiting: list[Waiting]) -> list[Kept | RequestRefused]:
-        """For each submission, in order: its numbers, or why it is refused.
+    def resolve(self, waiting: list[Waiting]) -> tuple[list[Kept], Refused]:
+        """The submissions with their numbers, and those that are refused.
 
         A refused submission leaves nothing behind. Raises DirectoryError where the
         transaction fails; nothing is written then.
         """
+        now_us = int(self._clock.now() * 1_000_000)
+        kept, waiting = self._take_plain_singles(waiting, now_us)
         refused: dict[int, RequestRefused] = {}
-        while True:
+        while waiting:
             try:
-                return self._resolve_but(refused, waiting)
+                kept += self._resolve_but(refused, waiting, now_us)
+                break
             except MetricsExceeded as exceeded:
                 # Seen only after the profiles were applied: begin again without those that are at fault.
                 refused.update(dict.fromkeys(exceeded.places, too_many_metrics()))
+        return kept, [(waiting[place], refusal) for place, refusal in refused.items()]
+
+    def _take_plain_singles(self, waiting: list[Waiting], now_us: int) -> tuple[list[Kept], list[Waiting]]:
+        """What memory alone can resolve among the submissions of one event, and the rest.
+
+        The profile is one that was seen lately and does not change, the metric is known:
+        so is most of what a busy shop sends. Such are kept together, as if they were one request of each account.
+        """
+        profile_of, metric_of = self._directory.profiles.settled_one, self._directory.metrics.remembered
+        singles: dict[int, PlainSingles] = {}
+        rest: list[Waiting] = []
+        for item in waiting:
+            submission, account = item.submission, item.account
+            if len(submission.time) == 1 and not submission.profiles[0].ignored:
+                profile = profile_of(account, submission.profiles[0])
+                metric = None if profile is None else metric_of(account, *submission.metrics[0])
+                if profile is not None and metric is not None:
+                    taken = singles.get(account)
+                    if taken is None:
+                        taken = singles[account] = PlainSingles()
+                    taken.items.append(item)
+                    taken.profiles.append(profile)
+                    taken.metrics.append(metric)
+                    continue
+            rest.append(item)
+        return [taken.kept(account, now_us) for account, taken in singles.items()], rest
 
     def note_values(self, parts: Sequence[Kept], fresh: npt.NDArray[np.bool_]) -> None:
         """Mark the metrics that get their first value: from then on their events without one read back as 0.
@@ -76,8 +110,8 @@ class Resolver:
             with self._directory.transaction() as transaction:
                 self._directory.metrics.mark_has_value(marked.values(), now_us, transaction)
 
-    def _resolve_but(self, refused: dict[int, RequestRefused], waiting: list[Waiting]) -> list[Kept | RequestRefused]:
-        now_us = int(self._clock.now() * 1_000_000)
+    def _resolve_but(self, refused: dict[int, RequestRefused], waiting: list[Waiting], now_us: int) -> list[Kept]:
+        """What can be kept but those in ``refused``, by their places, to which others are added."""
         applied: dict[int, Applied] = {}
         answers = dict(refused)
         with self._directory.transaction() as transaction:
@@ -87,10 +121,8 @@ class Resolver:
                 ]
                 self._apply(account, places, waiting, now_us, transaction, applied, answers)
             metrics = self._metrics(applied, waiting, now_us, transaction)
-        return [
-            kept(item, applied[place], metrics, now_us) if place in applied else answers[place]
-            for place, item in enumerate(waiting)
-        ]
+        refused.update(answers)
+        return [kept(item, applied[place], metrics, now_us) for place, item in enumerate(waiting) if place in applied]
 
     def _apply(
         self,
@@ -142,12 +174,53 @@ class Resolver:
         return resolved.found
 
 
+class PlainSingles(msgspec.Struct):
+    """Submissions of one event each, of one account, with the profile's number and the metric of each."""
+
+    items: list[Waiting] = []
+    profiles: list[int] = []
+    metrics: list[Metric] = []
+
+    def kept(self, account: int, now_us: int) -> Kept:
+        return Kept(
+            self.items,
+            Resolved(
+                account,
+                joined([item.submission for item in self.items]),
+                self.profiles,
+                [metric.number for metric in self.metrics],
+            ),
+            {},
+            {metric.number: metric for metric in self.metrics if not metric.has_value},
+            now_us,
+        )
+
+
+def joined(singles: Sequence[Submission]) -> Submission:
+    """The events of submissions of one event each, side by side; who they are of is known already."""
+    return Submission(
+        profiles=[],
+        pointers=(),
+        profile_index=[],
+        metrics=[],
+        metric_index=[],
+        time=[single.time[0] for single in singles],
+        unique_id=[single.unique_id[0] for single in singles],
+        value=[single.value[0] for single in singles],
+        currency=[single.currency[0] for single in singles],
+        properties=b"".join([single.properties for single in singles]),
+        property_bytes=[single.property_bytes[0] for single in singles],
+        body_bytes=sum([single.body_bytes for single in singles]),
+    )
+
+
 def kept(item: Waiting, applied: Applied, metrics: MetricNames, now_us: int) -> Kept:
     """The submission with its numbers, one per event."""
     submission = item.submission
     own = [metrics[item.account, *pair] for pair in submission.metrics]
     metric_numbers = [metric.number for metric in own]
     return Kept(
+        [item],
         Resolved(
             item.account,
             submission,

@@ -106,5 +106,4 @@ def test_of_equal_keys_the_first_is_kept() -> None:
     )
     first = made.first_of_each_key()
     assert first.tolist() == [True, True, False, True]
-    assert made.stored_by_part(first) == [2, 1]
     assert [row["unique_id"] for row in made.rows(first).to_pylist()] == [b"a", b"b", b"c"]
