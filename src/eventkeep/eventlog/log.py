@@ -96,9 +96,10 @@ class EventLog:
         self._journal.close()
         self._table.close()
 
-    def append(self, rows: pa.Table) -> None:
+    def append(self, rows: pa.Table) -> int:
         """Keep ``rows`` (as ``rows.ROWS_SCHEMA``), all or none: on disk and visible when this returns.
 
+        Returns their bytes on disk, which are about those in memory.
         Raises EventLogError where they can't be kept.
         """
         if not self._tail.wait_for_room(TAIL_EVENTS_MAX, TAIL_BYTES_MAX, TAIL_WAIT_SECONDS_MAX):
@@ -110,6 +111,7 @@ class EventLog:
         self._note_seen(rows["id"].to_numpy())
         if self._tail.events >= FLUSH_EVENTS:
             self._full.set()
+        return len(payload)
 
     def is_new(self, ids: Keys, key_lows: Keys) -> npt.NDArray[np.bool_]:
         """For each key (two halves, each of shape [n]): whether no event with it is kept (shape [n])."""

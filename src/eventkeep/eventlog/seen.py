@@ -89,10 +89,14 @@ class SeenFilter:
         return sum(layer.count for layer in self._layers)
 
 
+_BITS: Final = np.uint64(1) << np.arange(64, dtype=np.uint64)
+_BIT_PAIRS: Final[Keys] = (_BITS[:, None] | _BITS).reshape(-1)
+"""The word with two bits set, for each twelve bits that choose them."""
+_TWELVE: Final = np.uint64(12)
+_TWELVE_BITS: Final = np.uint64(0xFFF)
+
+
 def key_masks(keys: Keys) -> Keys:
     """The word with four bits set for each key; fewer where two of them coincide."""
-    one, six_bits = np.uint64(1), np.uint64(63)
-    mask = one << (keys & six_bits)
-    for shift in (6, 12, 18):
-        mask |= one << ((keys >> np.uint64(shift)) & six_bits)
-    return mask
+    low, high = keys & _TWELVE_BITS, (keys >> _TWELVE) & _TWELVE_BITS
+    return _BIT_PAIRS[low.astype(np.intp)] | _BIT_PAIRS[high.astype(np.intp)]

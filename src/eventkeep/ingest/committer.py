@@ -75,7 +75,7 @@ class Committer:
         self.queue = queue or SubmissionQueue()
         self.counters = CommitCounters()
         self._observe: Callable[[int, float], None] = lambda _events, _seconds: None
-        self._follow: Callable[[pa.Table], None] = lambda _rows: None
+        self._follow: Callable[[pa.Table, int], None] = lambda _rows, _size: None
         self._thread = threading.Thread(target=self._commit_batches, name="commit", daemon=True)
 
     def start(self) -> None:
@@ -85,8 +85,8 @@ class Committer:
         """Have ``observe`` called for each commit, in the committer's thread: its events and its seconds."""
         self._observe = observe
 
-    def follow(self, take: Callable[[pa.Table], None]) -> None:
-        """Have ``take`` called with the rows of each commit once they are kept, in the committer's thread.
+    def follow(self, take: Callable[[pa.Table, int], None]) -> None:
+        """Have ``take`` called with each commit's rows and their bytes once they are kept, in the committer's thread.
 
         It has to be quick and may not raise: requests wait for it.
         """
@@ -161,8 +161,7 @@ class Committer:
             if fresh.any():
                 self._resolver.note_values(kept, fresh)
                 rows = batch.rows(fresh)
-                self._log.append(rows)
-                self._follow(rows)
+                self._follow(rows, self._log.append(rows))
             delivery += self._outcomes(kept, fresh)
         return delivery
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+from functools import lru_cache
 
 import structlog
 
@@ -38,6 +39,8 @@ from eventkeep.server.telemetry import NO_OPERATION, Telemetry
 
 logger = structlog.get_logger(__name__)
 
+DAY_SECONDS = 24 * 60 * 60
+REVISIONS_REMEMBERED_MAX = 100
 REQUEST_ID = "X-Request-Id"
 NO_TEXT = "\N{REPLACEMENT CHARACTER}"
 """Stands for the value of a header that is no text."""
@@ -146,7 +149,7 @@ class App:
     async def _call(self, request: Request, name: str, event_id: str) -> Response:
         key, revision = self._admit(request)
         operation = revision.operation(name)
-        call = Call(request, operation, event_id, key, revision, self._base_url(request))
+        call = Call(request, operation, event_id, key, revision, self._base_url)
         if missing_scopes(key, operation.scopes):
             # Whoever lacks some learns of all at once, those of what is included too.
             authorize(key, (*operation.scopes, *(self._included_scopes(call) if operation.has_include else ())))
@@ -177,11 +180,10 @@ class App:
             self.telemetry.serve(self._settings.host, self._settings.metrics_port)
 
     def _revision(self, request: Request) -> Revision:
-        today = datetime.datetime.fromtimestamp(self._clock.now(), datetime.UTC).date()
         sent = request.headers.get(REVISION_HEADER)
         if sent is None and REVISION_HEADER in request.headers:
             sent = NO_TEXT
-        return resolve_revision(sent, self._settings.default_revision, today)
+        return revision_on(sent, self._settings.default_revision, int(self._clock.now()) // DAY_SECONDS)
 
     def _base_url(self, request: Request) -> str:
         settings = self._settings
@@ -192,6 +194,12 @@ class App:
             scheme = first_of_list(request.headers.get("x-forwarded-proto")) or scheme
             host = first_of_list(request.headers.get("x-forwarded-host")) or host
         return f"{scheme}://{host or f'{settings.host}:{settings.port}'}"
+
+
+@lru_cache(REVISIONS_REMEMBERED_MAX)
+def revision_on(sent: str | None, default: str, day: int) -> Revision:
+    """What ``resolve_revision`` says on a day, counted from 1970-01-01 UTC: clients send the same header all day."""
+    return resolve_revision(sent, default, datetime.date(1970, 1, 1) + datetime.timedelta(days=day))
 
 
 def limits_table(settings: ServeSettings) -> dict[str, RateLimit] | None:

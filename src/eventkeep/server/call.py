@@ -11,15 +11,26 @@ from eventkeep.server.http import Request, Response
 
 
 class Call:
-    """``event_id`` is the path's id, or "" where the path has none; ``base_url`` is what links begin with."""
+    """``event_id`` is the path's id, or "" where the path has none."""
 
-    __slots__ = ("base_url", "event_id", "key", "operation", "request", "revision")
+    __slots__ = ("_base_url_of", "event_id", "key", "operation", "request", "revision")
 
     def __init__(
-        self, request: Request, operation: Operation, event_id: str, key: KeyRecord, revision: Revision, base_url: str
+        self,
+        request: Request,
+        operation: Operation,
+        event_id: str,
+        key: KeyRecord,
+        revision: Revision,
+        base_url_of: Callable[[Request], str],
     ) -> None:
         self.request, self.operation, self.event_id = request, operation, event_id
-        self.key, self.revision, self.base_url = key, revision, base_url
+        self.key, self.revision, self._base_url_of = key, revision, base_url_of
+
+    @property
+    def base_url(self) -> str:
+        """What links begin with."""
+        return self._base_url_of(self.request)
 
 
 Handler = Callable[[Call], Awaitable[Response]]

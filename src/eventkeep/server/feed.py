@@ -28,6 +28,7 @@ class Commit(msgspec.Struct, frozen=True):
 
     sequence: int
     rows: pa.Table
+    bytes: int
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -62,16 +63,16 @@ class Feed:
         self._waiting: set[asyncio.Future[None]] = set()
         self._closed = False
 
-    def add(self, rows: pa.Table) -> None:
-        """Take the rows of a commit; called by the committer, whose requests wait for it."""
+    def add(self, rows: pa.Table, size: int) -> None:
+        """Take the rows of a commit, of ``size`` bytes; called by the committer, whose requests wait for it."""
         with self._lock:
             self._sequence += 1
             if self._clock.monotonic() - self._asked > FEED_ATTENTION_SECONDS:
                 self._forget()
                 return
-            self._commits.append(Commit(self._sequence, rows))
+            self._commits.append(Commit(self._sequence, rows, size))
             self._events += rows.num_rows
-            self._bytes += rows.nbytes
+            self._bytes += size
             while self._commits and (self._events > self._events_max or self._bytes > self._bytes_max):
                 self._drop_oldest()
             waiting = list(self._waiting)
@@ -139,7 +140,7 @@ class Feed:
     def _drop_oldest(self) -> None:
         commit = self._commits.popleft()
         self._events -= commit.rows.num_rows
-        self._bytes -= commit.rows.nbytes
+        self._bytes -= commit.bytes
         for account in np.unique(commit.rows["account"].to_numpy()).tolist():
             self._dropped[account] = commit.sequence
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Generic, TypeVar
 
 from eventkeep.errors import Fault, MethodNotAllowed, NotFound
@@ -17,7 +17,13 @@ Routed = TypeVar("Routed", Operation, OwnOperation)
 class Router(Generic[Routed]):
     """Finds operations by dictionary look-ups; nothing is matched one by one."""
 
-    def __init__(self, operations: Iterable[Routed]) -> None:
+    def __init__(self, operations: Collection[Routed]) -> None:
+        self._plain: dict[tuple[str, str], Routed] = {
+            (operation.method, path): operation
+            for operation in operations
+            for path in (operation.path.removesuffix("/"), operation.path.removesuffix("/") + "/")
+            if PARAMETER not in path
+        }
         self._routes: dict[tuple[str, ...], dict[str, Routed]] = {}
         for operation in operations:
             self._routes.setdefault(segments(operation.path), {})[operation.method] = operation
@@ -27,6 +33,9 @@ class Router(Generic[Routed]):
 
         Raises NotFound for an unknown path, MethodNotAllowed for a known path without the method.
         """
+        plain = self._plain.get((method, path))
+        if plain is not None:
+            return plain, None
         parts: tuple[str, ...] = segments(path)
         methods = self._routes.get(parts)
         identity = None

@@ -32,6 +32,10 @@ def feed_of(events_max: int = 1_000, bytes_max: int = 1_000_000, clock: HeldCloc
     return Feed(clock or HeldClock(), SystemRandomness(), events_max, bytes_max)
 
 
+def add(feed: Feed, table: pa.Table) -> None:
+    feed.add(table, table.nbytes)
+
+
 def rows(*numbers: int, account: int = 1) -> pa.Table:
     return rows_of([made(number, account=account) for number in numbers])
 
@@ -46,11 +50,11 @@ def start_of(feed: Feed) -> Position:
 
 def test_reader_begins_now_and_gets_what_is_kept_from_then_on_in_its_order() -> None:
     feed = feed_of()
-    feed.add(rows(1))
+    add(feed, rows(1))
     start = feed.read(1, None, 10)
     assert (start.events, start.has_skipped) == ([], False)
-    feed.add(rows(9, 2))
-    feed.add(rows(5))
+    add(feed, rows(9, 2))
+    add(feed, rows(5))
     found = feed.read(1, start.position, 10)
     assert (numbers_of(found.events), found.has_skipped) == ([9, 2, 5], False)
     assert feed.read(1, found.position, 10).events == []
@@ -60,10 +64,10 @@ def test_reader_begins_now_and_gets_what_is_kept_from_then_on_in_its_order() -> 
 def test_pages_of_any_size_leave_nothing_out_and_repeat_nothing(count: int) -> None:
     feed = feed_of()
     position = start_of(feed)
-    feed.add(rows(1, 2, 3, 4, 5))
-    feed.add(rows(6, account=2))
-    feed.add(rows(7))
-    feed.add(rows(8, 9))
+    add(feed, rows(1, 2, 3, 4, 5))
+    add(feed, rows(6, account=2))
+    add(feed, rows(7))
+    add(feed, rows(8, 9))
     seen: list[int] = []
     while events := (found := feed.read(1, position, count)).events:
         assert len(events) <= count
@@ -75,7 +79,7 @@ def test_pages_of_any_size_leave_nothing_out_and_repeat_nothing(count: int) -> N
 def test_accounts_share_commits_and_see_their_own_events() -> None:
     feed = feed_of()
     position = start_of(feed)
-    feed.add(rows_of([made(1, account=1), made(2, account=2), made(3, account=1)]))
+    add(feed, rows_of([made(1, account=1), made(2, account=2), made(3, account=1)]))
     assert numbers_of(feed.read(1, position, 10).events) == [1, 3]
     assert numbers_of(feed.read(2, position, 10).events) == [2]
     assert feed.read(3, position, 10).events == []
@@ -85,7 +89,7 @@ def test_reader_that_falls_behind_is_told_once_and_gets_what_is_left() -> None:
     feed = feed_of(events_max=3)
     position = start_of(feed)
     for number in range(5):
-        feed.add(rows(number))
+        add(feed, rows(number))
     found = feed.read(1, position, 10)
     assert (numbers_of(found.events), found.has_skipped) == ([2, 3, 4], True)
     assert not feed.read(1, found.position, 10).has_skipped
@@ -95,8 +99,8 @@ def test_events_of_others_that_go_are_no_loss() -> None:
     feed = feed_of(events_max=3)
     position = start_of(feed)
     for number in range(5):
-        feed.add(rows(number, account=2))
-    feed.add(rows(9))
+        add(feed, rows(number, account=2))
+    add(feed, rows(9))
     found = feed.read(1, position, 10)
     assert (numbers_of(found.events), found.has_skipped) == ([9], False)
 
@@ -106,8 +110,8 @@ def test_commit_that_is_larger_than_the_feed_is_not_held() -> None:
     sizes = feed_of(bytes_max=rows(1).nbytes * 2)
     for feed in (events, sizes):
         position = start_of(feed)
-        feed.add(rows(1, 2, 3, 4))
-        feed.add(rows(5))
+        add(feed, rows(1, 2, 3, 4))
+        add(feed, rows(5))
         found = feed.read(1, position, 10)
         assert (numbers_of(found.events), found.has_skipped) == ([5], True)
 
@@ -116,21 +120,21 @@ def test_nothing_is_held_while_nobody_reads() -> None:
     clock = HeldClock()
     feed = feed_of(clock=clock)
     position = start_of(feed)
-    feed.add(rows(1))
+    add(feed, rows(1))
     clock.seconds += FEED_ATTENTION_SECONDS + 1
-    feed.add(rows(2))
+    add(feed, rows(2))
     found = feed.read(1, position, 10)
     assert (found.events, found.has_skipped) == ([], True)
-    feed.add(rows(3))
+    add(feed, rows(3))
     again = feed.read(1, found.position, 10)
     assert (numbers_of(again.events), again.has_skipped) == ([3], False)
 
 
 def test_reader_of_another_run_gets_all_of_this_one_and_is_told() -> None:
     before, feed = feed_of(), feed_of()
-    before.add(rows(1))
+    add(before, rows(1))
     position = before.read(1, None, 10).position
-    feed.add(rows(2))
+    add(feed, rows(2))
     found = feed.read(1, position, 10)
     assert (numbers_of(found.events), found.has_skipped) == ([2], True)
     assert not feed.read(1, found.position, 10).has_skipped
@@ -148,7 +152,7 @@ def test_wait_ends_with_a_commit_of_another_thread() -> None:
 
     async def follow() -> list[int]:
         position = start_of(feed)
-        adding = threading.Timer(0.05, feed.add, [rows(4)])
+        adding = threading.Timer(0.05, add, [feed, rows(4)])
         adding.start()
         await feed.wait(position, 30)
         adding.join()
@@ -169,10 +173,10 @@ def test_wait_ends_by_itself_and_leaves_nothing_behind() -> None:
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
-        feed.add(rows(1))
+        add(feed, rows(1))
 
     asyncio.run(follow())
-    feed.add(rows(2))
+    add(feed, rows(2))
 
 
 def test_closing_lets_all_readers_go() -> None:
