@@ -12,7 +12,6 @@ from bench.bodies import EVENTS_PER_REQUEST, MARKER, bulk_body
 from eventkeep.clock import SystemClock
 from eventkeep.directory import Directory
 from eventkeep.eventlog.journal import Journal
-from eventkeep.eventlog.rows import encode_rows
 from eventkeep.eventlog.seen import SeenFilter
 from eventkeep.eventlog.tail import Tail
 from eventkeep.ingest.batch import Batch
@@ -75,12 +74,12 @@ def one_batch(number: int, steps: Steps, resolver: Resolver, journal: Journal, t
     with steps.step("first values"):
         resolver.note_values(kept, fresh)
     with steps.step("columns"):
-        rows = batch.rows(fresh)
+        columns = batch.columns(fresh)
     with steps.step("journal"):
-        payload = encode_rows(rows)
+        payload = columns.encode()
         journal.append(payload)
     with steps.step("tail"):
-        tail.add(rows, len(payload))
+        tail.add(columns, len(payload))
         tail.remove(tail.seal())
     with steps.step("release"):
-        del submissions, waiting, kept, batch, rows
+        del submissions, waiting, kept, batch, columns

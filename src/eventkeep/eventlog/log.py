@@ -20,9 +20,10 @@ import pyarrow as pa
 import structlog
 
 from eventkeep.errors import EventLogError
+from eventkeep.eventlog.columns import Columns
 from eventkeep.eventlog.counting import with_tail
 from eventkeep.eventlog.journal import Journal
-from eventkeep.eventlog.rows import decode_rows, encode_rows, stored_events, warm_up
+from eventkeep.eventlog.rows import stored_events, warm_up
 from eventkeep.eventlog.seen import Keys, SeenFilter
 from eventkeep.eventlog.selection import EventSelection
 from eventkeep.eventlog.table import APPEND_EVENTS_MAX, EventTable
@@ -96,19 +97,19 @@ class EventLog:
         self._journal.close()
         self._table.close()
 
-    def append(self, rows: pa.Table) -> int:
-        """Keep ``rows`` (as ``rows.ROWS_SCHEMA``), all or none: on disk and visible when this returns.
+    def append(self, events: Columns) -> int:
+        """Keep ``events``, all or none: on disk and visible when this returns.
 
         Returns their bytes on disk, which are about those in memory.
         Raises EventLogError where they can't be kept.
         """
         if not self._tail.wait_for_room(TAIL_EVENTS_MAX, TAIL_BYTES_MAX, TAIL_WAIT_SECONDS_MAX):
             raise EventLogError("the table takes no events, and the tail is full")
-        payload = encode_rows(rows)
+        payload = events.encode()
         with self._appending:
             self._journal.append(payload)
-            self._tail.add(rows, len(payload))
-        self._note_seen(rows["id"].to_numpy())
+            self._tail.add(events, len(payload))
+        self._note_seen(events.numbers["id"])
         if self._tail.events >= FLUSH_EVENTS:
             self._full.set()
         return len(payload)
@@ -274,7 +275,7 @@ class EventLog:
         replayed = 0
         for number in old:
             for payload in self._journal.read(number):
-                rows = self._missing(decode_rows(payload))
+                rows = self._missing(Columns.decode(payload).table)
                 if rows.num_rows:
                     self._table.append(rows)
                     replayed += rows.num_rows

@@ -1,4 +1,4 @@
-"""Events as Arrow rows: the one shape that the committer makes, the journal keeps and the table takes."""
+"""Events as Arrow rows: the shape that the tail is read in and the table takes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from eventkeep.errors import EventLogError
 from eventkeep.model.event import StoredEvent
 
 ROWS_SCHEMA: Final = pa.schema(
@@ -23,7 +22,7 @@ ROWS_SCHEMA: Final = pa.schema(
         ("properties", pa.binary()),
     ]
 )
-"""The columns of a commit, in the order of the table's."""
+"""The columns of the rows, in the order of the table's."""
 STORED_COLUMNS: Final = (
     "account",
     "time",
@@ -44,23 +43,6 @@ def warm_up() -> None:
     That takes a third of a second, which belongs to the start and not to somebody's request.
     """
     pa.array([b""], pa.binary())
-
-
-def encode_rows(rows: pa.Table) -> memoryview:
-    """Rows of ROWS_SCHEMA as bytes, without the schema."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, ROWS_SCHEMA) as writer:
-        writer.write_table(rows)
-    return memoryview(sink.getvalue())
-
-
-def decode_rows(payload: bytes) -> pa.Table:
-    """The rows that ``encode_rows`` made bytes of. Raises EventLogError where they are not."""
-    try:
-        with pa.ipc.open_stream(payload) as reader:
-            return reader.read_all()
-    except pa.ArrowInvalid as exc:
-        raise EventLogError(f"a journal record can't be read: {exc}") from exc
 
 
 def stored_events(rows: pa.Table) -> list[StoredEvent]:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from eventkeep.eventlog.columns import Columns, joined
 from eventkeep.eventlog.seen import Keys
 from eventkeep.eventlog.selection import EventSelection, events_within
 from eventkeep.limits import PAGE_BYTES_MAX, TAIL_CHUNK_EVENTS_MIN
@@ -82,7 +83,7 @@ class Tail:
 
     def __init__(self) -> None:
         self._chunks: tuple[Chunk, ...] = ()
-        self._added: list[tuple[pa.Table, int]] = []
+        self._added: list[tuple[Columns, int]] = []
         self._sealed = 0
         self._shrunk = threading.Condition()
         self.events = 0
@@ -111,11 +112,11 @@ class Tail:
             self._sealed = len(self._chunks)
             return self._chunks
 
-    def add(self, rows: pa.Table, size: int) -> None:
-        """Add the rows of one commit, of ``size`` bytes or so."""
+    def add(self, events: Columns, size: int) -> None:
+        """Add the events of one commit, of ``size`` bytes or so."""
         with self._shrunk:
-            self._added.append((rows, size))
-            self.events += rows.num_rows
+            self._added.append((events, size))
+            self.events += len(events)
             self.bytes += size
 
     def remove(self, chunks: Sequence[Chunk]) -> None:
@@ -133,31 +134,29 @@ class Tail:
         added, self._added = self._added, []
         if not added:
             return
-        chunks, small = list(self._chunks), []
+        chunks = list(self._chunks)
+        small: list[Columns] = []
         events = size = 0
-        for rows, row_bytes in added:
-            small.append(rows)
-            events, size = events + rows.num_rows, size + row_bytes
+        for columns, column_bytes in added:
+            small.append(columns)
+            events, size = events + len(columns), size + column_bytes
             if events >= TAIL_CHUNK_EVENTS_MIN:
-                chunks.append(chunk_of(small, size))
+                chunks.append(Chunk(joined(small).table, size))
                 small, events, size = [], 0, 0
         if small:
+            tables = [joined(small).table]
             # Joining only with chunks that are no larger keeps the copying logarithmic.
             while len(chunks) > self._sealed and len(chunks[-1]) <= min(events, TAIL_CHUNK_EVENTS_MIN):
                 last = chunks.pop()
-                small.insert(0, last.rows)
+                tables.insert(0, last.rows)
                 events, size = events + len(last), size + last.bytes
-            chunks.append(chunk_of(small, size))
+            chunks.append(Chunk(tables[0] if len(tables) == 1 else pa.concat_tables(tables).combine_chunks(), size))
         self._chunks = tuple(chunks)
 
     def wait_for_room(self, events_max: int, bytes_max: int, seconds: float) -> bool:
         """Wait until the tail is below both bounds; False where it was not within ``seconds``."""
         with self._shrunk:
             return self._shrunk.wait_for(lambda: self.events < events_max and self.bytes < bytes_max, timeout=seconds)
-
-
-def chunk_of(tables: Sequence[pa.Table], size: int) -> Chunk:
-    return Chunk(tables[0] if len(tables) == 1 else pa.concat_tables(tables).combine_chunks(), size)
 
 
 def keys_of(rows: pa.Table) -> zip[tuple[int, int]]:

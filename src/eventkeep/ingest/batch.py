@@ -1,4 +1,4 @@
-"""One commit's events as columns: their keys, which of them repeat, the Arrow rows of the rest."""
+"""One commit's events as columns: their keys, which of them repeat, and the rest for the log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from xxhash import xxh3_128_digest
 
-from eventkeep.eventlog.rows import ROWS_SCHEMA
+from eventkeep.eventlog.columns import Columns, Texts
 from eventkeep.eventlog.seen import Keys
 from eventkeep.model.submission import Submission
 
@@ -66,28 +66,38 @@ class Batch:
         flags[list(firsts.values())] = True
         return flags
 
-    def rows(self, fresh: Flags) -> pa.Table:
-        """The Arrow rows of the events flagged in ``fresh`` (shape [events]), as the log takes them."""
+    def columns(self, fresh: Flags) -> Columns:
+        """The events flagged in ``fresh`` (shape [events]), as the log takes them."""
         submissions = [part.submission for part in self.parts]
+        values = chained([submission.value for submission in submissions])
         currencies = chained([submission.currency for submission in submissions])
-        columns = [
-            self._accounts,
-            np.array(chained([submission.time for submission in submissions]), dtype=np.uint32),
-            self.ids,
-            self.key_lows,
-            self._profiles,
-            self._metrics,
-            binary_column(b"".join(self._unique_ids), list(map(len, self._unique_ids))),
-            chained([submission.value for submission in submissions]),
-            # Codes of three letters, or none.
-            binary_column("".join(currencies).encode("ascii"), list(map(len, currencies))),
-            binary_column(
-                b"".join([submission.properties for submission in submissions]),
-                chained([submission.property_bytes for submission in submissions]),
-            ),
-        ]
-        table = pa.table(columns, schema=ROWS_SCHEMA)
-        return table if fresh.all() else table.filter(pa.array(fresh))
+        has_value = np.ones(len(self), dtype=np.bool_)
+        if None in values:
+            has_value = np.array([value is not None for value in values], dtype=np.bool_)
+            values = [value or 0.0 for value in values]
+        columns = Columns(
+            {
+                "account": self._accounts,
+                "time": np.array(chained([submission.time for submission in submissions]), dtype=np.uint32),
+                "id": self.ids,
+                "key_low": self.key_lows,
+                "profile": self._profiles,
+                "metric": self._metrics,
+                "value": np.array(values, dtype=np.float64),
+                "has_value": has_value,
+            },
+            {
+                "unique_id": Texts(b"".join(self._unique_ids), list(map(len, self._unique_ids))),
+                # Codes of three letters, or none.
+                "currency": Texts("".join(currencies).encode("ascii"), list(map(len, currencies))),
+                "properties": Texts(
+                    b"".join([submission.properties for submission in submissions]),
+                    chained([submission.property_bytes for submission in submissions]),
+                ),
+            },
+        )
+        # Most batches bring nothing again, and the rest is not worth a way of its own.
+        return columns if fresh.all() else Columns.of_table(columns.table.filter(pa.array(fresh)))
 
 
 def are_distinct(ids: Keys) -> bool:
@@ -118,13 +128,6 @@ def mixed(words: Keys) -> Keys:
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return words ^ (words >> np.uint64(31))
-
-
-def binary_column(joined: bytes, sizes: Sequence[int]) -> pa.Array:
-    """An Arrow column of the values that stand in ``joined``, of ``sizes`` bytes each."""
-    offsets = np.zeros(len(sizes) + 1, dtype=np.int32)
-    np.cumsum(sizes, out=offsets[1:])
-    return pa.Array.from_buffers(pa.binary(), len(sizes), [None, pa.py_buffer(offsets), pa.py_buffer(joined)])
 
 
 def chained(lists: Sequence[list[Item]]) -> list[Item]:

@@ -15,11 +15,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-import pyarrow as pa
 import structlog
 
 from eventkeep.clock import Clock
 from eventkeep.errors import RequestRefused, Unavailable
+from eventkeep.eventlog.columns import Columns
 from eventkeep.eventlog.log import EventLog
 from eventkeep.ingest.batch import Batch, Flags
 from eventkeep.ingest.queue import SubmissionQueue, Unread, Waiting
@@ -75,7 +75,7 @@ class Committer:
         self.queue = queue or SubmissionQueue()
         self.counters = CommitCounters()
         self._observe: Callable[[int, float], None] = lambda _events, _seconds: None
-        self._follow: Callable[[pa.Table, int], None] = lambda _rows, _size: None
+        self._follow: Callable[[Columns, int], None] = lambda _columns, _size: None
         self._thread = threading.Thread(target=self._commit_batches, name="commit", daemon=True)
 
     def start(self) -> None:
@@ -85,8 +85,8 @@ class Committer:
         """Have ``observe`` called for each commit, in the committer's thread: its events and its seconds."""
         self._observe = observe
 
-    def follow(self, take: Callable[[pa.Table, int], None]) -> None:
-        """Have ``take`` called with each commit's rows and their bytes once they are kept, in the committer's thread.
+    def follow(self, take: Callable[[Columns, int], None]) -> None:
+        """Have ``take`` called with each commit's events and their bytes once they are kept, in the committer's thread.
 
         It has to be quick and may not raise: requests wait for it.
         """
@@ -160,8 +160,8 @@ class Committer:
             fresh = batch.first_of_each_key() & self._log.is_new(batch.ids, batch.key_lows)
             if fresh.any():
                 self._resolver.note_values(kept, fresh)
-                rows = batch.rows(fresh)
-                self._follow(rows, self._log.append(rows))
+                columns = batch.columns(fresh)
+                self._follow(columns, self._log.append(columns))
             delivery += self._outcomes(kept, fresh)
         return delivery
 

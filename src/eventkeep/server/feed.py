@@ -1,6 +1,6 @@
 """The feed: what was kept lately, in memory, for readers who follow along.
 
-The committer hands over each commit's rows. They are held only while somebody reads: until
+The committer hands over each commit's events. They are held only while somebody reads: until
 a minute after the last reader asked, or after the start, for whoever followed before a
 restart comes back then. What is held is bounded; a reader who falls behind is told so.
 """
@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from eventkeep.clock import Clock, Randomness
+from eventkeep.eventlog.columns import Columns
 from eventkeep.eventlog.rows import stored_events
 from eventkeep.limits import FEED_ATTENTION_SECONDS, FEED_BYTES_MAX, FEED_EVENTS_MAX
 from eventkeep.model.event import StoredEvent
@@ -24,10 +25,10 @@ from eventkeep.protocol.positions import Position, no_position
 
 
 class Commit(msgspec.Struct, frozen=True):
-    """The rows of one commit, of all accounts. Commits are counted from 1."""
+    """The events of one commit, of all accounts. Commits are counted from 1."""
 
     sequence: int
-    rows: pa.Table
+    events: Columns
     bytes: int
 
 
@@ -63,15 +64,15 @@ class Feed:
         self._waiting: set[asyncio.Future[None]] = set()
         self._closed = False
 
-    def add(self, rows: pa.Table, size: int) -> None:
-        """Take the rows of a commit, of ``size`` bytes; called by the committer, whose requests wait for it."""
+    def add(self, events: Columns, size: int) -> None:
+        """Take the events of a commit, of ``size`` bytes; called by the committer, whose requests wait for it."""
         with self._lock:
             self._sequence += 1
             if self._clock.monotonic() - self._asked > FEED_ATTENTION_SECONDS:
                 self._forget()
                 return
-            self._commits.append(Commit(self._sequence, rows, size))
-            self._events += rows.num_rows
+            self._commits.append(Commit(self._sequence, events, size))
+            self._events += len(events)
             self._bytes += size
             while self._commits and (self._events > self._events_max or self._bytes > self._bytes_max):
                 self._drop_oldest()
@@ -139,9 +140,9 @@ class Feed:
 
     def _drop_oldest(self) -> None:
         commit = self._commits.popleft()
-        self._events -= commit.rows.num_rows
+        self._events -= len(commit.events)
         self._bytes -= commit.bytes
-        for account in np.unique(commit.rows["account"].to_numpy()).tolist():
+        for account in np.unique(commit.events.numbers["account"]).tolist():
             self._dropped[account] = commit.sequence
 
 
@@ -152,9 +153,9 @@ def events_of(
     events: list[StoredEvent] = []
     for commit in commits:
         start = position.place if commit.sequence == position.sequence else 0
-        places = np.flatnonzero(commit.rows["account"].to_numpy() == account)[start:]
+        places = np.flatnonzero(commit.events.numbers["account"] == account)[start:]
         room = count - len(events)
-        events += stored_events(commit.rows.take(pa.array(places[:room])))
+        events += stored_events(commit.events.table.take(pa.array(places[:room])))
         if len(places) > room:
             return events, Position(position.run, commit.sequence, start + room)
     return events, None

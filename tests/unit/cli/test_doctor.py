@@ -22,7 +22,7 @@ from eventkeep.errors import StoreError
 from eventkeep.eventlog.log import EventLog
 from eventkeep.server.folder import FolderLock
 from eventkeep.testing import free_port
-from tests.unit.eventlog.test_log import made, rows_of
+from tests.unit.eventlog.test_log import columns_of, made
 
 NOW = 1_795_000_000.0
 
@@ -41,7 +41,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("prepared") / "data"
     Directory.open(folder).close()
     log = EventLog.open(folder / "events")
-    log.append(rows_of([made(number) for number in range(3)]))
+    log.append(columns_of([made(number) for number in range(3)]))
     log.close()
     return folder
 

@@ -12,7 +12,7 @@ import pytest
 from eventkeep.eventlog.log import EventLog
 from eventkeep.model.event import StoredEvent
 from eventkeep.model.event_count import EventCount, total
-from tests.unit.eventlog.test_log import made, rows_of
+from tests.unit.eventlog.test_log import columns_of, made
 
 
 @pytest.fixture
@@ -32,10 +32,10 @@ def counted(events: list[StoredEvent], account: int) -> dict[int, EventCount]:
 
 def test_events_count_wherever_they_are(log: EventLog) -> None:
     events = [made(number, account=1 + number % 2) for number in range(100)]
-    log.append(rows_of(events[:40]))
+    log.append(columns_of(events[:40]))
     log.flush()
-    log.append(rows_of(events[40:90]))
-    log.append(rows_of(events[90:]))
+    log.append(columns_of(events[40:90]))
+    log.append(columns_of(events[90:]))
     for account in (1, 2):
         assert log.counts(account) == counted(events, account)
         assert log.counts(account, 2) == {2: counted(events, account)[2]}
@@ -54,7 +54,7 @@ def test_events_that_move_from_the_tail_to_the_table_count_once(log: EventLog) -
     flushing.start()
     try:
         for appended in range(1, 41):
-            log.append(rows_of([made(appended)]))
+            log.append(columns_of([made(appended)]))
             assert total(log.counts(1).values()).events == appended
     finally:
         stopping.set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,14 @@ def test_files_that_are_no_segments_are_named(tmp_path: Path) -> None:
     (tmp_path / "copy of 000000000001.journal").touch()
     with pytest.raises(EventLogError, match=r"copy of 000000000001\.journal is no segment"):
         Journal(tmp_path)
+
+
+def test_record_of_the_first_form_is_read(tmp_path: Path) -> None:
+    """A server that was killed before the update may have left some."""
+    journal = Journal(tmp_path)
+    journal.append(b"new")
+    path = tmp_path / f"{journal.number:012d}.journal"
+    journal.close()
+    old = b"old"
+    path.write_bytes(HEADER.pack(b"EVK1", len(old), zlib.crc32(old)) + old + path.read_bytes())
+    assert list(Journal(tmp_path).read(journal.number)) == [b"old", b"new"]

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from eventkeep.eventlog.columns import Columns
 from eventkeep.eventlog.log import EventLog
 from eventkeep.eventlog.rows import ROWS_SCHEMA
 from eventkeep.eventlog.seen import Keys
@@ -22,12 +23,12 @@ from eventkeep.model.event import StoredEvent
 FIRST_SECOND = 1_700_000_000
 
 
-def rows_of(events: list[StoredEvent]) -> pa.Table:
+def columns_of(events: list[StoredEvent]) -> Columns:
     columns = {
         name: [getattr(event, name) if name != "key_low" else event.id * 3 + 1 for event in events]
         for name in ROWS_SCHEMA.names
     }
-    return pa.table(columns, schema=ROWS_SCHEMA)
+    return Columns.of_table(pa.table(columns, schema=ROWS_SCHEMA))
 
 
 def made(number: int, *, account: int = 1, second: int | None = None) -> StoredEvent:
@@ -88,11 +89,11 @@ SELECTIONS = [
 
 @pytest.mark.parametrize("selection", SELECTIONS)
 def test_a_page_is_the_same_from_the_tail_the_table_and_both(log: EventLog, selection: EventSelection) -> None:
-    log.append(rows_of(EVENTS[:150]))
+    log.append(columns_of(EVENTS[:150]))
     log.flush()
     assert log.page(selection) == expected_page(EVENTS[:150], selection)
     for start in range(150, 300, 10):
-        log.append(rows_of(EVENTS[start : start + 10]))
+        log.append(columns_of(EVENTS[start : start + 10]))
     assert log.page(selection) == expected_page(EVENTS, selection)
     log.flush()
     assert log.tail_events == 0
@@ -100,7 +101,7 @@ def test_a_page_is_the_same_from_the_tail_the_table_and_both(log: EventLog, sele
 
 
 def test_one_event_is_found_in_the_tail_and_in_the_table(log: EventLog) -> None:
-    log.append(rows_of(EVENTS))
+    log.append(columns_of(EVENTS))
     for _ in range(2):
         assert log.event(1, EVENTS[7].time, EVENTS[7].id) == EVENTS[7]
         assert log.event(1, EVENTS[7].time, EVENTS[8].id + 1) is None
@@ -112,7 +113,7 @@ def test_keys_are_new_until_they_are_appended(log: EventLog) -> None:
     ids = np.array([event.id for event in EVENTS], dtype=np.uint64)
     key_lows = ids * np.uint64(3) + np.uint64(1)
     assert log.is_new(ids, key_lows).all()
-    log.append(rows_of(EVENTS[:100]))
+    log.append(columns_of(EVENTS[:100]))
     assert log.is_new(ids, key_lows).tolist() == [False] * 100 + [True] * 200
     log.flush()
     assert log.is_new(ids, key_lows).tolist() == [False] * 100 + [True] * 200
@@ -121,16 +122,16 @@ def test_keys_are_new_until_they_are_appended(log: EventLog) -> None:
 
 def test_a_long_list_of_keys_is_looked_up_too(log: EventLog) -> None:
     events = [made(number) for number in range(2_000)]
-    log.append(rows_of(events))
+    log.append(columns_of(events))
     log.flush()
     ids = np.array([event.id for event in events], dtype=np.uint64)
     assert not log.is_new(ids, ids * np.uint64(3) + np.uint64(1)).any()
 
 
 def test_the_newest_time_of_profiles_comes_from_tail_and_table(log: EventLog) -> None:
-    log.append(rows_of([made(0, second=5), made(1, second=50)]))
+    log.append(columns_of([made(0, second=5), made(1, second=50)]))
     log.flush()
-    log.append(rows_of([made(5, second=9), made(6, second=2)]))
+    log.append(columns_of([made(5, second=9), made(6, second=2)]))
     assert log.last_event_times(1, [0, 1, 2]) == {0: FIRST_SECOND + 9, 1: FIRST_SECOND + 50}
     assert log.last_event_times(2, [0, 1, 2]) == {}
     assert log.last_event_times(1, []) == {}
@@ -138,7 +139,7 @@ def test_the_newest_time_of_profiles_comes_from_tail_and_table(log: EventLog) ->
 
 def test_everything_is_there_after_a_clean_close(tmp_path: Path) -> None:
     log = EventLog.open(tmp_path)
-    log.append(rows_of(EVENTS))
+    log.append(columns_of(EVENTS))
     log.close()
     assert list((tmp_path / "journal").iterdir()) == []
     log = EventLog.open(tmp_path)
@@ -152,11 +153,11 @@ def test_everything_is_there_after_a_clean_close(tmp_path: Path) -> None:
 
 def test_a_copy_of_the_folder_taken_at_any_moment_holds_what_was_appended_once(tmp_path: Path) -> None:
     log = EventLog.open(tmp_path / "original")
-    log.append(rows_of(EVENTS[:100]))
+    log.append(columns_of(EVENTS[:100]))
     log.flush()
-    log.append(rows_of(EVENTS[100:]))
+    log.append(columns_of(EVENTS[100:]))
     # Some of what the journal holds is in the table already, as after a crash in the middle of a flush.
-    log._table.append(rows_of(EVENTS[100:150]))
+    log._table.append(columns_of(EVENTS[100:150]).table)
     shutil.copytree(tmp_path / "original", tmp_path / "copy", symlinks=True)
     log.flush = lambda: None  # type: ignore[method-assign]
     log.close()
@@ -170,7 +171,7 @@ def test_a_copy_of_the_folder_taken_at_any_moment_holds_what_was_appended_once(t
 
 
 def test_repeats_are_told_before_the_filter_knows_all_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    old, new, later = (rows_of([made(n) for n in numbers]) for numbers in (range(50), range(50, 80), range(80, 90)))
+    old, new, later = (columns_of([made(n) for n in numbers]) for numbers in (range(50), range(50, 80), range(80, 90)))
     first = EventLog.open(tmp_path / "events")
     first.append(old)
     first.close()
@@ -183,8 +184,8 @@ def test_repeats_are_told_before_the_filter_knows_all_keys(tmp_path: Path, monke
 
     monkeypatch.setattr(EventTable, "key_pieces", when_allowed)
 
-    def is_new(log: EventLog, rows: pa.Table) -> set[bool]:
-        return set(log.is_new(rows["id"].to_numpy(), rows["key_low"].to_numpy()).tolist())
+    def is_new(log: EventLog, events: Columns) -> set[bool]:
+        return set(log.is_new(events.numbers["id"], events.numbers["key_low"]).tolist())
 
     log = EventLog.open(tmp_path / "events")
     try:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from eventkeep.eventlog.log import EventLog
 from eventkeep.eventlog.selection import EventSelection
 from eventkeep.model.event import StoredEvent
-from tests.unit.eventlog.test_log import FIRST_SECOND, rows_of
+from tests.unit.eventlog.test_log import FIRST_SECOND, columns_of
 
 accounts: Final = itertools.count(1)
 
@@ -41,7 +41,7 @@ class Walked:
     def step(self, wanted: list[Place], moves: bool) -> None:
         fresh = [place for place in dict.fromkeys(wanted) if place not in self.places]
         if fresh:
-            self.log.append(rows_of([self.event(*place) for place in fresh]))
+            self.log.append(columns_of([self.event(*place) for place in fresh]))
             self.places.update(fresh)
         if moves:
             self.log.flush()

@@ -87,7 +87,7 @@ def test_rows_hold_what_was_sent() -> None:
         ],
         [{"properties": {"x": [1, 2]}}],
     )
-    rows = made.rows(np.ones(3, dtype=np.bool_)).to_pylist()
+    rows = made.columns(np.ones(3, dtype=np.bool_)).table.to_pylist()
     assert [(row["account"], row["profile"], row["metric"]) for row in rows] == [(7, 5, 3)] * 3
     assert [row["time"] for row in rows] == [1718409600, RECEIVED_AT, RECEIVED_AT]
     assert [row["unique_id"].decode() for row in rows] == ["ö-1", "2", str(RECEIVED_AT)]
@@ -106,4 +106,4 @@ def test_of_equal_keys_the_first_is_kept() -> None:
     )
     first = made.first_of_each_key()
     assert first.tolist() == [True, True, False, True]
-    assert [row["unique_id"] for row in made.rows(first).to_pylist()] == [b"a", b"b", b"c"]
+    assert [row["unique_id"] for row in made.columns(first).table.to_pylist()] == [b"a", b"b", b"c"]
