@@ -197,7 +197,7 @@ TIME_CHARACTERS_MAX: Final = 64
 """Characters of an event's time; a fraction of a second may be of any length up to it."""
 COLLECTOR_ALLOCATIONS: Final = 100_000
 """Objects made and not freed again after which the garbage collector looks for cycles."""
-SWITCH_SECONDS: Final = 0.001
+SWITCH_SECONDS: Final = 0.002
 """How long a thread that wants the interpreter's lock waits before it is asked for, in seconds."""
 PROFILES_REMEMBERED_MAX: Final = 50_000
 """Profiles of create bodies whose reading is remembered, by their bytes."""
