@@ -202,6 +202,15 @@ def test_client_that_would_send_too_much_is_not_asked_to(target: Target) -> None
         assert [answer.status for answer in wire.answers()] == [413]
 
 
+def test_client_that_is_refused_before_it_was_asked_has_to_begin_anew(target: Target) -> None:
+    """It may go on with the body or with the next request, and nobody could tell which it is."""
+    message = head("POST /api/events/ HTTP/1.1", "Host: x", SIZE, "Expect: 100-continue") + HEALTH
+    with Wire(target.port) as wire:
+        wire.send(message)
+        (refusal,) = wire.answers()
+    assert (refusal.status, refusal.headers["connection"]) == (401, "close")
+
+
 def test_client_that_closes_its_half_gets_its_answer(target: Target) -> None:
     for _ in range(20):
         assert [answer.status for answer in exchange(target.port, target.signed(create(SIZE)))] == [202]

@@ -59,7 +59,7 @@ class Exchange:
         "headers",
         "held",
         "is_answered",
-        "is_awaited",
+        "is_asked",
         "is_complete",
         "keeps_alive",
         "method",
@@ -83,8 +83,8 @@ class Exchange:
         """Bytes of the body that have arrived."""
         self.held = 0
         """Bytes that are counted as held for this request."""
-        self.is_awaited = False
-        """Whether its body has a deadline."""
+        self.is_asked = False
+        """Whether its client was told to go on with the body."""
         self.is_complete = self.is_answered = False
         self._pieces: list[bytes] = []
         self._bytes_max: int | None = None

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import quote
 
 import httptools
+import structlog
 
 from eventkeep.errors import Fault, HeadersTooLarge, InvalidRequest, RequestRefused
 from eventkeep.limits import (
@@ -33,6 +34,8 @@ from eventkeep.server.http import Response, body_cut, body_too_slow
 
 if TYPE_CHECKING:
     from eventkeep.server.listener import Listener
+
+logger = structlog.get_logger(__name__)
 
 PARSED_AT_ONCE_BYTES: Final = 4_096
 """Of what may hold many requests, so much is parsed before it is looked whether one has to be answered first."""
@@ -280,11 +283,8 @@ class Connection(asyncio.Protocol):
             exchange = self._exchanges[0]
             if self._task is None and not self._is_stalled:
                 self._begin(exchange)
-            if exchange is not self._incoming:
+            elif exchange is not self._incoming:
                 self._deadline = math.inf
-            elif not exchange.is_awaited:
-                exchange.is_awaited = True
-                self._set_deadline(BODY_SECONDS_MAX)
             if exchange is self._incoming and not exchange.is_wanted and exchange.received > HEADER_BYTES_MAX:
                 # Until somebody asks for it, or nobody will.
                 self._transport.pause_reading()
@@ -294,21 +294,29 @@ class Connection(asyncio.Protocol):
     # Answering.
 
     def _begin(self, exchange: Exchange) -> None:
+        if exchange is self._incoming:
+            self._set_deadline(BODY_SECONDS_MAX)
+        else:
+            self._deadline = math.inf
         self._task = self._listener.loop.create_task(self._answer(exchange))
 
     async def _answer(self, exchange: Exchange) -> None:
         try:
             response = await self._listener.answer(exchange)
+            self._task = None
+            if not self._is_closing:
+                self._send(exchange, response)
+        except Exception:
+            # The client would wait for an answer that never comes.
+            logger.exception("an answer could not be sent")
+            self.abort()
         finally:
             self._listener.release(exchange.held)
-        self._task = None
-        if not self._is_closing:
-            self._send(exchange, response)
 
     def _send(self, exchange: Exchange, response: Response) -> None:
         self._exchanges.popleft()
         exchange.answered()
-        is_last = not exchange.keeps_alive or (not exchange.is_complete and (exchange.declared or 0) > BODY_BYTES_MAX)
+        is_last = not exchange.keeps_alive or (not exchange.is_complete and not will_end(exchange))
         self._transport.write(answer_bytes(exchange, response, self._listener.date(), is_last))
         self._is_over = is_last
         if self._is_stalled:
@@ -358,7 +366,8 @@ class Connection(asyncio.Protocol):
     def _wanted(self, exchange: Exchange) -> None:
         """Somebody waits for a body: its client may wait for being asked."""
         self._transport.resume_reading()
-        if exchange.headers.get("expect", b"").lower() == b"100-continue" and exchange.version != "1.0":
+        if waits_to_be_asked(exchange):
+            exchange.is_asked = True
             self._transport.write(CONTINUE)
 
     def _set_deadline(self, seconds: float) -> None:
@@ -368,6 +377,21 @@ class Connection(asyncio.Protocol):
 @lru_cache(100)
 def method_name(method: bytes) -> str:
     return method.decode()
+
+
+def waits_to_be_asked(exchange: Exchange) -> bool:
+    """Whether a client sends its body only when it is told to go on."""
+    if exchange.is_asked or exchange.version == "1.0":
+        return False
+    return exchange.headers.get("expect", b"").strip().lower() == b"100-continue"
+
+
+def will_end(exchange: Exchange) -> bool:
+    """Whether the rest of a body can be waited for, and dropped, before the next request.
+
+    A client that was not asked for it may send it, or the next request instead.
+    """
+    return (exchange.declared or 0) <= BODY_BYTES_MAX and not waits_to_be_asked(exchange)
 
 
 def with_ascii_line(message: bytes) -> bytes:

@@ -230,6 +230,40 @@ def test_bodies_that_nobody_wants_are_dropped_and_what_follows_is_answered() -> 
     run(refusing, test)
 
 
+def test_answer_that_takes_long_is_waited_for_behind_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http1, "HEADER_SECONDS_MAX", 0.1)
+
+    async def slow_second(request: Request) -> Response:
+        await asyncio.sleep(0.0 if request.path == "/1" else 0.5)
+        return Response(200, None, request.path.encode())
+
+    async def test(port: int, _application: Answering) -> None:
+        reader, writer = await asyncio.open_connection(HOST, port)
+        writer.write(b"GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n")
+        for number in (1, 2):
+            await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(2) == b"/%d" % number
+        assert await asyncio.wait_for(reader.read(), 5.0) == b""
+        writer.close()
+
+    run(slow_second, test)
+
+
+def test_answer_that_can_not_be_sent_ends_the_connection(capsys: pytest.CaptureFixture[str]) -> None:
+    async def broken(_request: Request) -> Response:
+        return Response(200, {"X-Text": "\N{EURO SIGN}"})
+
+    async def test(port: int, _application: Answering) -> None:
+        reader, writer = await asyncio.open_connection(HOST, port)
+        writer.write(GET)
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await asyncio.wait_for(reader.readexactly(1), 5.0)
+        writer.close()
+
+    run(broken, test)
+    assert "an answer could not be sent" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("target", "path", "query"),
     [
