@@ -131,13 +131,12 @@ class Tail:
 
     def _make_chunks(self) -> None:
         """Put what was added into chunks, small pieces joined."""
-        added, self._added = self._added, []
-        if not added:
+        if not self._added:
             return
         chunks = list(self._chunks)
         small: list[Columns] = []
         events = size = 0
-        for columns, column_bytes in added:
+        for columns, column_bytes in self._added:
             small.append(columns)
             events, size = events + len(columns), size + column_bytes
             if events >= TAIL_CHUNK_EVENTS_MIN:
@@ -151,7 +150,9 @@ class Tail:
                 tables.insert(0, last.rows)
                 events, size = events + len(last), size + last.bytes
             chunks.append(Chunk(tables[0] if len(tables) == 1 else pa.concat_tables(tables).combine_chunks(), size))
+        # In this order: a reader who finds nothing added must find it in the chunks.
         self._chunks = tuple(chunks)
+        self._added = []
 
     def wait_for_room(self, events_max: int, bytes_max: int, seconds: float) -> bool:
         """Wait until the tail is below both bounds; False where it was not within ``seconds``."""
