@@ -50,6 +50,10 @@ class PageSession:
         # On a terminal curl shows no progress when it shows an answer.
         (folder.parent / ".curlrc").write_text("silent\nshow-error\n", encoding="utf-8")
         environment["CURL_HOME"] = str(folder.parent)
+        # A page's pytest clears away at its end what earlier runs left in the system's folder: for a minute, at worst.
+        temporary = folder.parent / "tmp"
+        temporary.mkdir()
+        environment["TMPDIR"] = str(temporary)
         self._shell = Shell(folder, environment)
 
     def __enter__(self) -> Self:
