@@ -244,7 +244,19 @@ BATCH_REFUSALS_REMEMBERED_MAX: Final = 20
 SPOOL_COMPACT_BYTES: Final = 64_000_000
 """Bytes of a spool file from which it is written anew, with only the events that are not answered yet."""
 PARSED_AT_ONCE_BYTES_MAX: Final = 50_000
-"""Bytes of a create body up to which it is read in the event loop; larger ones are read by the committer."""
+"""Bytes of a create body up to which it is read in the event loop; larger ones are a worker's, or the committer's."""
+WORKERS_MAX: Final = 8
+"""Processes that read large create bodies beside the server's own."""
+WORKERS_BY_DEFAULT_MAX: Final = 3
+"""Such processes where none are asked for, on a machine with as many cores and one more."""
+WORKER_SLOTS: Final = 4
+"""Bodies that one worker is given at once: the next one is there when it has done with one."""
+WORKER_BYTES_MAX: Final = BODY_BYTES_MAX + 1_000_000
+"""Bytes that a body, or what a worker makes of it, may have in the memory that it shares with the server."""
+WORKER_SECONDS_MAX: Final = 10.0
+"""How long a body may wait for a worker, and in it, before the committer reads it; a worker so slow is replaced."""
+WORKER_RESTART_SECONDS: Final = 1.0
+"""What the server waits before it starts a worker in place of one that ended, in seconds."""
 PARSER_THREADS: Final = 2
 """Threads for large create bodies that need the closer look."""
 BODIES_BYTES_MAX: Final = 250_000_000
@@ -322,6 +334,8 @@ MEMORY_BYTES_MAX: Final = (
     # Bodies: in the pieces in which they came, in one, and as Python has them; and what was parsed of those that wait.
     + 3 * BODIES_BYTES_MAX
     + QUEUE_BYTES_MAX
+    # Bodies in the memory that is shared with the workers.
+    + WORKERS_MAX * WORKER_SLOTS * WORKER_BYTES_MAX
     # A commit: columns, rows and record; then the tail, which one commit may overfill, and its way into the table.
     + 3 * BATCH_BYTES_MAX
     + 3 * (TAIL_BYTES_MAX + BATCH_BYTES_MAX)
@@ -331,5 +345,5 @@ MEMORY_BYTES_MAX: Final = (
 )
 """Bytes of memory that a server takes under any load, about, and more than was ever seen.
 
-Not in it: the seen filter, which takes 4 to 14 bytes for each stored event.
+Not in it: the seen filter, which takes 4 to 14 bytes for each stored event, and the workers' own processes.
 """

@@ -97,7 +97,7 @@ def place(flavour: str, server: ServerProcess, folder: Path) -> Iterator[Place]:
             return
         services = Services(folder)
         try:
-            transport = httpx.ASGITransport(AsgiApp(App(services, ServeSettings(rate_limits="off"))))
+            transport = httpx.ASGITransport(AsgiApp(App(services, ServeSettings(rate_limits="off", workers=0))))
             yield Place(
                 # It is not started; its folder is where its keys are made.
                 ServerProcess(folder),

@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 
 BULK_EVENTS = 40
+LARGE_FILLER = 2_000
+"""Characters of filler with which a bulk create is large enough for a worker."""
 PATHS = {False: "/api/events/", True: "/api/event-bulk-create-jobs/"}
 
 

@@ -77,7 +77,7 @@ def play(tmp_path: Path) -> Iterator[Play]:
             account = services.directory.accounts.list()[0].number
             _, key = services.directory.keys.create(account, parse_scopes("full"))
             headers = {"Authorization": f"Klaviyo-API-Key {key}", "revision": PAGED_REVISION}
-            transport = httpx.ASGITransport(AsgiApp(App(services, ServeSettings())))
+            transport = httpx.ASGITransport(AsgiApp(App(services, ServeSettings(workers=0))))
             async with httpx.AsyncClient(transport=transport, base_url="http://shop", headers=headers) as client:
                 await story(Shop(services, clock, client))
         finally:

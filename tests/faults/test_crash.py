@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from eventkeep.testing import ServerProcess
-from tests.faults.load import Load, unique_ids
+from tests.faults.load import LARGE_FILLER, Load, unique_ids
 
 ROUNDS = 10
 
@@ -22,7 +22,7 @@ def test_ten_kills_in_the_middle_of_a_load_lose_and_repeat_nothing(tmp_path: Pat
     key = server.make_key()
     loads = []
     for number in range(ROUNDS):
-        load = Load(server.url, key, f"round-{number}")
+        load = Load(server.url, key, f"round-{number}", LARGE_FILLER if number % 2 else 200)
         loads.append(load)
         killer = threading.Timer(0.3 + 0.7 * choose.random(), server.kill)
         killer.start()

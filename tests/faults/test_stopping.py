@@ -12,14 +12,16 @@ import pytest
 
 from eventkeep.errors import ServerUnreachable
 from eventkeep.testing import ServerProcess
-from tests.faults.load import Load, headers, single_body, unique_ids
+from tests.faults.load import LARGE_FILLER, Load, headers, single_body, unique_ids
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_under_full_load_loses_nothing_that_was_answered(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(("number", "filler"), [(signal.SIGTERM, LARGE_FILLER), (signal.SIGINT, 200)])
+def test_a_signal_under_full_load_loses_nothing_that_was_answered(
+    tmp_path: Path, number: signal.Signals, filler: int
+) -> None:
     with ServerProcess(tmp_path / "data") as server:
         key = server.make_key()
-        load = Load(server.url, key, "stopped")
+        load = Load(server.url, key, "stopped", filler)
         codes: list[int] = []
         stopper = threading.Timer(1.0, lambda: codes.append(server.stop(number)))
         stopper.start()

@@ -29,6 +29,7 @@ MORE: Final = {
     "trust_forwarded": "Only for a server that is reached through a proxy alone, for anyone can send these headers.",
     "default_revision": "What a request without the header `revision` is answered in.",
     "metrics_port": "On the same address as the server; see [Metrics](metrics.md).",
+    "workers": "They start when the first body of more than 50 kB comes; with 0 the server reads it all by itself.",
 }
 """What the help has no room for."""
 

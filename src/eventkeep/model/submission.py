@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 
-class ProfileWrite(msgspec.Struct, kw_only=True, gc=False):
+class ProfileWrite(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     """What a request says of one profile, with its identifiers in normal form.
 
     ``attributes`` holds the plain attributes that were given (``first_name``,

@@ -42,6 +42,7 @@ EVENT_KEYS: Final = len(("type", "attributes", "metric", "properties"))
 """Required keys of an event of a bulk create, without those within its metric and properties."""
 
 SINGLE_POINTER: Final = "/data/attributes/profile/data"
+SINGLE_POINTERS: Final = (SINGLE_POINTER,)
 BULK_POINTERS: Final = tuple(
     f"/data/attributes/events-bulk-create/data/{place}/attributes/profile/data" for place in range(BULK_EVENTS_MAX)
 )
@@ -94,7 +95,7 @@ def single_submission(
         return None
     return Submission(
         profiles=[write],
-        pointers=(SINGLE_POINTER,),
+        pointers=SINGLE_POINTERS,
         profile_index=[0],
         metrics=[metric],
         metric_index=[0],
@@ -111,7 +112,7 @@ def single_submission(
 def single_parts(document: ReceivedSingle) -> Parts:
     """The one profile and the one event of a create."""
     attributes = document.data.attributes
-    return taken_apart([bytes(attributes.profile)], (SINGLE_POINTER,), [0], [attributes], (), SINGLE_KEYS)
+    return taken_apart([bytes(attributes.profile)], SINGLE_POINTERS, [0], [attributes], (), SINGLE_KEYS)
 
 
 def bulk_parts(document: ReceivedBulk) -> Parts | None:

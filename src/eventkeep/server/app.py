@@ -36,6 +36,7 @@ from eventkeep.server.request_ids import RequestIds
 from eventkeep.server.routing import Router
 from eventkeep.server.services import Services
 from eventkeep.server.telemetry import NO_OPERATION, Telemetry
+from eventkeep.server.workers import Workers, worker_count
 
 logger = structlog.get_logger(__name__)
 
@@ -57,7 +58,8 @@ class App:
         self._probes = Probes(services.committer.queue)
         self._request_ids = RequestIds(SystemRandomness())
         self.telemetry = Telemetry(services)
-        creates, reads = Creates(services), Reads(services)
+        self._workers = Workers(worker_count(settings.workers))
+        creates, reads = Creates(services, self._workers), Reads(services)
         self._own_router = Router(OWN_OPERATIONS.values())
         self._feed = Feed(self._clock, SystemRandomness())
         self._own_routes = OwnRoutes(services, self._feed)
@@ -138,13 +140,14 @@ class App:
         return self._clock.now()
 
     async def drain(self, seconds_max: float) -> None:
-        """Refuse new requests and wait for those under way, ``seconds_max`` at the most."""
+        """Refuse new requests and wait for those under way, ``seconds_max`` at the most; then end the workers."""
         self._draining = True
         self._probes.stopping = True
         self._feed.close()
         deadline = self._clock.monotonic() + seconds_max
         while self.under_way and self._clock.monotonic() < deadline:
             await asyncio.sleep(0.01)
+        self._workers.close()
 
     async def _call(self, request: Request, name: str, event_id: str) -> Response:
         key, revision = self._admit(request)

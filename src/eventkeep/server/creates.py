@@ -20,6 +20,8 @@ from eventkeep.protocol.revisions import Revision
 from eventkeep.server.call import Call
 from eventkeep.server.http import Response
 from eventkeep.server.services import Services
+from eventkeep.server.worker import unpack
+from eventkeep.server.workers import Workers
 
 Parser = Callable[[bytes, Revision, int], Submission]
 QuickParser = Callable[[bytes, Revision, int], Submission | None]
@@ -32,12 +34,13 @@ REPEATED = "Eventkeep-Events-Repeated"
 class Creates:
     """Handlers of the create operations. One future per request, woken once per batch.
 
-    Small bodies are read where they arrive, large ones by the committer. A large one that
-    needs the closer look can take a second, and nobody else is to wait for it: it gets a
-    thread.
+    Small bodies are read where they arrive, large ones by a worker, or by the committer
+    where there is none. A large one that needs the closer look can take a second, and
+    nobody else is to wait for it: it gets a thread.
     """
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, workers: Workers) -> None:
+        self._workers = workers
         self._committer, self._clock = services.committer, services.clock
         self._threads = ThreadPoolExecutor(PARSER_THREADS, thread_name_prefix="closer look")
         services.before_close(self._threads.shutdown)
@@ -58,7 +61,10 @@ class Creates:
                 submission = quick(*given)
                 self._committer.offer(account, submission if submission is not None else checked(*given), ticket)
             else:
-                self._committer.offer_unread(account, partial(quick, *given), len(body), ticket)
+                is_bulk = quick is quick_bulk_create
+                packed = await self._workers.read(body, is_bulk, *given[1:])
+                read = partial(quick, *given) if packed is None else partial(unpack, packed, is_bulk)
+                self._committer.offer_unread(account, read, len(body), ticket)
             outcome = await ticket
             if outcome is None:
                 submission = await loop.run_in_executor(self._threads, checked, *given)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import resource
 import signal
 import socket
@@ -17,12 +16,12 @@ import uvloop
 from eventkeep.config import ServeSettings
 from eventkeep.limits import (
     CLOSE_SECONDS_MAX,
-    COLLECTOR_ALLOCATIONS,
     DRAIN_SECONDS_MAX,
     OPEN_FILES_WANTED,
     SWITCH_SECONDS,
 )
 from eventkeep.server.app import App
+from eventkeep.server.collector import calm_collector
 from eventkeep.server.listener import Listener, bind
 from eventkeep.server.logs import configure_logs
 from eventkeep.server.services import Services
@@ -59,17 +58,6 @@ def allow_open_files() -> None:
     wanted = OPEN_FILES_WANTED if hard == resource.RLIM_INFINITY else min(OPEN_FILES_WANTED, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def calm_collector() -> None:
-    """Have the garbage collector look seldom, and never at what was there before the first request.
-
-    Requests leave next to nothing in cycles; with the interpreter's own thresholds a
-    bulk request of 1,000 events would start the collector a dozen times.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECTOR_ALLOCATIONS, 20, 20)
 
 
 def share_the_interpreter() -> None:

@@ -16,6 +16,7 @@ from eventkeep.protocol import creates
 from eventkeep.protocol.diagnosis import faults_of_bulk_create, faults_of_create_event
 from eventkeep.protocol.revisions import REVISIONS, Revision
 from eventkeep.protocol.submissions import bulk_parts, single_parts
+from eventkeep.server.worker import pack, unpack
 from tests.create_rules import ABSENT, RULES, ULID, bulk, event, item, metric, profile, single, text
 
 RECEIVED_AT = 1_750_000_000
@@ -48,6 +49,8 @@ def agree(operation: str, body: bytes, revision: Revision) -> None:
     if quick is not None:
         assert faults == []
         assert creates.accept_slowly(body, faults, decoder, take_apart, revision, RECEIVED_AT) == quick
+        # As a worker hands it over.
+        assert unpack(pack(quick), operation == "bulk_create_events") == quick
     try:
         submission = parse(body, revision, RECEIVED_AT)
     except InvalidRequest as refusal:
