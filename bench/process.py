@@ -1,4 +1,4 @@
-"""What a process used, as the kernel counts it."""
+"""What a process and its children used, as the kernel counts it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,28 @@ from pathlib import Path
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
+def family(pid: int) -> list[int]:
+    """The process and its children."""
+    return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+
+
 def cpu_seconds(pid: int) -> float:
-    """CPU seconds of the process so far, user and system."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+    """CPU seconds of the processes so far, user and system."""
+    ticks = 0
+    for each in family(pid):
+        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / TICKS_PER_SECOND
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory that the process has resident now."""
-    return status_bytes(pid, "VmRSS:")
+    """Memory that the processes have resident now; what they share counts for each."""
+    return sum(status_bytes(each, "VmRSS:") for each in family(pid))
 
 
 def peak_resident_bytes(pid: int) -> int:
-    """The most memory that the process has had resident."""
-    return status_bytes(pid, "VmHWM:")
+    """The most memory that the processes have had resident, each at its own time."""
+    return sum(status_bytes(each, "VmHWM:") for each in family(pid))
 
 
 def status_bytes(pid: int, field: str) -> int:
