@@ -26,7 +26,7 @@ from bench.workload import Workload
 from eventkeep.errors import EventkeepError
 
 MILLION = 1_000_000
-READS = ("read_newest", "read_metric", "read_profile", "read_event")
+READS = ("read_newest", "read_metric", "read_profile", "read_event", "read_again")
 
 
 def arguments() -> argparse.Namespace:

@@ -13,6 +13,7 @@ NAMES = {
     "read_metric": "page of one metric",
     "read_profile": "page of one profile",
     "read_event": "one event by id",
+    "read_again": "newest page, read before",
 }
 
 

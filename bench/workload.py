@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -24,6 +25,8 @@ OVERLOAD_CONNECTIONS = 10 * BULK_CONNECTIONS
 SINGLE_CONNECTIONS = 64
 READ_CONNECTIONS = 8
 READ_SECONDS = 4.0
+PATHS = 6_000
+"""Pages that are asked for once, more than can be read in twice READ_SECONDS."""
 REST_SECONDS_MAX = 60.0
 """What the server gets to finish what it does by itself, merges above all, before it is asked for anything else."""
 REST_SHARE = 0.05
@@ -147,20 +150,39 @@ class Workload:
         metrics = {event["relationships"]["metric"]["data"]["id"] for event in page}
         profiles = {event["relationships"]["profile"]["data"]["id"] for event in page}
         paths = {
-            "read_newest": ["/api/events/"],
-            "read_metric": [f"/api/events/?filter={quote(str(Filter.equals('metric_id', id)))}" for id in metrics],
-            "read_profile": [f"/api/events/?filter={quote(str(Filter.equals('profile_id', id)))}" for id in profiles],
+            "read_newest": never_twice([None]),
+            "read_metric": never_twice([Filter.equals("metric_id", id) for id in metrics]),
+            "read_profile": never_twice([Filter.equals("profile_id", id) for id in profiles]),
             "read_event": [f"/api/events/{id}/" for id in ids],
+            "read_again": ["/api/events/"],
         }
         return {name: self._read(name, some) for name, some in paths.items()}
 
     def _read(self, name: str, paths: list[str]) -> Figures:
+        """Read the paths, each half of them from another number of connections."""
+        half = (len(paths) + 1) // 2
+        alone = self._read_from(1, name, paths[:half])
+        together = self._read_from(READ_CONNECTIONS, name, paths[-half:])
+        return {**latencies(alone), "refused": alone.refused, "per_second_from_8": together.requests_per_second}
+
+    def _read_from(self, connections: int, name: str, paths: list[str]) -> Measured:
         listed = self._folder / f"{name}.txt"
         listed.write_text("\n".join(paths) + "\n")
         environment = {**self._environment, "BENCH_PATHS": str(listed)}
-        alone = run(self._server.url, "read.lua", 1, READ_SECONDS, environment)
-        together = run(self._server.url, "read.lua", READ_CONNECTIONS, READ_SECONDS, environment)
-        return {**latencies(alone), "refused": alone.refused, "per_second_from_8": together.requests_per_second}
+        return run(self._server.url, "read.lua", connections, READ_SECONDS, environment)
+
+
+def never_twice(filters: Sequence[Filter | None]) -> list[str]:
+    """Paths of the newest page under each filter in turn, each with an end of its own that no event is behind.
+
+    The server remembers pages; of these it has not seen one.
+    """
+    paths = []
+    for number in range(PATHS):
+        before = Filter.less_than("datetime", datetime.now(UTC) + timedelta(hours=1, seconds=number))
+        chosen = filters[number % len(filters)]
+        paths.append(f"/api/events/?filter={quote(str(before if chosen is None else chosen & before))}")
+    return paths
 
 
 def latencies(measured: Measured) -> Figures:

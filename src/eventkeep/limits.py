@@ -103,6 +103,8 @@ SQL_PARAMETERS_MAX: Final = 5_000
 """Values bound in one IN list; longer lists are sent in pieces."""
 READER_THREADS: Final = 4
 """Threads that read the event log, each on a connection of its own."""
+PAGES_REMEMBERED_BYTES_MAX: Final = 50_000_000
+"""Bytes of the pages that are remembered for as long as the event log's table stays as it is."""
 PAGE_QUERY_BYTES_MAX: Final = 100_000_000
 """Bytes of memory that the engine may take for a page before it is asked how large the page's events are."""
 READS_WAITING_MAX: Final = 1_000
@@ -339,9 +341,10 @@ MEMORY_BYTES_MAX: Final = (
     # A commit: columns, rows and record; then the tail, which one commit may overfill, and its way into the table.
     + 3 * BATCH_BYTES_MAX
     + 3 * (TAIL_BYTES_MAX + BATCH_BYTES_MAX)
-    # Pages in the engine, in rows and in bytes, and what is remembered of profiles.
+    # Pages in the engine, in rows and in bytes, and what is remembered of profiles and pages.
     + READER_THREADS * (PAGE_QUERY_BYTES_MAX + 4 * PAGE_BYTES_MAX)
     + PROFILE_CACHE_BYTES_MAX
+    + PAGES_REMEMBERED_BYTES_MAX
 )
 """Bytes of memory that a server takes under any load, about, and more than was ever seen.
 

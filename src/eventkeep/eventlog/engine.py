@@ -53,14 +53,20 @@ class Engine:
         """
         return rows_of(self._run(sql, ROWS, dict(parameters or {})).bytes())
 
-    def select_within(self, sql: str, parameters: Mapping[str, Parameter], bytes_max: int) -> pa.Table | None:
-        """Like ``select``, of a text that ends in settings; None where it would take more memory than ``bytes_max``."""
+    def select_within(
+        self, sql: str, parameters: Mapping[str, Parameter], bytes_max: int
+    ) -> tuple[pa.Table | None, int]:
+        """Like ``select``, of a text that ends in settings, and how many rows had to be read for it.
+
+        No rows (None) where it would take more memory than ``bytes_max``.
+        """
         try:
-            return self.select(f"{sql}, max_memory_usage = {bytes_max}", parameters)
+            answer = self._run(f"{sql}, max_memory_usage = {bytes_max}", ROWS, dict(parameters))
         except EventLogError as exc:
             if MEMORY_EXCEEDED in str(exc):
-                return None
+                return None, 0
             raise
+        return rows_of(answer.bytes()), answer.storage_rows_read()
 
     def select_in(self, sql: str, keys: pa.Table) -> pa.Table:
         """The rows of a query whose text reads ``Python(keys)``: a list too long to be a parameter."""

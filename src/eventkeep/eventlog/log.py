@@ -23,6 +23,7 @@ from eventkeep.errors import EventLogError
 from eventkeep.eventlog.columns import Columns
 from eventkeep.eventlog.counting import with_tail
 from eventkeep.eventlog.journal import Journal
+from eventkeep.eventlog.pages import RecentPages
 from eventkeep.eventlog.rows import stored_events, warm_up
 from eventkeep.eventlog.seen import Keys, SeenFilter
 from eventkeep.eventlog.selection import EventSelection
@@ -52,7 +53,7 @@ class EventLog:
 
     def __init__(self, table: EventTable, journal: Journal) -> None:
         self._table, self._journal = table, journal
-        self._tail = Tail()
+        self._tail, self._pages = Tail(), RecentPages()
         self._retrying = False
         self._stopping = threading.Event()
         self._replay()
@@ -130,7 +131,7 @@ class EventLog:
         last one is that with which they do.
         """
         recent = [chunk.first(selection) for chunk in self._tail.chunks()]
-        events = self._table.page(selection)
+        events = self._pages.page(selection, self._table.page)
         if not any(rows.num_rows for rows in recent):
             return within_bytes(events, PAGE_BYTES_MAX)
         lists = [events, *(in_order(stored_events(rows), selection.descending) for rows in recent)]
@@ -210,9 +211,10 @@ class EventLog:
             segment = self._journal.rotate()
         if not chunks:
             return
-        for rows in in_pieces(chunks):
-            # The table may have some of them: a try before this one may have failed half-way.
-            self._table.append(self._missing(rows) if self._retrying else rows)
+        with self._pages.change():
+            for rows in in_pieces(chunks):
+                # The table may have some of them: a try before this one may have failed half-way.
+                self._table.append(self._missing(rows) if self._retrying else rows)
         self._retrying = False
         self._tail.remove(chunks)
         self._journal.drop(segment)

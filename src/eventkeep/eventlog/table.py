@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -34,6 +35,10 @@ INSERT: Final = (
 )
 KEY_LIST_MAX: Final = 500
 """Keys that are sent as a bound array; longer lists go as an Arrow table."""
+SPARSE_ROWS_MIN: Final = 300_000
+"""Rows read for one page from which the next one is read in another way."""
+SPARSE_METRICS_MAX: Final = 10_000
+"""Metrics that are remembered to be sparse."""
 STORED: Final = ", ".join(STORED_COLUMNS)
 
 
@@ -42,6 +47,8 @@ class EventTable:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        # Metrics, each with its account, whose events are few among the others.
+        self._sparse: set[tuple[int, int]] = set()
 
     @classmethod
     def open(cls, folder: Path) -> EventTable:
@@ -102,19 +109,44 @@ class EventTable:
         There may be fewer where their properties have more than PAGE_BYTES_MAX bytes, but
         always as many as have that much.
         """
+        is_sparse = self._is_sparse(selection)
         where, parameters = conditions(selection)
         way = "DESC" if selection.descending else "ASC"
+        settings = "max_threads = 1"
+        if is_sparse:
+            # Reading in the primary order, the engine would look at each row between the first one and the last. So
+            # it is told the times first, which a projection has, and not to read in order.
+            where += f" AND {at_their_times(selection, way)}"
+            settings += ", optimize_read_in_order = 0, query_plan_optimize_lazy_materialization = 0"
         rest = (
             f"FROM {TABLE} WHERE {where} "
-            f"ORDER BY account {way}, time {way}, id {way} LIMIT {{count:UInt32}} SETTINGS max_threads = 1"
+            f"ORDER BY account {way}, time {way}, id {way} LIMIT {{count:UInt32}} SETTINGS {settings}"
         )
         parameters["count"] = selection.count
-        rows = self._engine.select_within(f"SELECT {STORED} {rest}", parameters, PAGE_QUERY_BYTES_MAX)
+        rows, rows_read = self._engine.select_within(f"SELECT {STORED} {rest}", parameters, PAGE_QUERY_BYTES_MAX)
+        if rows_read > SPARSE_ROWS_MIN:
+            self._learn(selection, not is_sparse)
         if rows is None:
             sizes = self._engine.select(f"SELECT length(properties) AS bytes {rest}", parameters)
             parameters["count"] = events_within(sizes["bytes"].to_numpy(), PAGE_BYTES_MAX)
             rows = self._engine.select(f"SELECT {STORED} {rest}", parameters)
         return stored_events(rows)
+
+    def _is_sparse(self, selection: EventSelection) -> bool:
+        """Whether the events that are meant are few among those of the account: a profile's always, some metrics'."""
+        if selection.profile is not None:
+            return True
+        return selection.metric is not None and (selection.account, selection.metric) in self._sparse
+
+    def _learn(self, selection: EventSelection, is_sparse: bool) -> None:
+        """Read pages of the selection's metric in the other way from now on: this one had to read too many rows."""
+        if selection.metric is None or selection.profile is not None:
+            return
+        metric = selection.account, selection.metric
+        if not is_sparse:
+            self._sparse.discard(metric)
+        elif len(self._sparse) < SPARSE_METRICS_MAX:
+            self._sparse.add(metric)
 
     def event(self, account: int, time: int, event_id: int) -> StoredEvent | None:
         """One event by its place in the primary order, or None."""
@@ -179,6 +211,17 @@ class EventTable:
             for statement in statements:
                 self._engine.command(statement)
             self._engine.command(f"INSERT INTO {DATABASE}.format VALUES ({number})")
+
+
+def at_their_times(selection: EventSelection, way: str) -> str:
+    """The condition that an event has one of the times that the page's events have; bound as ``conditions`` is."""
+    # A projection knows no ids: those of the second that the page starts in are all taken, and sorted out later.
+    where, _ = conditions(msgspec.structs.replace(selection, after=None))
+    start = ""
+    if selection.after is not None:
+        where += f" AND time {'<' if selection.descending else '>'} {{after_time:UInt32}}"
+        start = "time = {after_time:UInt32} OR "
+    return f"({start}time IN (SELECT time FROM {TABLE} WHERE {where} ORDER BY time {way} LIMIT {{count:UInt32}}))"
 
 
 def conditions(selection: EventSelection) -> tuple[str, dict[str, Parameter]]:
