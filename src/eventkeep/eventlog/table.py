@@ -35,6 +35,13 @@ INSERT: Final = (
 )
 KEY_LIST_MAX: Final = 500
 """Keys that are sent as a bound array; longer lists go as an Arrow table."""
+OF_ALL: Final = ", query_plan_optimize_lazy_materialization = 0, optimize_move_to_prewhere = 0"
+"""Settings for a page of events of all kinds: nearly all rows that are read belong to it, and no column is to wait."""
+OF_FEW: Final = (
+    ", query_plan_optimize_lazy_materialization = 0, optimize_use_projection_filtering = 0"
+    ", optimize_use_implicit_projections = 0"
+)
+"""Settings for a page of events that lie far apart: where they are is known, and need not be found out again."""
 SPARSE_ROWS_MIN: Final = 300_000
 """Rows read for one page from which the next one is read in another way."""
 SPARSE_METRICS_MAX: Final = 10_000
@@ -112,18 +119,21 @@ class EventTable:
         is_sparse = self._is_sparse(selection)
         where, parameters = conditions(selection)
         way = "DESC" if selection.descending else "ASC"
-        settings = "max_threads = 1"
+        settings, quick = "max_threads = 1", ""
         if is_sparse:
             # Reading in the primary order, the engine would look at each row between the first one and the last. So
             # it is told the times first, which a projection has, and not to read in order.
             where += f" AND {at_their_times(selection, way)}"
-            settings += ", optimize_read_in_order = 0, query_plan_optimize_lazy_materialization = 0"
+            settings += ", optimize_read_in_order = 0"
+            quick = OF_FEW
+        elif selection.metric is None:
+            quick = OF_ALL
         rest = (
             f"FROM {TABLE} WHERE {where} "
             f"ORDER BY account {way}, time {way}, id {way} LIMIT {{count:UInt32}} SETTINGS {settings}"
         )
         parameters["count"] = selection.count
-        rows, rows_read = self._engine.select_within(f"SELECT {STORED} {rest}", parameters, PAGE_QUERY_BYTES_MAX)
+        rows, rows_read = self._engine.select_within(f"SELECT {STORED} {rest}{quick}", parameters, PAGE_QUERY_BYTES_MAX)
         if rows_read > SPARSE_ROWS_MIN:
             self._learn(selection, not is_sparse)
         if rows is None:
