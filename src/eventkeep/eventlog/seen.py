@@ -1,9 +1,10 @@
-"""Which events were seen: a register-blocked Bloom filter over the keys of all stored events.
+"""Which events were seen: a blocked Bloom filter over the keys of all stored events.
 
-One 64-bit word holds all the bits of a key, so that asking is one gather. A key is
-the upper half of an event's 128-bit key, which is as good as random: its top bits
-choose the word, its lowest 24 bits choose four bits in it. With 27 bits of memory a
-key about 0.14 % of new keys look seen; these are looked up exactly in the log.
+A key is the upper half of an event's 128-bit key, which is as good as random. Its top
+bits choose a place, and it sets four bits in each of the four 64-bit words there. A new
+key is nearly always told by the first word, so that asking is one gather; what passes
+is asked for in the others. With 32 bits of memory a key about one new key in 15,000
+looks seen; these are looked up exactly in the log.
 
 The filter grows by layers, each four times the last, so that nothing stored has to be
 read again while the server runs; a start builds one layer of the right size.
@@ -17,40 +18,59 @@ import numpy as np
 import numpy.typing as npt
 
 Keys = npt.NDArray[np.uint64]
+Places = npt.NDArray[np.intp]
 
-BITS_PER_KEY: Final = 27
+BITS_PER_KEY: Final = 32
 """Bits of memory for each key, when a layer is full."""
-WORDS_POWER_MIN: Final = 18
-"""The smallest layer has two to this power 64-bit words: 2 MiB."""
+WORD_BITS: Final = 64
+PLACE_WORDS: Final = 4
+"""Words at each place."""
+PLACES_POWER_MIN: Final = 16
+"""The smallest layer has two to this power places: 2 MiB."""
 LAYER_GROWTH_POWER: Final = 2
-"""Each layer has two to this power times the words of the one before."""
+"""Each layer has two to this power times the places of the one before."""
 
 
 class Layer:
-    """One array of words and the number of keys it was made for."""
+    """An array of places, four words each, and the number of keys it was made for."""
 
-    def __init__(self, words_power: int) -> None:
-        self.words_power = words_power
-        self.words: Keys = np.zeros(1 << words_power, dtype=np.uint64)
-        self.capacity = (64 << words_power) // BITS_PER_KEY
+    def __init__(self, places_power: int) -> None:
+        self.places_power = places_power
+        self.words: Keys = np.zeros((1 << places_power, PLACE_WORDS), dtype=np.uint64)
+        self.capacity = PLACE_WORDS * (WORD_BITS << places_power) // BITS_PER_KEY
         self.count = 0
 
     def add(self, keys: Keys) -> None:
-        places, masks = self._places(keys), key_masks(keys)
-        # Two keys of one call may share a word, and an assignment keeps only one of
-        # them: what did not get its bits goes again, which ends after a few rounds.
-        while len(places):
-            self.words[places] |= masks
-            lost = (self.words[places] & masks) != masks
-            places, masks = places[lost], masks[lost]
+        places = self._places(keys)
+        for word in range(PLACE_WORDS):
+            set_bits(self.words[:, word], places, key_masks(keys, word))
         self.count += len(keys)
 
-    def holds(self, keys: Keys, masks: Keys) -> npt.NDArray[np.bool_]:
-        found: npt.NDArray[np.bool_] = (self.words[self._places(keys)] & masks) == masks
+    def holds(self, keys: Keys, first_masks: Keys) -> npt.NDArray[np.bool_]:
+        """Whether each key was perhaps added (shape [n]), given the masks of the first word."""
+        places = self._places(keys)
+        found: npt.NDArray[np.bool_] = (self.words[places, 0] & first_masks) == first_masks
+        for word in range(1, PLACE_WORDS):
+            # Few are left to be asked for in the other words.
+            perhaps = np.flatnonzero(found)
+            if not len(perhaps):
+                break
+            masks = key_masks(keys[perhaps], word)
+            found[perhaps] = (self.words[places[perhaps], word] & masks) == masks
         return found
 
-    def _places(self, keys: Keys) -> Keys:
-        return keys >> np.uint64(64 - self.words_power)
+    def _places(self, keys: Keys) -> Places:
+        return (keys >> np.uint64(WORD_BITS - self.places_power)).astype(np.intp)
+
+
+def set_bits(words: Keys, places: Places, masks: Keys) -> None:
+    """Set the bits of each mask in the word at its place."""
+    # Two keys of one call may share a word, and an assignment keeps only one of
+    # them: what did not get its bits goes again, which ends after a few rounds.
+    while len(places):
+        words[places] |= masks
+        lost = (words[places] & masks) != masks
+        places, masks = places[lost], masks[lost]
 
 
 class SeenFilter:
@@ -60,20 +80,20 @@ class SeenFilter:
     """
 
     def __init__(self, expected_keys: int = 0) -> None:
-        words = max(1, expected_keys * 2 * BITS_PER_KEY // 64)
-        self._layers = [Layer(max(WORDS_POWER_MIN, (words - 1).bit_length()))]
+        places = max(1, expected_keys * 2 * BITS_PER_KEY // (PLACE_WORDS * WORD_BITS))
+        self._layers = [Layer(max(PLACES_POWER_MIN, (places - 1).bit_length()))]
 
     def add(self, keys: Keys) -> None:
         """Remember ``keys`` (shape [n])."""
         newest = self._layers[-1]
         if newest.count and newest.count + len(keys) > newest.capacity:
-            newest = Layer(newest.words_power + LAYER_GROWTH_POWER)
+            newest = Layer(newest.places_power + LAYER_GROWTH_POWER)
             self._layers.append(newest)
         newest.add(keys)
 
     def perhaps_seen(self, keys: Keys) -> npt.NDArray[np.bool_]:
         """For each of ``keys`` (shape [n]): False if it was certainly never added (shape [n])."""
-        masks = key_masks(keys)
+        masks = key_masks(keys, 0)
         answer = self._layers[0].holds(keys, masks)
         for layer in self._layers[1:]:
             answer |= layer.holds(keys, masks)
@@ -93,10 +113,21 @@ _BITS: Final = np.uint64(1) << np.arange(64, dtype=np.uint64)
 _BIT_PAIRS: Final[Keys] = (_BITS[:, None] | _BITS).reshape(-1)
 """The word with two bits set, for each twelve bits that choose them."""
 _TWELVE: Final = np.uint64(12)
+_FORTY: Final = np.uint64(40)
 _TWELVE_BITS: Final = np.uint64(0xFFF)
 
 
-def key_masks(keys: Keys) -> Keys:
-    """The word with four bits set for each key; fewer where two of them coincide."""
-    low, high = keys & _TWELVE_BITS, (keys >> _TWELVE) & _TWELVE_BITS
+_MIX: Final = (
+    np.uint64(1),
+    np.uint64(0x9E3779B97F4A7C15),
+    np.uint64(0xC2B2AE3D27D4EB4F),
+    np.uint64(0x165667B19E3779F9),
+)
+"""For each word of a place an odd number: the upper bits of its products with the keys are the word's own."""
+
+
+def key_masks(keys: Keys, word: int) -> Keys:
+    """What each key sets in this word of its place: four bits, fewer where two of them coincide."""
+    bits = (keys * _MIX[word]) >> _FORTY if word else keys
+    low, high = bits & _TWELVE_BITS, (bits >> _TWELVE) & _TWELVE_BITS
     return _BIT_PAIRS[low.astype(np.intp)] | _BIT_PAIRS[high.astype(np.intp)]

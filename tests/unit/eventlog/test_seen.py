@@ -24,8 +24,15 @@ def test_few_other_keys_look_seen() -> None:
     assert seen.perhaps_seen(random_keys(100_000, seed=2)).mean() < 0.005
 
 
+def test_next_to_none_look_seen_however_the_filter_has_grown() -> None:
+    seen = SeenFilter()
+    for seed in range(30):
+        seen.add(random_keys(100_000, seed))
+    assert seen.perhaps_seen(random_keys(200_000, seed=100)).mean() < 0.0001
+
+
 def test_keys_that_share_a_word_in_one_call_are_all_kept() -> None:
-    layer = Layer(words_power=4)
+    layer = Layer(places_power=4)
     keys = random_keys(16 * 2, seed=3)
     layer.add(keys)
     seen = SeenFilter()
