@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ import pyarrow as pa
 from bench.bodies import EVENTS_PER_REQUEST, bulk_body
 from eventkeep.eventlog.rows import ROWS_SCHEMA
 from eventkeep.eventlog.table import EventTable
+from eventkeep.model.submission import NUMBER_TYPE
 from eventkeep.protocol.creates import parse_bulk_create
 from eventkeep.protocol.revisions import REVISIONS
 
@@ -42,7 +42,7 @@ def batch(number: int, texts: list[bytes]) -> pa.Table:
 def main(folder: Path, batches: int) -> float:
     """Events per second of appending prepared batches."""
     submission = parse_bulk_create(bulk_body(1, 20_000).encode(), REVISIONS[-1], RECEIVED_AT)
-    ends = list(accumulate(submission.property_bytes))
+    ends = np.frombuffer(submission.property_bytes, dtype=NUMBER_TYPE).cumsum().tolist()
     texts = [submission.properties[start:end] for start, end in zip([0, *ends], ends, strict=False)]
     table = EventTable.open(folder)
     try:

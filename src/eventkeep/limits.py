@@ -255,6 +255,8 @@ WORKER_SLOTS: Final = 4
 """Bodies that one worker is given at once: the next one is there when it has done with one."""
 WORKER_BYTES_MAX: Final = BODY_BYTES_MAX + 1_000_000
 """Bytes that a body, or what a worker makes of it, may have in the memory that it shares with the server."""
+WORKER_KEPT_BYTES_MAX: Final = 64_000_000
+"""Bytes of freed memory that a worker keeps for the next body."""
 WORKER_SECONDS_MAX: Final = 10.0
 """How long a body may wait for a worker, and in it, before the committer reads it; a worker so slow is replaced."""
 WORKER_RESTART_SECONDS: Final = 1.0
@@ -348,5 +350,5 @@ MEMORY_BYTES_MAX: Final = (
 )
 """Bytes of memory that a server takes under any load, about, and more than was ever seen.
 
-Not in it: the seen filter, which takes 4 to 14 bytes for each stored event, and the workers' own processes.
+Not in it: the seen filter, which takes 4 to 16 bytes for each stored event, and the workers' own processes.
 """

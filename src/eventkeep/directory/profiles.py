@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count as counted_from
+from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
@@ -16,7 +17,7 @@ from eventkeep.directory.schema import identifier, profile
 from eventkeep.limits import IDENTIFIER_CACHE_ENTRIES_MAX, PROFILE_CACHE_BYTES_MAX, PROFILE_CACHE_ENTRIES_MAX
 from eventkeep.model.profile import IDENTIFIER_KINDS, Profile
 from eventkeep.model.roster import Roster
-from eventkeep.model.submission import ProfileWrite
+from eventkeep.model.submission import NamedProfiles, ProfileWrite
 
 COLUMNS = tuple(column.name for column in profile.columns)
 NO_MEMBERS = "{}"
@@ -64,12 +65,14 @@ class Profiles:
         named = write.sole
         return None if named is None else self._owners.get((account, *named))
 
-    def settled(self, account: int, writes: Sequence[ProfileWrite]) -> list[int] | None:
+    def settled(self, account: int, writes: Sequence[ProfileWrite] | NamedProfiles) -> list[int] | None:
         """The profile of each write, where memory alone can tell that none of them changes anything.
 
         So it is for writes that only name a profile, by one ``sole`` identifier that was
         seen lately: most of what a busy shop sends. Otherwise None.
         """
+        if isinstance(writes, NamedProfiles):
+            return self._owners.get_all(list(zip(repeat(account), repeat(writes.kind), writes.values)))
         recall = self._owners.get
         numbers: list[int] = []
         for write in writes:

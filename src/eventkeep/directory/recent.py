@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key")
@@ -39,6 +39,13 @@ class Recent(Generic[Key, Value]):
         if found is None and (found := self._old.pop(key, None)) is not None:
             self._enter(key, found)
         return found
+
+    def get_all(self, keys: Sequence[Key]) -> list[Value] | None:
+        """What ``get`` says of each key; None where it says so of one."""
+        found = list(map(self._young.get, keys))
+        if None in found:
+            found = [self.get(key) if value is None else value for key, value in zip(keys, found, strict=True)]
+        return None if None in found else found  # type: ignore[return-value]  # as was looked
 
     def peek(self, key: Key) -> Value | None:
         """The value, from any thread; it does not count as a use."""

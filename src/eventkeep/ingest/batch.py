@@ -3,37 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from xxhash import xxh3_128_digest
 
 from eventkeep.eventlog.columns import Columns, Texts
 from eventkeep.eventlog.seen import Keys
-from eventkeep.model.submission import Submission
+from eventkeep.model.submission import FLAG_TYPE, HASH_TYPE, NUMBER_TYPE, VALUE_TYPE, Submission
 
-Item = TypeVar("Item")
 Flags = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.uint32] | npt.NDArray[np.uint64]
 
-SET_EVENTS_MAX = 1_000
-OTHER_HALF = np.uint64(0x9E3779B97F4A7C15)
+SET_EVENTS_MAX: Final = 1_000
+TEXT_SIZES: Final = {
+    "unique_id": "unique_id_bytes",
+    "currency": "currency_bytes",
+    "properties": "property_bytes",
+}
+"""The columns of texts, and those of their sizes."""
+OTHER_HALF: Final = np.uint64(0x9E3779B97F4A7C15)
 """Makes the lower half of a key another one than the upper."""
 
 
 class Resolved(msgspec.Struct):
-    """A submission whose names have become numbers.
-
-    ``profiles`` and ``metrics`` hold one number per event.
-    """
+    """A submission whose names have become numbers: ``profiles`` and ``metrics`` (each of shape [events])."""
 
     account: int
     submission: Submission
-    profiles: list[int]
-    metrics: list[int]
+    profiles: npt.NDArray[np.uint64]
+    metrics: npt.NDArray[np.uint32]
 
 
 class Batch:
@@ -43,13 +44,13 @@ class Batch:
     """
 
     def __init__(self, parts: Sequence[Resolved]) -> None:
-        self.parts = parts
-        sizes = [len(part.submission) for part in parts]
+        self._submissions = [part.submission for part in parts]
+        sizes = [len(submission) for submission in self._submissions]
         self._accounts = np.repeat(np.array([part.account for part in parts], dtype=np.uint32), sizes)
-        self._profiles = np.array(chained([part.profiles for part in parts]), dtype=np.uint64)
-        self._metrics = np.array(chained([part.metrics for part in parts]), dtype=np.uint32)
-        self._unique_ids = [text.encode() for part in parts for text in part.submission.unique_id]
-        self.ids, self.key_lows = event_keys(self._accounts, self._profiles, self._metrics, self._unique_ids)
+        self._profiles = np.concatenate([part.profiles for part in parts])
+        self._metrics = np.concatenate([part.metrics for part in parts])
+        hashes = np.frombuffer(self._joined("unique_id_hash"), dtype=HASH_TYPE).astype(np.uint64)
+        self.ids, self.key_lows = event_keys(self._accounts, self._profiles, self._metrics, hashes)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -68,36 +69,28 @@ class Batch:
 
     def columns(self, fresh: Flags) -> Columns:
         """The events flagged in ``fresh`` (shape [events]), as the log takes them."""
-        submissions = [part.submission for part in self.parts]
-        values = chained([submission.value for submission in submissions])
-        currencies = chained([submission.currency for submission in submissions])
-        has_value = np.ones(len(self), dtype=np.bool_)
-        if None in values:
-            has_value = np.array([value is not None for value in values], dtype=np.bool_)
-            values = [value or 0.0 for value in values]
         columns = Columns(
             {
                 "account": self._accounts,
-                "time": np.array(chained([submission.time for submission in submissions]), dtype=np.uint32),
+                "time": self._numbers("time"),
                 "id": self.ids,
                 "key_low": self.key_lows,
                 "profile": self._profiles,
                 "metric": self._metrics,
-                "value": np.array(values, dtype=np.float64),
-                "has_value": has_value,
+                "value": np.frombuffer(self._joined("value"), dtype=VALUE_TYPE),
+                "has_value": np.frombuffer(self._joined("has_value"), dtype=FLAG_TYPE),
             },
-            {
-                "unique_id": Texts(b"".join(self._unique_ids), list(map(len, self._unique_ids))),
-                # Codes of three letters, or none.
-                "currency": Texts("".join(currencies).encode("ascii"), list(map(len, currencies))),
-                "properties": Texts(
-                    b"".join([submission.properties for submission in submissions]),
-                    chained([submission.property_bytes for submission in submissions]),
-                ),
-            },
+            {name: Texts(self._joined(name), self._numbers(sizes)) for name, sizes in TEXT_SIZES.items()},
         )
         # Most batches bring nothing again, and the rest is not worth a way of its own.
         return columns if fresh.all() else Columns.of_table(columns.table.filter(pa.array(fresh)))
+
+    def _joined(self, name: str) -> bytes:
+        """A column of all submissions."""
+        return b"".join([getattr(submission, name) for submission in self._submissions])
+
+    def _numbers(self, name: str) -> npt.NDArray[np.uint32]:
+        return np.frombuffer(self._joined(name), dtype=NUMBER_TYPE)
 
 
 def are_distinct(ids: Keys) -> bool:
@@ -107,19 +100,16 @@ def are_distinct(ids: Keys) -> bool:
     return len(np.unique(ids)) == len(ids)
 
 
-def event_keys(
-    accounts: Numbers, profiles: Numbers, metrics: Numbers, unique_ids: Sequence[bytes]
-) -> tuple[Keys, Keys]:
+def event_keys(accounts: Numbers, profiles: Numbers, metrics: Numbers, hashes: Keys) -> tuple[Keys, Keys]:
     """The two halves of the 128-bit key of each event (each of shape [events]).
 
-    A key is the XXH3 of the unique id, mixed with the numbers. Mixing is invertible: of
-    two events with one unique id that differ only in profile or only in account and
-    metric, both halves differ.
+    ``hashes`` holds the two halves of the hash of each unique id (shape [2 * events]),
+    which is mixed with the numbers. Mixing is invertible: of two events with one unique
+    id that differ only in profile or only in account and metric, both halves differ.
     """
-    digests = np.frombuffer(b"".join(map(xxh3_128_digest, unique_ids)), dtype=">u8").astype(np.uint64)
     names = (accounts.astype(np.uint64) << np.uint64(32)) | metrics.astype(np.uint64)
-    ids = mixed(digests[0::2] ^ mixed(profiles ^ mixed(names)))
-    key_lows = mixed(digests[1::2] ^ mixed(profiles ^ mixed(names ^ OTHER_HALF)))
+    ids = mixed(hashes[0::2] ^ mixed(profiles ^ mixed(names)))
+    key_lows = mixed(hashes[1::2] ^ mixed(profiles ^ mixed(names ^ OTHER_HALF)))
     return ids, key_lows
 
 
@@ -128,10 +118,3 @@ def mixed(words: Keys) -> Keys:
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return words ^ (words >> np.uint64(31))
-
-
-def chained(lists: Sequence[list[Item]]) -> list[Item]:
-    """The lists end to end."""
-    if len(lists) == 1:
-        return lists[0]
-    return [item for items in lists for item in items]

@@ -184,7 +184,7 @@ class Committer:
                 ]
                 continue
             (item,) = part.items
-            ignored = [name for write in item.submission.profiles for name in write.ignored]
+            ignored = item.submission.ignored()
             counters.identifiers_ignored += len(ignored)
             counters.identifiers_left += sum(part.left.values())
             delivery.append((item.ticket, Outcome(count, repeated, frozenset(part.left), frozenset(ignored))))

@@ -17,7 +17,7 @@ from eventkeep.ingest.queue import Waiting
 from eventkeep.limits import METRICS_PER_ACCOUNT_MAX
 from eventkeep.model.metric import Metric
 from eventkeep.model.roster import Applied
-from eventkeep.model.submission import Submission
+from eventkeep.model.submission import FLAG_TYPE, NUMBER_TYPE, Submission
 
 MetricNames = dict[tuple[int, str, str], Metric]
 
@@ -75,7 +75,7 @@ class Resolver:
         rest: list[Waiting] = []
         for item in waiting:
             submission, account = item.submission, item.account
-            if len(submission.time) == 1 and not submission.profiles[0].ignored:
+            if submission.events == 1 and isinstance(submission.profiles, list):
                 profile = profile_of(account, submission.profiles[0])
                 metric = None if profile is None else metric_of(account, *submission.metrics[0])
                 if profile is not None and metric is not None:
@@ -100,9 +100,8 @@ class Resolver:
         for part in parts:
             events = len(part.resolved.metrics)
             if part.valueless:
-                stored = fresh[start : start + events].tolist()
-                values = zip(stored, part.resolved.metrics, part.resolved.submission.value, strict=True)
-                valued = {number for is_stored, number, value in values if is_stored and value is not None}
+                has_value = np.frombuffer(part.resolved.submission.has_value, dtype=FLAG_TYPE)
+                valued = set(part.resolved.metrics[fresh[start : start + events] & has_value].tolist())
                 marked |= {number: part.valueless[number] for number in valued & part.valueless.keys()}
                 now_us = part.now_us
             start += events
@@ -145,12 +144,12 @@ class Resolver:
                 applied[place] = Applied(numbers, {})
         if not unsettled:
             return
-        writes = [write for place in unsettled for write in waiting[place].submission.profiles]
+        written = {place: waiting[place].submission.writes() for place in unsettled}
+        writes = [write for place in unsettled for write in written[place]]
         roster = profiles.load_roster(account, writes, transaction)
         for place in unsettled:
             try:
-                submission = waiting[place].submission
-                applied[place] = roster.apply(submission.profiles, now_us, submission.pointers)
+                applied[place] = roster.apply(written[place], now_us, waiting[place].submission.pointers)
             except InvalidRequest as refusal:
                 # With its traceback it would hold the batch, and itself, until the collector comes by.
                 answers[place] = refusal.with_traceback(None)
@@ -187,8 +186,8 @@ class PlainSingles(msgspec.Struct):
             Resolved(
                 account,
                 joined([item.submission for item in self.items]),
-                self.profiles,
-                [metric.number for metric in self.metrics],
+                np.array(self.profiles, dtype=np.uint64),
+                np.array([metric.number for metric in self.metrics], dtype=np.uint32),
             ),
             {},
             {metric.number: metric for metric in self.metrics if not metric.has_value},
@@ -199,17 +198,22 @@ class PlainSingles(msgspec.Struct):
 def joined(singles: Sequence[Submission]) -> Submission:
     """The events of submissions of one event each, side by side; who they are of is known already."""
     return Submission(
+        events=len(singles),
         profiles=[],
         pointers=(),
-        profile_index=[],
+        profile_index=b"",
         metrics=[],
-        metric_index=[],
-        time=[single.time[0] for single in singles],
-        unique_id=[single.unique_id[0] for single in singles],
-        value=[single.value[0] for single in singles],
-        currency=[single.currency[0] for single in singles],
+        metric_index=b"",
+        time=b"".join([single.time for single in singles]),
+        unique_id=b"".join([single.unique_id for single in singles]),
+        unique_id_bytes=b"".join([single.unique_id_bytes for single in singles]),
+        unique_id_hash=b"".join([single.unique_id_hash for single in singles]),
+        value=b"".join([single.value for single in singles]),
+        has_value=b"".join([single.has_value for single in singles]),
+        currency=b"".join([single.currency for single in singles]),
+        currency_bytes=b"".join([single.currency_bytes for single in singles]),
         properties=b"".join([single.properties for single in singles]),
-        property_bytes=[single.property_bytes[0] for single in singles],
+        property_bytes=b"".join([single.property_bytes for single in singles]),
         body_bytes=sum([single.body_bytes for single in singles]),
     )
 
@@ -218,14 +222,15 @@ def kept(item: Waiting, applied: Applied, metrics: MetricNames, now_us: int) -> 
     """The submission with its numbers, one per event."""
     submission = item.submission
     own = [metrics[item.account, *pair] for pair in submission.metrics]
-    metric_numbers = [metric.number for metric in own]
+    profile_numbers = np.array(applied.numbers, dtype=np.uint64)
+    metric_numbers = np.array([metric.number for metric in own], dtype=np.uint32)
     return Kept(
         [item],
         Resolved(
             item.account,
             submission,
-            [applied.numbers[index] for index in submission.profile_index],
-            [metric_numbers[index] for index in submission.metric_index],
+            profile_numbers[np.frombuffer(submission.profile_index, dtype=NUMBER_TYPE)],
+            metric_numbers[np.frombuffer(submission.metric_index, dtype=NUMBER_TYPE)],
         ),
         applied.left,
         {metric.number: metric for metric in own if not metric.has_value},

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+
+NUMBER_TYPE: Final = "<u4"
+"""The numbers of a submission's columns, as numpy calls them; times are in Unix seconds, sizes in bytes."""
+VALUE_TYPE: Final = "<f8"
+FLAG_TYPE: Final = "?"
+HASH_TYPE: Final = ">u8"
+"""Each of the two halves of a hash."""
 
 
 class ProfileWrite(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
@@ -51,7 +59,9 @@ class ProfileWrite(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
 
     def sole_identifier(self) -> tuple[str, str] | None:
         """The kind and value of the one identifier given, where the write says nothing else; else None."""
-        if not self.only_identifies() or self.id is not None or self.kx is not None or self.anonymous_id is not None:
+        if not self.only_identifies() or self.ignored:
+            return None
+        if self.id is not None or self.kx is not None or self.anonymous_id is not None:
             return None
         email, external_id, phone_number = self.email, self.external_id, self.phone_number
         if email is not None:
@@ -61,29 +71,75 @@ class ProfileWrite(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         return None if phone_number is None else ("phone_number", phone_number)
 
 
+class NamedProfiles(msgspec.Struct, gc=False):
+    """Profiles that a request only names, each by one identifier, all of the same kind."""
+
+    kind: str
+    values: list[str]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def writes(self) -> list[ProfileWrite]:
+        """What is said of each."""
+        writes = [ProfileWrite(sole=(self.kind, value)) for value in self.values]
+        for write, value in zip(writes, self.values, strict=True):
+            setattr(write, self.kind, value)
+        return writes
+
+
 class Submission(msgspec.Struct, kw_only=True, gc=False):
-    """One request's profile writes and events; the event columns are equally long.
+    """One request's profile writes and events, the events as columns.
+
+    A column of numbers is bytes, the numbers one after the other; a column of texts is
+    the texts in UTF-8, end to end, beside a column of their sizes. So they pass between
+    processes and into a batch without a Python object for each event.
 
     ``pointers`` says where each profile stands in the request, and may be longer.
     ``profile_index`` points into ``profiles``, ``metric_index`` into ``metrics``, which
-    holds each (name, service) once; ``time`` is in Unix seconds; ``unique_id`` is filled
-    in already (the second as text where none was sent); ``value`` None where none was
-    sent; ``currency`` "" likewise; ``properties`` holds the raw JSON objects as they were
-    sent, one after the other, and ``property_bytes`` the size of each.
+    holds each (name, service) once; ``unique_id`` is filled in already (the second as
+    text where none was sent), and ``unique_id_hash`` is the 128-bit XXH3 of each;
+    ``value`` is 0 and ``has_value`` false where none was sent; ``currency`` is empty
+    likewise; ``properties`` holds the raw JSON objects as they were sent.
     """
 
-    profiles: list[ProfileWrite]
+    events: int
+    profiles: list[ProfileWrite] | NamedProfiles
     pointers: Sequence[str]
-    profile_index: list[int]
+    profile_index: bytes
     metrics: list[tuple[str, str]]
-    metric_index: list[int]
-    time: list[int]
-    unique_id: list[str]
-    value: list[float | None]
-    currency: list[str]
+    metric_index: bytes
+    time: bytes
+    unique_id: bytes
+    unique_id_bytes: bytes
+    unique_id_hash: bytes
+    value: bytes
+    has_value: bytes
+    currency: bytes
+    currency_bytes: bytes
     properties: bytes
-    property_bytes: list[int]
+    property_bytes: bytes
     body_bytes: int
 
     def __len__(self) -> int:
-        return len(self.time)
+        return self.events
+
+    def writes(self) -> list[ProfileWrite]:
+        """What the request says of each profile."""
+        return self.profiles if isinstance(self.profiles, list) else self.profiles.writes()
+
+    def ignored(self) -> list[str]:
+        """The identifiers that were given and can't be used."""
+        if not isinstance(self.profiles, list):
+            return []
+        return [name for write in self.profiles for name in write.ignored]
+
+
+def number_column(numbers: Sequence[int]) -> bytes:
+    """A column of NUMBER_TYPE."""
+    return struct.pack(f"<{len(numbers)}I", *numbers)
+
+
+def value_column(values: Sequence[float]) -> bytes:
+    """A column of VALUE_TYPE."""
+    return struct.pack(f"<{len(values)}d", *values)

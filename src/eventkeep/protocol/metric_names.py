@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from eventkeep.limits import METRIC_BYTES_REMEMBERED_MAX, METRIC_NAMES_REMEMBERED_MAX
+from eventkeep.model.submission import number_column
 from eventkeep.protocol.documents import Data, Metric
 from eventkeep.protocol.profile_writes import NOT_DECODED
 from eventkeep.protocol.raw_json import count_keys
@@ -26,8 +27,8 @@ _decode = msgspec.json.Decoder(Data[Metric]).decode
 _encode = msgspec.json.Encoder().encode
 
 
-Named = tuple[list[MetricName], list[int]]
-"""Metrics, each once, and which of them each event is of."""
+Named = tuple[list[MetricName], bytes]
+"""Metrics, each once, and a column that tells which of them each event is of."""
 
 
 def quick_names(metrics: Sequence[bytes]) -> Named | None:
@@ -55,7 +56,7 @@ def named(metrics: Sequence[bytes], read: Callable[[bytes], MetricName | None]) 
             return None
         # The same metric may be written in several ways.
         places[raw] = numbers.setdefault(name, len(numbers))
-    return list(numbers), [places[raw] for raw in metrics]
+    return list(numbers), number_column([places[raw] for raw in metrics])
 
 
 def read_name(raw: bytes) -> MetricName | None:

@@ -14,7 +14,7 @@ from msgspec import UNSET
 
 from eventkeep.limits import PROFILE_BYTES_REMEMBERED_MAX, PROFILES_REMEMBERED_MAX, PROPERTY_STRING_BYTES_MAX
 from eventkeep.model.identifiers import normal_email, normal_phone_number
-from eventkeep.model.submission import ProfileWrite
+from eventkeep.model.submission import NamedProfiles, ProfileWrite
 from eventkeep.model.ulid import is_ulid
 from eventkeep.protocol.documents import Data, Location, PatchProperties, Profile, ProfileAttributes
 from eventkeep.protocol.raw_json import count_keys, strings_fit
@@ -49,6 +49,16 @@ def quick_writes(profiles: Sequence[bytes], revision: Revision) -> list[ProfileW
 def quick_write(raw: bytes, allowed: frozenset[str]) -> ProfileWrite | None:
     """The same of one profile, of which the revision allows these attributes."""
     return remembered_write(raw, allowed) if len(raw) <= PROFILE_BYTES_REMEMBERED_MAX else read_write(raw, allowed)
+
+
+def named_profiles(writes: Sequence[ProfileWrite]) -> NamedProfiles | None:
+    """The profiles by their names, where the writes say nothing else and all name them by one kind; else None."""
+    soles = [sole for write in writes if (sole := write.sole) is not None]
+    if not soles or len(soles) < len(writes):
+        return None
+    kind, _ = soles[0]
+    values = [value for own_kind, value in soles if own_kind == kind]
+    return NamedProfiles(kind, values) if len(values) == len(writes) else None
 
 
 def checked_writes(profiles: Sequence[bytes], revision: Revision) -> list[ProfileWrite] | None:

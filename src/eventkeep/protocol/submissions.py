@@ -7,20 +7,25 @@ functions there and here.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain, repeat
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET
+import numpy as np
+import numpy.typing as npt
+from msgspec import UNSET, UnsetType
+from xxhash import xxh3_128_digest
 
 from eventkeep.limits import BULK_EVENTS_MAX
 from eventkeep.model.currency import normal_currency
-from eventkeep.model.submission import ProfileWrite, Submission
+from eventkeep.model.submission import NUMBER_TYPE, ProfileWrite, Submission, number_column, value_column
 from eventkeep.protocol.documents import EventContent
 from eventkeep.protocol.event_times import is_in_window, parse_time, parse_times
 from eventkeep.protocol.metric_names import MetricName, Named
+from eventkeep.protocol.profile_writes import named_profiles
 from eventkeep.protocol.received import (
     ReceivedBulk,
     ReceivedEventAttributes,
@@ -49,6 +54,10 @@ BULK_POINTERS: Final = tuple(
 """Where each profile of a bulk request stands; made once, because it costs as much as reading the profile."""
 
 
+_ONE_NUMBER: Final = struct.Struct("<I")
+_ONE_VALUE: Final = struct.Struct("<d")
+_ZERO: Final = _ONE_NUMBER.pack(0)
+
 Column = Sequence[Any]
 """An optional attribute of each event: its value, None for null, UNSET where it is absent."""
 
@@ -66,7 +75,7 @@ class Parts(msgspec.Struct, gc=False):
 
     profiles: list[bytes]
     pointers: Sequence[str]
-    profile_index: list[int]
+    profile_index: Sequence[int]
     metrics: list[bytes]
     properties: bytes
     property_bytes: list[int]
@@ -93,18 +102,25 @@ def single_submission(
     currency = normal_currency(event.value_currency) if isinstance(event.value_currency, str) else ""
     if currency is None:
         return None
+    unique_id = (event.unique_id or str(time)).encode()
+    value = event.value if isinstance(event.value, float) else None
     return Submission(
+        events=1,
         profiles=[write],
         pointers=SINGLE_POINTERS,
-        profile_index=[0],
+        profile_index=_ZERO,
         metrics=[metric],
-        metric_index=[0],
-        time=[time],
-        unique_id=[event.unique_id or str(time)],
-        value=[event.value if event.value is not UNSET else None],
-        currency=[currency],
+        metric_index=_ZERO,
+        time=_ONE_NUMBER.pack(time),
+        unique_id=unique_id,
+        unique_id_bytes=_ONE_NUMBER.pack(len(unique_id)),
+        unique_id_hash=xxh3_128_digest(unique_id),
+        value=_ONE_VALUE.pack(value or 0.0),
+        has_value=b"\0" if value is None else b"\1",
+        currency=currency.encode(),
+        currency_bytes=_ONE_NUMBER.pack(len(currency)),
         properties=properties,
-        property_bytes=[len(properties)],
+        property_bytes=_ONE_NUMBER.pack(len(properties)),
         body_bytes=body_bytes,
     )
 
@@ -126,7 +142,7 @@ def bulk_parts(document: ReceivedBulk) -> Parts | None:
     return taken_apart(
         [bytes(item.profile) for item in items],
         BULK_POINTERS,
-        list(range(count)) if count == len(items) else list(chain.from_iterable(map(repeat, range(len(sizes)), sizes))),
+        range(count) if count == len(items) else list(chain.from_iterable(map(repeat, range(len(sizes)), sizes))),
         [event.attributes for event in chain.from_iterable(lists)],
         [item.backfill for item in items],
         BULK_KEYS + len(items) * ITEM_KEYS + count * EVENT_KEYS,
@@ -136,7 +152,7 @@ def bulk_parts(document: ReceivedBulk) -> Parts | None:
 def taken_apart(
     profiles: list[bytes],
     pointers: Sequence[str],
-    profile_index: list[int],
+    profile_index: Sequence[int],
     events: Sequence[ReceivedEventAttributes],
     backfills: Sequence[Any],
     keys: int,
@@ -182,19 +198,26 @@ def submission_of(
     currencies = normal_currencies(optional["value_currency"])
     if times is None or currencies is None:
         return None
-    values = optional["value"]
+    unique_ids = filled_in(optional["unique_id"], times)
+    value, has_value = value_columns(optional["value"])
     return Submission(
-        profiles=writes,
+        events=len(times),
+        # One alone is not worth it.
+        profiles=(named_profiles(writes) or writes) if len(writes) > 1 else writes,
         pointers=parts.pointers,
-        profile_index=parts.profile_index,
+        profile_index=number_column(parts.profile_index),
         metrics=metrics[0],
         metric_index=metrics[1],
-        time=times,
-        unique_id=[unique_id or str(time) for unique_id, time in zip(optional["unique_id"], times, strict=True)],
-        value=[value if value is not UNSET else None for value in values],
-        currency=currencies,
+        time=times.astype(NUMBER_TYPE).tobytes(),
+        unique_id=b"".join(unique_ids),
+        unique_id_bytes=number_column(list(map(len, unique_ids))),
+        unique_id_hash=b"".join(map(xxh3_128_digest, unique_ids)),
+        value=value,
+        has_value=has_value,
+        currency="".join(currencies).encode(),
+        currency_bytes=number_column(list(map(len, currencies))),
         properties=parts.properties,
-        property_bytes=parts.property_bytes,
+        property_bytes=number_column(parts.property_bytes),
         body_bytes=body_bytes,
     )
 
@@ -224,21 +247,37 @@ def unknown_attributes(known: frozenset[str]) -> tuple[str, ...]:
     return tuple(EVENT_ATTRIBUTES - known)
 
 
-def event_times(texts: Sequence[str | msgspec.UnsetType | None], received_at: int) -> list[int] | None:
-    """Unix seconds of each event, ``received_at`` where none is sent; None where one is not allowed."""
+def event_times(texts: Sequence[str | UnsetType | None], received_at: int) -> npt.NDArray[np.int64] | None:
+    """Unix seconds (shape [events]), ``received_at`` where no time is sent; None where one is not allowed."""
     given = [text for text in texts if isinstance(text, str)]
+    if not given:
+        return np.full(len(texts), received_at, dtype=np.int64)
     times = parse_times(given)
-    if times is None:
-        return None
-    if times and not (is_in_window(min(times), received_at) and is_in_window(max(times), received_at)):
+    if times is None or not is_in_window(times.min(), received_at) or not is_in_window(times.max(), received_at):
         return None
     if len(times) == len(texts):
         return times
-    following = iter(times)
-    return [next(following) if isinstance(text, str) else received_at for text in texts]
+    filled = np.full(len(texts), received_at, dtype=np.int64)
+    filled[[isinstance(text, str) for text in texts]] = times
+    return filled
 
 
-def normal_currencies(codes: Sequence[str | msgspec.UnsetType | None]) -> list[str] | None:
+def filled_in(unique_ids: Sequence[str | UnsetType | None], times: npt.NDArray[np.int64]) -> list[bytes]:
+    """The unique id of each event in UTF-8, its second where none is sent."""
+    if all(unique_ids):
+        return list(map(str.encode, unique_ids))  # type: ignore[arg-type]  # what is true is text
+    return [(unique_id or str(time)).encode() for unique_id, time in zip(unique_ids, times.tolist(), strict=True)]
+
+
+def value_columns(values: Sequence[float | UnsetType | None]) -> tuple[bytes, bytes]:
+    """The value of each event, 0 where none is sent, and whether one is."""
+    if set(map(type, values)) == {float}:
+        return value_column(values), b"\1" * len(values)  # type: ignore[arg-type]  # as was looked
+    flags = [isinstance(value, float) for value in values]
+    return value_column([value if isinstance(value, float) else 0.0 for value in values]), bytes(flags)
+
+
+def normal_currencies(codes: Sequence[str | UnsetType | None]) -> list[str] | None:
     """The currency of each event, "" where none is sent; None where one is no currency."""
     normal = {code: normal_currency(code) if isinstance(code, str) else "" for code in set(codes)}
     if None in normal.values():

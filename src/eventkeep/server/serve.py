@@ -21,9 +21,9 @@ from eventkeep.limits import (
     SWITCH_SECONDS,
 )
 from eventkeep.server.app import App
-from eventkeep.server.collector import calm_collector
 from eventkeep.server.listener import Listener, bind
 from eventkeep.server.logs import configure_logs
+from eventkeep.server.memory import calm_collector
 from eventkeep.server.services import Services
 
 logger = structlog.get_logger(__name__)

@@ -24,7 +24,7 @@ from eventkeep.model.submission import Submission
 from eventkeep.protocol.creates import quick_bulk_create, quick_create_event
 from eventkeep.protocol.revisions import REVISIONS
 from eventkeep.protocol.submissions import BULK_POINTERS, SINGLE_POINTERS
-from eventkeep.server.collector import calm_collector
+from eventkeep.server.memory import calm_collector, keep_freed_memory
 
 TASK: Final = struct.Struct("<BBBIQ")
 """Slot, place of the revision in REVISIONS, whether it is a bulk create, bytes of the body, Unix second of arrival."""
@@ -70,6 +70,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     calm_collector()
+    keep_freed_memory()
     socket_number, memory_number = map(int, sys.argv[1:])
     with (
         socket.socket(fileno=socket_number) as calls,

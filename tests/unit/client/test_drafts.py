@@ -24,6 +24,7 @@ from eventkeep.protocol.creates import parse_bulk_create, parse_create_event
 from eventkeep.protocol.documents import ProfileAttributes as Attributes
 from eventkeep.protocol.documents import SingleEventAttributes, event_create, metric, profile, raw_properties
 from eventkeep.protocol.revisions import REVISIONS, Revision
+from tests.submitted import numbers, unique_ids, values
 
 NOW = 1_718_452_800
 EMAIL = {"email": "ada@shop.example"}
@@ -45,10 +46,10 @@ def test_server_reads_the_short_form_in_every_revision(revision: Revision) -> No
     given |= {"id": "01M1PA9MBA7VB258TP74BXMQTG", "patch_properties": {"append": {"tags": "new"}, "unset": ["old"]}}
     content = body(revision, given, value=9, unique_id="order-1", properties={"items": ["Teapot"]})
     submission = parse_create_event(content, revision, NOW)
-    (write,) = submission.profiles
+    (write,) = submission.writes()
     assert (write.id, write.email, write.attributes) == (given["id"], given["email"], {"first_name": "Ada"})
     assert (write.location, write.append, write.unset) == ({"city": "London"}, {"tags": "new"}, ("old",))
-    assert (submission.unique_id, submission.time, submission.value) == (["order-1"], [NOW], [9.0])
+    assert (unique_ids(submission), numbers(submission.time), values(submission)) == (["order-1"], [NOW], [9.0])
     assert msgspec.json.decode(submission.properties) == {"items": ["Teapot"]}
 
 
@@ -162,7 +163,7 @@ def test_whole_document_is_completed_and_left_as_it_was() -> None:
     assert is_complete
     assert document == single()
     submission = parse_create_event(content, REVISIONS[-1], NOW)
-    assert (submission.unique_id, submission.time) == (["made"], [NOW])
+    assert (unique_ids(submission), numbers(submission.time)) == (["made"], [NOW])
 
 
 def test_what_a_document_says_itself_stays() -> None:
@@ -181,7 +182,7 @@ def test_typed_document_is_completed() -> None:
     content, is_complete = completed_event(typed, MAKER)
     assert is_complete
     submission = parse_create_event(content, REVISIONS[-1], NOW)
-    assert (submission.unique_id, submission.properties) == (["made"], b'{"big":9223372036854775807}')
+    assert (unique_ids(submission), submission.properties) == (["made"], b'{"big":9223372036854775807}')
 
 
 def test_every_event_of_a_bulk_document_is_completed() -> None:
@@ -195,7 +196,7 @@ def test_every_event_of_a_bulk_document_is_completed() -> None:
     job = {"data": {"type": "event-bulk-create-job", "attributes": {"events-bulk-create": {"data": [item]}}}}
     content, is_complete = completed_bulk(job, MAKER)
     assert is_complete
-    assert parse_bulk_create(content, REVISIONS[-1], NOW).unique_id == ["made", "mine"]
+    assert unique_ids(parse_bulk_create(content, REVISIONS[-1], NOW)) == ["made", "mine"]
 
 
 @pytest.mark.parametrize("document", [{}, {"data": None}, {"data": {"attributes": []}}, {"data": []}])

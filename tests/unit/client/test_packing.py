@@ -13,6 +13,7 @@ from eventkeep.limits import BODY_BYTES_MAX, BULK_EVENTS_MAX
 from eventkeep.protocol.creates import parse_bulk_create
 from eventkeep.protocol.documents import BulkCreate
 from eventkeep.protocol.revisions import REVISIONS
+from tests.submitted import unique_ids
 from tests.unit.client.made_events import made_event
 
 ADA, GRACE = {"email": "ada@shop.example"}, {"external_id": "grace"}
@@ -76,7 +77,7 @@ def test_every_event_is_in_the_request_once_and_the_server_reads_it(choices: lis
     packing = packed(events)
     assert packing.events() == events
     submission = parse_bulk_create(packing.body(), REVISIONS[-1], 1_718_452_800)
-    assert sorted(submission.unique_id, key=int) == [event.unique_id for event in events]
+    assert sorted(unique_ids(submission), key=int) == [event.unique_id for event in events]
 
 
 @pytest.mark.parametrize(

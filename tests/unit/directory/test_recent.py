@@ -27,6 +27,19 @@ def test_newer_value_takes_the_place_of_the_older_one() -> None:
     assert recent.peek(1) is None
 
 
+@given(st.lists(st.integers(0, 9)), st.lists(st.integers(0, 9)))
+def test_many_are_found_as_one_by_one_or_not_at_all(put: list[int], keys: list[int]) -> None:
+    together: Recent[int, int] = Recent(6)
+    alone: Recent[int, int] = Recent(6)
+    for recent in (together, alone):
+        recent.put((key, -key) for key in put)
+    found = together.get_all(keys)
+    if found is None:
+        assert None in [alone.get(key) for key in keys]
+    else:
+        assert found == [-key for key in keys] == [alone.get(key) for key in keys]
+
+
 @given(st.lists(st.tuples(st.sampled_from("gpdk"), st.integers(0, 12))))
 def test_it_never_lies_and_never_outgrows_its_bound(steps: list[tuple[str, int]]) -> None:
     recent: Recent[int, int] = Recent(6)

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from xxhash import xxh3_128_digest
 
 from eventkeep.ingest.batch import Batch, Resolved, event_keys
-from eventkeep.model.submission import Submission
+from eventkeep.model.submission import HASH_TYPE, Submission
 from eventkeep.protocol.creates import parse_bulk_create
 from eventkeep.protocol.revisions import REVISIONS
 
@@ -27,7 +28,7 @@ def keys_of(events: list[tuple[int, int, int, bytes]]) -> list[tuple[int, int]]:
         np.array(accounts, dtype=np.uint32),
         np.array(profiles, dtype=np.uint64),
         np.array(metrics, dtype=np.uint32),
-        unique_ids,
+        np.frombuffer(b"".join(map(xxh3_128_digest, unique_ids)), dtype=HASH_TYPE).astype(np.uint64),
     )
     return list(zip(ids.tolist(), lows.tolist(), strict=True))
 
@@ -76,7 +77,12 @@ def submission(events: list[dict[str, Any]]) -> Submission:
 
 def batch(*parts: list[dict[str, Any]]) -> Batch:
     made = [submission(part) for part in parts]
-    return Batch([Resolved(7, part, [5] * len(part), [3] * len(part)) for part in made])
+    return Batch(
+        [
+            Resolved(7, part, np.full(len(part), 5, dtype=np.uint64), np.full(len(part), 3, dtype=np.uint32))
+            for part in made
+        ]
+    )
 
 
 def test_rows_hold_what_was_sent() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from eventkeep.errors import InvalidRequest
 from eventkeep.limits import EVENT_FUTURE_SECONDS_MAX, FAULTS_MAX
-from eventkeep.model.submission import ProfileWrite, Submission
+from eventkeep.model.submission import NamedProfiles, ProfileWrite, Submission
 from eventkeep.protocol.creates import parse_bulk_create, parse_create_event
 from eventkeep.protocol.event_times import parse_time
 from eventkeep.protocol.profile_diagnosis import IDENTIFIERS
@@ -29,6 +29,7 @@ from tests.create_rules import (
     single,
     text,
 )
+from tests.submitted import currencies, numbers, unique_ids, values
 
 RECEIVED_AT = 1_750_000_000
 PARSERS = {"create_event": parse_create_event, "bulk_create_events": parse_bulk_create}
@@ -43,7 +44,7 @@ def parsed(body: object, operation: str = "create_event", date: str = NEWEST) ->
 
 
 def written(body: object) -> ProfileWrite:
-    return parsed(body).profiles[0]
+    return parsed(body).writes()[0]
 
 
 def refusal(body: object, operation: str = "create_event") -> list[str | None]:
@@ -73,15 +74,15 @@ def test_an_event_becomes_a_row_of_the_columns() -> None:
             unique_id="order-1",
         )
     )
-    assert (given.metrics, given.time, given.value) == ([("Placed Order", "shop")], [1718452800], [9.99])
-    assert (given.currency, given.unique_id, given.profile_index) == (["EUR"], ["order-1"], [0])
+    assert (given.metrics, numbers(given.time), values(given)) == ([("Placed Order", "shop")], [1718452800], [9.99])
+    assert (currencies(given), unique_ids(given), numbers(given.profile_index)) == (["EUR"], ["order-1"], [0])
     assert given.profiles == [ProfileWrite(email="sarah@example.org", sole=("email", "sarah@example.org"))]
 
 
 def test_what_is_not_sent_has_its_default() -> None:
     given = parsed(single(time=None))
-    assert (given.metrics, given.time, given.value) == ([("Placed Order", "api")], [RECEIVED_AT], [None])
-    assert (given.currency, given.unique_id) == ([""], [str(RECEIVED_AT)])
+    assert (given.metrics, numbers(given.time), values(given)) == ([("Placed Order", "api")], [RECEIVED_AT], [None])
+    assert (currencies(given), unique_ids(given)) == ([""], [str(RECEIVED_AT)])
 
 
 def test_properties_are_kept_as_they_were_sent() -> None:
@@ -92,22 +93,42 @@ def test_properties_are_kept_as_they_were_sent() -> None:
 def test_events_of_a_bulk_create_point_to_their_profiles() -> None:
     second = profile({"external_id": "2"})
     given = parsed(bulk(item(event(), event()), item(event(unique_id="x"), profile=second)), "bulk_create_events")
-    assert given.profile_index == [0, 0, 1]
-    assert given.unique_id == ["1718452800", "1718452800", "x"]
-    assert [write.external_id for write in given.profiles] == [None, "2"]
+    assert numbers(given.profile_index) == [0, 0, 1]
+    assert unique_ids(given) == ["1718452800", "1718452800", "x"]
+    assert [write.external_id for write in given.writes()] == [None, "2"]
     assert given.pointers[1] == "/data/attributes/events-bulk-create/data/1/attributes/profile/data"
+
+
+def test_profiles_that_are_only_named_are_kept_as_their_names() -> None:
+    def people(*attributes: dict[str, str]) -> Submission:
+        return parsed(bulk(*[item(event(), profile=profile(each)) for each in attributes]), "bulk_create_events")
+
+    given = people({"email": "Ada@shop.example"}, {"email": "bob@shop.example"})
+    assert given.profiles == NamedProfiles("email", ["ada@shop.example", "bob@shop.example"])
+    assert given.writes() == [
+        ProfileWrite(email=email, sole=("email", email)) for email in ("ada@shop.example", "bob@shop.example")
+    ]
+    for second in (
+        {"external_id": "2"},
+        {"email": "bob@shop.example", "external_id": "2"},
+        {"email": "bob@shop.example", "first_name": "Bob"},
+    ):
+        assert isinstance(people({"email": "ada@shop.example"}, second).profiles, list)
+    odd = people({"email": "ada@shop.example"}, {"email": "bob@shop.example", "phone_number": "7"})
+    assert odd.ignored() == ["phone_number"]
+    assert [write.sole for write in odd.writes()] == [("email", "ada@shop.example"), None]
 
 
 def test_times_of_many_forms_in_one_bulk_create() -> None:
     times = ["2024-06-15T12:00:00Z", None, "2024-06-15 14:00+02:00", "2024-06-15"] * 10
     given = parsed(bulk(item(*[event(time=time) for time in times])), "bulk_create_events")
-    assert given.time == [1718452800, RECEIVED_AT, 1718452800, 1718409600] * 10
+    assert numbers(given.time) == [1718452800, RECEIVED_AT, 1718452800, 1718409600] * 10
 
 
 def test_a_time_may_lie_a_year_ahead_and_no_second_more() -> None:
     latest = RECEIVED_AT + EVENT_FUTURE_SECONDS_MAX
     assert parse_time("2026-06-16T15:06:40Z") == latest
-    assert parsed(single(time="2026-06-16T15:06:40Z")).time == [latest]
+    assert numbers(parsed(single(time="2026-06-16T15:06:40Z")).time) == [latest]
     assert refusal(single(time="2026-06-16T15:06:41Z")) == ["/data/attributes/time"]
 
 

@@ -18,6 +18,7 @@ from eventkeep.protocol.revisions import REVISIONS, Revision
 from eventkeep.protocol.submissions import bulk_parts, single_parts
 from eventkeep.server.worker import pack, unpack
 from tests.create_rules import ABSENT, RULES, ULID, bulk, event, item, metric, profile, single, text
+from tests.submitted import currencies, numbers, unique_ids, values
 
 RECEIVED_AT = 1_750_000_000
 
@@ -59,7 +60,10 @@ def agree(operation: str, body: bytes, revision: Revision) -> None:
         assert all(fault.pointer for fault in faults)
     else:
         assert faults == []
-        assert len(submission.property_bytes) == len(submission.time) == len(submission.profile_index)
+        columns = submission.time, submission.profile_index, submission.metric_index, submission.property_bytes
+        assert [len(numbers(column)) for column in columns] == [len(submission)] * len(columns)
+        assert sum(numbers(submission.property_bytes)) == len(submission.properties)
+        assert len(unique_ids(submission)) == len(currencies(submission)) == len(values(submission)) == len(submission)
 
 
 scalars = (

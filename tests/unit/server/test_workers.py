@@ -18,6 +18,7 @@ from eventkeep.protocol.revisions import REVISIONS
 from eventkeep.server.worker import pack, unpack
 from eventkeep.server.workers import Workers, worker_count
 from tests.faults.load import bulk_body, single_body
+from tests.submitted import unique_ids
 
 NOW = 1_780_000_000
 REVISION = REVISIONS[-1]
@@ -94,7 +95,7 @@ def test_many_bodies_at_once_each_get_their_own_answer() -> None:
         for number, answer in enumerate(packed):
             submission = unpack(answer or b"", True)
             assert submission is not None
-            assert submission.unique_id == [f"{number}-{place}" for place in range(30)]
+            assert unique_ids(submission) == [f"{number}-{place}" for place in range(30)]
 
     run(act, count=2)
 
