@@ -92,6 +92,8 @@ def show(figures: dict[str, Any], console: Console) -> None:
     own = Table("figure", "value", title="eventkeep over HTTP, the load generator beside it")
     for part, values in eventkeep.items():
         for name, value in values.items() if isinstance(values, dict) else ():
+            if isinstance(value, list):
+                continue
             own.add_row(
                 f"{part} {name}".replace("_", " "), f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
             )

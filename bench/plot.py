@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.workload import Figures
+from bench.target import Figures
 
 NAMES = {
     "read_newest": "newest page of 200",

@@ -159,6 +159,8 @@ TAIL_BYTES_MAX: Final = 200_000_000
 """Bytes of events in the tail at which a commit waits for room."""
 TAIL_WAIT_SECONDS_MAX: Final = 10.0
 """Seconds that a commit waits for room in the tail before its requests are refused."""
+SEEN_WAIT_SECONDS_MAX: Final = 10.0
+"""Seconds after a start that many new events wait until all kept keys are read, before each is looked up."""
 TAIL_CHUNK_EVENTS_MIN: Final = 4_096
 """Smaller pieces of the tail are joined, so that a read looks at few of them."""
 JOURNAL_RECORD_BYTES_MAX: Final = 1_000_000_000

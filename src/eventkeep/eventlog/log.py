@@ -23,9 +23,10 @@ from eventkeep.errors import EventLogError
 from eventkeep.eventlog.columns import Columns
 from eventkeep.eventlog.counting import with_tail
 from eventkeep.eventlog.journal import Journal
+from eventkeep.eventlog.known_keys import KnownKeys
 from eventkeep.eventlog.pages import RecentPages
 from eventkeep.eventlog.rows import stored_events, warm_up
-from eventkeep.eventlog.seen import Keys, SeenFilter
+from eventkeep.eventlog.seen import Keys
 from eventkeep.eventlog.selection import EventSelection
 from eventkeep.eventlog.table import APPEND_EVENTS_MAX, EventTable
 from eventkeep.eventlog.tail import Chunk, Tail
@@ -57,12 +58,7 @@ class EventLog:
         self._retrying = False
         self._stopping = threading.Event()
         self._replay()
-        self._seen = SeenFilter()
-        # Keys kept while a filter of all keys is being made; None once it is there.
-        self._unseen: list[Keys] | None = []
-        self._seeing = threading.Lock()
-        self._loader = threading.Thread(target=self._load_seen, name="load keys", daemon=True)
-        self._loader.start()
+        self._keys = KnownKeys(table, self._tail)
         self._appending = threading.Lock()
         self._flushing = threading.Lock()
         self._full = threading.Event()
@@ -90,7 +86,7 @@ class EventLog:
         self._stopping.set()
         self._full.set()
         self._flusher.join()
-        self._loader.join()
+        self._keys.close()
         try:
             self.flush()
         except EventLogError:
@@ -110,19 +106,14 @@ class EventLog:
         with self._appending:
             self._journal.append(payload)
             self._tail.add(events, len(payload))
-        self._note_seen(events.numbers["id"])
+        self._keys.add(events.numbers["id"])
         if self._tail.events >= FLUSH_EVENTS:
             self._full.set()
         return len(payload)
 
     def is_new(self, ids: Keys, key_lows: Keys) -> npt.NDArray[np.bool_]:
         """For each key (two halves, each of shape [n]): whether no event with it is kept (shape [n])."""
-        # Until the filter knows all keys, each is looked up: dearer, and as exact.
-        new = np.zeros(len(ids), dtype=np.bool_) if self.is_loading else ~self._seen.perhaps_seen(ids)
-        perhaps = np.flatnonzero(~new)
-        if len(perhaps):
-            new[perhaps] = ~self._kept(ids[perhaps], key_lows[perhaps])
-        return new
+        return self._keys.is_new(ids, key_lows)
 
     def page(self, selection: EventSelection) -> list[StoredEvent]:
         """Up to ``selection.count`` events in the selection's order, ties by id.
@@ -193,12 +184,12 @@ class EventLog:
     @property
     def is_loading(self) -> bool:
         """Whether the seen filter does not know all keys yet: for some seconds after a start with many events."""
-        return self._unseen is not None
+        return self._keys.is_loading
 
     @property
     def seen_bytes(self) -> int:
         """Memory of the seen filter."""
-        return self._seen.memory_bytes
+        return self._keys.memory_bytes
 
     def flush(self) -> None:
         """Move the tail to the table, one caller at a time. Raises EventLogError where it refuses the events."""
@@ -230,42 +221,6 @@ class EventLog:
                 self._retrying = True
                 logger.exception("moving events from the tail to the table failed; trying again")
                 self._stopping.wait(FLUSH_RETRY_SECONDS)
-
-    def _note_seen(self, ids: Keys) -> None:
-        with self._seeing:
-            if self._unseen is None:
-                self._seen.add(ids)
-            else:
-                self._unseen.append(ids)
-
-    def _load_seen(self) -> None:
-        """Tell a filter all keys that the table holds, and then those that were kept meanwhile."""
-        while not self._stopping.is_set():
-            try:
-                seen = SeenFilter(self._table.count())
-                for ids in self._table.key_pieces():
-                    seen.add(ids)
-                break
-            except Exception:
-                # Without the filter the log is slower, not wrong. What waits for it is bounded by the
-                # tail, which is not emptied either while the table can't be read.
-                logger.exception("the keys of the stored events could not be read; trying again")
-                self._stopping.wait(FLUSH_RETRY_SECONDS)
-        else:
-            return
-        with self._seeing:
-            for ids in self._unseen or ():
-                seen.add(ids)
-            self._seen, self._unseen = seen, None
-
-    def _kept(self, ids: Keys, key_lows: Keys) -> npt.NDArray[np.bool_]:
-        # The tail first: an event that leaves it in between is in the table by then.
-        in_tail = self._tail.kept(ids)
-        kept = np.array([key in in_tail for key in zip(ids.tolist(), key_lows.tolist(), strict=True)])
-        ask = np.flatnonzero(~kept)
-        if len(ask):
-            kept[ask] = self._table.stored(ids[ask], key_lows[ask])
-        return kept
 
     def _missing(self, rows: pa.Table) -> pa.Table:
         stored = self._table.stored(rows["id"].to_numpy(), rows["key_low"].to_numpy())

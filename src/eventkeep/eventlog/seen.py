@@ -27,6 +27,8 @@ PLACE_WORDS: Final = 4
 """Words at each place."""
 PLACES_POWER_MIN: Final = 16
 """The smallest layer has two to this power places: 2 MiB."""
+ADDED_AT_ONCE: Final = 4_096
+"""Keys whose masks are made together: few enough for the processor's cache, and no other thread waits long."""
 LAYER_GROWTH_POWER: Final = 2
 """Each layer has two to this power times the places of the one before."""
 
@@ -41,9 +43,11 @@ class Layer:
         self.count = 0
 
     def add(self, keys: Keys) -> None:
-        places = self._places(keys)
-        for word in range(PLACE_WORDS):
-            set_bits(self.words[:, word], places, key_masks(keys, word))
+        for start in range(0, len(keys), ADDED_AT_ONCE):
+            some = keys[start : start + ADDED_AT_ONCE]
+            places = self._places(some)
+            for word in range(PLACE_WORDS):
+                set_bits(self.words[:, word], places, key_masks(some, word))
         self.count += len(keys)
 
     def holds(self, keys: Keys, first_masks: Keys) -> npt.NDArray[np.bool_]:

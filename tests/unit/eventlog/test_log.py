@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from msgspec import structs
 
+import eventkeep.eventlog.table as table_module
 from eventkeep.eventlog.columns import Columns
 from eventkeep.eventlog.log import EventLog
 from eventkeep.eventlog.rows import ROWS_SCHEMA
@@ -168,6 +170,22 @@ def test_a_copy_of_the_folder_taken_at_any_moment_holds_what_was_appended_once(t
         assert copy.page(everything) == expected_page(EVENTS, everything)
     finally:
         copy.close()
+
+
+def test_the_keys_of_all_accounts_are_read_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = [*(number * 0x9E3779B97F4A7C15 % 2**64 for number in range(1, 301)), 0, 2**64 - 1]
+    events = [structs.replace(made(number, account=number % 3), id=id) for number, id in enumerate(ids)]
+    columns = {name: [getattr(event, name, 7) for event in events] for name in ROWS_SCHEMA.names}
+    monkeypatch.setattr(table_module, "KEY_PIECE", 50)
+    table = EventTable.open(tmp_path / "table")
+    try:
+        table.append(pa.table(columns, schema=ROWS_SCHEMA))
+        pieces = [piece.tolist() for piece in table.key_pieces()]
+    finally:
+        table.close()
+    assert sorted(key for piece in pieces for key in piece) == sorted(ids)
+    assert len(pieces) == 7
+    assert max(map(len, pieces)) < 100
 
 
 def test_repeats_are_told_before_the_filter_knows_all_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,87 @@
+"""One server under load: its creates, what they cost it, and how many events it has."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from bench.bodies import EVENTS_PER_REQUEST
+from bench.load_generator import Measured, run
+from bench.process import cpu_seconds
+from eventkeep.testing import ServerProcess
+
+BULK_PATH: Final = "/api/event-bulk-create-jobs/"
+SINGLE_PATH: Final = "/api/events/"
+BULK_CONNECTIONS: Final = 16
+REST_SECONDS_MAX: Final = 60.0
+"""What the server gets to finish what it does by itself, merges above all, before it is asked for anything else."""
+REST_SHARE: Final = 0.05
+"""Of one processor: a server that takes less rests."""
+
+Figures = dict[str, Any]
+
+
+class Target:
+    """A server on the folder ``data``, running within ``with``; ``bodies`` is where the templates of requests are."""
+
+    def __init__(self, data: Path, bodies: Path) -> None:
+        self.server = ServerProcess(data, options=["--log-level", "warning"])
+        self.environment: dict[str, str] = {}
+        self.stored = 0
+        self.bodies = bodies
+        self._rounds = 0
+
+    def __enter__(self) -> Self:
+        self.server.start()
+        self.environment = {"BENCH_KEY": self.server.make_key()}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.server.__exit__(kind, exc, trace)
+
+    def bulk_creates(self, seconds: float, bodies: str = "bulk", connections: int = BULK_CONNECTIONS) -> Figures:
+        """Bulk creates from the templates in the folder ``bodies``, as fast as they are taken."""
+        return self.creates(BULK_PATH, bodies, connections, seconds)
+
+    def creates(
+        self, path: str, bodies: str, connections: int, seconds: float, wait_milliseconds: float = 0.0
+    ) -> Figures:
+        """Creates for so long; each connection waits so long before a request."""
+        self._rounds += 1
+        environment = {
+            **self.environment,
+            "BENCH_BODIES": str(self.bodies / bodies),
+            "BENCH_TEMPLATES": str(len(list((self.bodies / bodies).iterdir()))),
+            "BENCH_PATH": path,
+            "BENCH_RUN": f"round{self._rounds}",
+            "BENCH_WAIT": str(round(wait_milliseconds)),
+        }
+        per_request = EVENTS_PER_REQUEST if path == BULK_PATH else 1
+        before = cpu_seconds(self.server.pid)
+        measured = run(self.server.url, "create.lua", connections, seconds, environment)
+        used = cpu_seconds(self.server.pid) - before
+        events = (measured.requests - measured.refused) * per_request
+        self.stored += events
+        return {
+            "events_per_second": events / measured.seconds,
+            "cpu_microseconds_per_event": used / max(events, 1) * 1e6,
+            "refused": measured.refused,
+            **latencies(measured),
+        }
+
+    def rest(self) -> None:
+        """Wait until the server has nothing to do any more."""
+        deadline = time.perf_counter() + REST_SECONDS_MAX
+        used, before = 1.0, cpu_seconds(self.server.pid)
+        while used > REST_SHARE and time.perf_counter() < deadline:
+            time.sleep(1.0)
+            now = cpu_seconds(self.server.pid)
+            used, before = now - before, now
+
+
+def latencies(measured: Measured) -> Figures:
+    return {"p50_ms": measured.p50_ms, "p99_ms": measured.p99_ms}
