@@ -74,14 +74,21 @@ class Workload:
         self._say("reads")
         self._target.rest()
         by_rate = sorted(rounds, key=lambda figures: float(figures["events_per_second"]))
+        after_load, resident = self._bytes_per_event(), resident_bytes(self._server.pid)
+        reads = self._reads()
         return {
             "stored": self._target.stored,
             "bulk": by_rate[len(by_rate) // 2],
             "rounds_events_per_second": [figures["events_per_second"] for figures in rounds],
-            "bytes_per_event": folder_bytes(self._server.data / "events") / self._target.stored,
-            "resident_bytes": resident_bytes(self._server.pid),
-            **self._reads(),
+            "bytes_per_event_after_load": after_load,
+            # A minute later, when what was merged into larger parts is gone.
+            "bytes_per_event": self._bytes_per_event(),
+            "resident_bytes": resident,
+            **reads,
         }
+
+    def _bytes_per_event(self) -> float:
+        return folder_bytes(self._server.data / "events") / self._target.stored
 
     def _restart(self) -> Figures:
         """A start with all that is stored, and bulk creates from its first second on."""

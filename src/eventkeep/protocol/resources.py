@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -21,6 +22,8 @@ from eventkeep.protocol.profile_fields import LOCATION, PREDICTIVE_ANALYTICS
 from eventkeep.protocol.revisions import Revision
 
 _MICROSECONDS: Final = 1_000_000
+_MINUTES_REMEMBERED: Final = 4_096
+"""Texts of minutes that are kept."""
 _LOCATION_MEMBERS: Final = (*(name.partition(".")[2] for name in LOCATION[1:]), "ip")
 _PREDICTIONS: Final = {name.partition(".")[2]: None for name in PREDICTIVE_ANALYTICS[1:]}
 """None can be computed here."""
@@ -38,12 +41,12 @@ _PLAIN_ATTRIBUTES: Final = (
 )
 
 _EVENT: Final = (
-    b'{"type":"event","id":"%(id)b","attributes":{%(attributes)b},"relationships":{'
-    b'"profile":{"data":{"type":"profile","id":"%(profile)b"},'
-    b'"links":{"self":"%(self)brelationships/profile/","related":"%(self)bprofile/"}},'
-    b'"metric":{"data":{"type":"metric","id":"%(metric)b"},'
-    b'"links":{"self":"%(self)brelationships/metric/","related":"%(self)bmetric/"}}},'
-    b'"links":{"self":"%(self)b"}}'
+    b'{"type":"event","id":"%b","attributes":{%b},"relationships":{'
+    b'"profile":{"data":{"type":"profile","id":"%b"},'
+    b'"links":{"self":"%brelationships/profile/","related":"%bprofile/"}},'
+    b'"metric":{"data":{"type":"metric","id":"%b"},'
+    b'"links":{"self":"%brelationships/metric/","related":"%bmetric/"}}},'
+    b'"links":{"self":"%b"}}'
 )
 
 _encode = msgspec.json.Encoder().encode
@@ -56,7 +59,14 @@ def json_text(text: str) -> bytes:
 
 def datetime_of(seconds: int) -> str:
     """Unix seconds as ``2024-06-15T12:00:00+00:00``."""
-    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat()
+    minute, second = divmod(seconds, 60)
+    return f"{_up_to_minute(minute)}:{second:02d}+00:00"
+
+
+@lru_cache(_MINUTES_REMEMBERED)
+def _up_to_minute(minute: int) -> str:
+    """``2024-06-15T12:00``. The events of a page are often of few minutes."""
+    return datetime.datetime.fromtimestamp(60 * minute, datetime.UTC).isoformat()[:16]
 
 
 class EventWriter:
@@ -70,13 +80,9 @@ class EventWriter:
     def write(self, event: StoredEvent, metric: Metric, profile_id: str) -> bytes:
         """The event's resource object."""
         own_id = public_id(event.time, event.id).encode()
-        return _EVENT % {
-            b"id": own_id,
-            b"attributes": self._attributes(event, metric.has_value),
-            b"profile": profile_id.encode(),
-            b"metric": metric.id.encode(),
-            b"self": b"%b%b/" % (self._links, own_id),
-        }
+        own = b"%b%b/" % (self._links, own_id)
+        attributes, profile = self._attributes(event, metric.has_value), profile_id.encode()
+        return _EVENT % (own_id, attributes, profile, own, own, metric.id.encode(), own, own, own)
 
     def _attributes(self, event: StoredEvent, has_value: bool) -> bytes:
         parts: list[bytes] = []
