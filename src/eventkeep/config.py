@@ -59,7 +59,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     ``rate_limits`` is ``hosted`` (the hosted service's figures), ``off``, or what
     differs from the hosted figures per operation, None for no limit. ``public_url`` has
     no slash at its end; None takes the request's. Port 0 lets the system choose;
-    ``metrics_port`` None opens none. ``workers`` None takes one for each core but one, up to WORKERS_BY_DEFAULT_MAX.
+    ``metrics_port`` None opens none. ``workers`` None leaves it to the server.
     """
 
     data: Path = Path("eventkeep-data")

@@ -247,12 +247,14 @@ BATCH_REFUSALS_REMEMBERED_MAX: Final = 20
 """Refused events that the error at the end of a batch holds."""
 SPOOL_COMPACT_BYTES: Final = 64_000_000
 """Bytes of a spool file from which it is written anew, with only the events that are not answered yet."""
+COMPILED_METRICS_MAX: Final = 64
+"""Distinct metrics of a create body that the compiled reader takes; bodies with more are read in Python."""
 PARSED_AT_ONCE_BYTES_MAX: Final = 50_000
 """Bytes of a create body up to which it is read in the event loop; larger ones are a worker's, or the committer's."""
 WORKERS_MAX: Final = 8
 """Processes that read large create bodies beside the server's own."""
 WORKERS_BY_DEFAULT_MAX: Final = 3
-"""Such processes where none are asked for, on a machine with as many cores and one more."""
+"""Such processes where none are asked for and there is no compiled reader, with as many cores and one more."""
 WORKER_SLOTS: Final = 4
 """Bodies that one worker is given at once: the next one is there when it has done with one."""
 WORKER_BYTES_MAX: Final = BODY_BYTES_MAX + 1_000_000

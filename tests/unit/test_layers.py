@@ -16,18 +16,20 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "limits": set(),
     "clock": set(),
     "config": {"errors", "limits"},
+    "compiled": {"errors", "limits"},
     "model": {"errors", "limits", "clock"},
-    "protocol": {"errors", "limits", "clock", "model"},
+    "protocol": {"errors", "limits", "clock", "model", "compiled"},
     "directory": {"errors", "limits", "clock", "config", "model"},
     "eventlog": {"errors", "limits", "clock", "config", "model"},
     "ingest": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog"},
-    "server": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog", "ingest"},
+    "server": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog", "ingest"}
+    | {"compiled"},
     "client": {"errors", "limits", "protocol"},
     "exporter": {"errors", "limits", "client", "protocol", "model"},
     "importer": {"errors", "limits", "client", "protocol", "exporter"},
     "testing": {"errors", "limits"},
     "cli": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog", "ingest", "server"}
-    | {"client", "exporter", "importer", "testing"},
+    | {"client", "exporter", "importer", "testing", "compiled"},
 }
 """Layer -> the layers that it may import; a layer may always import itself."""
 

@@ -11,7 +11,7 @@ import typer
 from eventkeep.cli.exits import ExitCode
 from eventkeep.cli.findings import Finding, ok, worst
 from eventkeep.cli.folder_checks import check_folder
-from eventkeep.cli.machine_checks import clock, disk, inodes, libraries, open_files, python, sync
+from eventkeep.cli.machine_checks import clock, compiled_reader, disk, inodes, libraries, open_files, python, sync
 from eventkeep.cli.output import JsonDocumentOption, Output, folded
 from eventkeep.cli.port_checks import check_port
 from eventkeep.cli.settings import ConfigOption, DataOption, serve_settings
@@ -55,6 +55,7 @@ def examine(settings: ServeSettings) -> list[Finding]:
     if worst(findings) == "fault":
         # Without its libraries the program can't look any further.
         return findings
+    findings.append(compiled_reader())
     folder = check_folder(settings.data)
     address = check_port(settings.host, settings.port, folder.holder) if settings.port else None
     findings += folder.findings

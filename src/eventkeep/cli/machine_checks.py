@@ -18,6 +18,7 @@ from typing import Final
 
 from eventkeep.cli.findings import Finding, fault, graded, ok, warning
 from eventkeep.cli.output import shown_bytes
+from eventkeep.compiled.library import is_built
 from eventkeep.limits import (
     CLOCK_SECONDS_MAX,
     QUICK_SYNC_SECONDS_MAX,
@@ -61,6 +62,17 @@ def libraries() -> Finding:
         except (ImportError, OSError) as exc:
             return fault("libraries", f"{name} {version_of(name)} can't be loaded: {exc}", INSTALL)
     return ok("libraries", ", ".join(f"{name} {version_of(name)}" for name in SHOWN))
+
+
+def compiled_reader() -> Finding:
+    """Whether bulk creates are read by the compiled reader."""
+    if is_built():
+        return ok("C reader", "bulk creates are read by the compiled reader")
+    return warning(
+        "C reader",
+        "the compiled reader is not there: bulk creates take about twice the CPU",
+        "install a C compiler (gcc or clang), and then eventkeep again, from its source",
+    )
 
 
 def required() -> list[str]:

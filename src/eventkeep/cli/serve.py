@@ -42,7 +42,7 @@ def serve(
     ] = None,
     workers: Annotated[
         str | None,
-        typer.Option(help="Processes that read large bodies.", show_default="a core each but one, 3 at most"),
+        typer.Option(help="Processes that read large bodies.", show_default="none, or some without the C reader"),
     ] = None,
     config: ConfigOption = None,
 ) -> None:

@@ -21,6 +21,7 @@ from typing import IO, Final
 import msgspec
 import structlog
 
+from eventkeep.compiled.library import is_built
 from eventkeep.errors import Unavailable
 from eventkeep.limits import (
     BULK_EVENTS_MAX,
@@ -49,10 +50,14 @@ REVISION_PLACES: Final = {revision.date: place for place, revision in enumerate(
 def worker_count(chosen: int | None) -> int:
     """How many workers a server may have, where ``chosen`` is the setting.
 
-    By default they leave a core to the server's own process, and are no more than can keep that one busy.
+    By default there are none where the compiled reader is, which is cheaper than handing a
+    body over. Without it they leave a core to the server's own process, and are no more than
+    can keep that one busy.
     """
     if chosen is not None:
         return chosen
+    if is_built():
+        return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores - 1, WORKERS_BY_DEFAULT_MAX)
 

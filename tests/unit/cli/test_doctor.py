@@ -15,8 +15,19 @@ import pytest
 
 from eventkeep.cli.findings import Finding, fault, graded, ok, warning, worst
 from eventkeep.cli.folder_checks import check_folder
-from eventkeep.cli.machine_checks import clock, disk, file_system, inodes, libraries, open_files, python, sync
+from eventkeep.cli.machine_checks import (
+    clock,
+    compiled_reader,
+    disk,
+    file_system,
+    inodes,
+    libraries,
+    open_files,
+    python,
+    sync,
+)
 from eventkeep.cli.port_checks import check_port
+from eventkeep.compiled.library import is_built
 from eventkeep.directory import Directory
 from eventkeep.errors import StoreError
 from eventkeep.eventlog.log import EventLog
@@ -61,6 +72,7 @@ def folder(prepared: Path, tmp_path: Path) -> Path:
 def test_this_machine_can_run_a_server(tmp_path: Path) -> None:
     findings = [python(), libraries(), open_files(), disk(tmp_path), inodes(tmp_path), sync(tmp_path)]
     assert [finding.check for finding in findings if finding.status == "fault"] == []
+    assert compiled_reader().status == ("ok" if is_built() else "warning")
     assert "chdb" in findings[1].found
     assert list(tmp_path.iterdir()) == []
 

@@ -15,6 +15,7 @@ from eventkeep.errors import Unavailable
 from eventkeep.limits import WORKER_BYTES_MAX, WORKER_SLOTS
 from eventkeep.protocol.creates import quick_bulk_create, quick_create_event
 from eventkeep.protocol.revisions import REVISIONS
+from eventkeep.server import workers
 from eventkeep.server.worker import pack, unpack
 from eventkeep.server.workers import Workers, worker_count
 from tests.faults.load import bulk_body, single_body
@@ -183,7 +184,14 @@ def test_none_is_started_where_none_is_wanted_or_the_system_has_no_room(monkeypa
     asyncio.run(act())
 
 
-def test_workers_leave_a_core_to_the_server() -> None:
+def test_workers_leave_a_core_to_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     assert worker_count(5) == 5
     assert worker_count(0) == 0
+    monkeypatch.setattr(workers, "is_built", lambda: False)
     assert 0 <= worker_count(None) < max(2, os.cpu_count() or 1)
+
+
+def test_nobody_is_needed_beside_the_compiled_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "is_built", lambda: True)
+    assert worker_count(None) == 0
+    assert worker_count(2) == 2

@@ -1,0 +1,96 @@
+"""The compiled reader as a shared library: its structures, its calls, and whether it is there.
+
+Nothing of it knows Python: bytes go in, columns come out, in memory that is made here.
+So a call may run beside other threads, and one build serves every version of Python.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+LIBRARY: Final = Path(__file__).parent / "_reader.so"
+FORM: Final = 1
+"""What is exchanged, as ``eventkeep_reader_form`` numbers it."""
+
+_numbers: Final = ctypes.POINTER(ctypes.c_uint32)
+_bytes: Final = ctypes.POINTER(ctypes.c_uint8)
+
+
+class Span(ctypes.Structure):
+    """A piece of the body, in bytes."""
+
+    _fields_ = (("start", ctypes.c_uint32), ("size", ctypes.c_uint32))
+
+
+class LongValue(ctypes.Structure):
+    """A value that takes more to be exact than the reader does, and which event it is of."""
+
+    _fields_ = (("event", ctypes.c_uint32), ("text", Span))
+
+
+class PropertyLimits(ctypes.Structure):
+    """What properties past which are refused."""
+
+    _fields_ = (
+        ("properties", ctypes.c_uint32),
+        ("levels", ctypes.c_uint32),
+        ("elements", ctypes.c_uint32),
+        ("string_bytes", ctypes.c_uint32),
+    )
+
+
+class Rules(ctypes.Structure):
+    """What a body is held to. Times are in Unix seconds; ``currencies`` has a byte for each three letters."""
+
+    _fields_ = (
+        ("received_at", ctypes.c_int64),
+        ("time_min", ctypes.c_int64),
+        ("time_max", ctypes.c_int64),
+        ("events_max", ctypes.c_uint32),
+        ("metrics_max", ctypes.c_uint32),
+        ("unique_id_bytes_max", ctypes.c_uint32),
+        ("members", ctypes.c_uint32),
+        ("properties", PropertyLimits),
+        ("currencies", ctypes.c_char_p),
+    )
+
+
+class Columns(ctypes.Structure):
+    """What is found: how much of each, and where it is written."""
+
+    _fields_ = (
+        *((name, ctypes.c_uint32) for name in ("events", "profiles", "metrics", "long_values")),
+        *((name, ctypes.c_uint32) for name in ("unique_ids_size", "currencies_size", "properties_size")),
+        *((name, _numbers) for name in ("profile_index", "metric_index", "time")),
+        *((name, _numbers) for name in ("unique_id_bytes", "currency_bytes", "property_bytes")),
+        ("value", ctypes.POINTER(ctypes.c_double)),
+        *((name, _bytes) for name in ("has_value", "unique_id_hash", "unique_ids", "currencies", "properties")),
+        *((name, ctypes.POINTER(Span)) for name in ("profile", "metric")),
+        ("long_value", ctypes.POINTER(LongValue)),
+    )
+
+
+ARGUMENTS: Final = (ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(Rules), ctypes.POINTER(Columns))
+
+
+@cache
+def library() -> Any:
+    """The library, None where it was not built or is of another version. Its calls let go of the interpreter's lock."""
+    try:
+        loaded = ctypes.CDLL(str(LIBRARY))
+        loaded.eventkeep_reader_form.restype = ctypes.c_uint32
+        if loaded.eventkeep_reader_form() != FORM:
+            return None
+        loaded.eventkeep_read_bulk_create.argtypes = ARGUMENTS
+        loaded.eventkeep_read_bulk_create.restype = ctypes.c_bool
+    except (OSError, AttributeError):
+        return None
+    return loaded
+
+
+def is_built() -> bool:
+    """Whether the compiled reader is there."""
+    return library() is not None

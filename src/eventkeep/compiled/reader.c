@@ -1,0 +1,407 @@
+/* Bulk create bodies to columns, in one pass over their bytes.
+
+   Only plain bodies are taken: the members that the documents know, each once, keys without
+   escapes, no value near a limit. All others are refused without a word; eventkeep.protocol
+   then reads them in its own way, and has the last word of what is wrong with them. */
+
+#include "json.h"
+#include "properties.h"
+#include "scalars.h"
+#include "xxh3.h"
+
+#define EXPORTED __attribute__((visibility("default")))
+
+/* Members of an event, by the bits that say which were seen. */
+enum member {
+    TIME = 1,
+    VALUE = 2,
+    UNIQUE_ID = 4,
+    CURRENCY = 8,
+    BACKFILL = 16,
+    METRIC = 32,
+    PROPERTIES = 64,
+    PROFILE = 128,
+    EVENTS = 256,
+};
+
+enum { CURRENCY_BYTES = 3, LETTERS = 26 };
+
+struct rules {
+    int64_t received_at, time_min, time_max;
+    uint32_t events_max, metrics_max, unique_id_bytes_max;
+    /* Which of TIME to BACKFILL an event may have. */
+    uint32_t members;
+    struct property_limits properties;
+    /* A byte for each three letters: whether they are a currency. */
+    const uint8_t *currencies;
+};
+
+struct span {
+    uint32_t start, size;
+};
+
+/* A value that takes more than this to be exact, and its event. */
+struct long_value {
+    uint32_t event;
+    struct span text;
+};
+
+/* What is found; all arrays have room for events_max, those of texts for the longest of each. */
+struct columns {
+    uint32_t events, profiles, metrics, long_values;
+    uint32_t unique_ids_size, currencies_size, properties_size;
+    uint32_t *profile_index, *metric_index, *time, *unique_id_bytes, *currency_bytes, *property_bytes;
+    double *value;
+    uint8_t *has_value, *unique_id_hash, *unique_ids, *currencies, *properties;
+    struct span *profile, *metric;
+    struct long_value *long_value;
+};
+
+struct reader {
+    struct cursor cursor;
+    const uint8_t *body;
+    const struct rules *rules;
+    struct columns *out;
+};
+
+/* What is read of one event until all of it is. */
+struct event {
+    int64_t time;
+    struct text unique_id, currency;
+};
+
+static inline struct span span_of(const struct reader *r, struct text text)
+{
+    return (struct span){(uint32_t)(text.start - r->body), (uint32_t)text.size};
+}
+
+/* Begins an object with one member, which has this name. */
+static bool enter(struct cursor *c, const char *name)
+{
+    struct text key;
+    return take(c, '{') && read_key(c, &key) && key.size == strlen(name) && memcmp(key.start, name, key.size) == 0;
+}
+
+static bool leave(struct cursor *c)
+{
+    skip_blanks(c);
+    return take(c, '}');
+}
+
+/* An object with this type and its attributes, which ``read`` reads. */
+static bool read_typed(struct reader *r, const char *type, bool (*read)(struct reader *))
+{
+    struct cursor *c = &r->cursor;
+    bool has_type = false, has_attributes = false;
+    if (!take(c, '{')) {
+        return false;
+    }
+    do {
+        struct text key, value;
+        if (!read_key(c, &key)) {
+            return false;
+        }
+        if (IS(key, "type") && !has_type) {
+            has_type = true;
+            if (!read_text(c, &value) || value.size != strlen(type) || memcmp(value.start, type, value.size) != 0) {
+                return false;
+            }
+        } else if (IS(key, "attributes") && !has_attributes) {
+            has_attributes = true;
+            if (!read(r)) {
+                return false;
+            }
+        } else {
+            return false;
+        }
+    } while (goes_on(c));
+    return take(c, '}') && has_type && has_attributes;
+}
+
+/* An array with one element at least; ``read`` reads each. */
+static bool read_array(struct reader *r, bool (*read)(struct reader *))
+{
+    struct cursor *c = &r->cursor;
+    if (!take(c, '[')) {
+        return false;
+    }
+    do {
+        if (!read(r)) {
+            return false;
+        }
+    } while (goes_on(c));
+    return take(c, ']');
+}
+
+static enum member member_named(struct text key)
+{
+    switch (key.size) {
+    case 4:
+        return IS(key, "time") ? TIME : 0;
+    case 5:
+        return IS(key, "value") ? VALUE : 0;
+    case 6:
+        return IS(key, "metric") ? METRIC : IS(key, "events") ? EVENTS : 0;
+    case 7:
+        return IS(key, "profile") ? PROFILE : 0;
+    case 8:
+        return IS(key, "backfill") ? BACKFILL : 0;
+    case 9:
+        return IS(key, "unique_id") ? UNIQUE_ID : 0;
+    case 10:
+        return IS(key, "properties") ? PROPERTIES : 0;
+    case 14:
+        return IS(key, "value_currency") ? CURRENCY : 0;
+    default:
+        return 0;
+    }
+}
+
+static bool read_profile(struct reader *r)
+{
+    struct columns *out = r->out;
+    struct text profile;
+    if (!skip_object(&r->cursor, &profile)) {
+        return false;
+    }
+    out->profile[out->profiles] = span_of(r, profile);
+    return true;
+}
+
+/* A metric; one that came before, in the same bytes, is the same. */
+static bool read_metric(struct reader *r)
+{
+    struct columns *out = r->out;
+    struct text metric;
+    uint32_t place = 0;
+    if (!skip_object(&r->cursor, &metric)) {
+        return false;
+    }
+    while (place < out->metrics && (out->metric[place].size != metric.size ||
+                                    memcmp(r->body + out->metric[place].start, metric.start, metric.size) != 0)) {
+        place++;
+    }
+    if (place == out->metrics) {
+        if (out->metrics == r->rules->metrics_max) {
+            return false;
+        }
+        out->metric[out->metrics++] = span_of(r, metric);
+    }
+    out->metric_index[out->events] = place;
+    return true;
+}
+
+static bool read_value(struct reader *r)
+{
+    struct columns *out = r->out;
+    const uint8_t *start = r->cursor.at;
+    if (!skip_number(&r->cursor)) {
+        return false;
+    }
+    if (r->cursor.at - start == 2 && start[0] == '-' && start[1] == '0') {
+        /* An integer, of which there is no negative zero: others make the positive one of it. */
+        return false;
+    }
+    out->has_value[out->events] = 1;
+    if (!plain_double(start, r->cursor.at, &out->value[out->events])) {
+        struct text number = {start, (size_t)(r->cursor.at - start)};
+        out->long_value[out->long_values++] = (struct long_value){out->events, span_of(r, number)};
+    }
+    skip_blanks(&r->cursor);
+    return true;
+}
+
+static bool read_event_time(struct reader *r, struct event *event)
+{
+    struct text text;
+    return read_text(&r->cursor, &text) && read_time(text, &event->time) && event->time >= r->rules->time_min &&
+           event->time <= r->rules->time_max;
+}
+
+static bool read_properties(struct reader *r)
+{
+    struct columns *out = r->out;
+    struct text properties;
+    if (!skip_properties(&r->cursor, &r->rules->properties, &properties)) {
+        return false;
+    }
+    memcpy(out->properties + out->properties_size, properties.start, properties.size);
+    out->properties_size += properties.size;
+    out->property_bytes[out->events] = properties.size;
+    return true;
+}
+
+/* A member that need not be there, of which null says the same. */
+static bool read_optional(struct reader *r, enum member member, struct event *event)
+{
+    struct cursor *c = &r->cursor;
+    bool is_flag = member == BACKFILL;
+    if (TAKE_WORD(c, "null") || (is_flag && (TAKE_WORD(c, "true") || TAKE_WORD(c, "false")))) {
+        skip_blanks(c);
+        return true;
+    }
+    switch (member) {
+    case TIME:
+        return read_event_time(r, event);
+    case VALUE:
+        return read_value(r);
+    case UNIQUE_ID:
+        return read_text(c, &event->unique_id) && event->unique_id.size > 0 &&
+               event->unique_id.size <= r->rules->unique_id_bytes_max;
+    case CURRENCY:
+        return read_text(c, &event->currency) && event->currency.size == CURRENCY_BYTES;
+    default:
+        return false;
+    }
+}
+
+/* The currency in upper case; false for what is none. */
+static bool write_currency(struct reader *r, struct text currency)
+{
+    struct columns *out = r->out;
+    uint8_t *letters = out->currencies + out->currencies_size;
+    unsigned code = 0;
+    for (size_t place = 0; place < currency.size; place++) {
+        uint8_t letter = currency.start[place] & 0xDF;
+        if (letter < 'A' || letter > 'Z') {
+            return false;
+        }
+        letters[place] = letter;
+        code = code * LETTERS + (letter - 'A');
+    }
+    out->currency_bytes[out->events] = currency.size;
+    out->currencies_size += currency.size;
+    return currency.size == 0 || r->rules->currencies[code];
+}
+
+static void write_unique_id(struct columns *out, const struct event *event)
+{
+    uint8_t second[20], *first = second + sizeof second;
+    struct text unique_id = event->unique_id;
+    if (unique_id.size == 0) {
+        for (int64_t rest = event->time; rest > 0; rest /= 10) {
+            *--first = '0' + rest % 10;
+        }
+        unique_id = (struct text){first, (size_t)(second + sizeof second - first)};
+    }
+    memcpy(out->unique_ids + out->unique_ids_size, unique_id.start, unique_id.size);
+    out->unique_ids_size += unique_id.size;
+    out->unique_id_bytes[out->events] = unique_id.size;
+    write_hash(unique_id.start, unique_id.size, out->unique_id_hash + HASH_BYTES * out->events);
+}
+
+static bool read_event_attributes(struct reader *r)
+{
+    struct cursor *c = &r->cursor;
+    struct columns *out = r->out;
+    struct event event = {r->rules->received_at, {NULL, 0}, {NULL, 0}};
+    uint32_t seen = 0, needed = METRIC | PROPERTIES, allowed = needed | r->rules->members;
+    if (out->events == r->rules->events_max || !take(c, '{')) {
+        return false;
+    }
+    out->value[out->events] = 0;
+    out->has_value[out->events] = 0;
+    do {
+        struct text key;
+        if (!read_key(c, &key)) {
+            return false;
+        }
+        enum member member = member_named(key);
+        if (!(member & allowed) || (member & seen)) {
+            return false;
+        }
+        seen |= member;
+        bool is_read = member == METRIC       ? read_metric(r)
+                       : member == PROPERTIES ? read_properties(r)
+                                              : read_optional(r, member, &event);
+        if (!is_read) {
+            return false;
+        }
+    } while (goes_on(c));
+    if ((seen & needed) != needed || !take(c, '}') || !write_currency(r, event.currency)) {
+        return false;
+    }
+    out->time[out->events] = (uint32_t)event.time;
+    out->profile_index[out->events] = out->profiles;
+    write_unique_id(out, &event);
+    out->events++;
+    return true;
+}
+
+static bool read_event(struct reader *r)
+{
+    return read_typed(r, "event", read_event_attributes);
+}
+
+static bool read_events(struct reader *r)
+{
+    return enter(&r->cursor, "data") && read_array(r, read_event) && leave(&r->cursor);
+}
+
+static bool read_item_attributes(struct reader *r)
+{
+    struct cursor *c = &r->cursor;
+    uint32_t seen = 0, needed = PROFILE | EVENTS, allowed = needed | (r->rules->members & BACKFILL);
+    if (r->out->profiles == r->rules->events_max || !take(c, '{')) {
+        return false;
+    }
+    do {
+        struct text key;
+        if (!read_key(c, &key)) {
+            return false;
+        }
+        enum member member = member_named(key);
+        if (!(member & allowed) || (member & seen)) {
+            return false;
+        }
+        seen |= member;
+        bool is_read = member == PROFILE  ? read_profile(r)
+                       : member == EVENTS ? read_events(r)
+                                          : read_optional(r, member, NULL);
+        if (!is_read) {
+            return false;
+        }
+    } while (goes_on(c));
+    r->out->profiles++;
+    return take(c, '}') && seen == (needed | (seen & BACKFILL));
+}
+
+static bool read_item(struct reader *r)
+{
+    return read_typed(r, "event-bulk-create", read_item_attributes);
+}
+
+static bool read_job_attributes(struct reader *r)
+{
+    struct cursor *c = &r->cursor;
+    return enter(c, "events-bulk-create") && enter(c, "data") && read_array(r, read_item) && leave(c) && leave(c);
+}
+
+/* Fills ``out`` with what the body of ``size`` bytes, a NUL behind them, asks to keep.
+   False where the body is not plain; what is in ``out`` then means nothing. */
+EXPORTED bool eventkeep_read_bulk_create(const uint8_t *body, size_t size, const struct rules *rules,
+                                         struct columns *out)
+{
+    struct reader r = {{body, body + size}, body, rules, out};
+    if (size > UINT32_MAX || rules->properties.levels > LEVELS_ROOM || rules->properties.properties > KEYS_ROOM ||
+        rules->unique_id_bytes_max > HASHED_BYTES_MAX || rules->received_at < 1 || rules->time_min < 1) {
+        return false;
+    }
+    out->events = out->profiles = out->metrics = out->long_values = 0;
+    out->unique_ids_size = out->currencies_size = out->properties_size = 0;
+    skip_blanks(&r.cursor);
+    return enter(&r.cursor, "data") && read_typed(&r, "event-bulk-create-job", read_job_attributes) &&
+           leave(&r.cursor) && r.cursor.at == r.cursor.end;
+}
+
+/* Changes with every change of what is exchanged, so that a library of another time is not called. */
+EXPORTED uint32_t eventkeep_reader_form(void)
+{
+    return 1;
+}
+
+/* What unique ids are hashed by; for the tests. */
+EXPORTED void eventkeep_hash(const uint8_t *text, size_t size, uint8_t *hash)
+{
+    write_hash(text, size, hash);
+}

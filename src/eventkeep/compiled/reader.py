@@ -1,0 +1,182 @@
+"""One bulk create body at a time through the compiled reader: rules in, columns out.
+
+A thread has its own memory for what the reader writes, and keeps it for the next body.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+import threading
+from typing import Any, Final
+
+import msgspec
+
+from eventkeep.compiled.library import Columns, LongValue, PropertyLimits, Rules, Span, library
+from eventkeep.limits import (
+    BODY_BYTES_MAX,
+    BULK_EVENTS_MAX,
+    COMPILED_METRICS_MAX,
+    PROPERTIES_MAX,
+    PROPERTY_ARRAY_ELEMENTS_MAX,
+    PROPERTY_LEVELS_MAX,
+    PROPERTY_STRING_BYTES_MAX,
+)
+
+MEMBERS: Final = {"time": 1, "value": 2, "unique_id": 4, "value_currency": 8, "backfill": 16}
+"""The optional attributes of an event, as the reader numbers them."""
+UNIQUE_ID_BYTES_MAX: Final = 240
+"""Longer unique ids are hashed elsewhere."""
+HASH_BYTES: Final = 16
+CURRENCY_BYTES: Final = 3
+LETTERS: Final = 26
+
+
+class Found(msgspec.Struct, gc=False):
+    """What was found in a body: raw JSON of its profiles and distinct metrics, and the columns of a submission."""
+
+    events: int
+    profiles: list[bytes]
+    metrics: list[bytes]
+    profile_index: bytes
+    metric_index: bytes
+    time: bytes
+    unique_id: bytes
+    unique_id_bytes: bytes
+    unique_id_hash: bytes
+    value: bytes
+    has_value: bytes
+    currency: bytes
+    currency_bytes: bytes
+    properties: bytes
+    property_bytes: bytes
+
+
+class Memory:
+    """Where the reader writes for one thread."""
+
+    def __init__(self) -> None:
+        numbers, events = ctypes.c_uint32 * BULK_EVENTS_MAX, BULK_EVENTS_MAX
+        self.columns = Columns(
+            profile_index=numbers(),
+            metric_index=numbers(),
+            time=numbers(),
+            unique_id_bytes=numbers(),
+            currency_bytes=numbers(),
+            property_bytes=numbers(),
+            value=(ctypes.c_double * events)(),
+            has_value=(ctypes.c_uint8 * events)(),
+            unique_id_hash=(ctypes.c_uint8 * (HASH_BYTES * events))(),
+            unique_ids=(ctypes.c_uint8 * (UNIQUE_ID_BYTES_MAX * events))(),
+            currencies=(ctypes.c_uint8 * (CURRENCY_BYTES * events))(),
+            profile=(Span * events)(),
+            metric=(Span * COMPILED_METRICS_MAX)(),
+            long_value=(LongValue * events)(),
+        )
+        self.property_room = 0
+
+    def make_room(self, body_bytes: int) -> None:
+        """Have room for all properties of a body of so many bytes."""
+        if body_bytes > self.property_room:
+            self.property_room = min(2 * body_bytes, BODY_BYTES_MAX)
+            self.columns.properties = (ctypes.c_uint8 * self.property_room)()
+
+
+class Reader:
+    """Reads bodies by fixed rules. ``currencies`` are the codes that a value may be in; any thread's."""
+
+    def __init__(self, currencies: frozenset[str], future_seconds_max: int, time_min: int) -> None:
+        self._is_there = library() is not None
+        self._local = threading.local()
+        self._future_seconds_max, self._time_min = future_seconds_max, time_min
+        self._currencies = currency_table(currencies)
+
+    def read(self, body: bytes, members: int, received_at: int) -> Found | None:
+        """What the body asks to keep; None where it is not plain, or there is no compiled reader.
+
+        ``members`` adds up the MEMBERS that an event may have; ``received_at`` is in Unix seconds.
+        """
+        if not self._is_there or len(body) > BODY_BYTES_MAX:
+            return None
+        try:
+            # The reader takes this for granted.
+            if not body.isascii():
+                body.decode()
+        except UnicodeDecodeError:
+            return None
+        memory = self._memory()
+        memory.make_room(len(body))
+        columns = memory.columns
+        if not library().eventkeep_read_bulk_create(body, len(body), self._rules(members, received_at), columns):
+            return None
+        return found(body, columns)
+
+    def _rules(self, members: int, received_at: int) -> Rules:
+        return Rules(
+            received_at=received_at,
+            time_min=self._time_min,
+            time_max=received_at + self._future_seconds_max,
+            events_max=BULK_EVENTS_MAX,
+            metrics_max=COMPILED_METRICS_MAX,
+            unique_id_bytes_max=UNIQUE_ID_BYTES_MAX,
+            members=members,
+            properties=PropertyLimits(
+                PROPERTIES_MAX, PROPERTY_LEVELS_MAX, PROPERTY_ARRAY_ELEMENTS_MAX, PROPERTY_STRING_BYTES_MAX
+            ),
+            currencies=self._currencies,
+        )
+
+    def _memory(self) -> Memory:
+        memory = getattr(self._local, "memory", None)
+        if memory is None:
+            memory = self._local.memory = Memory()
+        return memory
+
+
+def currency_table(codes: frozenset[str]) -> bytes:
+    """A byte for each three letters, in their order: 1 for those that are a code."""
+    table = bytearray(LETTERS**CURRENCY_BYTES)
+    for code in codes:
+        first, second, third = (ord(letter) - ord("A") for letter in code)
+        table[(first * LETTERS + second) * LETTERS + third] = 1
+    return bytes(table)
+
+
+def found(body: bytes, columns: Columns) -> Found:
+    """What the reader has written."""
+    events, copy = columns.events, ctypes.string_at
+    return Found(
+        events=events,
+        profiles=pieces(body, columns.profile, columns.profiles),
+        metrics=pieces(body, columns.metric, columns.metrics),
+        profile_index=copy(columns.profile_index, 4 * events),
+        metric_index=copy(columns.metric_index, 4 * events),
+        time=copy(columns.time, 4 * events),
+        unique_id=copy(columns.unique_ids, columns.unique_ids_size),
+        unique_id_bytes=copy(columns.unique_id_bytes, 4 * events),
+        unique_id_hash=copy(columns.unique_id_hash, HASH_BYTES * events),
+        value=values(body, columns),
+        has_value=copy(columns.has_value, events),
+        currency=copy(columns.currencies, columns.currencies_size),
+        currency_bytes=copy(columns.currency_bytes, 4 * events),
+        properties=copy(columns.properties, columns.properties_size),
+        property_bytes=copy(columns.property_bytes, 4 * events),
+    )
+
+
+def pieces(body: bytes, spans: Any, count: int) -> list[bytes]:
+    """The pieces of the body that so many spans mark."""
+    numbers = iter(struct.unpack(f"<{2 * count}I", ctypes.string_at(spans, ctypes.sizeof(Span) * count)))
+    return [body[start : start + size] for start, size in zip(numbers, numbers, strict=True)]
+
+
+def values(body: bytes, columns: Columns) -> bytes:
+    """The column of values, with those that took more to be exact."""
+    column = ctypes.string_at(columns.value, 8 * columns.events)
+    if not columns.long_values:
+        return column
+    changed = bytearray(column)
+    for value in columns.long_value[: columns.long_values]:
+        text = body[value.text.start : value.text.start + value.text.size]
+        struct.pack_into("<d", changed, 8 * value.event, float(text))
+    return bytes(changed)

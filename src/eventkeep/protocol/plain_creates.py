@@ -1,0 +1,65 @@
+"""Plain bulk create bodies, by the compiled reader: what of them it finds, made a submission.
+
+None stands for "not so plain": ``eventkeep.protocol.creates`` then reads the body in
+Python, to the same end.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from eventkeep.compiled.reader import MEMBERS, Reader
+from eventkeep.limits import EVENT_FUTURE_SECONDS_MAX
+from eventkeep.model.currency import CODES
+from eventkeep.model.submission import NUMBER_TYPE, Submission
+from eventkeep.protocol.event_times import TIME_MIN
+from eventkeep.protocol.metric_names import quick_names
+from eventkeep.protocol.profile_writes import named_profiles, quick_writes
+from eventkeep.protocol.revisions import Revision
+from eventkeep.protocol.submissions import BULK_POINTERS
+
+reader: Final = Reader(CODES, EVENT_FUTURE_SECONDS_MAX, TIME_MIN)
+
+
+def plain_bulk_create(body: bytes, revision: Revision, received_at: int) -> Submission | None:
+    """What the body asks to keep. ``received_at`` is in Unix seconds."""
+    found = reader.read(body, members(revision.create_event_attributes), received_at)
+    if found is None:
+        return None
+    writes, names = quick_writes(found.profiles, revision), quick_names(found.metrics)
+    if writes is None or names is None:
+        return None
+    metrics, places = names
+    metric_index = found.metric_index
+    if len(metrics) < len(found.metrics):
+        # One metric was written in several ways.
+        metric_index = np.frombuffer(places, NUMBER_TYPE)[np.frombuffer(metric_index, NUMBER_TYPE)].tobytes()
+    return Submission(
+        events=found.events,
+        # One alone is not worth it.
+        profiles=(named_profiles(writes) or writes) if len(writes) > 1 else writes,
+        pointers=BULK_POINTERS,
+        profile_index=found.profile_index,
+        metrics=metrics,
+        metric_index=metric_index,
+        time=found.time,
+        unique_id=found.unique_id,
+        unique_id_bytes=found.unique_id_bytes,
+        unique_id_hash=found.unique_id_hash,
+        value=found.value,
+        has_value=found.has_value,
+        currency=found.currency,
+        currency_bytes=found.currency_bytes,
+        properties=found.properties,
+        property_bytes=found.property_bytes,
+        body_bytes=len(body),
+    )
+
+
+@lru_cache
+def members(attributes: frozenset[str]) -> int:
+    """The sum of those optional attributes of an event that are in ``attributes``."""
+    return sum(bit for name, bit in MEMBERS.items() if name in attributes)
