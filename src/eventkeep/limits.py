@@ -147,15 +147,15 @@ DIRECTORY_WAL_PAGES: Final = 16_000
 """Pages in SQLite's write-ahead log before they are copied into the database file."""
 
 # The event log's journal and tail.
-FLUSH_EVENTS: Final = 100_000
+FLUSH_EVENTS: Final = 200_000
 """Events in the tail at which they are moved to the table at once."""
 FLUSH_SECONDS: Final = 1.0
 """Seconds that an event stays in the tail, at the most, while the table takes events."""
 FLUSH_RETRY_SECONDS: Final = 1.0
 """Seconds between tries to move the tail when the table refuses it."""
-TAIL_EVENTS_MAX: Final = 300_000
+TAIL_EVENTS_MAX: Final = 500_000
 """Events in the tail at which a commit waits for room."""
-TAIL_BYTES_MAX: Final = 200_000_000
+TAIL_BYTES_MAX: Final = 300_000_000
 """Bytes of events in the tail at which a commit waits for room."""
 TAIL_WAIT_SECONDS_MAX: Final = 10.0
 """Seconds that a commit waits for room in the tail before its requests are refused."""

@@ -8,7 +8,7 @@ journal and the tail hold the last second or so until the table has them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from heapq import merge
 from itertools import islice
@@ -20,7 +20,7 @@ import pyarrow as pa
 import structlog
 
 from eventkeep.errors import EventLogError
-from eventkeep.eventlog.columns import Columns
+from eventkeep.eventlog.columns import Columns, joined
 from eventkeep.eventlog.counting import with_tail
 from eventkeep.eventlog.journal import Journal
 from eventkeep.eventlog.known_keys import KnownKeys
@@ -230,12 +230,12 @@ class EventLog:
         """Give the table what the journal holds from before: the process ended before it could."""
         old = [number for number in self._journal.segments() if number != self._journal.number]
         replayed = 0
-        for number in old:
-            for payload in self._journal.read(number):
-                rows = self._missing(Columns.decode(payload).table)
-                if rows.num_rows:
-                    self._table.append(rows)
-                    replayed += rows.num_rows
+        payloads = (payload for number in old for payload in self._journal.read(number))
+        for rows in rows_of_records(payloads, FLUSH_EVENTS, TAIL_BYTES_MAX):
+            missing = self._missing(rows)
+            if missing.num_rows:
+                self._table.append(missing)
+                replayed += missing.num_rows
         if old:
             self._journal.drop(old[-1])
             logger.info("completed what the journal held", events=replayed, segments=len(old))
@@ -245,6 +245,20 @@ def in_pieces(chunks: Sequence[Chunk]) -> list[pa.Table]:
     """The rows of the chunks in as few tables as one append allows each."""
     rows = pa.concat_tables([chunk.rows for chunk in chunks])
     return [rows.slice(start, APPEND_EVENTS_MAX) for start in range(0, rows.num_rows, APPEND_EVENTS_MAX)]
+
+
+def rows_of_records(payloads: Iterable[bytes], events_min: int, bytes_min: int) -> Iterator[pa.Table]:
+    """The rows of journal records, in order, as many records together as have so many events or bytes."""
+    together: list[Columns] = []
+    size = 0
+    for payload in payloads:
+        together.append(Columns.decode(payload))
+        size += len(payload)
+        if size >= bytes_min or sum(map(len, together)) >= events_min:
+            yield joined(together).table
+            together, size = [], 0
+    if together:
+        yield joined(together).table
 
 
 def place_of(event: StoredEvent) -> tuple[int, int]:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from eventkeep.errors import EventLogError
 from eventkeep.eventlog.counting import table_counts
 from eventkeep.eventlog.engine import Engine, Parameter
+from eventkeep.eventlog.merges import Merges, table_bytes
 from eventkeep.eventlog.rows import ROWS_SCHEMA, STORED_COLUMNS, stored_events
 from eventkeep.eventlog.schema import CHANGES, CREATE_FORMAT_TABLE, DATABASE, TABLE
 from eventkeep.eventlog.seen import Keys
@@ -58,7 +59,7 @@ class EventTable:
     """The events that the engine holds. Every method may be called from any thread."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self._engine, self._merges = engine, Merges(engine)
         # Metrics, each with its account, whose events are few among the others.
         self._sparse: set[tuple[int, int]] = set()
 
@@ -71,6 +72,7 @@ class EventTable:
         table = cls(Engine(folder))
         try:
             table._migrate(folder)
+            table._merges.adapt()
         except BaseException:
             table.close()
             raise
@@ -84,6 +86,7 @@ class EventTable:
         if rows.num_rows > APPEND_EVENTS_MAX:
             raise EventLogError(f"an append holds at most {APPEND_EVENTS_MAX} events, not {rows.num_rows}")
         self._engine.insert(INSERT, rows)
+        self._merges.after_append()
 
     def stored(self, ids: Keys, key_lows: Keys) -> npt.NDArray[np.bool_]:
         """For each key (two halves, each of shape [n]): whether an event with it is stored (shape [n])."""
@@ -195,12 +198,7 @@ class EventTable:
 
     def disk_bytes(self) -> int:
         """Bytes that the log's active parts take on disk."""
-        rows = self._engine.select(
-            "SELECT sum(bytes_on_disk) AS bytes FROM system.parts "
-            "WHERE active AND database = {database:String} AND table = 'event'",
-            {"database": DATABASE},
-        )
-        return int(rows["bytes"][0].as_py() or 0)
+        return table_bytes(self._engine)
 
     def key_pieces(self) -> Iterator[Keys]:
         """The upper halves of all stored keys, in pieces of about KEY_PIECE (each of shape [n])."""

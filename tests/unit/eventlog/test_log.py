@@ -15,7 +15,7 @@ from msgspec import structs
 
 import eventkeep.eventlog.table as table_module
 from eventkeep.eventlog.columns import Columns
-from eventkeep.eventlog.log import EventLog
+from eventkeep.eventlog.log import EventLog, rows_of_records
 from eventkeep.eventlog.rows import ROWS_SCHEMA
 from eventkeep.eventlog.seen import Keys
 from eventkeep.eventlog.selection import EventSelection
@@ -216,3 +216,16 @@ def test_repeats_are_told_before_the_filter_knows_all_keys(tmp_path: Path, monke
         time.sleep(0.01)
     assert (log.is_loading, is_new(log, old), is_new(log, new), is_new(log, later)) == (False, {False}, {False}, {True})
     log.close()
+
+
+def test_records_of_the_journal_are_joined_up_to_a_size() -> None:
+    records = [columns_of([made(2 * number), made(2 * number + 1)]).encode() for number in range(5)]
+    size = len(records[0])
+
+    def rows(events_min: int, bytes_min: int) -> list[int]:
+        return [table.num_rows for table in rows_of_records(records, events_min, bytes_min)]
+
+    assert rows(4, 100 * size) == [4, 4, 2]
+    assert rows(100, 3 * size) == [6, 4]
+    assert rows(1, 1) == [2] * 5
+    assert rows(100, 100 * size) == [10]
