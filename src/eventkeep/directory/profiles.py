@@ -37,6 +37,8 @@ class Profiles:
     def __init__(self, database: Database, new_id: Callable[[int], str]) -> None:
         self._database, self._new_id = database, new_id
         self._owners: Recent[tuple[int, str, str], int] = Recent(IDENTIFIER_CACHE_ENTRIES_MAX)
+        self.owner = self._owners.get
+        """The profile that an account's identifier names (account, kind, value), where that was asked lately."""
         self._profiles: Recent[int, Profile] = Recent(PROFILE_CACHE_ENTRIES_MAX, PROFILE_CACHE_BYTES_MAX, memory_bytes)
         dialect = database.dialect
         self._insert = Statement(insert(profile).values({name: bindparam(name) for name in COLUMNS}), dialect)
@@ -59,11 +61,6 @@ class Profiles:
             self.newest_number: int = connection.execute(select(func.max(profile.c.number))).scalar() or 0
             """The highest number of a profile when this was opened."""
         self._next_number = counted_from(self.newest_number + 1).__next__
-
-    def settled_one(self, account: int, write: ProfileWrite) -> int | None:
-        """What ``settled`` says of one write."""
-        named = write.sole
-        return None if named is None else self._owners.get((account, *named))
 
     def settled(self, account: int, writes: Sequence[ProfileWrite] | NamedProfiles) -> list[int] | None:
         """The profile of each write, where memory alone can tell that none of them changes anything.

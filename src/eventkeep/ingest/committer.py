@@ -115,7 +115,7 @@ class Committer:
             read, delivery = self._read(waiting)
             if read:
                 delivery += self._commit_or_split(read)
-                self._observe(sum([item.events for item in read]), self._clock.monotonic() - started)
+                self._observe(sum([item.submission.events for item in read]), self._clock.monotonic() - started)
             self._deliver(delivery)
 
     def _read(self, waiting: list[Waiting | Unread]) -> tuple[list[Waiting], Delivery]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -23,7 +23,7 @@ class Waiting(msgspec.Struct):
 
     @property
     def events(self) -> int:
-        return len(self.submission)
+        return self.submission.events
 
     @property
     def bytes(self) -> int:
@@ -59,17 +59,27 @@ class SubmissionQueue:
     def put(self, waiting: Waiting | Unread) -> None:
         """Add a submission. Raises Unavailable where the queue is full or closed; nothing is kept then."""
         with self._filled:
-            if self._closed:
-                raise Unavailable("The server is stopping.", RETRY_AFTER_SECONDS)
-            events, held = self.events + waiting.events, self.bytes + waiting.bytes
-            if self._waiting and (events > self._events_max or held > self._bytes_max):
-                raise Unavailable(
-                    f"Too many events wait to be stored ({self.events} events, {self.bytes} bytes).",
-                    RETRY_AFTER_SECONDS,
-                )
-            self._waiting.append(waiting)
-            self.events, self.bytes = events, held
+            self._add(waiting)
             self._filled.notify()
+
+    def put_all(self, many: Sequence[Waiting]) -> list[tuple[Waiting, Unavailable]]:
+        """Add submissions, to be taken together; those that ``put`` would refuse come back with its refusals."""
+        refused: list[tuple[Waiting, Unavailable]] = []
+        events = sum([waiting.submission.events for waiting in many])
+        held = sum([waiting.submission.body_bytes for waiting in many])
+        with self._filled:
+            if not self._closed and self.events + events <= self._events_max and self.bytes + held <= self._bytes_max:
+                self._waiting.extend(many)
+                self.events += events
+                self.bytes += held
+            else:
+                for waiting in many:
+                    try:
+                        self._add(waiting)
+                    except Unavailable as refusal:
+                        refused.append((waiting, refusal.with_traceback(None)))
+            self._filled.notify()
+        return refused
 
     def take(self, events_max: int, bytes_max: int) -> list[Waiting | Unread]:
         """The oldest submissions, together at most so many events and body bytes, but at least one submission.
@@ -79,6 +89,12 @@ class SubmissionQueue:
         with self._filled:
             while not self._waiting and not self._closed:
                 self._filled.wait()
+            if self.events <= events_max and self.bytes <= bytes_max:
+                # Nearly always: then none is looked at by itself.
+                everything = list(self._waiting)
+                self._waiting.clear()
+                self.events = self.bytes = 0
+                return everything
             taken: list[Waiting | Unread] = []
             events = held = 0
             while self._waiting:
@@ -101,3 +117,15 @@ class SubmissionQueue:
         with self._filled:
             self._closed = True
             self._filled.notify_all()
+
+    def _add(self, waiting: Waiting | Unread) -> None:
+        if self._closed:
+            raise Unavailable("The server is stopping.", RETRY_AFTER_SECONDS)
+        events, held = self.events + waiting.events, self.bytes + waiting.bytes
+        if self._waiting and (events > self._events_max or held > self._bytes_max):
+            raise Unavailable(
+                f"Too many events wait to be stored ({self.events} events, {self.bytes} bytes).",
+                RETRY_AFTER_SECONDS,
+            )
+        self._waiting.append(waiting)
+        self.events, self.bytes = events, held

@@ -70,14 +70,19 @@ class Resolver:
         The profile is one that was seen lately and does not change, the metric is known:
         so is most of what a busy shop sends. Such are kept together, as if they were one request of each account.
         """
-        profile_of, metric_of = self._directory.profiles.settled_one, self._directory.metrics.remembered
         singles: dict[int, PlainSingles] = {}
+        profile_of = self._directory.profiles.owner
+        metrics: dict[tuple[int, tuple[str, str]], Metric | None] = {}
         rest: list[Waiting] = []
         for item in waiting:
             submission, account = item.submission, item.account
             if submission.events == 1 and isinstance(submission.profiles, list):
-                profile = profile_of(account, submission.profiles[0])
-                metric = None if profile is None else metric_of(account, *submission.metrics[0])
+                sole = submission.profiles[0].sole
+                profile = None if sole is None else profile_of((account, *sole))
+                name = account, submission.metrics[0]
+                if name not in metrics:
+                    metrics[name] = self._directory.metrics.remembered(account, *submission.metrics[0])
+                metric = metrics[name]
                 if profile is not None and metric is not None:
                     taken = singles.get(account)
                     if taken is None:

@@ -66,3 +66,16 @@ def test_an_unread_body_counts_for_the_most_events_that_it_may_hold() -> None:
     assert (queue.events, queue.bytes) == (BULK_EVENTS_MAX, 700)
     queue.take(1, 1)
     assert (queue.events, queue.bytes) == (0, 0)
+
+
+def test_many_are_added_as_far_as_there_is_room() -> None:
+    queue = SubmissionQueue(events_max=3)
+    many = [waiting(1) for _ in range(5)]
+    assert queue.put_all(many[:2]) == []
+    refused = queue.put_all(many[2:])
+    assert [item for item, _ in refused] == many[3:]
+    assert all("Too many events wait" in str(refusal) for _, refusal in refused)
+    assert queue.take(10, 10_000_000) == many[:3]
+    assert (queue.events, queue.bytes) == (0, 0)
+    queue.close()
+    assert [str(refusal) for _, refusal in queue.put_all(many[:1])] == ["The server is stopping."]
