@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import uuid
+from typing import Final
 
 from eventkeep.clock import Randomness
 
-COUNTER_BITS = 48
+COUNTER_BITS: Final = 48
+PLACE_BITS: Final = 12
+"""The counter's lowest bits, whose texts are there in advance: writing numbers out takes longer than the rest."""
+PLACES: Final = tuple(f"{place:03x}" for place in range(1 << PLACE_BITS))
+UPPER_MAX: Final = (1 << COUNTER_BITS - PLACE_BITS) - 1
 
 
 class RequestIds:
@@ -19,8 +23,15 @@ class RequestIds:
     def __init__(self, randomness: Randomness) -> None:
         drawn = uuid.UUID(bytes=randomness.token_bytes(16), version=4)
         self._start = str(drawn)[: -COUNTER_BITS // 4]
-        self._counter = itertools.count(drawn.int)
+        self._upper, self._place = drawn.int >> PLACE_BITS & UPPER_MAX, drawn.int % len(PLACES)
+        self._front = ""
 
     def next(self) -> str:
         """An id that was not handed out before."""
-        return f"{self._start}{next(self._counter) % 2**COUNTER_BITS:012x}"
+        if self._place == len(PLACES):
+            self._upper = (self._upper + 1) & UPPER_MAX
+            self._place, self._front = 0, ""
+        if not self._front:
+            self._front = f"{self._start}{self._upper:09x}"
+        self._place += 1
+        return self._front + PLACES[self._place - 1]
