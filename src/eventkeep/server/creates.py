@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -18,6 +17,7 @@ from eventkeep.protocol.creates import (
 )
 from eventkeep.protocol.revisions import Revision
 from eventkeep.server.call import Call
+from eventkeep.server.delivery import Awaited
 from eventkeep.server.http import Response
 from eventkeep.server.services import Services
 from eventkeep.server.worker import unpack
@@ -54,8 +54,7 @@ class Creates:
     async def _create(self, call: Call, quick: QuickParser, checked: Parser) -> Response:
         body = await call.request.json_body()
         account, given = call.key.account, (body, call.revision, int(self._clock.now()))
-        loop = asyncio.get_running_loop()
-        ticket: asyncio.Future[Outcome | None] = loop.create_future()
+        ticket = Awaited()
         try:
             if len(body) <= PARSED_AT_ONCE_BYTES_MAX:
                 submission = quick(*given)
@@ -65,12 +64,12 @@ class Creates:
                 packed = await self._workers.read(body, is_bulk, *given[1:])
                 read = partial(quick, *given) if packed is None else partial(unpack, packed, is_bulk)
                 self._committer.offer_unread(account, read, len(body), ticket)
-            outcome = await ticket
+            outcome = await ticket.outcome
             if outcome is None:
-                submission = await loop.run_in_executor(self._threads, checked, *given)
-                ticket = loop.create_future()
+                submission = await ticket.loop.run_in_executor(self._threads, checked, *given)
+                ticket = Awaited()
                 self._committer.offer(account, submission, ticket)
-                outcome = await ticket
+                outcome = await ticket.outcome
             if outcome is None:
                 raise RuntimeError("what was read already was not committed")
             return accepted(outcome)
