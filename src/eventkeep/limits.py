@@ -267,6 +267,14 @@ WORKER_RESTART_SECONDS: Final = 1.0
 """What the server waits before it starts a worker in place of one that ended, in seconds."""
 PARSER_THREADS: Final = 2
 """Threads for large create bodies that need the closer look."""
+HEADS_REMEMBERED_MAX: Final = 10_000
+"""Heads of creates whose parsing is remembered, by their bytes; they differ in their keys and their lengths."""
+HEADS_BYTES_REMEMBERED_MAX: Final = 30_000_000
+"""Bytes of memory that they may take together, about."""
+HEAD_BYTES_REMEMBERED_MAX: Final = 2_000
+"""Bytes of a head from which on its parsing is not remembered."""
+GATHERING_SECONDS_MAX: Final = 0.005
+"""How long single creates that go on coming in are gathered for one commit, in seconds."""
 BODIES_BYTES_MAX: Final = 250_000_000
 """Bytes of all request bodies that are held at once, as they are told and decompressed; past it: 503."""
 

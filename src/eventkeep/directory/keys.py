@@ -108,6 +108,11 @@ class Keys:
 
         A record may be as old as ``KEY_CACHE_SECONDS_MAX``: so late is a revocation noticed.
         """
+        known = self.known(plaintext)
+        return None if known is None else known.record
+
+    def known(self, plaintext: str) -> Known | None:
+        """The look-up of a good key, for ``stands``; None for one that is unknown or revoked."""
         if not plaintext.startswith(PREFIX) or len(plaintext) > KEY_CHARACTERS_MAX or not plaintext.isascii():
             return None
         key_id = plaintext[len(PREFIX) : len(PREFIX) + ID_CHARACTERS]
@@ -120,7 +125,18 @@ class Keys:
         if not hmac.compare_digest(known.digest, digest_of(plaintext)):
             return None
         self._used[key_id] = now
-        return known.record
+        return known
+
+    def stands(self, known: Known, now: float) -> bool:
+        """Whether ``known`` says the same of its key ``now`` (monotonic seconds): then this was one more use of it.
+
+        Nothing is compared or computed: the digest was right, and the look-up is the one in use.
+        """
+        key_id = known.record.id
+        if now >= known.expires or self._known.get(key_id) is not known:
+            return False
+        self._used[key_id] = now
+        return True
 
     def list(self, account: int | None = None) -> list[KeyRecord]:
         """The keys of an account, or of all; also the revoked ones; oldest first."""

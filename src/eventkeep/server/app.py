@@ -11,34 +11,31 @@ import asyncio
 import datetime
 from functools import lru_cache
 
-import structlog
-
 from eventkeep.clock import SystemRandomness
 from eventkeep.config import RateLimit, ServeSettings
-from eventkeep.directory import KeyRecord
-from eventkeep.errors import RequestRefused, StoreError, Unavailable
+from eventkeep.directory.keys import Known
+from eventkeep.errors import RequestRefused, Unavailable
 from eventkeep.limits import RETRY_AFTER_SECONDS
 from eventkeep.protocol.operations import OPERATIONS
 from eventkeep.protocol.own_documents import OwnFrame
 from eventkeep.protocol.own_operations import OWN_OPERATIONS, PREFIX, OwnOperation
-from eventkeep.protocol.problems import error_document, failure_document
+from eventkeep.protocol.problems import error_document
 from eventkeep.protocol.revisions import REVISION_HEADER, Revision, resolve_revision
 from eventkeep.server.authorization import authenticate, authorize, missing_scopes
 from eventkeep.server.call import Call, Handler
 from eventkeep.server.creates import Creates
 from eventkeep.server.feed import Feed
-from eventkeep.server.http import Request, Response
+from eventkeep.server.http import IDENTITY, Request, Response
 from eventkeep.server.own_routes import OwnRoutes
 from eventkeep.server.probes import Probes
 from eventkeep.server.ratelimits import RateLimits
 from eventkeep.server.reads import Reads
-from eventkeep.server.request_ids import RequestIds
 from eventkeep.server.routing import Router
 from eventkeep.server.services import Services
+from eventkeep.server.singles import SINGLE_CREATE, Singles, Standing
 from eventkeep.server.telemetry import NO_OPERATION, Telemetry
+from eventkeep.server.under_way import UnderWay
 from eventkeep.server.workers import Workers, worker_count
-
-logger = structlog.get_logger(__name__)
 
 DAY_SECONDS = 24 * 60 * 60
 REVISIONS_REMEMBERED_MAX = 100
@@ -48,7 +45,7 @@ NO_TEXT = "\N{REPLACEMENT CHARACTER}"
 
 
 class App:
-    """Answers requests, whichever interface they come through. ``under_way`` counts those that have no answer yet."""
+    """Answers requests, whichever interface they come through."""
 
     def __init__(self, services: Services, settings: ServeSettings) -> None:
         self._services, self._settings = services, settings
@@ -56,8 +53,10 @@ class App:
         self._router = Router(OPERATIONS.values())
         self._limits = RateLimits(limits_table(settings))
         self._probes = Probes(services.committer.queue)
-        self._request_ids = RequestIds(SystemRandomness())
         self.telemetry = Telemetry(services)
+        self._under_way = UnderWay(services.clock, self.telemetry, settings.log_level == "debug")
+        self._singles = Singles(services, self._standing_of, self._limits, self._under_way)
+        self.begin_single = self._singles.begin
         self._workers = Workers(worker_count(settings.workers))
         creates, reads = Creates(services, self._workers), Reads(services)
         self._own_router = Router(OWN_OPERATIONS.values())
@@ -75,16 +74,14 @@ class App:
             "get_event_relationships_metric": reads.get_event_relationships_metric,
             "get_event_relationships_profile": reads.get_event_relationships_profile,
         }
-        self._debugging = settings.log_level == "debug"
-        self.under_way = 0
         self._draining = False
 
     async def handle(self, request: Request) -> Response:
         """The answer to a request; a refusal and a failure of our own are answers too."""
         started = self._clock.monotonic()
         operation = NO_OPERATION
-        request.request_id = self._request_ids.next()
-        self.under_way += 1
+        request.request_id = self._under_way.next_id()
+        self._under_way.count += 1
         try:
             if request.path.startswith("/api/"):
                 found, event_id = self._router.find(request.method, request.path)
@@ -96,44 +93,25 @@ class App:
                 response = await self._call_own(request, own, id or "")
             else:
                 response = await self._probes.answer(request, self._base_url(request))
-        except RequestRefused as refusal:
-            if isinstance(refusal, Unavailable) and refusal.__cause__ is not None:
-                logger.error(
-                    "a request could not be kept",
-                    cause=str(refusal.__cause__),
-                    request_id=request.request_id,
-                    operation=operation,
-                )
-            response = refused(request, refusal)
-        except StoreError:
-            logger.exception("a store failed", request_id=request.request_id, operation=operation)
-            response = refused(request, Unavailable("The store is in trouble. Try again.", RETRY_AFTER_SECONDS))
-        except Exception:
-            logger.exception("a request failed", request_id=request.request_id, operation=operation)
-            response = failed(request)
+        except Exception as failure:
+            response = self._under_way.answer_to(failure, request.request_id, operation, request.error_media_type)
         finally:
-            self.under_way -= 1
+            self._under_way.count -= 1
         response.headers[REQUEST_ID] = request.request_id
-        seconds = self._clock.monotonic() - started
-        self.telemetry.answered(operation, response.status, seconds)
-        if self._debugging:
-            logger.debug(
-                "answered",
-                method=request.method,
-                path=request.path,
-                operation=operation,
-                status=response.status,
-                milliseconds=round(seconds * 1000, 3),
-                request_id=request.request_id,
-            )
+        self._under_way.answered(operation, request.method, request.path, request.request_id, response.status, started)
         return response
 
     def refuse(self, refusal: RequestRefused) -> Response:
         """The answer to what came as a request and is none."""
-        request_id = self._request_ids.next()
+        request_id = self._under_way.next_id()
         status, headers, body = error_document(refusal, request_id)
         self.telemetry.answered(NO_OPERATION, status, 0.0)
         return Response(status, {**headers, REQUEST_ID: request_id}, body)
+
+    @property
+    def under_way(self) -> int:
+        """How many requests have no answer yet."""
+        return self._under_way.count
 
     def now(self) -> float:
         """Unix seconds, by the clock of the server."""
@@ -142,15 +120,17 @@ class App:
     async def drain(self, seconds_max: float) -> None:
         """Refuse new requests and wait for those under way, ``seconds_max`` at the most; then end the workers."""
         self._draining = True
+        self._singles.close()
         self._probes.stopping = True
         self._feed.close()
         deadline = self._clock.monotonic() + seconds_max
-        while self.under_way and self._clock.monotonic() < deadline:
+        while self._under_way.count and self._clock.monotonic() < deadline:
             await asyncio.sleep(0.01)
         self._workers.close()
 
     async def _call(self, request: Request, name: str, event_id: str) -> Response:
-        key, revision = self._admit(request)
+        known, revision = self._admit(request)
+        key = known.record
         operation = revision.operation(name)
         call = Call(request, operation, event_id, key, revision, self._base_url)
         if missing_scopes(key, operation.scopes):
@@ -163,19 +143,31 @@ class App:
 
     async def _call_own(self, request: Request, operation: OwnOperation, id: str) -> Response:
         """One of our own operations; the hosted rate limits know nothing of them."""
-        key, revision = self._admit(request)
+        known, revision = self._admit(request)
+        key = known.record
         authorize(key, operation.scopes)
         frame = OwnFrame(base_url=self._base_url(request), path=request.path, revision=revision)
         return await self._own_routes.answer(operation.name, request, key, frame, id)
 
-    def _admit(self, request: Request) -> tuple[KeyRecord, Revision]:
+    def _standing_of(self, request: Request) -> Standing | None:
+        """What the head of a single create says by itself; None where there is more to it. Raises RequestRefused."""
+        operation, _ = self._router.find(request.method, request.path)
+        if operation.name != SINGLE_CREATE:
+            return None
+        known, revision = self._admit(request)
+        authorize(known.record, revision.operation(operation.name).scopes)
+        if request.body_encoding() != IDENTITY:
+            return None
+        return Standing(known, revision, int(self._clock.now()) // DAY_SECONDS, request.method, request.path)
+
+    def _admit(self, request: Request) -> tuple[Known, Revision]:
         """Who asks, and in which revision. Raises RequestRefused."""
         if self._draining:
             raise Unavailable("The server is stopping.", RETRY_AFTER_SECONDS)
-        key = authenticate(self._services.directory.keys, request.headers.get("authorization"))
+        known = authenticate(self._services.directory.keys, request.headers.get("authorization"))
         revision = self._revision(request)
         request.error_media_type = revision.media_type
-        return key, revision
+        return known, revision
 
     def serve_metrics(self) -> None:
         """Open the port for scrapes, where the settings have one."""
@@ -216,16 +208,6 @@ def limits_table(settings: ServeSettings) -> dict[str, RateLimit] | None:
     if not isinstance(chosen, str):
         hosted |= chosen
     return {name: limit for name, limit in hosted.items() if limit is not None}
-
-
-def refused(request: Request, refusal: RequestRefused) -> Response:
-    status, headers, body = error_document(refusal, request.request_id, request.error_media_type)
-    return Response(status, headers, body)
-
-
-def failed(request: Request) -> Response:
-    status, headers, body = failure_document(request.request_id, request.error_media_type)
-    return Response(status, headers, body)
 
 
 def first_of_list(header: str | None) -> str | None:

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from eventkeep.directory import KeyRecord
-from eventkeep.directory.keys import Keys
+from eventkeep.directory.keys import Keys, Known
 from eventkeep.errors import NotAuthenticated, PermissionDenied
 
 SCHEME = "Klaviyo-API-Key "
 
 
-def authenticate(keys: Keys, header: str | None) -> KeyRecord:
-    """The key that an Authorization header brings.
+def authenticate(keys: Keys, header: str | None) -> Known:
+    """The look-up of the key that an Authorization header brings.
 
     Raises NotAuthenticated in the service's words: it does not say whether a key is
     missing, malformed, unknown or revoked.
     """
     if header is not None and header[: len(SCHEME)].lower() == SCHEME.lower():
-        record = keys.find(header[len(SCHEME) :].strip())
-        if record is not None:
-            return record
+        known = keys.known(header[len(SCHEME) :].strip())
+        if known is not None:
+            return known
     raise NotAuthenticated("Missing or invalid private key.")
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 import httptools
 
 from eventkeep.errors import Fault, InvalidRequest, RequestRefused
 from eventkeep.server.http import Request, body_too_large
+
+if TYPE_CHECKING:
+    from eventkeep.server.singles import Standing
 
 SCHEME: Final = "http"
 
@@ -40,6 +43,19 @@ def lower_name(name: bytes) -> str:
     return name.decode("latin-1").lower()
 
 
+class Head:
+    """A request's line and headers, ``size`` bytes, as the parser took them apart. They are not to be changed.
+
+    ``declared`` is the length of the body. ``standing`` is the application's: what follows from the head.
+    """
+
+    __slots__ = ("declared", "headers", "method", "size", "standing", "target")
+
+    def __init__(self, method: str, target: bytes, headers: dict[str, bytes], declared: int, size: int) -> None:
+        self.method, self.target, self.headers, self.declared, self.size = method, target, headers, declared, size
+        self.standing: Standing | None = None
+
+
 class Exchange:
     """A request and what is known of its body so far.
 
@@ -48,48 +64,30 @@ class Exchange:
     the request is none and only to be answered.
     """
 
-    __slots__ = (
-        "_bytes_max",
-        "_failure",
-        "_hold",
-        "_on_wanted",
-        "_pieces",
-        "_waiter",
-        "declared",
-        "headers",
-        "held",
-        "is_answered",
-        "is_asked",
-        "is_complete",
-        "keeps_alive",
-        "method",
-        "received",
-        "refusal",
-        "target",
-        "version",
-    )
+    method = ""
+    target = b""
+    version = "1.1"
+    declared: int | None = None
+    keeps_alive = True
+    refusal: RequestRefused | None = None
+    plain_head = b""
+    """Its bytes, where they are to be known from now on."""
+    received = 0
+    """Bytes of the body that have arrived."""
+    held = 0
+    """Bytes that are counted as held for this request."""
+    is_asked = False
+    """Whether its client was told to go on with the body."""
+    is_complete = is_answered = False
+    _bytes_max: int | None = None
+    _failure: RequestRefused | None = None
+    _waiter: asyncio.Future[None] | None = None
 
     def __init__(self, hold: Callable[[int], None], on_wanted: Callable[[Exchange], None]) -> None:
         """``hold`` counts bytes or refuses them; ``on_wanted`` is called when a body is awaited that is not there."""
         self._hold, self._on_wanted = hold, on_wanted
-        self.method = ""
-        self.target = b""
-        self.version = "1.1"
         self.headers: dict[str, bytes] = {}
-        self.declared: int | None = None
-        self.keeps_alive = True
-        self.refusal: RequestRefused | None = None
-        self.received = 0
-        """Bytes of the body that have arrived."""
-        self.held = 0
-        """Bytes that are counted as held for this request."""
-        self.is_asked = False
-        """Whether its client was told to go on with the body."""
-        self.is_complete = self.is_answered = False
         self._pieces: list[bytes] = []
-        self._bytes_max: int | None = None
-        self._failure: RequestRefused | None = None
-        self._waiter: asyncio.Future[None] | None = None
 
     def request(self) -> Request:
         """The request as the application takes it. Raises InvalidRequest for a target that is none."""
@@ -175,6 +173,25 @@ class Exchange:
             raise InvalidRequest(
                 [Fault(f"Expected chunked, in HTTP/1.1, or none, got {shown!r}.", parameter="Transfer-Encoding")]
             )
+
+
+class WholeExchange(Exchange):
+    """A request that came in one piece, with a head that is known."""
+
+    def __init__(
+        self, head: Head, body: bytes, hold: Callable[[int], None], on_wanted: Callable[[Exchange], None]
+    ) -> None:
+        self._hold, self._on_wanted = hold, on_wanted
+        self.head, self.method, self.target, self.headers = head, head.method, head.target, head.headers
+        self.declared = self.received = head.declared
+        self.is_complete = True
+        self._pieces = [body]
+
+    def taken(self) -> bytes:
+        """The body, which then counts as held. Raises Unavailable where that is too much."""
+        self._hold(self.received)
+        self.held = self.received
+        return self._pieces.pop()
 
 
 def split_target(target: bytes) -> tuple[str, str]:

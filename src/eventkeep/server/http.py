@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Final, Protocol
 
 from eventkeep.errors import Fault, InvalidRequest, PayloadTooLarge, UnsupportedMediaType
 from eventkeep.limits import BODY_BYTES_MAX, BODY_SECONDS_MAX, GZIP_MEMBERS_MAX
 from eventkeep.protocol.problems import DEFAULT_MEDIA_TYPE
 
+IDENTITY: Final = "identity"
 JSON_MEDIA_TYPES = frozenset({"application/json", "application/vnd.api+json"})
 
 
@@ -72,9 +73,8 @@ class Request:
         PayloadTooLarge past BODY_BYTES_MAX, InvalidRequest for a broken gzip stream and
         for a body that did not arrive whole, Unavailable where too much is held already.
         """
-        self._check_content_type()
-        encoding = (self._header("content-encoding") or "identity").strip().lower()
-        if encoding == "identity":
+        encoding = self.body_encoding()
+        if encoding == IDENTITY:
             return await self._body.read(BODY_BYTES_MAX)
         if encoding != "gzip":
             raise UnsupportedMediaType(
@@ -84,6 +84,11 @@ class Request:
         body = decompress(compressed)
         self._body.hold(max(0, len(body) - len(compressed)))
         return body
+
+    def body_encoding(self) -> str:
+        """The encoding of a body that is JSON. Raises UnsupportedMediaType for another content type."""
+        self._check_content_type()
+        return (self._header("content-encoding") or IDENTITY).strip().lower()
 
     def _header(self, name: str) -> str | None:
         """A header that says how the body is to be read; one that is no text is none that we can read."""
@@ -102,13 +107,23 @@ class Request:
 
 
 class Response:
-    """What is sent back; ``body`` empty means none."""
+    """What is sent back; ``body`` empty means none.
 
-    __slots__ = ("body", "headers", "status")
+    ``lines`` are headers as they are sent, before those in ``headers``.
+    """
 
-    def __init__(self, status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:
-        self.status, self.body = status, body
-        self.headers: dict[str, str] = dict(headers or {})
+    __slots__ = ("body", "headers", "lines", "status")
+
+    def __init__(
+        self, status: int, headers: Mapping[str, str] | None = None, body: bytes = b"", lines: str = ""
+    ) -> None:
+        self.status, self.body, self.lines = status, body, lines
+        self.headers: dict[str, str] = dict(headers) if headers else {}
+
+
+def header_lines(headers: Mapping[str, str]) -> str:
+    """Headers as they are sent."""
+    return "".join([f"{name.lower()}: {value}\r\n" for name, value in headers.items()])
 
 
 def decompress(body: bytes) -> bytes:

@@ -29,11 +29,13 @@ from eventkeep.limits import (
     HEADERS_MAX,
     LINGER_SECONDS_MAX,
 )
-from eventkeep.server.exchange import Exchange, lower_name
-from eventkeep.server.http import Response, body_cut, body_too_slow
+from eventkeep.server.exchange import Exchange, WholeExchange, lower_name
+from eventkeep.server.heads import plain_head
+from eventkeep.server.http import Response, body_cut, body_too_slow, header_lines
 
 if TYPE_CHECKING:
     from eventkeep.server.listener import Listener
+    from eventkeep.server.singles import Single
 
 logger = structlog.get_logger(__name__)
 
@@ -63,7 +65,7 @@ class Connection(asyncio.Protocol):
         self._head_fields = self._head_bytes = self._body_wire_bytes = 0
         # Requests whose heads are there, in order; the first is being answered.
         self._exchanges: deque[Exchange] = deque()
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | Single | None = None
         # What came while an answer was under way, not parsed yet.
         self._ahead = b""
         self._unsent_before = 0
@@ -216,6 +218,11 @@ class Connection(asyncio.Protocol):
 
     def _feed(self, data: bytes) -> None:
         """Parse, up to the end of the request that has to be answered first."""
+        is_start = self._incoming is None and not self._head_bytes and not self._exchanges
+        if is_start and (head := self._listener.heads.of(data)) is not None:
+            self._exchanges.append(WholeExchange(head, data[head.size :], self._listener.hold, self._wanted))
+            self._after_parsing()
+            return
         place = 0
         while place < len(data) and not self._is_broken and not self._is_closing:
             if self._has_to_wait():
@@ -224,6 +231,8 @@ class Connection(asyncio.Protocol):
             left = self._incoming.left if self._incoming is not None else 0
             end = place + max(PARSED_AT_ONCE_BYTES, left)
             place += self._parse(data if place == 0 and end >= len(data) else memoryview(data)[place:end])
+        if is_start and self._incoming is None and place >= len(data) and len(self._exchanges) == 1:
+            self._exchanges[0].plain_head = plain_head(self._exchanges[0], data)
         if not self._is_closing:
             self._after_parsing()
 
@@ -298,7 +307,26 @@ class Connection(asyncio.Protocol):
             self._set_deadline(BODY_SECONDS_MAX)
         else:
             self._deadline = math.inf
-        self._task = self._listener.loop.create_task(self._answer(exchange))
+        if isinstance(exchange, WholeExchange):
+            self._task = self._listener.app.begin_single(exchange, self._answered)
+        if self._task is None:
+            self._task = self._listener.loop.create_task(self._answer(exchange))
+
+    def _answered(self, response: Response | None) -> None:
+        """What is answered without a task; None where there is no answer."""
+        exchange = self._exchanges[0]
+        self._task = None
+        try:
+            if self._is_closing:
+                return
+            if response is None:
+                self.abort()
+            else:
+                self._send(exchange, response)
+        except Exception:
+            self._fail_to_send()
+        finally:
+            self._listener.release(exchange.held)
 
     async def _answer(self, exchange: Exchange) -> None:
         try:
@@ -307,15 +335,20 @@ class Connection(asyncio.Protocol):
             if not self._is_closing:
                 self._send(exchange, response)
         except Exception:
-            # The client would wait for an answer that never comes.
-            logger.exception("an answer could not be sent")
-            self.abort()
+            self._fail_to_send()
         finally:
             self._listener.release(exchange.held)
+
+    def _fail_to_send(self) -> None:
+        # The client would wait for an answer that never comes.
+        logger.exception("an answer could not be sent")
+        self.abort()
 
     def _send(self, exchange: Exchange, response: Response) -> None:
         self._exchanges.popleft()
         exchange.answered()
+        if exchange.plain_head and response.status == HTTPStatus.ACCEPTED:
+            self._listener.heads.remember(exchange)
         is_last = not exchange.keeps_alive or (not exchange.is_complete and not will_end(exchange))
         self._transport.write(answer_bytes(exchange, response, self._listener.date(), is_last))
         self._is_over = is_last
@@ -403,14 +436,14 @@ def with_ascii_line(message: bytes) -> bytes:
 def answer_bytes(exchange: Exchange, response: Response, date: str, is_last: bool) -> bytes:
     """An answer as it is sent."""
     body = response.body
-    lines = [STATUS_LINES[response.status]]
-    lines += [f"{name.lower()}: {value}\r\n" for name, value in response.headers.items()]
+    lines = response.lines + header_lines(response.headers) if response.headers else response.lines
+    connection = ""
     if is_last:
-        lines.append("connection: close\r\n")
+        connection = "connection: close\r\n"
     elif exchange.version == "1.0":
-        lines.append("connection: keep-alive\r\n")
-    lines += (SERVER, f"content-length: {len(body)}\r\n", date, "\r\n")
-    head = "".join(lines).encode("latin-1")
+        connection = "connection: keep-alive\r\n"
+    text = f"{STATUS_LINES[response.status]}{lines}{connection}{SERVER}content-length: {len(body)}\r\n{date}\r\n"
+    head = text.encode("latin-1")
     return head + body if body and exchange.method != "HEAD" else head
 
 

@@ -21,6 +21,7 @@ from eventkeep.limits import (
 )
 from eventkeep.server.app import App
 from eventkeep.server.exchange import Exchange
+from eventkeep.server.heads import Heads
 from eventkeep.server.http import Response
 from eventkeep.server.http1 import Connection
 
@@ -67,7 +68,7 @@ class Listener:
 
     def __init__(self, app: App, bound: socket.socket) -> None:
         self.loop = asyncio.get_running_loop()
-        self._app, self._socket = app, bound
+        self.app, self._socket = app, bound
         self._connections: set[Connection] = set()
         self._stalled: set[Connection] = set()
         self._arriving: set[asyncio.Task[None]] = set()
@@ -75,6 +76,7 @@ class Listener:
         self._held_bytes = 0
         self._is_accepting = self._is_closed = False
         self._date, self._date_second = "", -1
+        self.heads = Heads()
 
     def start(self) -> None:
         """Listen. Raises ConfigurationError where somebody else took the address meanwhile."""
@@ -110,12 +112,12 @@ class Listener:
                 raise exchange.refusal
             request = exchange.request()
         except RequestRefused as refusal:
-            return self._app.refuse(refusal)
-        return await self._app.handle(request)
+            return self.app.refuse(refusal)
+        return await self.app.handle(request)
 
     def date(self) -> str:
         """The header that tells when an answer was made."""
-        now = self._app.now()
+        now = self.app.now()
         if int(now) != self._date_second:
             self._date_second = int(now)
             self._date = f"date: {formatdate(now, usegmt=True)}\r\n"

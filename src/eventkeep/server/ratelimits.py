@@ -47,6 +47,26 @@ class RateLimits:
         limit = self._table.get(operation)
         if limit is None:
             return {}
+        remaining, reset = self._count(limit, account, operation, now)
+        return {
+            "RateLimit-Limit": self._headers[operation],
+            "RateLimit-Remaining": str(remaining),
+            "RateLimit-Reset": str(reset),
+        }
+
+    def take_lines(self, account: int, operation: str, now: float) -> str:
+        """The same, with the headers as they are sent."""
+        limit = self._table.get(operation)
+        if limit is None:
+            return ""
+        remaining, reset = self._count(limit, account, operation, now)
+        return (
+            f"ratelimit-limit: {self._headers[operation]}\r\n"
+            f"ratelimit-remaining: {remaining}\r\nratelimit-reset: {reset}\r\n"
+        )
+
+    def _count(self, limit: RateLimit, account: int, operation: str, now: float) -> tuple[int, int]:
+        """The calls that the second has left, and the seconds until the next one."""
         window = self._windows.get((account, operation))
         if window is None:
             window = self._windows[account, operation] = Window()
@@ -61,11 +81,7 @@ class RateLimits:
             raise throttled(second + BURST_SECONDS - now)
         window.in_second += 1
         window.in_minute += 1
-        return {
-            "RateLimit-Limit": self._headers[operation],
-            "RateLimit-Remaining": str(limit.burst - window.in_second),
-            "RateLimit-Reset": str(int(second + BURST_SECONDS - now)),
-        }
+        return limit.burst - window.in_second, int(second + BURST_SECONDS - now)
 
 
 def throttled(wait_seconds: float) -> Throttled:

@@ -98,6 +98,31 @@ def test_revocation_by_another_process_is_noticed_within_a_second(
     assert KEY_CACHE_SECONDS_MAX < 1
 
 
+def test_look_up_stands_until_it_is_old_or_its_key_is_revoked(directory: Directory, clock: HeldClock) -> None:
+    record, plaintext = directory.keys.create(1, FULL)
+    known = directory.keys.known(plaintext)
+    assert known is not None
+    assert known.record == record
+    assert directory.keys.stands(known, clock.monotonic())
+    clock.move(KEY_CACHE_SECONDS_MAX)
+    assert not directory.keys.stands(known, clock.monotonic())
+    renewed = directory.keys.known(plaintext)
+    assert renewed is not None
+    assert directory.keys.stands(renewed, clock.monotonic())
+    directory.keys.revoke(record.id)
+    assert not directory.keys.stands(renewed, clock.monotonic())
+
+
+def test_look_up_that_stands_is_a_use(directory: Directory, clock: HeldClock) -> None:
+    _, plaintext = directory.keys.create(1, FULL)
+    known = directory.keys.known(plaintext)
+    assert known is not None
+    clock.move(KEY_CACHE_SECONDS_MAX / 2)
+    assert directory.keys.stands(known, clock.monotonic())
+    directory.keys.write_last_used()
+    assert [key.last_used for key in directory.keys.list()] == [round(clock.now() * 1_000_000)]
+
+
 def test_second_revocation_keeps_the_time_of_the_first(directory: Directory, clock: HeldClock) -> None:
     record, _ = directory.keys.create(1, FULL)
     first = directory.keys.revoke(record.id)

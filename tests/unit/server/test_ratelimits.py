@@ -162,3 +162,14 @@ def test_settings_change_single_operations() -> None:
 
 def test_off_means_no_limits() -> None:
     assert limits_table(ServeSettings(rate_limits="off")) is None
+
+
+def test_headers_are_the_same_as_lines() -> None:
+    one, other = limits(burst=3, steady=4), limits(burst=3, steady=4)
+    for place in range(3):
+        headers = one.take(1, OPERATION, MINUTE + place / 10)
+        lines = "".join(f"{name.lower()}: {value}\r\n" for name, value in headers.items())
+        assert other.take_lines(1, OPERATION, MINUTE + place / 10) == lines
+    with pytest.raises(Throttled):
+        other.take_lines(1, OPERATION, MINUTE + 0.5)
+    assert RateLimits(None).take_lines(1, OPERATION, MINUTE) == ""

@@ -1,0 +1,181 @@
+"""Single creates that came in one piece behind a head that is known: kept and answered without a task.
+
+A task, and a future that it waits for, cost more than all that is to be found out about
+such a request. So it is read where it arrives, and answered by a call when its batch
+comes back. Those that arrive at about the same time are given to the committer together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import cached_property
+from typing import Final
+
+import structlog
+
+from eventkeep.directory.keys import Known
+from eventkeep.errors import RequestRefused
+from eventkeep.ingest.committer import ONE_STORED, Outcome
+from eventkeep.ingest.queue import Waiting
+from eventkeep.limits import GATHERING_SECONDS_MAX, PARSED_AT_ONCE_BYTES_MAX
+from eventkeep.protocol.creates import checked_create_event, quick_create_event
+from eventkeep.protocol.revisions import Revision
+from eventkeep.server.creates import accepted
+from eventkeep.server.delivery import Result
+from eventkeep.server.exchange import WholeExchange
+from eventkeep.server.http import Request, Response, header_lines
+from eventkeep.server.ratelimits import RateLimits
+from eventkeep.server.services import Services
+from eventkeep.server.under_way import UnderWay
+
+logger = structlog.get_logger(__name__)
+
+SINGLE_CREATE: Final = "create_event"
+DAY_SECONDS: Final = 24 * 60 * 60
+STORED_LINES: Final = header_lines(accepted(ONE_STORED).headers)
+
+Answer = Callable[[Response | None], None]
+"""Takes an answer; None where there is none to be had."""
+
+
+class Standing:
+    """What follows from the head of a single create alone: for as long as ``known`` stands, and on that day.
+
+    The day is counted from 1970-01-01 UTC: it decides which revisions there are.
+    """
+
+    __slots__ = ("account", "day", "known", "method", "path", "revision")
+
+    def __init__(self, known: Known, revision: Revision, day: int, method: str, path: str) -> None:
+        self.known, self.revision, self.day, self.method, self.path = known, revision, day, method, path
+        self.account = known.record.account
+
+
+class Single:
+    """A single create that is under way, and the ticket for its outcome. ``started`` is in monotonic seconds."""
+
+    __slots__ = ("_answer", "_is_given_up", "_request_id", "_standing", "_started", "_under_way", "limit_lines", "loop")
+
+    def __init__(
+        self, standing: Standing, under_way: UnderWay, started: float, loop: asyncio.AbstractEventLoop, answer: Answer
+    ) -> None:
+        self._standing, self._under_way, self._started, self.loop, self._answer = (
+            standing,
+            under_way,
+            started,
+            loop,
+            answer,
+        )
+        self._request_id = under_way.next_id()
+        under_way.count += 1
+        self.limit_lines = ""
+        self._is_given_up = False
+
+    def settle(self, result: Result | Exception) -> None:
+        """Answer what became of it, where somebody still waits."""
+        if self._is_given_up:
+            return
+        self._under_way.count -= 1
+        try:
+            response = self._response(result)
+        except Exception:
+            logger.exception("an answer could not be made", request_id=self._request_id, operation=SINGLE_CREATE)
+            response = None
+        self._answer(response)
+
+    def cancel(self) -> None:
+        """Answer nobody: the client went away."""
+        if not self._is_given_up:
+            self._is_given_up = True
+            self._under_way.count -= 1
+            self._answer(None)
+
+    def _response(self, result: Result | Exception) -> Response:
+        under_way, standing, request_id = self._under_way, self._standing, self._request_id
+        if isinstance(result, Outcome):
+            lines = STORED_LINES if result is ONE_STORED else header_lines(accepted(result).headers)
+            response = Response(202, lines=f"{lines}{self.limit_lines}x-request-id: {request_id}\r\n")
+        else:
+            failure = result or RuntimeError("what was read already was not committed")
+            response = under_way.answer_to(failure, request_id, SINGLE_CREATE, standing.revision.media_type)
+            response.headers["X-Request-Id"] = request_id
+        under_way.answered(SINGLE_CREATE, standing.method, standing.path, request_id, response.status, self._started)
+        return response
+
+
+class Singles:
+    """Begins single creates. One event loop's."""
+
+    def __init__(
+        self,
+        services: Services,
+        standing_of: Callable[[Request], Standing | None],
+        limits: RateLimits,
+        under_way: UnderWay,
+    ) -> None:
+        """``standing_of`` raises RequestRefused for a head that is to be refused, and gives None for another one."""
+        self._keys, self._queue, self._clock = services.directory.keys, services.committer.queue, services.clock
+        self._standing_of, self._limits, self._under_way = standing_of, limits, under_way
+        self._gathered: list[Waiting] = []
+        self._gathering_until = 0.0
+        self._is_closed = False
+
+    def begin(self, exchange: WholeExchange, answer: Answer) -> Single | None:
+        """Begin a create, which is answered by a call of ``answer``, later.
+
+        None, with nothing done, where there is more to the request, or its head is to be
+        refused: that it is told as any other request is.
+        """
+        started, now = self._clock.monotonic(), self._clock.now()
+        standing = self._standing(exchange, started, int(now) // DAY_SECONDS)
+        if standing is None or exchange.received > PARSED_AT_ONCE_BYTES_MAX or self._is_closed:
+            return None
+        single = Single(standing, self._under_way, started, self._loop, answer)
+        try:
+            single.limit_lines = self._limits.take_lines(standing.account, SINGLE_CREATE, now)
+            body, revision, received_at = exchange.taken(), standing.revision, int(now)
+            submission = quick_create_event(body, revision, received_at)
+            if submission is None:
+                submission = checked_create_event(body, revision, received_at)
+        except Exception as failure:
+            self._loop.call_soon(single.settle, failure)
+        else:
+            if not self._gathered:
+                self._gathering_until = started + GATHERING_SECONDS_MAX
+                self._loop.call_soon(self._hand_over, 1)
+            self._gathered.append(Waiting(standing.account, submission, single))
+        return single
+
+    def close(self) -> None:
+        """Begin no more."""
+        self._is_closed = True
+
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    def _standing(self, exchange: WholeExchange, now: float, day: int) -> Standing | None:
+        """What follows from the head of an exchange; found out anew when it may be something else."""
+        head = exchange.head
+        standing = head.standing
+        if standing is None or standing.day != day or not self._keys.stands(standing.known, now):
+            try:
+                standing = self._standing_of(exchange.request())
+            except RequestRefused:
+                standing = None
+            head.standing = standing
+        return standing
+
+    def _hand_over(self, seen: int) -> None:
+        """Give what was gathered to the committer once a turn of the loop has brought no more, or after a while.
+
+        A commit costs half a millisecond, whether it is of one event or of sixty.
+        """
+        gathered = self._gathered
+        if seen < len(gathered) and self._clock.monotonic() < self._gathering_until:
+            self._loop.call_soon(self._hand_over, len(gathered))
+            return
+        self._gathered = []
+        for waiting, refusal in self._queue.put_all(gathered):
+            waiting.ticket.settle(refusal)

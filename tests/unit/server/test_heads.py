@@ -1,0 +1,241 @@
+"""Heads that were parsed before are known again by their exact bytes, and nothing else is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from typing import cast
+
+import pytest
+import uvloop
+
+from eventkeep.errors import RequestRefused
+from eventkeep.limits import HEAD_BYTES_REMEMBERED_MAX
+from eventkeep.server import heads
+from eventkeep.server.app import App
+from eventkeep.server.exchange import Head, WholeExchange
+from eventkeep.server.heads import Heads
+from eventkeep.server.http import Request, Response
+from eventkeep.server.listener import Listener, bind
+
+HOST = "127.0.0.1"
+HEAD = b"POST /take HTTP/1.1\r\nHost: x\r\nAuthorization: k\r\nContent-Length: 5\r\n\r\n"
+
+
+class Echoing:
+    """Stands for the application: gives bodies back with 202, and notes how each request came."""
+
+    def __init__(self) -> None:
+        self.came: list[str] = []
+        self.status = 202
+
+    def begin_single(self, exchange: WholeExchange, _answer: Callable[[Response | None], None]) -> None:
+        self.came.append("known")
+
+    async def handle(self, request: Request) -> Response:
+        try:
+            body = await request.json_body()
+        except RequestRefused as refusal:
+            return self.refuse(refusal)
+        self.came.append(f"{request.method} {request.path} {request.headers.get('authorization')}")
+        return Response(self.status, None, body)
+
+    def refuse(self, refusal: RequestRefused) -> Response:
+        return Response(400, None, str(refusal).encode())
+
+    def now(self) -> float:
+        return 0.0
+
+
+Test = Callable[[asyncio.StreamReader, asyncio.StreamWriter, Echoing], Awaitable[None]]
+
+
+def run(test: Test) -> None:
+    async def both() -> None:
+        application = Echoing()
+        with closing(bind(HOST, 0)) as bound:
+            listening = Listener(cast(App, application), bound)
+            listening.start()
+            reader, writer = await asyncio.open_connection(HOST, bound.getsockname()[1])
+            await asyncio.wait_for(test(reader, writer, application), 20.0)
+            writer.close()
+            await listening.close(1.0)
+            assert listening._held_bytes == 0
+
+    uvloop.run(both())
+
+
+async def answered(reader: asyncio.StreamReader) -> bytes:
+    """The body of the next answer."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    return await reader.readexactly(length)
+
+
+async def make_known(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, application: Echoing) -> None:
+    """Have HEAD be remembered."""
+    writer.write(HEAD + b"first")
+    assert await answered(reader) == b"first"
+    application.came.clear()
+
+
+def test_head_that_comes_again_is_known_and_its_request_is_the_same() -> None:
+    async def test(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, application: Echoing) -> None:
+        for body in (b"first", b"other", b"\r\n\r\n!"):
+            writer.write(HEAD + body)
+            assert await answered(reader) == body
+        said = "POST /take k"
+        assert application.came == [said, "known", said, "known", said]
+
+    run(test)
+
+
+@pytest.mark.parametrize("cut", [1, 20, len(HEAD) - 2, len(HEAD), len(HEAD) + 3])
+def test_request_in_two_pieces_is_parsed(cut: int) -> None:
+    async def test(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, application: Echoing) -> None:
+        await make_known(reader, writer, application)
+        message = HEAD + b"whole"
+        for _ in range(2):
+            writer.write(message[:cut])
+            await asyncio.sleep(0.05)
+            writer.write(message[cut:])
+            assert await answered(reader) == b"whole"
+        assert application.came == ["POST /take k"] * 2
+        # The parser stands at the beginning of a request again.
+        writer.write(HEAD + b"after")
+        assert await answered(reader) == b"after"
+        assert application.came[2:] == ["known", "POST /take k"]
+
+    run(test)
+
+
+def test_requests_that_come_at_once_are_answered_in_their_order() -> None:
+    async def test(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, application: Echoing) -> None:
+        await make_known(reader, writer, application)
+        bodies = [b"%05d" % number for number in range(50)]
+        writer.write(b"".join(HEAD + body for body in bodies))
+        assert [await answered(reader) for _ in bodies] == bodies
+        # Only the last one has nothing behind it.
+        assert application.came.count("POST /take k") == 50
+        assert application.came.count("known") <= 1
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        HEAD.replace(b"Authorization: k", b"Authorization: K"),
+        HEAD.replace(b"POST", b"post", 1),
+        HEAD.replace(b"Host: x", b"Host : x"),
+        HEAD.replace(b"HTTP/1.1", b"HTTP/1.2"),
+        HEAD.replace(b"Length: 5", b"Length: 6"),
+        b"\r\n" + HEAD,
+    ],
+)
+def test_head_that_differs_by_a_byte_is_parsed(changed: bytes) -> None:
+    async def test(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, application: Echoing) -> None:
+        await make_known(reader, writer, application)
+        writer.write(changed + b"other!")
+        await asyncio.sleep(0.05)
+        assert "known" not in application.came
+
+    run(test)
+
+
+def test_body_that_is_shorter_than_told_is_waited_for() -> None:
+    async def test(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, application: Echoing) -> None:
+        await make_known(reader, writer, application)
+        writer.write(HEAD + b"shor")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), 0.1)
+        writer.write(b"t")
+        assert await answered(reader) == b"short"
+        assert application.came == ["POST /take k"]
+
+    run(test)
+
+
+def test_what_is_behind_a_body_is_a_request_of_its_own() -> None:
+    async def test(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, application: Echoing) -> None:
+        await make_known(reader, writer, application)
+        writer.write(HEAD + b"12345GET /hidden HTTP/1.1\r\n\r\n")
+        assert await answered(reader) == b"12345"
+        assert await answered(reader) == b""
+        assert application.came == ["POST /take k", "GET /hidden None"]
+        writer.write(HEAD + b"12345" + b"x\r\n\r\n")
+        assert await answered(reader) == b"12345"
+        assert b"This is not HTTP/1.1" in await answered(reader)
+        assert await reader.read() == b""
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        HEAD.replace(b"Content-Length: 5", b"Content-Length: 5\r\nContent-Length: 5"),
+        HEAD.replace(b"Content-Length: 5", b"Content-Length: 5\r\nContent-Length: 4"),
+        HEAD.replace(b"Content-Length: 5", b"Content-Length: 5\r\nTransfer-Encoding: chunked"),
+        HEAD.replace(b"Content-Length: 5", b"Content-Length: 5, 5"),
+        HEAD.replace(b"Content-Length: 5", b"Content-Length: +5"),
+    ],
+)
+def test_head_that_the_parser_refuses_is_refused_every_time(head: bytes) -> None:
+    async def test(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, application: Echoing) -> None:
+        await make_known(reader, writer, application)
+        for _ in range(2):
+            connection, sending = await asyncio.open_connection(*writer.get_extra_info("peername"))
+            sending.write(head + b"12345")
+            assert b"This is not HTTP/1.1" in await answered(connection)
+            assert await connection.read() == b""
+            sending.close()
+        assert application.came == []
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        HEAD.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n") + b"12345",
+        HEAD.replace(b"\r\n\r\n", b"\r\nUpgrade: h2c\r\n\r\n") + b"12345",
+        HEAD.replace(b"Content-Length: 5", b"Transfer-Encoding: chunked") + b"5\r\n12345\r\n0\r\n\r\n",
+        HEAD.replace(b"1.1", b"1.0").replace(b"\r\n\r\n", b"\r\nConnection: keep-alive\r\n\r\n") + b"12345",
+        HEAD.replace(b"Host", b"X" * HEAD_BYTES_REMEMBERED_MAX + b": x\r\nHost") + b"12345",
+        HEAD.replace(b"Content-Length: 5", b"X: y"),
+    ],
+)
+def test_request_that_is_not_plain_is_parsed_every_time(message: bytes) -> None:
+    async def test(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, application: Echoing) -> None:
+        for _ in range(3):
+            writer.write(message)
+            assert await answered(reader) in (b"12345", b"")
+        assert application.came == ["POST /take k"] * 3
+
+    run(test)
+
+
+def test_head_whose_request_was_not_accepted_is_not_remembered() -> None:
+    async def test(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, application: Echoing) -> None:
+        application.status = 200
+        for _ in range(3):
+            writer.write(HEAD + b"12345")
+            assert await answered(reader) == b"12345"
+        assert "known" not in application.came
+
+    run(test)
+
+
+def test_heads_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "HEADS_REMEMBERED_MAX", 10)
+    remembered = Heads()
+    sent = [HEAD.replace(b": k", b": %d" % number) for number in range(100)]
+    for each in sent:
+        exchange = WholeExchange(Head("POST", b"/", {}, 5, 0), b"", lambda _: None, lambda _: None)
+        exchange.plain_head = each
+        remembered.remember(exchange)
+    assert sum(remembered.of(each + b"12345") is not None for each in sent) <= 10
+    assert remembered.of(sent[-1] + b"12345") is not None
+    assert remembered.of(b"") is None
