@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 LIBRARY: Final = Path(__file__).parent / "_reader.so"
-FORM: Final = 1
+FORM: Final = 2
 """What is exchanged, as ``eventkeep_reader_form`` numbers it."""
 
 _numbers: Final = ctypes.POINTER(ctypes.c_uint32)
@@ -77,15 +77,19 @@ ARGUMENTS: Final = (ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(Rules), cty
 
 
 @cache
-def library() -> Any:
-    """The library, None where it was not built or is of another version. Its calls let go of the interpreter's lock."""
+def library(holding: bool = False) -> Any:
+    """The library, None where it was not built or is of another version.
+
+    Its calls let go of the interpreter's lock, unless they are ``holding`` it: for what
+    takes less time than to get it back.
+    """
     try:
-        loaded = ctypes.CDLL(str(LIBRARY))
+        loaded = (ctypes.PyDLL if holding else ctypes.CDLL)(str(LIBRARY))
         loaded.eventkeep_reader_form.restype = ctypes.c_uint32
         if loaded.eventkeep_reader_form() != FORM:
             return None
-        loaded.eventkeep_read_bulk_create.argtypes = ARGUMENTS
-        loaded.eventkeep_read_bulk_create.restype = ctypes.c_bool
+        for read in (loaded.eventkeep_read_bulk_create, loaded.eventkeep_read_single_create):
+            read.argtypes, read.restype = ARGUMENTS, ctypes.c_bool
     except (OSError, AttributeError):
         return None
     return loaded

@@ -1,4 +1,4 @@
-/* Bulk create bodies to columns, in one pass over their bytes.
+/* Create bodies to columns, in one pass over their bytes.
 
    Only plain bodies are taken: the members that the documents know, each once, keys without
    escapes, no value near a limit. All others are refused without a word; eventkeep.protocol
@@ -290,12 +290,13 @@ static void write_unique_id(struct columns *out, const struct event *event)
     write_hash(unique_id.start, unique_id.size, out->unique_id_hash + HASH_BYTES * out->events);
 }
 
-static bool read_event_attributes(struct reader *r)
+/* The attributes of an event, which are ``needed`` and perhaps those of the rules. */
+static bool read_attributes(struct reader *r, uint32_t needed)
 {
     struct cursor *c = &r->cursor;
     struct columns *out = r->out;
     struct event event = {r->rules->received_at, {NULL, 0}, {NULL, 0}};
-    uint32_t seen = 0, needed = METRIC | PROPERTIES, allowed = needed | r->rules->members;
+    uint32_t seen = 0, allowed = needed | r->rules->members;
     if (out->events == r->rules->events_max || !take(c, '{')) {
         return false;
     }
@@ -313,6 +314,7 @@ static bool read_event_attributes(struct reader *r)
         seen |= member;
         bool is_read = member == METRIC       ? read_metric(r)
                        : member == PROPERTIES ? read_properties(r)
+                       : member == PROFILE    ? read_profile(r)
                                               : read_optional(r, member, &event);
         if (!is_read) {
             return false;
@@ -326,6 +328,18 @@ static bool read_event_attributes(struct reader *r)
     write_unique_id(out, &event);
     out->events++;
     return true;
+}
+
+static bool read_event_attributes(struct reader *r)
+{
+    return read_attributes(r, METRIC | PROPERTIES);
+}
+
+static bool read_single_attributes(struct reader *r)
+{
+    bool is_read = read_attributes(r, METRIC | PROPERTIES | PROFILE);
+    r->out->profiles++;
+    return is_read;
 }
 
 static bool read_event(struct reader *r)
@@ -379,8 +393,8 @@ static bool read_job_attributes(struct reader *r)
 
 /* Fills ``out`` with what the body of ``size`` bytes, a NUL behind them, asks to keep.
    False where the body is not plain; what is in ``out`` then means nothing. */
-EXPORTED bool eventkeep_read_bulk_create(const uint8_t *body, size_t size, const struct rules *rules,
-                                         struct columns *out)
+static bool read_create(const uint8_t *body, size_t size, const struct rules *rules, struct columns *out,
+                        const char *type, bool (*read)(struct reader *))
 {
     struct reader r = {{body, body + size}, body, rules, out};
     if (size > UINT32_MAX || rules->properties.levels > LEVELS_ROOM || rules->properties.properties > KEYS_ROOM ||
@@ -390,14 +404,26 @@ EXPORTED bool eventkeep_read_bulk_create(const uint8_t *body, size_t size, const
     out->events = out->profiles = out->metrics = out->long_values = 0;
     out->unique_ids_size = out->currencies_size = out->properties_size = 0;
     skip_blanks(&r.cursor);
-    return enter(&r.cursor, "data") && read_typed(&r, "event-bulk-create-job", read_job_attributes) &&
-           leave(&r.cursor) && r.cursor.at == r.cursor.end;
+    return enter(&r.cursor, "data") && read_typed(&r, type, read) && leave(&r.cursor) && r.cursor.at == r.cursor.end;
+}
+
+EXPORTED bool eventkeep_read_bulk_create(const uint8_t *body, size_t size, const struct rules *rules,
+                                         struct columns *out)
+{
+    return read_create(body, size, rules, out, "event-bulk-create-job", read_job_attributes);
+}
+
+/* The rules allow one event, of one metric. */
+EXPORTED bool eventkeep_read_single_create(const uint8_t *body, size_t size, const struct rules *rules,
+                                           struct columns *out)
+{
+    return read_create(body, size, rules, out, "event", read_single_attributes);
 }
 
 /* Changes with every change of what is exchanged, so that a library of another time is not called. */
 EXPORTED uint32_t eventkeep_reader_form(void)
 {
-    return 1;
+    return 2;
 }
 
 /* What unique ids are hashed by; for the tests. */

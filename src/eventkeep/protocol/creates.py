@@ -1,7 +1,7 @@
 """The bodies of the two create operations: parsed, checked to the last rule, and made a submission.
 
 Two ways lead there. The quick one decodes into types, checks whole bodies and whole
-columns at once, and gives up at the first doubt; before it, bulk bodies go by the
+columns at once, and gives up at the first doubt; before it, bodies go by the
 compiled reader (``eventkeep.protocol.plain_creates``), which takes the plain ones of
 them. The slow one, in ``eventkeep.protocol.diagnosis``, looks at every value by itself,
 knows what is wrong where, and has the last word. What a quicker one accepts, the slower
@@ -27,7 +27,7 @@ from eventkeep.model.submission import Submission
 from eventkeep.protocol.diagnosis import faults_of_bulk_create, faults_of_create_event
 from eventkeep.protocol.documents import PropertiesObject
 from eventkeep.protocol.metric_names import checked_names, quick_name, quick_names
-from eventkeep.protocol.plain_creates import plain_bulk_create
+from eventkeep.protocol.plain_creates import plain_bulk_create, plain_create_event
 from eventkeep.protocol.profile_writes import NOT_DECODED, checked_writes, quick_write, quick_writes
 from eventkeep.protocol.raw_json import KEY_END, count_keys, has_no_telling_escape, integers_fit, strings_fit
 from eventkeep.protocol.raw_objects import doubtful_objects
@@ -63,6 +63,12 @@ def parse_create_event(body: bytes, revision: Revision, received_at: int) -> Sub
 
 def quick_create_event(body: bytes, revision: Revision, received_at: int) -> Submission | None:
     """What ``parse_create_event`` makes of most bodies; None for those that need the closer look."""
+    submission = plain_create_event(body, revision, received_at)
+    return submission if submission is not None else decoded_create_event(body, revision, received_at)
+
+
+def decoded_create_event(body: bytes, revision: Revision, received_at: int) -> Submission | None:
+    """The same without the compiled reader."""
     try:
         # What stays raw has not been looked at for its encoding.
         if not body.isascii():

@@ -1,4 +1,4 @@
-"""Plain bulk create bodies, by the compiled reader: what of them it finds, made a submission.
+"""Plain create bodies, by the compiled reader: what of them it finds, made a submission.
 
 None stands for "not so plain": ``eventkeep.protocol.creates`` then reads the body in
 Python, to the same end.
@@ -11,22 +11,56 @@ from typing import Final
 
 import numpy as np
 
-from eventkeep.compiled.reader import MEMBERS, Reader
+from eventkeep.compiled.bulk_reader import BulkReader
+from eventkeep.compiled.single_reader import SingleReader
+from eventkeep.compiled.terms import MEMBERS, Terms
 from eventkeep.limits import EVENT_FUTURE_SECONDS_MAX
 from eventkeep.model.currency import CODES
-from eventkeep.model.submission import NUMBER_TYPE, Submission
+from eventkeep.model.submission import NUMBER_TYPE, Submission, number_column
 from eventkeep.protocol.event_times import TIME_MIN
-from eventkeep.protocol.metric_names import quick_names
-from eventkeep.protocol.profile_writes import named_profiles, quick_writes
+from eventkeep.protocol.metric_names import quick_name, quick_names
+from eventkeep.protocol.profile_writes import named_profiles, quick_write, quick_writes
 from eventkeep.protocol.revisions import Revision
-from eventkeep.protocol.submissions import BULK_POINTERS
+from eventkeep.protocol.submissions import BULK_POINTERS, SINGLE_POINTERS
 
-reader: Final = Reader(CODES, EVENT_FUTURE_SECONDS_MAX, TIME_MIN)
+TERMS: Final = Terms(CODES, EVENT_FUTURE_SECONDS_MAX, TIME_MIN)
+bulk_reader: Final = BulkReader(TERMS)
+single_reader: Final = SingleReader(TERMS)
+_ZERO: Final = number_column([0])
+
+
+def plain_create_event(body: bytes, revision: Revision, received_at: int) -> Submission | None:
+    """What a single create asks to keep. ``received_at`` is in Unix seconds."""
+    found = single_reader.read(body, members(revision.create_event_attributes), received_at)
+    if found is None:
+        return None
+    write, name = quick_write(found.profile, revision.create_profile_attributes), quick_name(found.metric)
+    if write is None or name is None:
+        return None
+    return Submission(
+        events=1,
+        profiles=[write],
+        pointers=SINGLE_POINTERS,
+        profile_index=_ZERO,
+        metrics=[name],
+        metric_index=_ZERO,
+        time=found.time,
+        unique_id=found.unique_id,
+        unique_id_bytes=found.unique_id_bytes,
+        unique_id_hash=found.unique_id_hash,
+        value=found.value,
+        has_value=found.has_value,
+        currency=found.currency,
+        currency_bytes=found.currency_bytes,
+        properties=found.properties,
+        property_bytes=found.property_bytes,
+        body_bytes=len(body),
+    )
 
 
 def plain_bulk_create(body: bytes, revision: Revision, received_at: int) -> Submission | None:
-    """What the body asks to keep. ``received_at`` is in Unix seconds."""
-    found = reader.read(body, members(revision.create_event_attributes), received_at)
+    """What a bulk create asks to keep. ``received_at`` is in Unix seconds."""
+    found = bulk_reader.read(body, members(revision.create_event_attributes), received_at)
     if found is None:
         return None
     writes, names = quick_writes(found.profiles, revision), quick_names(found.metrics)

@@ -62,6 +62,7 @@ static bool read_in_exact_memory(const uint8_t *body, size_t size, const uint8_t
     out.metric = malloc(METRIC_ROOM * sizeof(struct span));
     out.long_value = malloc(EVENT_ROOM * sizeof(struct long_value));
     bool is_plain = eventkeep_read_bulk_create(exact, size, &rules, &out);
+    is_plain |= eventkeep_read_single_create(exact, size, &rules, &out);
     for (size_t place = 0; place < sizeof numbers / sizeof *numbers; place++) {
         free(*numbers[place]);
     }

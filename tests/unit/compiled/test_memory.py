@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from eventkeep.compiled.library import LIBRARY
-from tests.create_rules import bulk, event, item, metric, profile
+from tests.create_rules import bulk, event, item, metric, profile, single
 
 PROGRAM: Final = Path(__file__).with_name("mutations.c")
 SANITIZERS: Final = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-O1", "-g", "-std=gnu11")
@@ -26,6 +26,7 @@ BODIES: Final = (
     ),
     bulk(item(event(properties={"a": [1, {"b": "é\n"}], "c": {}, "d": -1.5e-7}, value=None, time=None))),
     bulk(item(*[event(unique_id="x" * length, value=0.1 + 0.2) for length in (3, 8, 16, 40, 100, 130, 240)])),
+    single(value=12, value_currency="EUR", unique_id="order-1"),
 )
 
 

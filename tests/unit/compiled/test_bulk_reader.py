@@ -1,4 +1,4 @@
-"""The compiled reader: it is there, reads what is plain as Python does, and nothing else."""
+"""The compiled reader and bulk creates: it is there, reads what is plain as Python does, and nothing else."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from xxhash import xxh3_128_digest
 
 from eventkeep.compiled import library as compiled
+from eventkeep.compiled.bulk_reader import BulkReader
 from eventkeep.compiled.library import is_built, library
-from eventkeep.compiled.reader import HASH_BYTES, UNIQUE_ID_BYTES_MAX, Reader
+from eventkeep.compiled.single_reader import SingleReader
+from eventkeep.compiled.terms import HASH_BYTES, UNIQUE_ID_BYTES_MAX, Terms
 from eventkeep.limits import (
     BULK_EVENTS_MAX,
     COMPILED_METRICS_MAX,
@@ -28,7 +30,7 @@ from eventkeep.model.submission import Submission
 from eventkeep.protocol.creates import decoded_bulk_create
 from eventkeep.protocol.plain_creates import plain_bulk_create
 from eventkeep.protocol.revisions import REVISIONS
-from tests.create_rules import bulk, event, item, metric, text
+from tests.create_rules import bulk, event, item, metric, single, text
 from tests.submitted import numbers
 
 RECEIVED_AT: Final = 1_750_000_000
@@ -193,6 +195,8 @@ def test_nothing_is_read_without_a_library(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(compiled, "LIBRARY", compiled.LIBRARY.with_name("not there.so"))
     library.cache_clear()
     try:
-        assert Reader(frozenset(), 0, 1).read(text(bulk(item(event()))), 0, RECEIVED_AT) is None
+        terms = Terms(frozenset(), 0, 1)
+        assert BulkReader(terms).read(text(bulk(item(event()))), 0, RECEIVED_AT) is None
+        assert SingleReader(terms).read(text(single()), 0, RECEIVED_AT) is None
     finally:
         library.cache_clear()

@@ -8,28 +8,13 @@ from __future__ import annotations
 import ctypes
 import struct
 import threading
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
-from eventkeep.compiled.library import Columns, LongValue, PropertyLimits, Rules, Span, library
-from eventkeep.limits import (
-    BODY_BYTES_MAX,
-    BULK_EVENTS_MAX,
-    COMPILED_METRICS_MAX,
-    PROPERTIES_MAX,
-    PROPERTY_ARRAY_ELEMENTS_MAX,
-    PROPERTY_LEVELS_MAX,
-    PROPERTY_STRING_BYTES_MAX,
-)
-
-MEMBERS: Final = {"time": 1, "value": 2, "unique_id": 4, "value_currency": 8, "backfill": 16}
-"""The optional attributes of an event, as the reader numbers them."""
-UNIQUE_ID_BYTES_MAX: Final = 240
-"""Longer unique ids are hashed elsewhere."""
-HASH_BYTES: Final = 16
-CURRENCY_BYTES: Final = 3
-LETTERS: Final = 26
+from eventkeep.compiled.library import Columns, LongValue, Span, library
+from eventkeep.compiled.terms import CURRENCY_BYTES, HASH_BYTES, UNIQUE_ID_BYTES_MAX, Terms, is_text
+from eventkeep.limits import BODY_BYTES_MAX, BULK_EVENTS_MAX, COMPILED_METRICS_MAX
 
 
 class Found(msgspec.Struct, gc=False):
@@ -82,64 +67,34 @@ class Memory:
             self.columns.properties = (ctypes.c_uint8 * self.property_room)()
 
 
-class Reader:
-    """Reads bodies by fixed rules. ``currencies`` are the codes that a value may be in; any thread's."""
+class BulkReader:
+    """Reads bulk creates; any thread's."""
 
-    def __init__(self, currencies: frozenset[str], future_seconds_max: int, time_min: int) -> None:
+    def __init__(self, terms: Terms) -> None:
         self._is_there = library() is not None
         self._local = threading.local()
-        self._future_seconds_max, self._time_min = future_seconds_max, time_min
-        self._currencies = currency_table(currencies)
+        self._terms = terms
 
     def read(self, body: bytes, members: int, received_at: int) -> Found | None:
         """What the body asks to keep; None where it is not plain, or there is no compiled reader.
 
         ``members`` adds up the MEMBERS that an event may have; ``received_at`` is in Unix seconds.
         """
-        if not self._is_there or len(body) > BODY_BYTES_MAX:
-            return None
-        try:
-            # The reader takes this for granted.
-            if not body.isascii():
-                body.decode()
-        except UnicodeDecodeError:
+        if not self._is_there or len(body) > BODY_BYTES_MAX or not is_text(body):
             return None
         memory = self._memory()
         memory.make_room(len(body))
         columns = memory.columns
-        if not library().eventkeep_read_bulk_create(body, len(body), self._rules(members, received_at), columns):
+        rules = self._terms.rules(members, received_at, BULK_EVENTS_MAX, COMPILED_METRICS_MAX)
+        if not library().eventkeep_read_bulk_create(body, len(body), rules, columns):
             return None
         return found(body, columns)
-
-    def _rules(self, members: int, received_at: int) -> Rules:
-        return Rules(
-            received_at=received_at,
-            time_min=self._time_min,
-            time_max=received_at + self._future_seconds_max,
-            events_max=BULK_EVENTS_MAX,
-            metrics_max=COMPILED_METRICS_MAX,
-            unique_id_bytes_max=UNIQUE_ID_BYTES_MAX,
-            members=members,
-            properties=PropertyLimits(
-                PROPERTIES_MAX, PROPERTY_LEVELS_MAX, PROPERTY_ARRAY_ELEMENTS_MAX, PROPERTY_STRING_BYTES_MAX
-            ),
-            currencies=self._currencies,
-        )
 
     def _memory(self) -> Memory:
         memory = getattr(self._local, "memory", None)
         if memory is None:
             memory = self._local.memory = Memory()
         return memory
-
-
-def currency_table(codes: frozenset[str]) -> bytes:
-    """A byte for each three letters, in their order: 1 for those that are a code."""
-    table = bytearray(LETTERS**CURRENCY_BYTES)
-    for code in codes:
-        first, second, third = (ord(letter) - ord("A") for letter in code)
-        table[(first * LETTERS + second) * LETTERS + third] = 1
-    return bytes(table)
 
 
 def found(body: bytes, columns: Columns) -> Found:
