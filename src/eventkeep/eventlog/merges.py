@@ -4,7 +4,7 @@ Every append makes a part, and the engine merges parts in the background. That i
 cost of an event that could grow with the table: with the engine's own settings, which
 merge five parts into one whatever their size, each event had been merged twice at 3
 million and four times at 12 million, and a merge of ten million rows took a third of a
-load's rate for a minute. Here twelve parts become one, and a merge takes up an eighth
+load's rate for a minute. Here eight parts become one, and a merge takes up an eighth
 of the table at most, so that no load meets a giant one. More would make a page slower,
 which reads a piece of each part. As the parts become many, the engine itself merges
 fewer of them at once; they stay some dozens.
@@ -17,7 +17,7 @@ from typing import Final
 from eventkeep.eventlog.engine import Engine
 from eventkeep.eventlog.schema import DATABASE, TABLE
 
-PARTS_MERGED: Final = 12
+PARTS_MERGED: Final = 8
 """Parts of one size that become one."""
 TABLE_SHARE: Final = 8
 """One merge takes up the table's bytes divided by this."""
