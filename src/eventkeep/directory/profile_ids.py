@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from eventkeep.clock import Randomness
-from eventkeep.model.ulid import RANDOM_BYTES, new_ulid
+from eventkeep.model.ulid import COUNTED_BITS, COUNTED_CHARACTERS, RANDOM_BYTES, last_characters, new_ulid
+
+COUNTED_MASK: Final = 2**COUNTED_BITS - 1
 
 
 class ProfileIds:
@@ -17,6 +21,8 @@ class ProfileIds:
     def __init__(self, randomness: Randomness) -> None:
         self._randomness = randomness
         self._milliseconds, self._counted = -1, 0
+        # The characters that ids have in common, by the upper bits of what is counted.
+        self._common: tuple[int, str] = (-1, "")
 
     def __call__(self, now_us: int) -> str:
         """The id of a profile that is made now, in Unix microseconds."""
@@ -25,6 +31,11 @@ class ProfileIds:
             self._milliseconds = milliseconds
             # One bit less leaves room to count up.
             self._counted = int.from_bytes(self._randomness.token_bytes(RANDOM_BYTES)) >> 1
+            self._common = (-1, "")
         else:
             self._counted += 1
-        return new_ulid(self._milliseconds, self._counted.to_bytes(RANDOM_BYTES))
+        upper = self._counted >> COUNTED_BITS
+        if upper != self._common[0]:
+            whole = new_ulid(self._milliseconds, self._counted.to_bytes(RANDOM_BYTES))
+            self._common = (upper, whole[:-COUNTED_CHARACTERS])
+        return self._common[1] + last_characters(self._counted & COUNTED_MASK)

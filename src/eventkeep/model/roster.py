@@ -115,6 +115,10 @@ class Attempt:
 
     def place(self, write: ProfileWrite, pointer: str) -> int:
         """The number of the profile that the write means, after merging it; -1 where there is none."""
+        if (sole := write.sole) is not None:
+            # It says nothing else: what has it is meant, and nothing is to be changed.
+            number = self._owner(sole)
+            return self._create([sole]) if number is None else number
         given = [(kind, value) for kind in IDENTIFIER_KINDS if (value := getattr(write, kind)) is not None]
         number = self._find(write, given)
         if number is None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from eventkeep.clock import SystemRandomness
-from eventkeep.directory.profile_ids import ProfileIds
-from eventkeep.model.ulid import is_ulid, ulid_milliseconds
+from eventkeep.directory.profile_ids import COUNTED_MASK, ProfileIds
+from eventkeep.model.ulid import RANDOM_BYTES, is_ulid, new_ulid, ulid_milliseconds
 
 
 def test_ids_grow_whatever_the_clock_does() -> None:
@@ -31,3 +31,17 @@ class AllOnes:
 def test_a_millisecond_has_room_after_the_greatest_start() -> None:
     make = ProfileIds(AllOnes())
     assert make(0) < make(0)
+
+
+class BeforeACarry:
+    """Randomness with which the first id ends in the greatest characters that are counted alone."""
+
+    def token_bytes(self, count: int) -> bytes:
+        return int.to_bytes(COUNTED_MASK << 1, count, "big")
+
+
+def test_counting_up_carries_into_the_characters_in_common() -> None:
+    make = ProfileIds(BeforeACarry())
+    assert [make(7_000) for _ in range(3)] == [
+        new_ulid(7, (COUNTED_MASK + step).to_bytes(RANDOM_BYTES)) for step in range(3)
+    ]
