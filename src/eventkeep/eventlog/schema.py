@@ -15,9 +15,6 @@ A granule is 512 rows, not the engine's 8,192: a page of 200 events reads a gran
 of each column and part, and nearly all that it reads of larger ones is for nothing. The
 index takes about a byte an event more.
 
-Parts that were merged into another are kept for 30 seconds and not the engine's 8
-minutes: what replaced them is on disk by then, and they double the space a load takes.
-
 Parts of less than 256 MiB keep their columns in one file: a part with a file for each
 column and projection is sixty files, to be made, synced and soon removed again.
 
@@ -58,7 +55,6 @@ SETTINGS
     fsync_after_insert = 1,
     fsync_part_directory = 1,
     min_rows_to_fsync_after_merge = 1,
-    old_parts_lifetime = 30,
     max_suspicious_broken_parts = 0,
     min_bytes_for_wide_part = 268435456
 """

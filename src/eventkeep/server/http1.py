@@ -243,7 +243,7 @@ class Connection(asyncio.Protocol):
             self._body_wire_bytes += len(piece)
         else:
             if not self._head_bytes:
-                if not self._exchanges:
+                if not self._exchanges and not self._is_stalled:
                     self._set_deadline(HEADER_SECONDS_MAX)
                 if isinstance(piece, bytes) and not piece.isascii():
                     piece = with_ascii_line(piece)
@@ -292,7 +292,7 @@ class Connection(asyncio.Protocol):
             exchange = self._exchanges[0]
             if self._task is None and not self._is_stalled:
                 self._begin(exchange)
-            elif exchange is not self._incoming:
+            elif exchange is not self._incoming and not self._is_stalled:
                 self._deadline = math.inf
             if exchange is self._incoming and not exchange.is_wanted and exchange.received > HEADER_BYTES_MAX:
                 # Until somebody asks for it, or nobody will.

@@ -12,6 +12,7 @@ from eventkeep.eventlog.engine import Engine
 from eventkeep.eventlog.merges import (
     APPENDS_BETWEEN_LOOKS,
     MERGE_BYTES_MIN,
+    MERGED_PARTS_SECONDS,
     PARTS_MERGED,
     TABLE_SHARE,
     Merges,
@@ -38,6 +39,7 @@ def settings(engine: Engine) -> str:
 def test_merges_are_wide_from_the_start(engine: Engine) -> None:
     assert f"merge_selector_base = {PARTS_MERGED}" in settings(engine)
     assert f"max_bytes_to_merge_at_max_space_in_pool = {MERGE_BYTES_MIN}" in settings(engine)
+    assert f"old_parts_lifetime = {MERGED_PARTS_SECONDS}" in settings(engine)
 
 
 def test_a_merge_takes_up_a_share_of_the_table() -> None:

@@ -112,6 +112,18 @@ def test_client_that_takes_nothing_of_its_answer_is_cut_off() -> None:
     run(large_answer, test)
 
 
+def test_client_that_asks_again_and_takes_no_answer_is_cut_off() -> None:
+    async def test(port: int, _application: Answering) -> None:
+        with closing(connected(port)) as connection:
+            connection.sendall(GET)
+            await asyncio.sleep(PATIENCE_SECONDS / 2)
+            connection.sendall(GET)
+            await asyncio.sleep(2 * PATIENCE_SECONDS)
+            assert await received(connection) < LARGE
+
+    run(large_answer, test)
+
+
 def test_client_that_takes_its_answer_slowly_gets_it_whole() -> None:
     async def test(port: int, _application: Answering) -> None:
         with closing(connected(port)) as connection:
