@@ -9,8 +9,8 @@ of the table at most, so that no load meets a giant one. More would make a page 
 which reads a piece of each part. As the parts become many, the engine itself merges
 fewer of them at once; they stay some dozens.
 
-What was merged is removed some seconds later: what replaced it is on disk by then, and
-it would double the space that a load takes.
+What was merged may go after some seconds, for what replaced it is on disk by then. The
+engine removes it when it comes by: soon under a load, within a minute or so without one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TABLE_SHARE: Final = 8
 MERGE_BYTES_MIN: Final = 512 * 2**20
 """Bytes that one merge may take up in any case; about 5 million events."""
 MERGED_PARTS_SECONDS: Final = 5
-"""How long parts are kept that were merged into another, and how often it is looked for them, in seconds."""
+"""How long parts are kept at least that were merged into another, in seconds."""
 APPENDS_BETWEEN_LOOKS: Final = 50
 """Appends after which the size of the table is looked at again."""
 
@@ -53,8 +53,7 @@ class Merges:
             self._engine.command(
                 f"ALTER TABLE {TABLE} MODIFY SETTING merge_selector_base = {PARTS_MERGED}, "
                 f"max_bytes_to_merge_at_max_space_in_pool = {bytes_max}, "
-                f"old_parts_lifetime = {MERGED_PARTS_SECONDS}, cleanup_delay_period = {MERGED_PARTS_SECONDS}, "
-                f"cleanup_delay_period_random_add = {MERGED_PARTS_SECONDS}"
+                f"old_parts_lifetime = {MERGED_PARTS_SECONDS}"
             )
             self._bytes_max = bytes_max
 
