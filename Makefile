@@ -29,6 +29,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt hatch_build.py $(wildcard src
 		{ echo "eventkeep needs Python 3.11 or newer; '$(PYTHON)' is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[server,dev,docs]'
+	@$(BIN)/python -c 'from eventkeep.compiled.library import is_built; is_built() or print("There is no C compiler: \
+	eventkeep works without its compiled reader, at about half of its rate. To have it, install gcc and: make clean install")'
 	@touch $@
 
 # The official clients need different versions of pydantic: each has an environment of its own.
