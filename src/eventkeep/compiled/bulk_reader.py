@@ -10,31 +10,10 @@ import struct
 import threading
 from typing import Any
 
-import msgspec
-
+from eventkeep.compiled.found import FoundBulk
 from eventkeep.compiled.library import Columns, LongValue, Span, library
 from eventkeep.compiled.terms import CURRENCY_BYTES, HASH_BYTES, UNIQUE_ID_BYTES_MAX, Terms, is_text
 from eventkeep.limits import BODY_BYTES_MAX, BULK_EVENTS_MAX, COMPILED_METRICS_MAX
-
-
-class Found(msgspec.Struct, gc=False):
-    """What was found in a body: raw JSON of its profiles and distinct metrics, and the columns of a submission."""
-
-    events: int
-    profiles: list[bytes]
-    metrics: list[bytes]
-    profile_index: bytes
-    metric_index: bytes
-    time: bytes
-    unique_id: bytes
-    unique_id_bytes: bytes
-    unique_id_hash: bytes
-    value: bytes
-    has_value: bytes
-    currency: bytes
-    currency_bytes: bytes
-    properties: bytes
-    property_bytes: bytes
 
 
 class Memory:
@@ -75,7 +54,7 @@ class BulkReader:
         self._local = threading.local()
         self._terms = terms
 
-    def read(self, body: bytes, members: int, received_at: int) -> Found | None:
+    def read(self, body: bytes, members: int, received_at: int) -> FoundBulk | None:
         """What the body asks to keep; None where it is not plain, or there is no compiled reader.
 
         ``members`` adds up the MEMBERS that an event may have; ``received_at`` is in Unix seconds.
@@ -97,10 +76,10 @@ class BulkReader:
         return memory
 
 
-def found(body: bytes, columns: Columns) -> Found:
+def found(body: bytes, columns: Columns) -> FoundBulk:
     """What the reader has written."""
     events, copy = columns.events, ctypes.string_at
-    return Found(
+    return FoundBulk(
         events=events,
         profiles=pieces(body, columns.profile, columns.profiles),
         metrics=pieces(body, columns.metric, columns.metrics),

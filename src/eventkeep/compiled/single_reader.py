@@ -11,8 +11,7 @@ import struct
 import threading
 from typing import Any, Final
 
-import msgspec
-
+from eventkeep.compiled.found import FoundSingle
 from eventkeep.compiled.library import Columns, LongValue, Rules, library
 from eventkeep.compiled.terms import Terms, is_text
 from eventkeep.limits import PARSED_AT_ONCE_BYTES_MAX
@@ -36,23 +35,6 @@ PLACES: Final = {
     "metric_index": 300,
 }
 """Where each column is written, in bytes."""
-
-
-class FoundSingle(msgspec.Struct, gc=False):
-    """What was found in a body: its profile and metric as raw JSON, and the columns of one event."""
-
-    profile: bytes
-    metric: bytes
-    time: bytes
-    unique_id: bytes
-    unique_id_bytes: bytes
-    unique_id_hash: bytes
-    value: bytes
-    has_value: bytes
-    currency: bytes
-    currency_bytes: bytes
-    properties: bytes
-    property_bytes: bytes
 
 
 class Memory:
