@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -181,6 +182,11 @@ def test_stats_tell_how_much_there_is(shop: Shop) -> None:
 # How it looks
 
 
+def without_size(lines: list[str]) -> list[str]:
+    """The lines with the number of bytes on disk left out."""
+    return [re.sub(r"^(on disk +about) [\d,.]+ \w+$", r"\1", line) for line in lines]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("events",), ("profiles",), ("metrics",), ("stats",), ("profiles", "show", LONG), ("doctor",)]
@@ -199,7 +205,8 @@ def test_everything_fits_a_window_of_80_columns(shop: Shop, arguments: tuple[str
     plain = shop.shown(*arguments, NO_COLOR="1").output
     assert "\x1b[3" not in plain
     if arguments[0] != "doctor":
-        assert without_colours(plain).splitlines() == lines
+        # The engine may merge what is stored at any moment, which takes another room then.
+        assert without_size(without_colours(plain).splitlines()) == without_size(lines)
 
 
 def test_window_tells_its_own_width(shop: Shop) -> None:
