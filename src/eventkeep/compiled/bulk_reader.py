@@ -50,7 +50,8 @@ class BulkReader:
     """Reads bulk creates; any thread's."""
 
     def __init__(self, terms: Terms) -> None:
-        self._is_there = library() is not None
+        loaded = library()
+        self._read = None if loaded is None else loaded.eventkeep_read_bulk_create
         self._local = threading.local()
         self._terms = terms
 
@@ -59,13 +60,13 @@ class BulkReader:
 
         ``members`` adds up the MEMBERS that an event may have; ``received_at`` is in Unix seconds.
         """
-        if not self._is_there or len(body) > BODY_BYTES_MAX or not is_text(body):
+        if self._read is None or len(body) > BODY_BYTES_MAX or not is_text(body):
             return None
         memory = self._memory()
         memory.make_room(len(body))
         columns = memory.columns
         rules = self._terms.rules(members, received_at, BULK_EVENTS_MAX, COMPILED_METRICS_MAX)
-        if not library().eventkeep_read_bulk_create(body, len(body), rules, columns):
+        if not self._read(body, len(body), rules, columns):
             return None
         return found(body, columns)
 

@@ -4,10 +4,10 @@ Every append makes a part, and the engine merges parts in the background. That i
 cost of an event that could grow with the table: with the engine's own settings, which
 merge five parts into one whatever their size, each event had been merged twice at 3
 million and four times at 12 million, and a merge of ten million rows took a third of a
-load's rate for a minute. Here eight parts become one, and a merge takes up an eighth
-of the table at most, so that no load meets a giant one. More would make a page slower,
-which reads a piece of each part. As the parts become many, the engine itself merges
-fewer of them at once; they stay some dozens.
+load's rate for a minute. Here eight parts become one, and once the table is large a
+merge takes up an eighth of it at most, so that no load meets a giant one. More parts
+would make a page slower, which reads a piece of each. As they become many, the engine
+itself merges fewer of them at once; they stay some dozens.
 
 What was merged may go after some seconds, for what replaced it is on disk by then. The
 engine removes it when it comes by: soon under a load, within a minute or so without one.
