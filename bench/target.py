@@ -10,12 +10,15 @@ from typing import Any, Final, Self
 from bench.bodies import EVENTS_PER_REQUEST
 from bench.load_generator import Measured, run
 from bench.process import cpu_seconds
+from eventkeep.eventlog.merges import REST_SECONDS
 from eventkeep.testing import ServerProcess
 
 BULK_PATH: Final = "/api/event-bulk-create-jobs/"
 SINGLE_PATH: Final = "/api/events/"
 BULK_CONNECTIONS: Final = 16
-REST_SECONDS_MAX: Final = 60.0
+QUIET_SECONDS: Final = REST_SECONDS + 2
+"""How long the server takes nearly nothing before it is said to rest; what it does by itself has begun by then."""
+REST_SECONDS_MAX: Final = 240.0
 """What the server gets to finish what it does by itself, merges above all, before it is asked for anything else."""
 REST_SHARE: Final = 0.05
 """Of one processor: a server that takes less rests."""
@@ -76,11 +79,12 @@ class Target:
     def rest(self) -> None:
         """Wait until the server has nothing to do any more."""
         deadline = time.perf_counter() + REST_SECONDS_MAX
-        used, before = 1.0, cpu_seconds(self.server.pid)
-        while used > REST_SHARE and time.perf_counter() < deadline:
+        quiet, before = 0, cpu_seconds(self.server.pid)
+        while quiet < QUIET_SECONDS and time.perf_counter() < deadline:
             time.sleep(1.0)
             now = cpu_seconds(self.server.pid)
-            used, before = now - before, now
+            quiet = quiet + 1 if now - before < REST_SHARE else 0
+            before = now
 
 
 def latencies(measured: Measured) -> Figures:

@@ -71,17 +71,17 @@ class Workload:
             figures = self._target.bulk_creates(self._seconds)
             rounds.append(figures)
             self._say(f"  {self._target.stored:,} events, {figures['events_per_second']:,.0f}/s")
+        after_load, resident = self._bytes_per_event(), resident_bytes(self._server.pid)
         self._say("reads")
         self._target.rest()
         by_rate = sorted(rounds, key=lambda figures: float(figures["events_per_second"]))
-        after_load, resident = self._bytes_per_event(), resident_bytes(self._server.pid)
         reads = self._reads()
         return {
             "stored": self._target.stored,
             "bulk": by_rate[len(by_rate) // 2],
             "rounds_events_per_second": [figures["events_per_second"] for figures in rounds],
             "bytes_per_event_after_load": after_load,
-            # A minute later, when what was merged into larger parts is gone.
+            # At rest, when what was merged into larger parts is gone.
             "bytes_per_event": self._bytes_per_event(),
             "resident_bytes": resident,
             **reads,

@@ -216,6 +216,7 @@ class EventLog:
             self._full.clear()
             try:
                 self.flush()
+                self._table.tend()
             except Exception:
                 # Whatever it was: the tail is emptied by this thread or by none.
                 self._retrying = True

@@ -18,6 +18,10 @@ index takes about a byte an event more.
 Parts of less than 256 MiB keep their columns in one file: a part with a file for each
 column and projection is sixty files, to be made, synced and soon removed again.
 
+What was merged into a larger part may go after some seconds, for the larger one is on disk
+by then, and is looked for every three or four seconds, not every half a minute to five as by
+default: until it is removed it takes the same room again.
+
 A part that is broken is not set aside, as the engine would by default: then its events
 would be missing, and nobody would know.
 
@@ -31,6 +35,12 @@ from typing import Final
 
 DATABASE: Final = "eventkeep"
 TABLE: Final = f"{DATABASE}.event"
+
+REMOVAL_SETTINGS: Final = (
+    "old_parts_lifetime = 5, "
+    "cleanup_delay_period = 3, max_cleanup_delay_period = 4, cleanup_delay_period_random_add = 0"
+)
+"""When what was merged is removed, in seconds; the engine takes them up when it opens the table."""
 
 CREATE_EVENT_TABLE: Final = f"""
 CREATE TABLE IF NOT EXISTS {TABLE} (
@@ -56,7 +66,8 @@ SETTINGS
     fsync_part_directory = 1,
     min_rows_to_fsync_after_merge = 1,
     max_suspicious_broken_parts = 0,
-    min_bytes_for_wide_part = 268435456
+    min_bytes_for_wide_part = 268435456,
+    {REMOVAL_SETTINGS}
 """
 
 CREATE_FORMAT_TABLE: Final = f"""

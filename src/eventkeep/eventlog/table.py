@@ -72,7 +72,7 @@ class EventTable:
         table = cls(Engine(folder))
         try:
             table._migrate(folder)
-            table._merges.adapt()
+            table._merges.start()
         except BaseException:
             table.close()
             raise
@@ -86,7 +86,11 @@ class EventTable:
         if rows.num_rows > APPEND_EVENTS_MAX:
             raise EventLogError(f"an append holds at most {APPEND_EVENTS_MAX} events, not {rows.num_rows}")
         self._engine.insert(INSERT, rows)
-        self._merges.after_append()
+        self._merges.after_append(rows.num_rows)
+
+    def tend(self) -> None:
+        """What the table needs about once a second, by the thread that appends."""
+        self._merges.look()
 
     def stored(self, ids: Keys, key_lows: Keys) -> npt.NDArray[np.bool_]:
         """For each key (two halves, each of shape [n]): whether an event with it is stored (shape [n])."""
