@@ -275,6 +275,10 @@ HEAD_BYTES_REMEMBERED_MAX: Final = 2_000
 """Bytes of a head from which on its parsing is not remembered."""
 GATHERING_SECONDS_MAX: Final = 0.005
 """How long single creates that go on coming in are gathered for one commit, in seconds."""
+GATHERED_SINGLES_MAX: Final = 500
+"""Single creates that are read together."""
+GATHERED_BYTES_MAX: Final = 4_000_000
+"""Bytes of the bodies of single creates that are read together."""
 BODIES_BYTES_MAX: Final = 250_000_000
 """Bytes of all request bodies that are held at once, as they are told and decompressed; past it: 503."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 LIBRARY: Final = Path(__file__).parent / "_reader.so"
-FORM: Final = 2
+FORM: Final = 3
 """What is exchanged, as ``eventkeep_reader_form`` numbers it."""
 
 _numbers: Final = ctypes.POINTER(ctypes.c_uint32)
@@ -74,6 +74,16 @@ class Columns(ctypes.Structure):
 
 
 ARGUMENTS: Final = (ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(Rules), ctypes.POINTER(Columns))
+"""What the readers of one body take."""
+MANY_ARGUMENTS: Final = (
+    ctypes.c_char_p,
+    _numbers,
+    ctypes.c_uint32,
+    ctypes.POINTER(Rules),
+    ctypes.POINTER(Columns),
+    ctypes.POINTER(ctypes.c_uint8),
+)
+"""What the reader of many bodies takes."""
 
 
 @cache
@@ -90,6 +100,8 @@ def library(holding: bool = False) -> Any:
             return None
         for read in (loaded.eventkeep_read_bulk_create, loaded.eventkeep_read_single_create):
             read.argtypes, read.restype = ARGUMENTS, ctypes.c_bool
+        read_many = loaded.eventkeep_read_single_creates
+        read_many.argtypes, read_many.restype = MANY_ARGUMENTS, ctypes.c_bool
     except (OSError, AttributeError):
         return None
     return loaded

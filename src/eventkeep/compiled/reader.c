@@ -391,39 +391,72 @@ static bool read_job_attributes(struct reader *r)
     return enter(c, "events-bulk-create") && enter(c, "data") && read_array(r, read_item) && leave(c) && leave(c);
 }
 
-/* Fills ``out`` with what the body of ``size`` bytes, a NUL behind them, asks to keep.
-   False where the body is not plain; what is in ``out`` then means nothing. */
-static bool read_create(const uint8_t *body, size_t size, const struct rules *rules, struct columns *out,
-                        const char *type, bool (*read)(struct reader *))
+/* Whether the reader can keep to the rules; empties ``out`` if so. */
+static bool begin(const struct rules *rules, size_t size, struct columns *out)
 {
-    struct reader r = {{body, body + size}, body, rules, out};
     if (size > UINT32_MAX || rules->properties.levels > LEVELS_ROOM || rules->properties.properties > KEYS_ROOM ||
         rules->unique_id_bytes_max > HASHED_BYTES_MAX || rules->received_at < 1 || rules->time_min < 1) {
         return false;
     }
     out->events = out->profiles = out->metrics = out->long_values = 0;
     out->unique_ids_size = out->currencies_size = out->properties_size = 0;
-    skip_blanks(&r.cursor);
-    return enter(&r.cursor, "data") && read_typed(&r, type, read) && leave(&r.cursor) && r.cursor.at == r.cursor.end;
+    return true;
 }
 
+/* A whole body, a NUL behind it. */
+static bool read_create(struct reader *r, const char *type, bool (*read)(struct reader *))
+{
+    struct cursor *c = &r->cursor;
+    skip_blanks(c);
+    return enter(c, "data") && read_typed(r, type, read) && leave(c) && c->at == c->end;
+}
+
+/* Fills ``out`` with what the body of ``size`` bytes, a NUL behind them, asks to keep.
+   False where the body is not plain; what is in ``out`` then means nothing. */
 EXPORTED bool eventkeep_read_bulk_create(const uint8_t *body, size_t size, const struct rules *rules,
                                          struct columns *out)
 {
-    return read_create(body, size, rules, out, "event-bulk-create-job", read_job_attributes);
+    struct reader r = {{body, body + size}, body, rules, out};
+    return begin(rules, size, out) && read_create(&r, "event-bulk-create-job", read_job_attributes);
 }
 
-/* The rules allow one event, of one metric. */
+/* The same of a single create. The rules allow one event, of one metric. */
 EXPORTED bool eventkeep_read_single_create(const uint8_t *body, size_t size, const struct rules *rules,
                                            struct columns *out)
 {
-    return read_create(body, size, rules, out, "event", read_single_attributes);
+    struct reader r = {{body, body + size}, body, rules, out};
+    return begin(rules, size, out) && read_create(&r, "event", read_single_attributes);
+}
+
+/* The same of ``count`` single creates, which stand one behind the other, ``sizes`` bytes each and a NUL behind each.
+   ``is_plain`` tells which of them are; the others leave nothing in ``out``. False where the rules can't be kept. */
+EXPORTED bool eventkeep_read_single_creates(const uint8_t *bodies, const uint32_t *sizes, uint32_t count,
+                                            const struct rules *rules, struct columns *out, uint8_t *is_plain)
+{
+    size_t all = 0;
+    for (uint32_t place = 0; place < count; place++) {
+        all += (size_t)sizes[place] + 1;
+    }
+    if (!begin(rules, all, out)) {
+        return false;
+    }
+    const uint8_t *body = bodies;
+    for (uint32_t place = 0; place < count; place++) {
+        struct reader r = {{body, body + sizes[place]}, bodies, rules, out};
+        struct columns before = *out;
+        is_plain[place] = read_create(&r, "event", read_single_attributes);
+        if (!is_plain[place]) {
+            *out = before;
+        }
+        body += (size_t)sizes[place] + 1;
+    }
+    return true;
 }
 
 /* Changes with every change of what is exchanged, so that a library of another time is not called. */
 EXPORTED uint32_t eventkeep_reader_form(void)
 {
-    return 2;
+    return 3;
 }
 
 /* What unique ids are hashed by; for the tests. */

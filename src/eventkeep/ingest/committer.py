@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -22,12 +22,14 @@ from eventkeep.errors import RequestRefused, Unavailable
 from eventkeep.eventlog.columns import Columns
 from eventkeep.eventlog.log import EventLog
 from eventkeep.ingest.batch import Batch, Flags
-from eventkeep.ingest.queue import SubmissionQueue, Unread, Waiting
+from eventkeep.ingest.queue import Queued, SubmissionQueue, Together, Unread, UnreadSingles, Waiting
 from eventkeep.ingest.resolve import Kept, Resolver
 from eventkeep.limits import BATCH_BYTES_MAX, BATCH_EVENTS_MAX, RETRY_AFTER_SECONDS
-from eventkeep.model.submission import Submission
+from eventkeep.model.submission import Gathered, Submission
 
 logger = structlog.get_logger(__name__)
+
+Read = TypeVar("Read")
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -103,6 +105,12 @@ class Committer:
         """
         self.queue.put(Unread(account, read, body_bytes, ticket))
 
+    def offer_unread_singles(
+        self, account: int, read: Callable[[], Gathered], body_bytes: int, tickets: list[Any]
+    ) -> None:
+        """Queue bodies of single creates, ``body_bytes`` together, with a ticket each; else like ``offer_unread``."""
+        self.queue.put(UnreadSingles(account, read, body_bytes, tickets))
+
     def stop(self) -> None:
         """Commit what waits, hand out every outcome, and end the thread."""
         self.queue.close()
@@ -118,26 +126,35 @@ class Committer:
                 self._observe(sum([item.submission.events for item in read]), self._clock.monotonic() - started)
             self._deliver(delivery)
 
-    def _read(self, waiting: list[Waiting | Unread]) -> tuple[list[Waiting], Delivery]:
+    def _read(self, waiting: list[Queued]) -> tuple[list[Waiting | Together], Delivery]:
         """The submissions of all that can be read quickly, and the tickets of the rest."""
-        ready: list[Waiting] = []
+        ready: list[Waiting | Together] = []
         rest: Delivery = []
         for item in waiting:
             if isinstance(item, Waiting):
                 ready.append(item)
-                continue
-            try:
-                submission = item.read()
-            except Exception:
-                logger.exception("a body could not be read")
-                submission = None
-            if submission is None:
-                rest.append((item.ticket, None))
+            elif isinstance(item, Unread):
+                submission = read_or_none(item.read)
+                if submission is None:
+                    rest.append((item.ticket, None))
+                else:
+                    ready.append(Waiting(item.account, submission, item.ticket))
             else:
-                ready.append(Waiting(item.account, submission, item.ticket))
+                gathered, tickets = read_or_none(item.read), item.tickets
+                if gathered is None:
+                    rest += [(ticket, None) for ticket in tickets]
+                    continue
+                if gathered.together is not None:
+                    together = [tickets[place] for place in gathered.places]
+                    ready.append(Together(item.account, gathered.together, together))
+                for place, submission in gathered.alone:
+                    if submission is None:
+                        rest.append((tickets[place], None))
+                    else:
+                        ready.append(Waiting(item.account, submission, tickets[place]))
         return ready, rest
 
-    def _commit_or_split(self, waiting: list[Waiting]) -> Delivery:
+    def _commit_or_split(self, waiting: Sequence[Waiting | Together]) -> Delivery:
         """Commit the batch; where that fails, each of its requests alone, so that none fails for another."""
         try:
             return self._commit(waiting)
@@ -145,14 +162,15 @@ class Committer:
             # Whatever went wrong, a fault of our own too: this thread has to go on answering.
             self.counters.batches_failed += 1
             logger.exception("a commit failed", requests=len(waiting))
-            if len(waiting) > 1:
-                return [delivered for item in waiting for delivered in self._commit_or_split([item])]
+            alone = separated(waiting)
+            if len(alone) > 1:
+                return [delivered for item in alone for delivered in self._commit_or_split([item])]
             refusal = Unavailable("The events could not be stored now; none of them was kept.", RETRY_AFTER_SECONDS)
             # Logged by now; with its traceback it would hold the batch until the collector comes by.
             refusal.__cause__ = exc.with_traceback(None)
-            return [(waiting[0].ticket, refusal)]
+            return [(alone[0].ticket, refusal)]
 
-    def _commit(self, waiting: list[Waiting]) -> Delivery:
+    def _commit(self, waiting: Sequence[Waiting | Together]) -> Delivery:
         kept, refused = self._resolver.resolve(waiting)
         delivery: Delivery = [(item.ticket, refusal) for item, refusal in refused]
         if kept:
@@ -176,16 +194,36 @@ class Committer:
             count, repeated = sum(stored), len(stored) - sum(stored)
             counters.events_stored += count
             counters.events_repeated += repeated
-            if len(part.items) > 1:
+            if len(part.tickets) > 1:
                 # Each brought one event, and nothing that could be left or ignored.
                 delivery += [
-                    (item.ticket, ONE_STORED if is_stored else ONE_REPEATED)
-                    for item, is_stored in zip(part.items, stored, strict=True)
+                    (ticket, ONE_STORED if is_stored else ONE_REPEATED)
+                    for ticket, is_stored in zip(part.tickets, stored, strict=True)
                 ]
                 continue
-            (item,) = part.items
-            ignored = item.submission.ignored()
+            (ticket,) = part.tickets
+            ignored = part.resolved.submission.ignored()
             counters.identifiers_ignored += len(ignored)
             counters.identifiers_left += sum(part.left.values())
-            delivery.append((item.ticket, Outcome(count, repeated, frozenset(part.left), frozenset(ignored))))
+            delivery.append((ticket, Outcome(count, repeated, frozenset(part.left), frozenset(ignored))))
         return delivery
+
+
+def separated(waiting: Sequence[Waiting | Together]) -> list[Waiting]:
+    """Every request by itself."""
+    alone: list[Waiting] = []
+    for item in waiting:
+        if isinstance(item, Together):
+            alone += item.separated()
+        else:
+            alone.append(item)
+    return alone
+
+
+def read_or_none(read: Callable[[], Read | None]) -> Read | None:
+    """What ``read`` gives; None where it fails."""
+    try:
+        return read()
+    except Exception:
+        logger.exception("a body could not be read")
+        return None

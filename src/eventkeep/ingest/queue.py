@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from eventkeep.errors import Unavailable
 from eventkeep.limits import BULK_EVENTS_MAX, QUEUE_BYTES_MAX, QUEUE_EVENTS_MAX, RETRY_AFTER_SECONDS
-from eventkeep.model.submission import Submission
+from eventkeep.model.submission import Gathered, Submission, separated
 
 
 class Waiting(msgspec.Struct):
@@ -30,6 +30,35 @@ class Waiting(msgspec.Struct):
         return self.submission.body_bytes
 
 
+class Together(msgspec.Struct):
+    """Single creates of one account that wait for one commit, side by side in a submission, each with its ticket."""
+
+    account: int
+    submission: Submission
+    tickets: list[Any]
+
+    def separated(self) -> list[Waiting]:
+        """Each of them by itself."""
+        alone = zip(separated(self.submission), self.tickets, strict=True)
+        return [Waiting(self.account, submission, ticket) for submission, ticket in alone]
+
+
+class UnreadSingles(msgspec.Struct):
+    """Bodies of single creates of one account that wait for being read, and then for their commit.
+
+    ``read`` gives the submissions of all; ``bytes`` is the size of all bodies.
+    """
+
+    account: int
+    read: Callable[[], Gathered]
+    bytes: int
+    tickets: list[Any]
+
+    @property
+    def events(self) -> int:
+        return len(self.tickets)
+
+
 class Unread(msgspec.Struct):
     """A body that waits for being read and then for its commit.
 
@@ -45,43 +74,27 @@ class Unread(msgspec.Struct):
     events: int = BULK_EVENTS_MAX
 
 
+Queued = Waiting | Unread | UnreadSingles
+
+
 class SubmissionQueue:
     """First in, first out; bounded in events and in body bytes; closed once, for good."""
 
     def __init__(self, events_max: int = QUEUE_EVENTS_MAX, bytes_max: int = QUEUE_BYTES_MAX) -> None:
         self._events_max, self._bytes_max = events_max, bytes_max
-        self._waiting: deque[Waiting | Unread] = deque()
+        self._waiting: deque[Queued] = deque()
         self._filled = threading.Condition()
         self._closed = False
         self.events = 0
         self.bytes = 0
 
-    def put(self, waiting: Waiting | Unread) -> None:
+    def put(self, waiting: Queued) -> None:
         """Add a submission. Raises Unavailable where the queue is full or closed; nothing is kept then."""
         with self._filled:
             self._add(waiting)
             self._filled.notify()
 
-    def put_all(self, many: Sequence[Waiting]) -> list[tuple[Waiting, Unavailable]]:
-        """Add submissions, to be taken together; those that ``put`` would refuse come back with its refusals."""
-        refused: list[tuple[Waiting, Unavailable]] = []
-        events = sum([waiting.submission.events for waiting in many])
-        held = sum([waiting.submission.body_bytes for waiting in many])
-        with self._filled:
-            if not self._closed and self.events + events <= self._events_max and self.bytes + held <= self._bytes_max:
-                self._waiting.extend(many)
-                self.events += events
-                self.bytes += held
-            else:
-                for waiting in many:
-                    try:
-                        self._add(waiting)
-                    except Unavailable as refusal:
-                        refused.append((waiting, refusal.with_traceback(None)))
-            self._filled.notify()
-        return refused
-
-    def take(self, events_max: int, bytes_max: int) -> list[Waiting | Unread]:
+    def take(self, events_max: int, bytes_max: int) -> list[Queued]:
         """The oldest submissions, together at most so many events and body bytes, but at least one submission.
 
         Waits until there is one; an empty list says that the queue is closed and empty.
@@ -95,7 +108,7 @@ class SubmissionQueue:
                 self._waiting.clear()
                 self.events = self.bytes = 0
                 return everything
-            taken: list[Waiting | Unread] = []
+            taken: list[Queued] = []
             events = held = 0
             while self._waiting:
                 first = self._waiting[0]
@@ -118,7 +131,7 @@ class SubmissionQueue:
             self._closed = True
             self._filled.notify_all()
 
-    def _add(self, waiting: Waiting | Unread) -> None:
+    def _add(self, waiting: Queued) -> None:
         if self._closed:
             raise Unavailable("The server is stopping.", RETRY_AFTER_SECONDS)
         events, held = self.events + waiting.events, self.bytes + waiting.bytes

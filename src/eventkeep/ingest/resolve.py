@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -13,7 +14,7 @@ from eventkeep.directory import Directory
 from eventkeep.directory.database import Transaction
 from eventkeep.errors import Fault, InvalidRequest, MetricsExceeded, RequestRefused
 from eventkeep.ingest.batch import Resolved
-from eventkeep.ingest.queue import Waiting
+from eventkeep.ingest.queue import Together, Waiting
 from eventkeep.limits import METRICS_PER_ACCOUNT_MAX
 from eventkeep.model.metric import Metric
 from eventkeep.model.roster import Applied
@@ -23,14 +24,14 @@ MetricNames = dict[tuple[int, str, str], Metric]
 
 
 class Kept(msgspec.Struct):
-    """What can be kept of one of ``items``, or of several that brought one event each, in their order.
+    """What can be kept of one request, or of several that brought one event each; ``tickets`` in their order.
 
     ``left`` names identifiers that stay with another profile, and how many they are.
     ``valueless`` holds the metrics, by number, of which no event had a value so far;
     ``now_us`` is when that was, in Unix microseconds.
     """
 
-    items: list[Waiting]
+    tickets: list[Any]
     resolved: Resolved
     left: Mapping[str, int]
     valueless: dict[int, Metric]
@@ -46,14 +47,16 @@ class Resolver:
     def __init__(self, directory: Directory, clock: Clock) -> None:
         self._directory, self._clock = directory, clock
 
-    def resolve(self, waiting: list[Waiting]) -> tuple[list[Kept], Refused]:
+    def resolve(self, items: Sequence[Waiting | Together]) -> tuple[list[Kept], Refused]:
         """The submissions with their numbers, and those that are refused.
 
         A refused submission leaves nothing behind. Raises DirectoryError where the
         transaction fails; nothing is written then.
         """
         now_us = int(self._clock.now() * 1_000_000)
-        kept, waiting = self._take_plain_singles(waiting, now_us)
+        kept, waiting = self._take_together(items, now_us)
+        plain, waiting = self._take_plain_singles(waiting, now_us)
+        kept += plain
         refused: dict[int, RequestRefused] = {}
         while waiting:
             try:
@@ -63,6 +66,27 @@ class Resolver:
                 # Seen only after the profiles were applied: begin again without those that are at fault.
                 refused.update(dict.fromkeys(exceeded.places, too_many_metrics()))
         return kept, [(waiting[place], refusal) for place, refusal in refused.items()]
+
+    def _take_together(self, items: Sequence[Waiting | Together], now_us: int) -> tuple[list[Kept], list[Waiting]]:
+        """What memory alone can resolve among the requests that stand together, and all others, each by itself."""
+        taken: list[Kept] = []
+        rest: list[Waiting] = []
+        for item in items:
+            if isinstance(item, Waiting):
+                rest.append(item)
+                continue
+            account, submission = item.account, item.submission
+            profiles = self._directory.profiles.settled(account, submission.profiles)
+            metrics = {
+                (account, *name): metric
+                for name in submission.metrics
+                if (metric := self._directory.metrics.remembered(account, *name)) is not None
+            }
+            if profiles is None or len(metrics) < len(submission.metrics):
+                rest += item.separated()
+            else:
+                taken.append(kept(account, submission, item.tickets, Applied(profiles, {}), metrics, now_us))
+        return taken, rest
 
     def _take_plain_singles(self, waiting: list[Waiting], now_us: int) -> tuple[list[Kept], list[Waiting]]:
         """What memory alone can resolve among the submissions of one event, and the rest.
@@ -126,7 +150,11 @@ class Resolver:
                 self._apply(account, places, waiting, now_us, transaction, applied, answers)
             metrics = self._metrics(applied, waiting, now_us, transaction)
         refused.update(answers)
-        return [kept(item, applied[place], metrics, now_us) for place, item in enumerate(waiting) if place in applied]
+        return [
+            kept(item.account, item.submission, [item.ticket], applied[place], metrics, now_us)
+            for place, item in enumerate(waiting)
+            if place in applied
+        ]
 
     def _apply(
         self,
@@ -187,7 +215,7 @@ class PlainSingles(msgspec.Struct):
 
     def kept(self, account: int, now_us: int) -> Kept:
         return Kept(
-            self.items,
+            [item.ticket for item in self.items],
             Resolved(
                 account,
                 joined([item.submission for item in self.items]),
@@ -223,16 +251,17 @@ def joined(singles: Sequence[Submission]) -> Submission:
     )
 
 
-def kept(item: Waiting, applied: Applied, metrics: MetricNames, now_us: int) -> Kept:
+def kept(
+    account: int, submission: Submission, tickets: list[Any], applied: Applied, metrics: MetricNames, now_us: int
+) -> Kept:
     """The submission with its numbers, one per event."""
-    submission = item.submission
-    own = [metrics[item.account, *pair] for pair in submission.metrics]
+    own = [metrics[account, *pair] for pair in submission.metrics]
     profile_numbers = np.array(applied.numbers, dtype=np.uint64)
     metric_numbers = np.array([metric.number for metric in own], dtype=np.uint32)
     return Kept(
-        [item],
+        tickets,
         Resolved(
-            item.account,
+            account,
             submission,
             profile_numbers[np.frombuffer(submission.profile_index, dtype=NUMBER_TYPE)],
             metric_numbers[np.frombuffer(submission.metric_index, dtype=NUMBER_TYPE)],

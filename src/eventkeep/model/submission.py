@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
 NUMBER_TYPE: Final = "<u4"
 """The numbers of a submission's columns, as numpy calls them; times are in Unix seconds, sizes in bytes."""
@@ -133,6 +135,60 @@ class Submission(msgspec.Struct, kw_only=True, gc=False):
         if not isinstance(self.profiles, list):
             return []
         return [name for write in self.profiles for name in write.ignored]
+
+
+class Gathered(msgspec.Struct, gc=False):
+    """What many single creates ask to keep: the one event of each, by the place of its request.
+
+    ``together`` has the events of the requests at ``places``, one after the other, each
+    with the profile of the same place; ``alone`` has those of the others, None for a
+    body that needs the closer look.
+    """
+
+    together: Submission | None
+    places: list[int]
+    alone: list[tuple[int, Submission | None]]
+
+
+def separated(together: Submission) -> list[Submission]:
+    """Each event of a submission that has as many profiles, as a submission of its own."""
+    count = together.events
+    writes = together.writes()
+    metric_places = np.frombuffer(together.metric_index, dtype=NUMBER_TYPE).tolist()
+    texts = [
+        pieces(together.unique_id, together.unique_id_bytes),
+        pieces(together.currency, together.currency_bytes),
+        pieces(together.properties, together.property_bytes),
+    ]
+    first = number_column([0])
+    return [
+        Submission(
+            events=1,
+            profiles=[writes[place]],
+            pointers=together.pointers,
+            profile_index=first,
+            metrics=[together.metrics[metric_places[place]]],
+            metric_index=first,
+            time=together.time[4 * place : 4 * place + 4],
+            unique_id=unique_id,
+            unique_id_bytes=together.unique_id_bytes[4 * place : 4 * place + 4],
+            unique_id_hash=together.unique_id_hash[16 * place : 16 * place + 16],
+            value=together.value[8 * place : 8 * place + 8],
+            has_value=together.has_value[place : place + 1],
+            currency=currency,
+            currency_bytes=together.currency_bytes[4 * place : 4 * place + 4],
+            properties=properties,
+            property_bytes=together.property_bytes[4 * place : 4 * place + 4],
+            body_bytes=together.body_bytes // count,
+        )
+        for place, unique_id, currency, properties in zip(range(count), *texts, strict=True)
+    ]
+
+
+def pieces(texts: bytes, sizes: bytes) -> list[bytes]:
+    """The texts of a column, given the column of their sizes."""
+    ends = np.cumsum(np.frombuffer(sizes, dtype=NUMBER_TYPE), dtype=np.int64).tolist()
+    return [texts[start:end] for start, end in pairwise([0, *ends])]
 
 
 def number_column(numbers: Sequence[int]) -> bytes:

@@ -23,11 +23,11 @@ import msgspec
 
 from eventkeep.errors import Fault, InvalidRequest
 from eventkeep.limits import PROPERTY_STRING_BYTES_MAX
-from eventkeep.model.submission import Submission
+from eventkeep.model.submission import Gathered, Submission
 from eventkeep.protocol.diagnosis import faults_of_bulk_create, faults_of_create_event
 from eventkeep.protocol.documents import PropertiesObject
 from eventkeep.protocol.metric_names import checked_names, quick_name, quick_names
-from eventkeep.protocol.plain_creates import plain_bulk_create, plain_create_event
+from eventkeep.protocol.plain_creates import plain_bulk_create, plain_create_event, plain_create_events
 from eventkeep.protocol.profile_writes import NOT_DECODED, checked_writes, quick_write, quick_writes
 from eventkeep.protocol.raw_json import KEY_END, count_keys, has_no_telling_escape, integers_fit, strings_fit
 from eventkeep.protocol.raw_objects import doubtful_objects
@@ -65,6 +65,24 @@ def quick_create_event(body: bytes, revision: Revision, received_at: int) -> Sub
     """What ``parse_create_event`` makes of most bodies; None for those that need the closer look."""
     submission = plain_create_event(body, revision, received_at)
     return submission if submission is not None else decoded_create_event(body, revision, received_at)
+
+
+def quick_create_events(bodies: Sequence[bytes], revision: Revision, received_at: int) -> Gathered:
+    """What ``quick_create_event`` makes of each of many bodies: the plain ones are read together.
+
+    They are at most GATHERED_SINGLES_MAX, with GATHERED_BYTES_MAX bytes.
+    """
+    plain = plain_create_events(bodies, revision, received_at)
+    together, flags = plain if plain is not None else (None, [False] * len(bodies))
+    return Gathered(
+        together=together,
+        places=[place for place, is_plain in enumerate(flags) if is_plain],
+        alone=[
+            (place, quick_create_event(bodies[place], revision, received_at))
+            for place, is_plain in enumerate(flags)
+            if not is_plain
+        ],
+    )
 
 
 def decoded_create_event(body: bytes, revision: Revision, received_at: int) -> Submission | None:

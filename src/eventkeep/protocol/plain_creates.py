@@ -6,12 +6,15 @@ Python, to the same end.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
 from eventkeep.compiled.bulk_reader import BulkReader
+from eventkeep.compiled.found import FoundBulk
+from eventkeep.compiled.gathered_reader import GatheredReader
 from eventkeep.compiled.single_reader import SingleReader
 from eventkeep.compiled.terms import MEMBERS, Terms
 from eventkeep.limits import EVENT_FUTURE_SECONDS_MAX
@@ -26,6 +29,7 @@ from eventkeep.protocol.submissions import BULK_POINTERS, SINGLE_POINTERS
 TERMS: Final = Terms(CODES, EVENT_FUTURE_SECONDS_MAX, TIME_MIN)
 bulk_reader: Final = BulkReader(TERMS)
 single_reader: Final = SingleReader(TERMS)
+gathered_reader: Final = GatheredReader(TERMS)
 _ZERO: Final = number_column([0])
 
 
@@ -61,8 +65,27 @@ def plain_create_event(body: bytes, revision: Revision, received_at: int) -> Sub
 def plain_bulk_create(body: bytes, revision: Revision, received_at: int) -> Submission | None:
     """What a bulk create asks to keep. ``received_at`` is in Unix seconds."""
     found = bulk_reader.read(body, members(revision.create_event_attributes), received_at)
-    if found is None:
+    return None if found is None else submission_of_found(found, revision, BULK_POINTERS, len(body))
+
+
+def plain_create_events(
+    bodies: Sequence[bytes], revision: Revision, received_at: int
+) -> tuple[Submission, list[bool]] | None:
+    """What those single creates ask to keep that are plain, in one submission, and of each whether it is in there.
+
+    ``bodies`` are at most GATHERED_SINGLES_MAX, with GATHERED_BYTES_MAX bytes; ``received_at`` is in Unix seconds.
+    """
+    found = gathered_reader.read(bodies, members(revision.create_event_attributes), received_at)
+    if found is None or not found.events.events:
         return None
+    submission = submission_of_found(found.events, revision, SINGLE_POINTERS, sum(map(len, bodies)))
+    return None if submission is None else (submission, [flag == 1 for flag in found.is_plain])
+
+
+def submission_of_found(
+    found: FoundBulk, revision: Revision, pointers: Sequence[str], body_bytes: int
+) -> Submission | None:
+    """What was found as a submission; None where a profile or a metric takes a closer look."""
     writes, names = quick_writes(found.profiles, revision), quick_names(found.metrics)
     if writes is None or names is None:
         return None
@@ -75,7 +98,7 @@ def plain_bulk_create(body: bytes, revision: Revision, received_at: int) -> Subm
         events=found.events,
         # One alone is not worth it.
         profiles=(named_profiles(writes) or writes) if len(writes) > 1 else writes,
-        pointers=BULK_POINTERS,
+        pointers=pointers,
         profile_index=found.profile_index,
         metrics=metrics,
         metric_index=metric_index,
@@ -89,7 +112,7 @@ def plain_bulk_create(body: bytes, revision: Revision, received_at: int) -> Subm
         currency_bytes=found.currency_bytes,
         properties=found.properties,
         property_bytes=found.property_bytes,
-        body_bytes=len(body),
+        body_bytes=body_bytes,
     )
 
 

@@ -1,25 +1,30 @@
 """Single creates that came in one piece behind a head that is known: kept and answered without a task.
 
 A task, and a future that it waits for, cost more than all that is to be found out about
-such a request. So it is read where it arrives, and answered by a call when its batch
-comes back. Those that arrive at about the same time are given to the committer together.
+such a request. So it is answered by a call when its batch comes back. Those that arrive
+at about the same time are given to the committer together, which reads all of them in
+one call; the few that need the closer look come back for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final
 
 import structlog
 
 from eventkeep.directory.keys import Known
-from eventkeep.errors import RequestRefused
+from eventkeep.errors import RequestRefused, Unavailable
 from eventkeep.ingest.committer import ONE_STORED, Outcome
-from eventkeep.ingest.queue import Waiting
-from eventkeep.limits import GATHERING_SECONDS_MAX, PARSED_AT_ONCE_BYTES_MAX
-from eventkeep.protocol.creates import checked_create_event, quick_create_event
+from eventkeep.limits import (
+    GATHERED_BYTES_MAX,
+    GATHERED_SINGLES_MAX,
+    GATHERING_SECONDS_MAX,
+    PARSED_AT_ONCE_BYTES_MAX,
+)
+from eventkeep.protocol.creates import checked_create_event, quick_create_events
 from eventkeep.protocol.revisions import Revision
 from eventkeep.server.creates import accepted
 from eventkeep.server.delivery import Result
@@ -55,27 +60,51 @@ class Standing:
 class Single:
     """A single create that is under way, and the ticket for its outcome. ``started`` is in monotonic seconds."""
 
-    __slots__ = ("_answer", "_is_given_up", "_request_id", "_standing", "_started", "_under_way", "limit_lines", "loop")
+    __slots__ = (
+        "_answer",
+        "_is_given_up",
+        "_look_closer",
+        "_request_id",
+        "_started",
+        "_under_way",
+        "body",
+        "limit_lines",
+        "loop",
+        "standing",
+    )
 
     def __init__(
-        self, standing: Standing, under_way: UnderWay, started: float, loop: asyncio.AbstractEventLoop, answer: Answer
+        self,
+        standing: Standing,
+        under_way: UnderWay,
+        started: float,
+        loop: asyncio.AbstractEventLoop,
+        look_closer: Callable[[Single], None],
+        answer: Answer,
     ) -> None:
-        self._standing, self._under_way, self._started, self.loop, self._answer = (
-            standing,
-            under_way,
-            started,
-            loop,
-            answer,
-        )
+        self.standing, self._under_way, self._started, self.loop = standing, under_way, started, loop
+        self._look_closer: Callable[[Single], None] | None = look_closer
+        self._answer = answer
         self._request_id = under_way.next_id()
         under_way.count += 1
         self.limit_lines = ""
+        self.body = b""
         self._is_given_up = False
 
     def settle(self, result: Result | Exception) -> None:
-        """Answer what became of it, where somebody still waits."""
+        """Answer what became of it, where somebody still waits; None is for a body that needs the closer look."""
         if self._is_given_up:
             return
+        if result is None and (look_closer := self._look_closer) is not None:
+            self._look_closer = None
+            try:
+                look_closer(self)
+                return
+            except RequestRefused as refusal:
+                # Its traceback holds this frame, and so the body, until the collector comes by.
+                result = refusal.with_traceback(None)
+            except Exception as failure:
+                result = failure
         self._under_way.count -= 1
         try:
             response = self._response(result)
@@ -92,7 +121,7 @@ class Single:
             self._answer(None)
 
     def _response(self, result: Result | Exception) -> Response:
-        under_way, standing, request_id = self._under_way, self._standing, self._request_id
+        under_way, standing, request_id = self._under_way, self.standing, self._request_id
         if isinstance(result, Outcome):
             lines = STORED_LINES if result is ONE_STORED else header_lines(accepted(result).headers)
             response = Response(202, lines=f"{lines}{self.limit_lines}x-request-id: {request_id}\r\n")
@@ -115,9 +144,10 @@ class Singles:
         under_way: UnderWay,
     ) -> None:
         """``standing_of`` raises RequestRefused for a head that is to be refused, and gives None for another one."""
-        self._keys, self._queue, self._clock = services.directory.keys, services.committer.queue, services.clock
+        self._keys, self._committer, self._clock = services.directory.keys, services.committer, services.clock
         self._standing_of, self._limits, self._under_way = standing_of, limits, under_way
-        self._gathered: list[Waiting] = []
+        self._gathered: list[Single] = []
+        self._gathered_bytes = 0
         self._gathering_until = 0.0
         self._is_closed = False
 
@@ -131,20 +161,23 @@ class Singles:
         standing = self._standing(exchange, started, int(now) // DAY_SECONDS)
         if standing is None or exchange.received > PARSED_AT_ONCE_BYTES_MAX or self._is_closed:
             return None
-        single = Single(standing, self._under_way, started, self._loop, answer)
+        single = Single(standing, self._under_way, started, self._loop, self._look_closer, answer)
         try:
             single.limit_lines = self._limits.take_lines(standing.account, SINGLE_CREATE, now)
-            body, revision, received_at = exchange.taken(), standing.revision, int(now)
-            submission = quick_create_event(body, revision, received_at)
-            if submission is None:
-                submission = checked_create_event(body, revision, received_at)
+            single.body = exchange.taken()
         except Exception as failure:
             self._loop.call_soon(single.settle, failure)
         else:
             if not self._gathered:
                 self._gathering_until = started + GATHERING_SECONDS_MAX
-                self._loop.call_soon(self._hand_over, 1)
-            self._gathered.append(Waiting(standing.account, submission, single))
+                self._loop.call_soon(self._hand_over_in_time, 1)
+            self._gathered.append(single)
+            self._gathered_bytes += exchange.received
+            if (
+                len(self._gathered) == GATHERED_SINGLES_MAX
+                or self._gathered_bytes > GATHERED_BYTES_MAX - PARSED_AT_ONCE_BYTES_MAX
+            ):
+                self._hand_over()
         return single
 
     def close(self) -> None:
@@ -167,15 +200,34 @@ class Singles:
             head.standing = standing
         return standing
 
-    def _hand_over(self, seen: int) -> None:
+    def _hand_over_in_time(self, seen: int) -> None:
         """Give what was gathered to the committer once a turn of the loop has brought no more, or after a while.
 
         A commit costs half a millisecond, whether it is of one event or of sixty.
         """
-        gathered = self._gathered
-        if seen < len(gathered) and self._clock.monotonic() < self._gathering_until:
-            self._loop.call_soon(self._hand_over, len(gathered))
-            return
-        self._gathered = []
-        for waiting, refusal in self._queue.put_all(gathered):
-            waiting.ticket.settle(refusal)
+        if seen < len(self._gathered) and self._clock.monotonic() < self._gathering_until:
+            self._loop.call_soon(self._hand_over_in_time, len(self._gathered))
+        else:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
+        alike: dict[tuple[int, str], list[Single]] = {}
+        for single in gathered:
+            standing = single.standing
+            alike.setdefault((standing.account, standing.revision.date), []).append(single)
+        now = int(self._clock.now())
+        for (account, _), singles in alike.items():
+            bodies = [single.body for single in singles]
+            read = partial(quick_create_events, bodies, singles[0].standing.revision, now)
+            try:
+                self._committer.offer_unread_singles(account, read, sum(map(len, bodies)), singles)
+            except Unavailable as refusal:
+                for single in singles:
+                    self._loop.call_soon(single.settle, refusal.with_traceback(None))
+
+    def _look_closer(self, single: Single) -> None:
+        """Have a create committed that could not be read at once. Raises RequestRefused."""
+        standing = single.standing
+        submission = checked_create_event(single.body, standing.revision, int(self._clock.now()))
+        self._committer.offer(standing.account, submission, single)

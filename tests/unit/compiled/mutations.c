@@ -39,6 +39,31 @@ static size_t changed(uint8_t *body, size_t size)
     return chance(20) ? size : chance(size + 1);
 }
 
+/* The body as one of many, in which a broken one stands too. */
+static bool read_copies(const uint8_t *body, size_t size, const struct rules *rules, struct columns *out)
+{
+    enum { COPIES = EVENT_ROOM + 2 };
+    uint8_t *copies = malloc(COPIES * (size + 1)), *is_plain = malloc(COPIES), *at = copies;
+    uint32_t *sizes = malloc(COPIES * sizeof(uint32_t));
+    for (int copy = 0; copy < COPIES; copy++) {
+        sizes[copy] = copy == 1 ? size / 2 : size;
+        memcpy(at, body, sizes[copy]);
+        at[sizes[copy]] = 0;
+        at += sizes[copy] + 1;
+    }
+    out->properties = realloc(out->properties, COPIES * size);
+    bool is_read = eventkeep_read_single_creates(copies, sizes, COPIES, rules, out, is_plain);
+    uint32_t plain = 0;
+    for (int copy = 0; copy < COPIES; copy++) {
+        plain += is_plain[copy];
+    }
+    if (!is_read || plain != out->events || plain != out->profiles) {
+        abort();
+    }
+    free(copies), free(is_plain), free(sizes);
+    return plain > 0;
+}
+
 /* Everything has just the room that the reader may count on. */
 static bool read_in_exact_memory(const uint8_t *body, size_t size, const uint8_t *table)
 {
@@ -63,6 +88,7 @@ static bool read_in_exact_memory(const uint8_t *body, size_t size, const uint8_t
     out.long_value = malloc(EVENT_ROOM * sizeof(struct long_value));
     bool is_plain = eventkeep_read_bulk_create(exact, size, &rules, &out);
     is_plain |= eventkeep_read_single_create(exact, size, &rules, &out);
+    is_plain |= read_copies(body, size, &rules, &out);
     for (size_t place = 0; place < sizeof numbers / sizeof *numbers; place++) {
         free(*numbers[place]);
     }

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from eventkeep.errors import Unavailable
-from eventkeep.ingest.queue import SubmissionQueue, Unread, Waiting
+from eventkeep.ingest.queue import Queued, SubmissionQueue, Unread, UnreadSingles, Waiting
 from eventkeep.limits import BULK_EVENTS_MAX
-from eventkeep.model.submission import Submission
+from eventkeep.model.submission import Gathered, Submission
 from eventkeep.protocol.creates import parse_bulk_create
 from eventkeep.protocol.revisions import REVISIONS
 from tests.faults.flood import bulk_template
@@ -25,7 +25,7 @@ def test_what_is_taken_together_is_bounded_in_events_and_in_bytes() -> None:
     small, large = waiting(2), waiting(2, 20_000)
     bytes_max = large.submission.body_bytes + 3 * small.submission.body_bytes
 
-    def taken(events_max: int) -> list[list[Waiting | Unread]]:
+    def taken(events_max: int) -> list[list[Queued]]:
         queue = SubmissionQueue()
         for item in (small, small, small, large, small, large, large):
             queue.put(item)
@@ -68,14 +68,11 @@ def test_an_unread_body_counts_for_the_most_events_that_it_may_hold() -> None:
     assert (queue.events, queue.bytes) == (0, 0)
 
 
-def test_many_are_added_as_far_as_there_is_room() -> None:
+def test_unread_singles_count_one_event_each() -> None:
     queue = SubmissionQueue(events_max=3)
-    many = [waiting(1) for _ in range(5)]
-    assert queue.put_all(many[:2]) == []
-    refused = queue.put_all(many[2:])
-    assert [item for item, _ in refused] == many[3:]
-    assert all("Too many events wait" in str(refusal) for _, refusal in refused)
-    assert queue.take(10, 10_000_000) == many[:3]
+    queue.put(UnreadSingles(1, lambda: Gathered(None, [], []), 700, ["first", "second"]))
+    assert (queue.events, queue.bytes) == (2, 700)
+    with pytest.raises(Unavailable, match="Too many events wait"):
+        queue.put(UnreadSingles(1, lambda: Gathered(None, [], []), 700, ["third", "fourth"]))
+    queue.take(10, 10_000)
     assert (queue.events, queue.bytes) == (0, 0)
-    queue.close()
-    assert [str(refusal) for _, refusal in queue.put_all(many[:1])] == ["The server is stopping."]

@@ -16,9 +16,9 @@ import pytest
 import uvloop
 
 from eventkeep.config import RateLimit, ServeSettings
-from eventkeep.directory import parse_scopes
+from eventkeep.directory import metrics, parse_scopes
 from eventkeep.errors import EventLogError
-from eventkeep.server import listener
+from eventkeep.server import listener, singles
 from eventkeep.server.app import App
 from eventkeep.server.http import Request, Response
 from eventkeep.server.listener import Listener, bind
@@ -147,6 +147,36 @@ def test_what_is_answered_is_kept_once(tmp_path: Path) -> None:
     run(tmp_path, test)
 
 
+def test_those_that_come_together_are_answered_each_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "METRICS_PER_ACCOUNT_MAX", 2)
+    monkeypatch.setattr(singles, "GATHERED_SINGLES_MAX", 7)
+    bodies: list[tuple[dict[str, Any] | bytes, int]] = [
+        *((event(f"{number}"), 202) for number in range(10)),
+        *((event(f"{number}", profile={"email": f"{number}@shop.example"}), 202) for number in range(10)),
+        *((event(f"wrong {number}", value="text"), 400) for number in range(3)),
+        (b"{" * 500, 400),
+        (event("second metric", metric="Second Metric"), 202),
+        (event("phone", profile={"email": "eve@shop.example", "phone_number": "none"}), 202),
+        (json.dumps(event("escaped")).replace('"unique_id"', '"unique\\u005fid"').encode(), 202),
+    ]
+
+    async def test(shop: Shop) -> None:
+        await shop.become_known()
+        answers = await asyncio.gather(*(shop.answer(body) for body, _ in bodies))
+        assert [int(answer.split()[1]) for answer in answers] == [status for _, status in bodies]
+        assert sum("eventkeep-events-stored: 1\n" in answer for answer in answers) == 23
+        assert (await shop.answer(event("third metric", metric="Third Metric"))).startswith("HTTP/1.1 400 ")
+        together = await asyncio.gather(
+            *(shop.answer(event(f"more {number}", metric=f"Metric {number % 2}")) for number in range(6)),
+            *(shop.answer(event(f"more {number}")) for number in range(6)),
+        )
+        assert [int(answer.split()[1]) for answer in together] == [400] * 6 + [202] * 6
+        assert shop.handled == 0
+        assert shop.services.log.count() == 1 + 23 + 6
+
+    run(tmp_path, test)
+
+
 def test_connection_is_used_again_and_again(tmp_path: Path) -> None:
     async def test(shop: Shop) -> None:
         await shop.become_known()
@@ -209,8 +239,9 @@ def test_commit_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         await shop.become_known()
         with monkeypatch.context() as patch:
             patch.setattr(shop.services.log, "append", broken)
-            assert (await shop.answer(event("lost"))).startswith("HTTP/1.1 503 ")
-        assert "eventkeep-events-stored: 1\n" in await shop.answer(event("lost"))
+            answers = await asyncio.gather(*(shop.answer(event(f"lost {number}")) for number in range(5)))
+            assert all(answer.startswith("HTTP/1.1 503 ") for answer in answers)
+        assert "eventkeep-events-stored: 1\n" in await shop.answer(event("lost 1"))
 
     run(tmp_path, test)
 
