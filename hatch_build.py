@@ -12,6 +12,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = "src/eventkeep/compiled"
+SOURCES = ("reader.c", "writer.c")
 FLAGS = ("-O3", "-std=c11", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra")
 
 
@@ -25,7 +26,8 @@ class CompiledReader(BuildHookInterface):  # type: ignore[type-arg]
         library.unlink(missing_ok=True)
         compiler = shlex.split(os.environ.get("CC", "cc"))
         try:
-            subprocess.run([*compiler, *FLAGS, "-o", str(library), str(folder / "reader.c")], check=True)
+            sources = [str(folder / name) for name in SOURCES]
+            subprocess.run([*compiler, *FLAGS, "-o", str(library), *sources], check=True)
         except (OSError, subprocess.CalledProcessError) as exc:
             self.app.display_warning(f"eventkeep is installed without its compiled reader, and is slower: {exc}")
             return

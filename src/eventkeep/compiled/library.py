@@ -1,4 +1,4 @@
-"""The compiled reader as a shared library: its structures, its calls, and whether it is there.
+"""The compiled reader and writer as a shared library: its structures, its calls, and whether it is there.
 
 Nothing of it knows Python: bytes go in, columns come out, in memory that is made here.
 So a call may run beside other threads, and one build serves every version of Python.
@@ -102,6 +102,9 @@ def library(holding: bool = False) -> Any:
             read.argtypes, read.restype = ARGUMENTS, ctypes.c_bool
         read_many = loaded.eventkeep_read_single_creates
         read_many.argtypes, read_many.restype = MANY_ARGUMENTS, ctypes.c_bool
+        # Its page is a structure of its own; see eventkeep.compiled.page_writer.
+        loaded.eventkeep_write_page.argtypes = (ctypes.c_void_p,)
+        loaded.eventkeep_write_page.restype = ctypes.c_uint64
     except (OSError, AttributeError):
         return None
     return loaded

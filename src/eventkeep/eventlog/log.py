@@ -272,7 +272,12 @@ def in_order(events: list[StoredEvent], descending: bool) -> list[StoredEvent]:
 
 
 def within_bytes(events: Iterable[StoredEvent], bytes_max: int) -> list[StoredEvent]:
-    """The first events, up to the one with which their properties have more than ``bytes_max`` bytes."""
+    """The first events, up to the one with which their properties have more than ``bytes_max`` bytes.
+
+    It may be the very list that was given, which is not to be changed.
+    """
+    if isinstance(events, list) and sum([len(event.properties) for event in events]) <= bytes_max:
+        return events
     taken: list[StoredEvent] = []
     size = 0
     for event in events:

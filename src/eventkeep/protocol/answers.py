@@ -11,9 +11,10 @@ import msgspec
 from eventkeep.model.event import StoredEvent
 from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
+from eventkeep.protocol.event_writer import event_writer
 from eventkeep.protocol.pages import Page
 from eventkeep.protocol.query import ReadQuery
-from eventkeep.protocol.resources import EventWriter, json_text, metric_resource, profile_resource
+from eventkeep.protocol.resources import json_text, metric_resource, profile_resource
 from eventkeep.protocol.revisions import Revision
 
 
@@ -57,19 +58,20 @@ class Related(msgspec.Struct, frozen=True, kw_only=True):
 
 def events_document(frame: Frame, page: Page, related: Related) -> bytes:
     """The answer of get_events."""
-    return b'{"data":[%b]%b,"links":{"self":%b,"next":%b,"prev":%b}}' % (
-        b",".join(_event_resources(frame, page.events, related)),
-        _included(frame, page.events, related),
+    links = b'"links":{"self":%b,"next":%b,"prev":%b}}' % (
         frame.link(),
         b"null" if page.next_cursor is None else frame.link(page.next_cursor),
         b"null" if page.prev_cursor is None else frame.link(page.prev_cursor),
     )
+    resources, included = _event_resources(frame, page.events, related), _included(frame, page.events, related)
+    # A join copies them once; a format would make room for them bit by bit.
+    return b"".join((b'{"data":[', resources, b"]", included, b",", links))
 
 
 def event_document(frame: Frame, event: StoredEvent, related: Related) -> bytes:
     """The answer of get_event."""
-    (resource,) = _event_resources(frame, (event,), related)
-    return b'{"data":%b%b,"links":{"self":%b}}' % (resource, _included(frame, (event,), related), frame.link())
+    resource, included = _event_resources(frame, (event,), related), _included(frame, (event,), related)
+    return b"".join((b'{"data":', resource, included, b',"links":{"self":', frame.link(), b"}}"))
 
 
 def metric_document(frame: Frame, metric: Metric) -> bytes:
@@ -94,10 +96,9 @@ def _related_document(frame: Frame, resource: bytes) -> bytes:
     return b'{"data":%b,"links":{"self":%b}}' % (resource, frame.link())
 
 
-def _event_resources(frame: Frame, events: Sequence[StoredEvent], related: Related) -> list[bytes]:
-    write = EventWriter(frame.base_url, frame.query.event_fields).write
-    metrics, profile_ids = related.metrics, related.profile_ids
-    return [write(event, metrics[event.metric], profile_ids[event.profile]) for event in events]
+def _event_resources(frame: Frame, events: Sequence[StoredEvent], related: Related) -> bytes | memoryview:
+    writer = event_writer(frame.base_url, frame.query.event_fields)
+    return writer.write_all(events, related.metrics, related.profile_ids)
 
 
 def _included(frame: Frame, events: Sequence[StoredEvent], related: Related) -> bytes:

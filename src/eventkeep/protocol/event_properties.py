@@ -7,6 +7,7 @@ Order, as captured from the live service: the sent properties, ``$value_currency
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -39,14 +40,36 @@ def event_properties(event: StoredEvent, has_value: bool) -> bytes:
         own = b",".join([b"%b:%b" % (_encode(name), bytes(value)) for name, value in members.items()])
     else:
         own = sent.strip(_WHITESPACE)[1:-1].strip(_WHITESPACE)
-    parts = [own] if own else []
-    if event.currency:
-        parts.append(b'"$value_currency":%b' % _encode(event.currency))
-    parts.append(b'"$event_id":%b' % _encode(event.unique_id))
+    value = b""
     if event.value is not None:
-        parts.append(b'"$value":%b' % _encode(event.value))
+        value = _encode(event.value)
     elif has_value and not is_value_sent:
-        parts.append(b'"$value":0')
+        value = b"0"
+    return with_added(own, _encode(event.currency) if event.currency else b"", _encode(event.unique_id), value, extra)
+
+
+def with_added(own: bytes, currency: bytes, unique_id: bytes, value: bytes, extra: bytes = b"") -> bytes:
+    """The object of the members that are the sender's ``own`` and those of the server; all JSON texts, b"" for none."""
+    parts = [own] if own else []
+    if currency:
+        parts.append(b'"$value_currency":%b' % currency)
+    parts.append(b'"$event_id":%b' % unique_id)
+    if value:
+        parts.append(b'"$value":%b' % value)
     if extra:
         parts.append(b'"$extra":%b' % extra)
     return b"{%b}" % b",".join(parts)
+
+
+def with_reserved(properties: Sequence[bytes], joined: bytes) -> list[int]:
+    """The places of those of ``properties`` in which a property may have a name of the server's own.
+
+    ``joined`` is all of them: most pages have no dollar sign, and nothing else is looked at.
+    """
+    if b"$" not in joined and (b"\\" not in joined or b"\\u0024" not in joined):
+        return []
+    return [
+        place
+        for place, sent in enumerate(properties)
+        if (b"$" in sent or b"\\u0024" in sent) and _RESERVED.search(sent)
+    ]

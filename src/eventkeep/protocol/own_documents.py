@@ -13,10 +13,11 @@ from eventkeep.model.event_count import EventCount
 from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
 from eventkeep.protocol.answers import Related
+from eventkeep.protocol.event_writer import event_writer
 from eventkeep.protocol.fieldsets import Fieldset
 from eventkeep.protocol.own_queries import PageQuery, TailQuery
 from eventkeep.protocol.positions import Position
-from eventkeep.protocol.resources import EventWriter, datetime_of, json_text, metric_resource, profile_resource
+from eventkeep.protocol.resources import datetime_of, json_text, metric_resource, profile_resource
 from eventkeep.protocol.revisions import Revision
 
 _encode = msgspec.json.Encoder().encode
@@ -104,19 +105,21 @@ def tail_document(
 
     ``has_skipped`` says that events before these may be missing.
     """
-    write = EventWriter(frame.base_url, Fieldset(frame.revision.event_fields)).write
-    resources = [write(event, related.metrics[event.metric], related.profile_ids[event.profile]) for event in events]
+    writer = event_writer(frame.base_url, Fieldset(frame.revision.event_fields))
     included: list[bytes] = []
     if "metric" in query.includes:
         included += [_metric(frame, metric, None) for metric in related.metrics.values()]
     if "profile" in query.includes:
         included += [_profile(frame, profile, related.last_event_times) for profile in related.profiles.values()]
     meta = {"position": str(position), "skipped": has_skipped}
-    return b'{"data":[%b],"included":[%b],"links":{"self":%b},"meta":%b}' % (
-        b",".join(resources),
-        b",".join(included),
-        _link(frame, query.parameters),
-        _encode(meta),
+    return b"".join(
+        (
+            b'{"data":[',
+            writer.write_all(events, related.metrics, related.profile_ids),
+            b'],"included":[',
+            b",".join(included),
+            b'],"links":{"self":%b},"meta":%b}' % (_link(frame, query.parameters), _encode(meta)),
+        )
     )
 
 

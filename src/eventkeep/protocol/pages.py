@@ -49,6 +49,8 @@ def page_of(
 
 def count_fitting(events: Sequence[StoredEvent], profile_bytes: Mapping[int, int]) -> int:
     """How many of the events have, with the profiles that they include, at most PAGE_BYTES_MAX bytes; one at least."""
+    if not profile_bytes and sum([len(event.properties) for event in events]) <= PAGE_BYTES_MAX:
+        return len(events)
     room = PAGE_BYTES_MAX
     included: set[int] = set()
     for place, event in enumerate(events):

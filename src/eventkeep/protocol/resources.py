@@ -1,8 +1,4 @@
-"""Events, metrics and profiles as JSON:API resources, in bytes.
-
-Events come by the hundred and are put together from bytes; metrics and profiles are few
-and are encoded.
-"""
+"""Metrics and profiles as JSON:API resources, in bytes. They are few and are encoded, unlike events."""
 
 from __future__ import annotations
 
@@ -13,10 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
-from eventkeep.model.event import StoredEvent, event_uuid, public_id
 from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
-from eventkeep.protocol.event_properties import event_properties
 from eventkeep.protocol.fieldsets import Fieldset
 from eventkeep.protocol.profile_fields import LOCATION, PREDICTIVE_ANALYTICS
 from eventkeep.protocol.revisions import Revision
@@ -40,15 +34,6 @@ _PLAIN_ATTRIBUTES: Final = (
     "image",
 )
 
-_EVENT: Final = (
-    b'{"type":"event","id":"%b","attributes":{%b},"relationships":{'
-    b'"profile":{"data":{"type":"profile","id":"%b"},'
-    b'"links":{"self":"%brelationships/profile/","related":"%bprofile/"}},'
-    b'"metric":{"data":{"type":"metric","id":"%b"},'
-    b'"links":{"self":"%brelationships/metric/","related":"%bmetric/"}}},'
-    b'"links":{"self":"%b"}}'
-)
-
 _encode = msgspec.json.Encoder().encode
 
 
@@ -67,34 +52,6 @@ def datetime_of(seconds: int) -> str:
 def _up_to_minute(minute: int) -> str:
     """``2024-06-15T12:00``. The events of a page are often of few minutes."""
     return datetime.datetime.fromtimestamp(60 * minute, datetime.UTC).isoformat()[:16]
-
-
-class EventWriter:
-    """Writes events for one answer: the same wanted attributes, the same beginning of links."""
-
-    def __init__(self, base_url: str, wanted: Fieldset) -> None:
-        self._links = json_text(base_url) + b"/api/events/"
-        self._has_timestamp, self._has_properties = "timestamp" in wanted, "event_properties" in wanted
-        self._has_datetime, self._has_uuid = "datetime" in wanted, "uuid" in wanted
-
-    def write(self, event: StoredEvent, metric: Metric, profile_id: str) -> bytes:
-        """The event's resource object."""
-        own_id = public_id(event.time, event.id).encode()
-        own = b"%b%b/" % (self._links, own_id)
-        attributes, profile = self._attributes(event, metric.has_value), profile_id.encode()
-        return _EVENT % (own_id, attributes, profile, own, own, metric.id.encode(), own, own, own)
-
-    def _attributes(self, event: StoredEvent, has_value: bool) -> bytes:
-        parts: list[bytes] = []
-        if self._has_timestamp:
-            parts.append(b'"timestamp":%d' % event.time)
-        if self._has_properties:
-            parts.append(b'"event_properties":%b' % event_properties(event, has_value))
-        if self._has_datetime:
-            parts.append(b'"datetime":"%b"' % datetime_of(event.time).encode())
-        if self._has_uuid:
-            parts.append(b'"uuid":"%b"' % event_uuid(event.time, event.id).encode())
-        return b",".join(parts)
 
 
 def metric_resource(metric: Metric, base_url: str, wanted: Fieldset) -> bytes:

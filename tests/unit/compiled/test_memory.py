@@ -1,4 +1,5 @@
-"""The compiled reader stays within its memory, whatever it is given: it reads mutated bodies under sanitizers."""
+"""What is compiled stays within its memory, whatever it is given: it reads mutated bodies under sanitizers, and
+writes random pages."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ import pytest
 from eventkeep.compiled.library import LIBRARY
 from tests.create_rules import bulk, event, item, metric, profile, single
 
-PROGRAM: Final = Path(__file__).with_name("mutations.c")
+PROGRAMS: Final = Path(__file__).parent
 SANITIZERS: Final = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-O1", "-g", "-std=gnu11")
 ROUNDS: Final = 100_000
 BODIES: Final = (
@@ -30,20 +31,41 @@ BODIES: Final = (
 )
 
 
-@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
-def test_mutated_bodies_are_read_within_bounds(tmp_path: Path) -> None:
-    program = tmp_path / "mutations"
-    command = ["cc", *SANITIZERS, "-I", str(LIBRARY.parent), "-o", str(program), str(PROGRAM)]
-    built = subprocess.run(command, capture_output=True, text=True, check=False)
-    if built.returncode and "sanitize" in built.stderr + built.stdout:
+needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+
+
+def built(name: str, folder: Path) -> Path:
+    """The program of that name, with sanitizers; skips the test where the compiler has none."""
+    program = folder / name
+    command = ["cc", *SANITIZERS, "-I", str(LIBRARY.parent), "-o", str(program), str(PROGRAMS / f"{name}.c")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode and "sanitize" in run.stderr + run.stdout:
         pytest.skip("the compiler has no sanitizers")
-    assert built.returncode == 0, built.stderr
+    assert run.returncode == 0, run.stderr
+    return program
+
+
+def first_number_printed(program: Path, *files: Path) -> int:
+    """What the program counts in its rounds; it must come to its end."""
+    run = subprocess.run([program, "1", str(ROUNDS), *files], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return int(run.stdout.split()[0])
+
+
+@needs_compiler
+def test_mutated_bodies_are_read_within_bounds(tmp_path: Path) -> None:
+    program = built("mutations", tmp_path)
     files = []
     for number, body in enumerate(BODIES):
         files.append(tmp_path / f"{number}.json")
         files[-1].write_text(json.dumps(body, ensure_ascii=number % 2 == 0, separators=(",", ":")), encoding="utf-8")
-    run = subprocess.run([program, "1", str(ROUNDS), *files], capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
-    plain = int(run.stdout.split()[0])
+    plain = first_number_printed(program, *files)
     # Else the reader gave up at the first byte of each.
     assert 0 < plain < ROUNDS
+
+
+@needs_compiler
+def test_random_pages_are_written_within_bounds(tmp_path: Path) -> None:
+    written = first_number_printed(built("pages", tmp_path))
+    # Most have room, and some do not.
+    assert ROUNDS // 4 < written < ROUNDS
