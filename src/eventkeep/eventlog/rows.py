@@ -23,17 +23,11 @@ ROWS_SCHEMA: Final = pa.schema(
     ]
 )
 """The columns of the rows, in the order of the table's."""
-STORED_COLUMNS: Final = (
-    "account",
-    "time",
-    "id",
-    "profile",
-    "metric",
-    "unique_id",
-    "value",
-    "currency",
-    "properties",
-)
+PLACE_COLUMNS: Final = ("account", "time", "id")
+"""Where an event stands in the log."""
+REST_COLUMNS: Final = ("profile", "metric", "unique_id", "value", "currency", "properties")
+"""What else there is of it."""
+STORED_COLUMNS: Final = PLACE_COLUMNS + REST_COLUMNS
 """The columns of a StoredEvent, in its order."""
 
 
@@ -66,3 +60,11 @@ def stored_events(rows: pa.Table) -> list[StoredEvent]:
             *columns, strict=True
         )
     ]
+
+
+def stored_event(account: int, time: int, event_id: int, rest: pa.Table) -> StoredEvent:
+    """The event at that place, the first of rows that have REST_COLUMNS."""
+    profile, metric, unique_id, value, currency, properties = [rest[name][0].as_py() for name in REST_COLUMNS]
+    return StoredEvent(
+        account, time, event_id, profile, metric, unique_id.decode(), value, currency.decode(), properties
+    )

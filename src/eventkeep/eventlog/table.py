@@ -16,7 +16,7 @@ from eventkeep.errors import EventLogError
 from eventkeep.eventlog.counting import table_counts
 from eventkeep.eventlog.engine import Engine, Parameter
 from eventkeep.eventlog.merges import Merges, table_bytes
-from eventkeep.eventlog.rows import ROWS_SCHEMA, STORED_COLUMNS, stored_events
+from eventkeep.eventlog.rows import REST_COLUMNS, ROWS_SCHEMA, STORED_COLUMNS, stored_event, stored_events
 from eventkeep.eventlog.schema import CHANGES, CREATE_FORMAT_TABLE, DATABASE, TABLE
 from eventkeep.eventlog.seen import Keys
 from eventkeep.eventlog.selection import EventSelection, events_within
@@ -53,6 +53,7 @@ SPARSE_ROWS_MIN: Final = 300_000
 SPARSE_METRICS_MAX: Final = 10_000
 """Metrics that are remembered to be sparse."""
 STORED: Final = ", ".join(STORED_COLUMNS)
+REST: Final = ", ".join(REST_COLUMNS)
 
 
 class EventTable:
@@ -172,14 +173,14 @@ class EventTable:
 
     def event(self, account: int, time: int, event_id: int) -> StoredEvent | None:
         """One event by its place in the primary order, or None."""
+        # Nearly all of its time is the engine's planning, and here is nothing to be planned.
         rows = self._engine.select(
-            f"SELECT {STORED} FROM {TABLE} "
-            "WHERE account = {account:UInt32} AND time = {time:UInt32} AND id = {id:UInt64} "
-            "LIMIT 1 SETTINGS max_threads = 1, optimize_use_projections = 0",
+            f"SELECT {REST} FROM {TABLE} "
+            "PREWHERE account = {account:UInt32} AND time = {time:UInt32} AND id = {id:UInt64} "
+            "SETTINGS max_threads = 1, optimize_use_projections = 0, query_plan_enable_optimizations = 0",
             {"account": account, "time": time, "id": event_id},
         )
-        found = stored_events(rows)
-        return found[0] if found else None
+        return stored_event(account, time, event_id, rows) if rows.num_rows else None
 
     def last_event_times(self, account: int, profiles: Sequence[int]) -> dict[int, int]:
         """The newest event's time (Unix seconds) of each of ``profiles`` that has events."""
