@@ -26,7 +26,15 @@ from bench.workload import Workload
 from eventkeep.errors import EventkeepError
 
 MILLION = 1_000_000
-READS = ("read_newest", "read_metric", "read_profile", "read_event", "read_again")
+READS = (
+    "read_newest",
+    "read_older",
+    "read_metric",
+    "read_profile",
+    "read_event",
+    "read_again",
+    "read_listed",
+)
 
 
 def arguments() -> argparse.Namespace:

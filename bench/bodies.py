@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,9 @@ MARKER: Final = "@@"
 EVENTS_PER_REQUEST: Final = 1_000
 METRICS: Final = ("Viewed Product", "Added to Cart", "Started Checkout", "Placed Order", "Ordered Product")
 PRODUCTS: Final = 5_000
+FIRST_MOMENT: Final = datetime(2024, 5, 1, tzinfo=UTC)
+TEMPLATE_SECONDS: Final = 3_600
+"""How much later the events of each template are than those of the one before."""
 
 
 def properties(choose: random.Random) -> dict[str, Any]:
@@ -29,14 +33,12 @@ def properties(choose: random.Random) -> dict[str, Any]:
 
 def event(choose: random.Random, place: int, second: int) -> dict[str, Any]:
     """One event resource; its unique id holds the marker."""
-    hour, minute = divmod(second // 60 % 1440, 60)
-    day = 1 + second // 86_400 % 28
     return {
         "type": "event",
         "attributes": {
             "metric": {"data": {"type": "metric", "attributes": {"name": METRICS[choose.randrange(len(METRICS))]}}},
             "properties": properties(choose),
-            "time": f"2024-05-{day:02d}T{hour:02d}:{minute:02d}:{second % 60:02d}+00:00",
+            "time": (FIRST_MOMENT + timedelta(seconds=second % (28 * 86_400))).isoformat(),
             "value": round(choose.random() * 100, 2),
             "unique_id": f"{MARKER}-{place}",
         },
@@ -71,7 +73,7 @@ def bulk_body(seed: int, profiles: int, churn: Churn | None = None) -> str:
                 "type": "event-bulk-create",
                 "attributes": {
                     "profile": {"data": who},
-                    "events": {"data": [event(choose, place, seed * 3_600 + place)]},
+                    "events": {"data": [event(choose, place, seed * TEMPLATE_SECONDS + place)]},
                 },
             }
         )

@@ -10,10 +10,12 @@ from bench.target import Figures
 
 NAMES = {
     "read_newest": "newest page of 200",
+    "read_older": "page anywhere",
     "read_metric": "page of one metric",
     "read_profile": "page of one profile",
     "read_event": "one event by id",
     "read_again": "newest page, read before",
+    "read_listed": "one event of a page read before",
 }
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from bench.bodies import Churn, bulk_body, single_body, write_bodies
+from bench.bodies import FIRST_MOMENT, TEMPLATE_SECONDS, Churn, bulk_body, single_body, write_bodies
 from bench.growth import against_a_new_store
 from bench.load_generator import Measured, generator, run
 from bench.process import folder_bytes, peak_resident_bytes, resident_bytes
@@ -23,9 +25,13 @@ SINGLE_TEMPLATES = 200
 OVERLOAD_CONNECTIONS = 10 * BULK_CONNECTIONS
 SINGLE_CONNECTIONS = 64
 READ_CONNECTIONS = 8
-READ_SECONDS = 4.0
+READ_SECONDS = 3.0
 PATHS = 6_000
 """Pages that are asked for once, more than can be read in twice READ_SECONDS."""
+FORGOTTEN_PAGES = 200
+"""Pages of which the first are not remembered by the server once the last has been read."""
+FORGOTTEN_IDS = 4_000
+SINGLE_ROUNDS = 3
 
 
 class Workload:
@@ -40,6 +46,7 @@ class Workload:
         self._bodies = folder / "bodies"
         self._target = Target(folder / "store", self._bodies)
         self._server = self._target.server
+        self._choose = random.Random(1)
 
     def run(self) -> Figures:
         write_bodies(self._bodies / "bulk", [bulk_body(seed, PROFILES) for seed in range(BULK_TEMPLATES)])
@@ -105,27 +112,37 @@ class Workload:
         self._target.rest()
         self._say("single creates")
         single = SINGLE_PATH, "single", SINGLE_CONNECTIONS, self._seconds
-        fastest = self._target.creates(*single)
+        rounds = [self._target.creates(*single) for _ in range(SINGLE_ROUNDS)]
+        by_rate = sorted(rounds, key=lambda figures: float(figures["events_per_second"]))
+        fastest = by_rate[SINGLE_ROUNDS // 2]
         # What an answer takes is no wait of the client's.
         wait = SINGLE_CONNECTIONS / (fastest["events_per_second"] / 2) * 1000 - fastest["p50_ms"]
         half = self._target.creates(*single, wait_milliseconds=max(1.0, wait))
-        return {**fastest, **{f"at_half_{name}": half[name] for name in ("events_per_second", "p50_ms", "p99_ms")}}
+        return {
+            **fastest,
+            "rounds_events_per_second": [figures["events_per_second"] for figures in rounds],
+            **{f"at_half_{name}": half[name] for name in ("events_per_second", "p50_ms", "p99_ms")},
+        }
 
     def _reads(self) -> dict[str, Figures]:
         headers = {
             "Authorization": f"Klaviyo-API-Key {self._target.environment['BENCH_KEY']}",
             "revision": "2024-06-15",
         }
-        page = httpx.get(f"{self._server.url}/api/events/", headers=headers).raise_for_status().json()["data"]
-        ids = {event["id"] for event in page}
+        with httpx.Client(base_url=self._server.url, headers=headers) as client:
+            elsewhere = [event["id"] for event in events_of(client, older(self._choose, FORGOTTEN_PAGES))]
+            page = events_of(client, ["/api/events/"])
         metrics = {event["relationships"]["metric"]["data"]["id"] for event in page}
         profiles = {event["relationships"]["profile"]["data"]["id"] for event in page}
         paths = {
             "read_newest": never_twice([None]),
+            "read_older": older(self._choose, PATHS),
             "read_metric": never_twice([Filter.equals("metric_id", id) for id in metrics]),
             "read_profile": never_twice([Filter.equals("profile_id", id) for id in profiles]),
-            "read_event": [f"/api/events/{id}/" for id in ids],
+            # Those of the first pages are not remembered any more, for other pages followed.
+            "read_event": [f"/api/events/{id}/" for id in elsewhere[:FORGOTTEN_IDS]],
             "read_again": ["/api/events/"],
+            "read_listed": [f"/api/events/{event['id']}/" for event in page],
         }
         return {name: self._read(name, some) for name, some in paths.items()}
 
@@ -141,6 +158,19 @@ class Workload:
         listed.write_text("\n".join(paths) + "\n")
         environment = {**self._target.environment, "BENCH_PATHS": str(listed)}
         return run(self._server.url, "read.lua", connections, READ_SECONDS, environment)
+
+
+def older(choose: random.Random, count: int) -> list[str]:
+    """Paths of pages that lie anywhere among the events."""
+    seconds = (BULK_TEMPLATES - 1) * TEMPLATE_SECONDS
+    # Some way behind the first event, so that the page is a full one.
+    moments = [FIRST_MOMENT + timedelta(seconds=choose.uniform(60, seconds)) for _ in range(count)]
+    return [f"/api/events/?filter={quote(str(Filter.less_than('datetime', moment)))}" for moment in moments]
+
+
+def events_of(client: httpx.Client, paths: Sequence[str]) -> list[dict[str, Any]]:
+    """The events of these pages."""
+    return [event for path in paths for event in client.get(path).raise_for_status().json()["data"]]
 
 
 def never_twice(filters: Sequence[Filter | None]) -> list[str]:

@@ -105,6 +105,8 @@ READER_THREADS: Final = 4
 """Threads that read the event log, each on a connection of its own."""
 PAGES_REMEMBERED_BYTES_MAX: Final = 50_000_000
 """Bytes of the pages that are remembered for as long as the event log's table stays as it is."""
+EVENTS_REMEMBERED_BYTES_MAX: Final = 20_000_000
+"""Bytes of the events that were read lately and are remembered by their ids; a page more may be there for a moment."""
 PAGE_QUERY_BYTES_MAX: Final = 100_000_000
 """Bytes of memory that the engine may take for a page before it is asked how large the page's events are."""
 READS_WAITING_MAX: Final = 1_000
@@ -363,6 +365,7 @@ MEMORY_BYTES_MAX: Final = (
     + READER_THREADS * (PAGE_QUERY_BYTES_MAX + 4 * PAGE_BYTES_MAX)
     + PROFILE_CACHE_BYTES_MAX
     + PAGES_REMEMBERED_BYTES_MAX
+    + EVENTS_REMEMBERED_BYTES_MAX
 )
 """Bytes of memory that a server takes under any load, about, and more than was ever seen.
 

@@ -25,6 +25,7 @@ from eventkeep.eventlog.counting import with_tail
 from eventkeep.eventlog.journal import Journal
 from eventkeep.eventlog.known_keys import KnownKeys
 from eventkeep.eventlog.pages import RecentPages
+from eventkeep.eventlog.recent_events import RecentEvents
 from eventkeep.eventlog.rows import stored_events, warm_up
 from eventkeep.eventlog.seen import Keys
 from eventkeep.eventlog.selection import EventSelection
@@ -54,7 +55,7 @@ class EventLog:
 
     def __init__(self, table: EventTable, journal: Journal) -> None:
         self._table, self._journal = table, journal
-        self._tail, self._pages = Tail(), RecentPages()
+        self._tail, self._pages, self._events = Tail(), RecentPages(), RecentEvents()
         self._retrying = False
         self._stopping = threading.Event()
         self._replay()
@@ -122,7 +123,7 @@ class EventLog:
         last one is that with which they do.
         """
         recent = [chunk.first(selection) for chunk in self._tail.chunks()]
-        events = self._pages.page(selection, self._table.page)
+        events = self._pages.page(selection, self._read_page)
         if not any(rows.num_rows for rows in recent):
             return within_bytes(events, PAGE_BYTES_MAX)
         lists = [events, *(in_order(stored_events(rows), selection.descending) for rows in recent)]
@@ -131,6 +132,8 @@ class EventLog:
 
     def event(self, account: int, time: int, event_id: int) -> StoredEvent | None:
         """One event by its account, time (Unix seconds) and id, or None."""
+        if (known := self._events.get(account, time, event_id)) is not None:
+            return known
         after = EventSelection(
             account=account, count=1, descending=False, time_min=time, time_max=time, after=(time, event_id - 1)
         )
@@ -195,6 +198,11 @@ class EventLog:
         """Move the tail to the table, one caller at a time. Raises EventLogError where it refuses the events."""
         with self._flushing:
             self._move_tail()
+
+    def _read_page(self, selection: EventSelection) -> list[StoredEvent]:
+        events = self._table.page(selection)
+        self._events.add(events)
+        return events
 
     def _move_tail(self) -> None:
         with self._appending:
