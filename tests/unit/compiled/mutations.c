@@ -4,20 +4,12 @@
 
 #include "reader.c"
 
+#include "chance.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { EVENT_ROOM = 20, METRIC_ROOM = 3, CHANGES_MAX = 4, BODY_MAX = 1 << 16 };
-
-static uint64_t state;
-
-static uint64_t chance(uint64_t below)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state % below;
-}
 
 static const char *const PIECES[] = {"\"", ":", ",", "{", "}", "[", "]", "\\", "\\u00", "\\ud83d\\ude00", "\\ud800", " ",
                                      "9", "-", ".", "e99", "1e999", "null", "true", "\"a\":1,", "[[[[[[[[[[", "\xc3\xa9",

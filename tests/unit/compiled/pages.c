@@ -4,20 +4,12 @@
 
 #include "writer.c"
 
+#include "chance.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { EVENTS_MAX = 4, TEXT_MAX = 4096, ROOM_MAX = 4096 };
-
-static uint64_t state;
-
-static uint64_t chance(uint64_t below)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state % below;
-}
 
 static uint8_t *copied(const char *text, size_t size)
 {
