@@ -224,7 +224,8 @@ class EventLog:
             self._full.clear()
             try:
                 self.flush()
-                self._table.tend()
+                if not self._keys.is_loading:
+                    self._table.tend()
             except Exception:
                 # Whatever it was: the tail is emptied by this thread or by none.
                 self._retrying = True

@@ -52,6 +52,9 @@ SPARSE_ROWS_MIN: Final = 300_000
 """Rows read for one page from which the next one is read in another way."""
 SPARSE_METRICS_MAX: Final = 10_000
 """Metrics that are remembered to be sparse."""
+LOOKS_AT_KEYS: Final = 3
+KEYS: Final = f"mergeTreeProjection('{DATABASE}', 'event', 'by_key')"
+"""The projection by key as a table: asked by way of the event table, the engine first looks at each granule of that."""
 STORED: Final = ", ".join(STORED_COLUMNS)
 REST: Final = ", ".join(REST_COLUMNS)
 
@@ -63,6 +66,8 @@ class EventTable:
         self._engine, self._merges = engine, Merges(engine)
         # Metrics, each with its account, whose events are few among the others.
         self._sparse: set[tuple[int, int]] = set()
+        self._keys = TABLE
+        """What keys are looked up in."""
 
     @classmethod
     def open(cls, folder: Path) -> EventTable:
@@ -74,6 +79,9 @@ class EventTable:
         try:
             table._migrate(folder)
             table._merges.start()
+            # Parts that are merged in between would look as if they lacked it.
+            if any(has_all_keys(table._engine) for _ in range(LOOKS_AT_KEYS)):
+                table._keys = KEYS
         except BaseException:
             table.close()
             raise
@@ -98,13 +106,14 @@ class EventTable:
         if len(ids) <= KEY_LIST_MAX:
             listed = ",".join(map(str, ids.tolist()))
             found = self._engine.select(
-                f"SELECT id, key_low FROM {TABLE} WHERE id IN {{ids:Array(UInt64)}} SETTINGS max_threads = 1",
+                f"SELECT id, key_low FROM {self._keys} WHERE id IN {{ids:Array(UInt64)}} SETTINGS max_threads = 1",
                 {"ids": f"[{listed}]"},
             )
         else:
             keys = pa.table({"id": ids})
             found = self._engine.select_in(
-                f"SELECT id, key_low FROM {TABLE} WHERE id IN (SELECT id FROM Python(keys)) SETTINGS max_threads = 2",
+                f"SELECT id, key_low FROM {self._keys} WHERE id IN (SELECT id FROM Python(keys)) "
+                "SETTINGS max_threads = 2",
                 keys,
             )
         if not found.num_rows:
@@ -212,7 +221,7 @@ class EventTable:
         starts = [(number << KEY_BITS) // pieces for number in range(pieces + 1)]
         for start, end in pairwise(starts):
             rows = self._engine.select(
-                f"SELECT id FROM {TABLE} WHERE id >= {{first:UInt64}} AND id <= {{last:UInt64}} "
+                f"SELECT id FROM {self._keys} WHERE id >= {{first:UInt64}} AND id <= {{last:UInt64}} "
                 "SETTINGS max_threads = 2",
                 {"first": start, "last": end - 1},
             )
@@ -233,6 +242,17 @@ class EventTable:
             for statement in statements:
                 self._engine.command(statement)
             self._engine.command(f"INSERT INTO {DATABASE}.format VALUES ({number})")
+
+
+def has_all_keys(engine: Engine) -> bool:
+    """Whether the projection by key is whole in every part: where it is not, the part would be passed over."""
+    rows = engine.select(
+        "SELECT sum(rows) AS rows, (SELECT sum(rows) FROM system.projection_parts WHERE active AND NOT is_broken "
+        "AND database = {database:String} AND table = 'event' AND name = 'by_key') AS keys "
+        "FROM system.parts WHERE active AND database = {database:String} AND table = 'event'",
+        {"database": DATABASE},
+    )
+    return bool(rows["rows"][0].as_py() == rows["keys"][0].as_py())
 
 
 def at_their_times(selection: EventSelection, way: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 
 import eventkeep.eventlog.known_keys as known_keys_module
 from eventkeep.eventlog.known_keys import KnownKeys
+from eventkeep.eventlog.schema import TABLE
 from eventkeep.eventlog.seen import Keys
-from eventkeep.eventlog.table import KEY_LIST_MAX, EventTable
+from eventkeep.eventlog.table import KEY_LIST_MAX, EventTable, has_all_keys
 from eventkeep.eventlog.tail import Tail
 from tests.unit.eventlog.test_log import columns_of, made
 
@@ -85,3 +87,21 @@ def test_a_few_keys_wait_for_nothing(table: EventTable, may_read: threading.Even
     assert known.is_loading
     may_read.set()
     known.close()
+
+
+def test_keys_are_looked_up_in_the_table_where_the_projection_lacks_some(tmp_path: Path) -> None:
+    columns = columns_of([made(number) for number in range(1_000)])
+    ids, key_lows = columns.numbers["id"], columns.numbers["key_low"]
+    others = np.arange(5, dtype=np.uint64)
+    with closing(EventTable.open(tmp_path / "table")) as table:
+        table.append(columns.table)
+    for is_whole in (True, False):
+        with closing(EventTable.open(tmp_path / "table")) as table:
+            assert has_all_keys(table._engine) is is_whole
+            assert (table._keys == TABLE) is not is_whole
+            assert table.stored(ids, key_lows).all()
+            assert table.stored(ids[:3], key_lows[:3]).all()
+            assert not table.stored(others, others).any()
+            assert not table.stored(ids[:3], key_lows[:3] + np.uint64(1)).any()
+            assert sorted(np.concatenate(list(table.key_pieces())).tolist()) == sorted(ids.tolist())
+            table._engine.command(f"ALTER TABLE {TABLE} DROP PROJECTION IF EXISTS by_key SETTINGS mutations_sync = 2")
