@@ -15,6 +15,7 @@ from msgspec import structs
 
 import eventkeep.eventlog.table as table_module
 from eventkeep.eventlog.columns import Columns
+from eventkeep.eventlog.known_keys import KnownKeys
 from eventkeep.eventlog.log import EventLog, rows_of_records
 from eventkeep.eventlog.rows import ROWS_SCHEMA
 from eventkeep.eventlog.seen import Keys
@@ -229,3 +230,15 @@ def test_records_of_the_journal_are_joined_up_to_a_size() -> None:
     assert rows(100, 3 * size) == [6, 4]
     assert rows(1, 1) == [2] * 5
     assert rows(100, 100 * size) == [10]
+
+
+def test_table_is_tended_once_all_keys_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tended, is_loading = threading.Event(), True
+    monkeypatch.setattr(KnownKeys, "is_loading", property(lambda _: is_loading))
+    monkeypatch.setattr(EventTable, "tend", lambda _: tended.set())
+    monkeypatch.setattr("eventkeep.eventlog.log.FLUSH_SECONDS", 0.01)
+    opened = EventLog.open(tmp_path / "events")
+    assert not tended.wait(0.2)
+    is_loading = False
+    assert tended.wait(10)
+    opened.close()
