@@ -81,11 +81,10 @@ class Workload:
         after_load, resident = self._bytes_per_event(), resident_bytes(self._server.pid)
         self._say("reads")
         self._target.rest()
-        by_rate = sorted(rounds, key=lambda figures: float(figures["events_per_second"]))
         reads = self._reads()
         return {
             "stored": self._target.stored,
-            "bulk": by_rate[len(by_rate) // 2],
+            "bulk": middle_one(rounds),
             "rounds_events_per_second": [figures["events_per_second"] for figures in rounds],
             "bytes_per_event_after_load": after_load,
             # At rest, when what was merged into larger parts is gone.
@@ -113,13 +112,12 @@ class Workload:
         self._say("single creates")
         single = SINGLE_PATH, "single", SINGLE_CONNECTIONS, self._seconds
         rounds = [self._target.creates(*single) for _ in range(SINGLE_ROUNDS)]
-        by_rate = sorted(rounds, key=lambda figures: float(figures["events_per_second"]))
-        fastest = by_rate[SINGLE_ROUNDS // 2]
+        middle = middle_one(rounds)
         # What an answer takes is no wait of the client's.
-        wait = SINGLE_CONNECTIONS / (fastest["events_per_second"] / 2) * 1000 - fastest["p50_ms"]
+        wait = SINGLE_CONNECTIONS / (middle["events_per_second"] / 2) * 1000 - middle["p50_ms"]
         half = self._target.creates(*single, wait_milliseconds=max(1.0, wait))
         return {
-            **fastest,
+            **middle,
             "rounds_events_per_second": [figures["events_per_second"] for figures in rounds],
             **{f"at_half_{name}": half[name] for name in ("events_per_second", "p50_ms", "p99_ms")},
         }
@@ -158,6 +156,11 @@ class Workload:
         listed.write_text("\n".join(paths) + "\n")
         environment = {**self._target.environment, "BENCH_PATHS": str(listed)}
         return run(self._server.url, "read.lua", connections, READ_SECONDS, environment)
+
+
+def middle_one(rounds: Sequence[Figures]) -> Figures:
+    """The round of the median rate."""
+    return sorted(rounds, key=lambda figures: float(figures["events_per_second"]))[len(rounds) // 2]
 
 
 def older(choose: random.Random, count: int) -> list[str]:

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from heapq import merge
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +27,7 @@ from eventkeep.eventlog.pages import RecentPages
 from eventkeep.eventlog.recent_events import RecentEvents
 from eventkeep.eventlog.rows import stored_events, warm_up
 from eventkeep.eventlog.seen import Keys
-from eventkeep.eventlog.selection import EventSelection
+from eventkeep.eventlog.selection import EventSelection, events_within
 from eventkeep.eventlog.table import APPEND_EVENTS_MAX, EventTable
 from eventkeep.eventlog.tail import Chunk, Tail
 from eventkeep.limits import (
@@ -128,7 +127,7 @@ class EventLog:
             return within_bytes(events, PAGE_BYTES_MAX)
         lists = [events, *(in_order(stored_events(rows), selection.descending) for rows in recent)]
         merged = merge(*lists, key=place_of, reverse=selection.descending)
-        return within_bytes(islice(without_repeats(merged), selection.count), PAGE_BYTES_MAX)
+        return within_bytes(without_repeats(merged)[: selection.count], PAGE_BYTES_MAX)
 
     def event(self, account: int, time: int, event_id: int) -> StoredEvent | None:
         """One event by its account, time (Unix seconds) and id, or None."""
@@ -280,21 +279,9 @@ def in_order(events: list[StoredEvent], descending: bool) -> list[StoredEvent]:
     return sorted(events, key=place_of, reverse=descending)
 
 
-def within_bytes(events: Iterable[StoredEvent], bytes_max: int) -> list[StoredEvent]:
-    """The first events, up to the one with which their properties have more than ``bytes_max`` bytes.
-
-    It may be the very list that was given, which is not to be changed.
-    """
-    if isinstance(events, list) and sum([len(event.properties) for event in events]) <= bytes_max:
-        return events
-    taken: list[StoredEvent] = []
-    size = 0
-    for event in events:
-        taken.append(event)
-        size += len(event.properties)
-        if size > bytes_max:
-            break
-    return taken
+def within_bytes(events: list[StoredEvent], bytes_max: int) -> list[StoredEvent]:
+    """The first events, up to the one with which their properties have more than ``bytes_max`` bytes."""
+    return events[: events_within(np.array([len(event.properties) for event in events], dtype=np.int64), bytes_max)]
 
 
 def without_repeats(events: Iterable[StoredEvent]) -> list[StoredEvent]:

@@ -72,8 +72,6 @@ class Merges:
 
     def start(self) -> None:
         """Set what a load would need, until it is seen that there is none."""
-        # A table that an older program made lacks these.
-        self._engine.command(f"ALTER TABLE {TABLE} MODIFY SETTING {REMOVAL_SETTINGS}")
         self._set(self._under_load())
 
     def after_append(self, rows: int) -> None:
@@ -114,9 +112,10 @@ class Merges:
     def _set(self, settings: MergeSettings) -> None:
         if settings == self._current:
             return
+        # A table that an older program made lacks those of the removal.
         self._engine.command(
             f"ALTER TABLE {TABLE} MODIFY SETTING merge_selector_base = {settings.parts}, "
-            f"max_bytes_to_merge_at_max_space_in_pool = {settings.bytes_max}"
+            f"max_bytes_to_merge_at_max_space_in_pool = {settings.bytes_max}, {REMOVAL_SETTINGS}"
         )
         self._current = settings
 

@@ -53,6 +53,7 @@ SPARSE_ROWS_MIN: Final = 300_000
 SPARSE_METRICS_MAX: Final = 10_000
 """Metrics that are remembered to be sparse."""
 LOOKS_AT_KEYS: Final = 3
+"""How often it is asked at the most whether the projection by key is whole."""
 KEYS: Final = f"mergeTreeProjection('{DATABASE}', 'event', 'by_key')"
 """The projection by key as a table: asked by way of the event table, the engine first looks at each granule of that."""
 STORED: Final = ", ".join(STORED_COLUMNS)

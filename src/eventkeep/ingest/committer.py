@@ -133,25 +133,17 @@ class Committer:
         for item in waiting:
             if isinstance(item, Waiting):
                 ready.append(item)
-            elif isinstance(item, Unread):
-                submission = read_or_none(item.read)
-                if submission is None:
-                    rest.append((item.ticket, None))
-                else:
-                    ready.append(Waiting(item.account, submission, item.ticket))
+                continue
+            if isinstance(item, Unread):
+                alone = [(item.ticket, read_or_none(item.read))]
             else:
-                gathered, tickets = read_or_none(item.read), item.tickets
-                if gathered is None:
-                    rest += [(ticket, None) for ticket in tickets]
-                    continue
-                if gathered.together is not None:
-                    together = [tickets[place] for place in gathered.places]
-                    ready.append(Together(item.account, gathered.together, together))
-                for place, submission in gathered.alone:
-                    if submission is None:
-                        rest.append((tickets[place], None))
-                    else:
-                        ready.append(Waiting(item.account, submission, tickets[place]))
+                together, alone = read_singles(item)
+                ready += together
+            for ticket, submission in alone:
+                if submission is None:
+                    rest.append((ticket, None))
+                else:
+                    ready.append(Waiting(item.account, submission, ticket))
         return ready, rest
 
     def _commit_or_split(self, waiting: Sequence[Waiting | Together]) -> Delivery:
@@ -218,6 +210,17 @@ def separated(waiting: Sequence[Waiting | Together]) -> list[Waiting]:
         else:
             alone.append(item)
     return alone
+
+
+def read_singles(item: UnreadSingles) -> tuple[list[Together], list[tuple[Any, Submission | None]]]:
+    """Those that were read together, if any, and the tickets of the others with what was read alone."""
+    gathered, tickets = read_or_none(item.read), item.tickets
+    if gathered is None:
+        return [], [(ticket, None) for ticket in tickets]
+    alone = [(tickets[place], submission) for place, submission in gathered.alone]
+    if gathered.together is None:
+        return [], alone
+    return [Together(item.account, gathered.together, [tickets[place] for place in gathered.places])], alone
 
 
 def read_or_none(read: Callable[[], Read | None]) -> Read | None:
