@@ -349,6 +349,13 @@ IMPORT_OVERLAP_SECONDS: Final = 3_600
 # All together.
 RESTING_BYTES: Final = 500_000_000
 """Bytes of memory of a server that has nothing to do: the interpreter, the engine, and what they map."""
+READING_BYTES_MAX: Final = (
+    # Pages in the engine, in rows, in events and in bytes; each thread keeps the room for the next one.
+    READER_THREADS * (PAGE_QUERY_BYTES_MAX + 4 * PAGE_BYTES_MAX)
+    + PAGES_REMEMBERED_BYTES_MAX
+    + EVENTS_REMEMBERED_BYTES_MAX
+)
+"""Bytes of memory that pages take at the most, about, while they are read and after."""
 MEMORY_BYTES_MAX: Final = (
     RESTING_BYTES
     + CONNECTIONS_MAX * 2 * HEADER_BYTES_MAX
@@ -361,11 +368,8 @@ MEMORY_BYTES_MAX: Final = (
     # A commit: columns, rows and record; then the tail, which one commit may overfill, and its way into the table.
     + 3 * BATCH_BYTES_MAX
     + 3 * (TAIL_BYTES_MAX + BATCH_BYTES_MAX)
-    # Pages in the engine, in rows and in bytes, and what is remembered of profiles and pages.
-    + READER_THREADS * (PAGE_QUERY_BYTES_MAX + 4 * PAGE_BYTES_MAX)
+    + READING_BYTES_MAX
     + PROFILE_CACHE_BYTES_MAX
-    + PAGES_REMEMBERED_BYTES_MAX
-    + EVENTS_REMEMBERED_BYTES_MAX
 )
 """Bytes of memory that a server takes under any load, about, and more than was ever seen.
 
