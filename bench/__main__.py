@@ -31,6 +31,7 @@ READS = (
     "read_older",
     "read_metric",
     "read_profile",
+    "read_scattered",
     "read_event",
     "read_again",
     "read_listed",

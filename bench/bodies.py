@@ -14,6 +14,8 @@ EVENTS_PER_REQUEST: Final = 1_000
 METRICS: Final = ("Viewed Product", "Added to Cart", "Started Checkout", "Placed Order", "Ordered Product")
 PRODUCTS: Final = 5_000
 FIRST_MOMENT: Final = datetime(2024, 5, 1, tzinfo=UTC)
+REGULARS_PER_REQUEST: Final = 5
+REGULAR_EVENTS: Final = 200
 TEMPLATE_SECONDS: Final = 3_600
 """How much later the events of each template are than those of the one before."""
 
@@ -45,8 +47,36 @@ def event(choose: random.Random, place: int, second: int) -> dict[str, Any]:
     }
 
 
-def profile(number: int) -> dict[str, Any]:
-    return {"type": "profile", "attributes": {"email": f"customer-{number}@shop.example.com"}}
+def profile(name: str) -> dict[str, Any]:
+    return {"type": "profile", "attributes": {"email": f"{name}@shop.example.com"}}
+
+
+def bulk_item(who: dict[str, Any], events: list[dict[str, Any]]) -> dict[str, Any]:
+    """A profile and its events as a bulk request has them."""
+    attributes = {"profile": {"data": who}, "events": {"data": events}}
+    return {"type": "event-bulk-create", "attributes": attributes}
+
+
+def bulk_job(items: list[dict[str, Any]]) -> str:
+    job = {"type": "event-bulk-create-job", "attributes": {"events-bulk-create": {"data": items}}}
+    return json.dumps({"data": job}, separators=(",", ":"))
+
+
+def regulars_body(seed: int, templates: int) -> str:
+    """A bulk request of the events of some profiles that come again and again.
+
+    The events of each lie anywhere among those of so many templates.
+    """
+    choose = random.Random(seed)
+    items = []
+    for number in range(REGULARS_PER_REQUEST):
+        resources = []
+        for place in range(REGULAR_EVENTS):
+            second = choose.randrange(templates) * TEMPLATE_SECONDS + choose.randrange(EVENTS_PER_REQUEST)
+            resources.append(event(choose, place, second))
+            resources[-1]["attributes"]["unique_id"] = f"regular-{seed}-{number}-{place}"
+        items.append(bulk_item(profile(f"regular-{seed}-{number}"), resources))
+    return bulk_job(items)
 
 
 class Churn(StrEnum):
@@ -63,29 +93,20 @@ def bulk_body(seed: int, profiles: int, churn: Churn | None = None) -> str:
     choose = random.Random(seed)
     items = []
     for place in range(EVENTS_PER_REQUEST):
-        who = profile((seed * EVENTS_PER_REQUEST + place) % profiles)
+        who = profile(f"customer-{(seed * EVENTS_PER_REQUEST + place) % profiles}")
         if churn is Churn.NEW_PROFILES:
             who["attributes"]["email"] = f"{MARKER}-{place}@shop.example.com"
         elif churn is Churn.CHANGED_PROFILES:
             who["attributes"]["properties"] = {"last_seen_in": MARKER}
-        items.append(
-            {
-                "type": "event-bulk-create",
-                "attributes": {
-                    "profile": {"data": who},
-                    "events": {"data": [event(choose, place, seed * TEMPLATE_SECONDS + place)]},
-                },
-            }
-        )
-    job = {"type": "event-bulk-create-job", "attributes": {"events-bulk-create": {"data": items}}}
-    return json.dumps({"data": job}, separators=(",", ":"))
+        items.append(bulk_item(who, [event(choose, place, seed * TEMPLATE_SECONDS + place)]))
+    return bulk_job(items)
 
 
 def single_body(seed: int, profiles: int) -> str:
     """A single create of about 520 bytes."""
     choose = random.Random(seed)
     resource = event(choose, seed, seed)
-    resource["attributes"]["profile"] = {"data": profile(seed % profiles)}
+    resource["attributes"]["profile"] = {"data": profile(f"customer-{seed % profiles}")}
     return json.dumps({"data": resource}, separators=(",", ":"))
 
 

@@ -13,6 +13,7 @@ NAMES = {
     "read_older": "page anywhere",
     "read_metric": "page of one metric",
     "read_profile": "page of one profile",
+    "read_scattered": "the same, far apart",
     "read_event": "one event by id",
     "read_again": "newest page, read before",
     "read_listed": "one event of a page read before",

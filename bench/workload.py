@@ -12,11 +12,20 @@ from urllib.parse import quote
 
 import httpx
 
-from bench.bodies import FIRST_MOMENT, TEMPLATE_SECONDS, Churn, bulk_body, single_body, write_bodies
+from bench.bodies import (
+    EVENTS_PER_REQUEST,
+    FIRST_MOMENT,
+    TEMPLATE_SECONDS,
+    Churn,
+    bulk_body,
+    regulars_body,
+    single_body,
+    write_bodies,
+)
 from bench.growth import against_a_new_store
 from bench.load_generator import Measured, generator, run
 from bench.process import folder_bytes, peak_resident_bytes, resident_bytes
-from bench.target import BULK_CONNECTIONS, SINGLE_PATH, Figures, Target, latencies
+from bench.target import BULK_CONNECTIONS, BULK_PATH, SINGLE_PATH, Figures, Target, latencies
 from eventkeep.protocol.filters import Filter
 
 PROFILES = 20_000
@@ -28,6 +37,8 @@ READ_CONNECTIONS = 8
 READ_SECONDS = 3.0
 PATHS = 6_000
 """Pages that are asked for once, more than can be read in twice READ_SECONDS."""
+REGULAR_REQUESTS = 10
+"""Requests of the events of profiles that come again and again, so that each event lies in another hour."""
 FORGOTTEN_PAGES = 200
 """Pages of which the first are not remembered by the server once the last has been read."""
 FORGOTTEN_IDS = 4_000
@@ -47,6 +58,7 @@ class Workload:
         self._target = Target(folder / "store", self._bodies)
         self._server = self._target.server
         self._choose = random.Random(1)
+        self._regulars: set[str] = set()
 
     def run(self) -> Figures:
         write_bodies(self._bodies / "bulk", [bulk_body(seed, PROFILES) for seed in range(BULK_TEMPLATES)])
@@ -55,6 +67,7 @@ class Workload:
             write_bodies(self._bodies / churn, [bulk_body(1, PROFILES, churn)])
         figures: Figures = {}
         with self._target as target:
+            self._create_regulars()
             figures["levels"] = [self._level(level) for level in self._levels]
             figures["bulk"] = figures["levels"][-1]["bulk"]
             if len(self._levels) > 1:
@@ -69,6 +82,26 @@ class Workload:
             figures["overload"] = target.bulk_creates(self._seconds, connections=OVERLOAD_CONNECTIONS)
             figures["overload"]["peak_resident_bytes"] = peak_resident_bytes(self._server.pid)
         return figures
+
+    def _client(self) -> httpx.Client:
+        headers = {
+            "Authorization": f"Klaviyo-API-Key {self._target.environment['BENCH_KEY']}",
+            "revision": "2024-06-15",
+        }
+        return httpx.Client(base_url=self._server.url, headers=headers)
+
+    def _create_regulars(self) -> None:
+        """Create the events of profiles that come again and again; they are to be merged with all others."""
+        with self._client() as client:
+            for seed in range(REGULAR_REQUESTS):
+                body = regulars_body(seed, BULK_TEMPLATES)
+                client.post(BULK_PATH, content=body, headers={"Content-Type": "application/json"}).raise_for_status()
+                self._target.stored += EVENTS_PER_REQUEST
+            path = "/api/events/"
+            while path is not None:
+                page = client.get(path).raise_for_status().json()
+                self._regulars |= profiles_of(page["data"])
+                path = page["links"]["next"]
 
     def _level(self, level: int) -> Figures:
         """Bulk creates until ``level`` events are stored, then what the store is like with them."""
@@ -123,20 +156,16 @@ class Workload:
         }
 
     def _reads(self) -> dict[str, Figures]:
-        headers = {
-            "Authorization": f"Klaviyo-API-Key {self._target.environment['BENCH_KEY']}",
-            "revision": "2024-06-15",
-        }
-        with httpx.Client(base_url=self._server.url, headers=headers) as client:
+        with self._client() as client:
             elsewhere = [event["id"] for event in events_of(client, older(self._choose, FORGOTTEN_PAGES))]
             page = events_of(client, ["/api/events/"])
         metrics = {event["relationships"]["metric"]["data"]["id"] for event in page}
-        profiles = {event["relationships"]["profile"]["data"]["id"] for event in page}
         paths = {
             "read_newest": never_twice([None]),
             "read_older": older(self._choose, PATHS),
             "read_metric": never_twice([Filter.equals("metric_id", id) for id in metrics]),
-            "read_profile": never_twice([Filter.equals("profile_id", id) for id in profiles]),
+            "read_profile": never_twice([Filter.equals("profile_id", id) for id in profiles_of(page)]),
+            "read_scattered": never_twice([Filter.equals("profile_id", id) for id in self._regulars]),
             # Those of the first pages are not remembered any more, for other pages followed.
             "read_event": [f"/api/events/{id}/" for id in elsewhere[:FORGOTTEN_IDS]],
             "read_again": ["/api/events/"],
@@ -169,6 +198,11 @@ def older(choose: random.Random, count: int) -> list[str]:
     # Some way behind the first event, so that the page is a full one.
     moments = [FIRST_MOMENT + timedelta(seconds=choose.uniform(60, seconds)) for _ in range(count)]
     return [f"/api/events/?filter={quote(str(Filter.less_than('datetime', moment)))}" for moment in moments]
+
+
+def profiles_of(events: Sequence[dict[str, Any]]) -> set[str]:
+    """The ids of the events' profiles."""
+    return {event["relationships"]["profile"]["data"]["id"] for event in events}
 
 
 def events_of(client: httpx.Client, paths: Sequence[str]) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ from typing import Final
 import msgspec
 
 from eventkeep.eventlog.engine import Engine
-from eventkeep.eventlog.schema import DATABASE, REMOVAL_SETTINGS, TABLE
+from eventkeep.eventlog.schema import DATABASE, LATER_SETTINGS, TABLE
 
 LOAD_ROWS_MIN: Final = 1_000
 """Rows of one append that are taken for a load; a part of fewer costs next to nothing to merge."""
@@ -112,10 +112,9 @@ class Merges:
     def _set(self, settings: MergeSettings) -> None:
         if settings == self._current:
             return
-        # A table that an older program made lacks those of the removal.
         self._engine.command(
             f"ALTER TABLE {TABLE} MODIFY SETTING merge_selector_base = {settings.parts}, "
-            f"max_bytes_to_merge_at_max_space_in_pool = {settings.bytes_max}, {REMOVAL_SETTINGS}"
+            f"max_bytes_to_merge_at_max_space_in_pool = {settings.bytes_max}, {LATER_SETTINGS}"
         )
         self._current = settings
 

@@ -142,7 +142,7 @@ class EventTable:
         is_sparse = self._is_sparse(selection)
         where, parameters = conditions(selection)
         way = "DESC" if selection.descending else "ASC"
-        settings, quick = "max_threads = 1", ""
+        settings, quick, condition = "max_threads = 1", "", "WHERE"
         if is_sparse:
             # Reading in the primary order, the engine would look at each row between the first one and the last. So
             # it is told the times first, which a projection has, and not to read in order.
@@ -152,7 +152,7 @@ class EventTable:
         elif selection.metric is None:
             quick = OF_ALL
         rest = (
-            f"FROM {TABLE} WHERE {where} "
+            f"FROM {TABLE} {condition} {where} "
             f"ORDER BY account {way}, time {way}, id {way} LIMIT {{count:UInt32}} SETTINGS {settings}"
         )
         parameters["count"] = selection.count

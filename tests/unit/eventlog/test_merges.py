@@ -93,10 +93,13 @@ def test_what_was_merged_is_looked_for_soon(engine: Engine) -> None:
 
 
 def test_a_table_of_an_older_program_is_told_too(engine: Engine) -> None:
-    engine.command(f"ALTER TABLE {TABLE} RESET SETTING cleanup_delay_period, max_cleanup_delay_period")
-    assert " cleanup_delay_period = 3" not in settings(engine)
+    engine.command(
+        f"ALTER TABLE {TABLE} RESET SETTING min_compress_block_size, cleanup_delay_period, max_cleanup_delay_period"
+    )
+    later = " cleanup_delay_period = 3", "min_compress_block_size = 8192"
+    assert not any(setting in settings(engine) for setting in later)
     Merges(engine).start()
-    assert " cleanup_delay_period = 3" in settings(engine)
+    assert all(setting in settings(engine) for setting in later)
 
 
 def test_a_merge_takes_up_a_share_of_the_table() -> None:
