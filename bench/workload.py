@@ -164,7 +164,7 @@ class Workload:
             "read_newest": never_twice([None]),
             "read_older": older(self._choose, PATHS),
             "read_metric": never_twice([Filter.equals("metric_id", id) for id in metrics]),
-            "read_profile": never_twice([Filter.equals("profile_id", id) for id in profiles_of(page)]),
+            "read_profile": never_twice([Filter.equals("profile_id", id) for id in profiles_of(page) - self._regulars]),
             "read_scattered": never_twice([Filter.equals("profile_id", id) for id in self._regulars]),
             # Those of the first pages are not remembered any more, for other pages followed.
             "read_event": [f"/api/events/{id}/" for id in elsewhere[:FORGOTTEN_IDS]],

@@ -10,10 +10,7 @@ import typer
 
 from eventkeep.cli.exits import ExitCode
 from eventkeep.cli.findings import Finding, ok, worst
-from eventkeep.cli.folder_checks import check_folder
-from eventkeep.cli.machine_checks import clock, compiled_reader, disk, inodes, libraries, open_files, python, sync
 from eventkeep.cli.output import JsonDocumentOption, Output, folded
-from eventkeep.cli.port_checks import check_port
 from eventkeep.cli.settings import ConfigOption, DataOption, serve_settings
 from eventkeep.config import ServeSettings
 
@@ -51,6 +48,11 @@ def doctor(
 
 def examine(settings: ServeSettings) -> list[Finding]:
     """All findings, in the order in which a start would meet them."""
+    # They load much that no other command needs, and each command would wait for it.
+    from eventkeep.cli.folder_checks import check_folder
+    from eventkeep.cli.machine_checks import clock, compiled_reader, disk, inodes, libraries, open_files, python, sync
+    from eventkeep.cli.port_checks import check_port
+
     findings = [python(), libraries()]
     if worst(findings) == "fault":
         # Without its libraries the program can't look any further.

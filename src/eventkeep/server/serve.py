@@ -25,6 +25,7 @@ from eventkeep.server.listener import Listener, bind
 from eventkeep.server.logs import configure_logs
 from eventkeep.server.memory import calm_collector
 from eventkeep.server.services import Services
+from eventkeep.server.without_pandas import WithoutPandas
 
 logger = structlog.get_logger(__name__)
 
@@ -37,6 +38,7 @@ def run(settings: ServeSettings) -> None:
     """
     configure_logs(settings.log_level, settings.log_format)
     allow_open_files()
+    sys.meta_path.insert(0, WithoutPandas())
     with closing(bind(settings.host, settings.port)) as bound:
         settings = msgspec.structs.replace(settings, port=bound.getsockname()[1])
         services = Services(settings.data)

@@ -93,14 +93,26 @@ with Directory.open(Path(sys.argv[1])) as directory:
     assert found.account == number_of(directory, "default")
 
 
-def test_migrations_end_in_the_tables_of_the_schema(folder: Path, tmp_path: Path) -> None:
+def test_a_new_folder_has_what_all_migrations_end_in(folder: Path, tmp_path: Path) -> None:
     Directory.open(folder).close()
-    engine = create_engine(f"sqlite:///{tmp_path / 'plain.sqlite3'}")
-    metadata.create_all(engine)
+    migrated = tmp_path / "migrated.sqlite3"
+    engine = create_engine(f"sqlite:///{migrated}")
+    with engine.begin() as connection:
+        migrations.upgrade(connection, None, "here")
+        assert migrations.schema_revision(connection) == SCHEMA_REVISION
     engine.dispose()
-    migrated = columns_and_indexes(folder / FILE_NAME)
-    assert migrated.pop("alembic_version")
-    assert migrated == columns_and_indexes(tmp_path / "plain.sqlite3")
+    assert columns_and_indexes(folder / FILE_NAME) == columns_and_indexes(migrated)
+
+
+def test_a_folder_with_some_tables_is_migrated(folder: Path) -> None:
+    Directory.open(folder).close()
+    with sqlite3.connect(folder / FILE_NAME) as connection:
+        for table in columns_and_indexes(folder / FILE_NAME):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("CREATE TABLE other (number INTEGER)")
+    connection.close()
+    Directory.open(folder).close()
+    assert {"other", "alembic_version", "profile"} < columns_and_indexes(folder / FILE_NAME).keys()
 
 
 def test_newest_migration_is_the_one_that_the_schema_names(folder: Path) -> None:
