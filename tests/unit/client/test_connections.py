@@ -17,6 +17,7 @@ import pytest
 
 from eventkeep import Client
 from eventkeep.client.asynchronous.connections import AsyncConnections
+from eventkeep.client.asynchronous.wire import Wire
 from eventkeep.client.synchronous.connections import Connections
 from eventkeep.testing import free_port
 from tests.unit.client.scripted_server import ScriptedServer, read_request
@@ -123,6 +124,23 @@ def test_answer_before_the_end_of_the_request_is_read(connect: Connect) -> None:
     with ScriptedServer(script) as server:
         response = connect(server.url)(LARGE)
     assert (response.status_code, response.text) == (413, "big")
+
+
+def test_a_lost_connection_can_be_closed() -> None:
+    class Lost(asyncio.Transport):
+        """As asyncio's own is once it has told so."""
+
+        def abort(self) -> None:
+            raise AttributeError("'NoneType' object has no attribute 'call_soon'")
+
+    async def lose_and_close() -> None:
+        wire = Wire()
+        wire.connection_made(Lost())
+        wire.connection_lost(None)
+        assert not wire.is_usable
+        await wire.close()
+
+    asyncio.run(lose_and_close())
 
 
 def test_large_requests_and_answers_come_whole(connect: Connect) -> None:

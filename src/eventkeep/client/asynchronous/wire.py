@@ -114,7 +114,9 @@ class Wire(asyncio.Protocol):
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._is_ended, self._error = True, exc
+        self._is_ended, self._error, self._is_paused = True, exc, False
+        # A transport that is lost can't be ended once more: where it was still sending, asyncio fails at that.
+        self._transport = None
         self._wake()
 
     def pause_writing(self) -> None:
