@@ -145,7 +145,9 @@ class EventTable:
         settings, quick, condition = "max_threads = 1", "", "WHERE"
         if is_sparse:
             # Reading in the primary order, the engine would look at each row between the first one and the last. So
-            # it is told the times first, which a projection has, and not to read in order.
+            # it is told the times first, which a projection has, and not to read in order; and to have all conditions
+            # decide which rows of the other columns it needs, where it would choose some of them.
+            condition = "PREWHERE"
             where += f" AND {at_their_times(selection, way)}"
             settings += ", optimize_read_in_order = 0"
             quick = OF_FEW
