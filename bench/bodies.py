@@ -15,7 +15,8 @@ METRICS: Final = ("Viewed Product", "Added to Cart", "Started Checkout", "Placed
 PRODUCTS: Final = 5_000
 FIRST_MOMENT: Final = datetime(2024, 5, 1, tzinfo=UTC)
 REGULARS_PER_REQUEST: Final = 5
-REGULAR_EVENTS: Final = 200
+"""Profiles that come again and again, in a request of their events."""
+REGULAR_EVENTS: Final = EVENTS_PER_REQUEST // REGULARS_PER_REQUEST
 TEMPLATE_SECONDS: Final = 3_600
 """How much later the events of each template are than those of the one before."""
 

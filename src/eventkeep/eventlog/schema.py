@@ -17,7 +17,7 @@ A granule is 512 rows, not the engine's 8,192: a page of 200 events reads a gran
 of each column and part, and nearly all that it reads of larger ones is for nothing. The
 index takes about a byte an event more. Likewise a block, the piece of a column that is
 decompressed at once, has 8 KiB of numbers and not the engine's 64: events that lie far
-apart, as those of one profile do, take half the time (150 of 3 million: 60 ms, not 125).
+apart, as those of one profile do, take half the time.
 
 Parts of less than 256 MiB keep their columns in one file: a part with a file for each
 column and projection is sixty files, to be made, synced and soon removed again.

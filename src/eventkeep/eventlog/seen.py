@@ -66,9 +66,10 @@ class Layer:
         if self._compiled is not None:
             return self._compiled.find(keys)
         places = self._places(keys)
-        found = np.ones(len(keys), dtype=np.bool_)
-        for word in range(PLACE_WORDS):
-            # Few are left to be asked for in the words after the first.
+        first_masks = key_masks(keys, 0)
+        found: npt.NDArray[np.bool_] = (self.words[places, 0] & first_masks) == first_masks
+        for word in range(1, PLACE_WORDS):
+            # Few are left to be asked for in the other words.
             perhaps = np.flatnonzero(found)
             if not len(perhaps):
                 break

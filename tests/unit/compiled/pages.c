@@ -4,10 +4,7 @@
 
 #include "writer.c"
 
-#include "chance.h"
-
-#include <stdio.h>
-#include <stdlib.h>
+#include "rounds.h"
 
 enum { EVENTS_MAX = 4, TEXT_MAX = 4096, ROOM_MAX = 4096 };
 
@@ -102,11 +99,5 @@ static bool write_in_exact_memory(void)
 
 int main(int count, char **arguments)
 {
-    uint64_t written = 0, rounds = count > 2 ? strtoull(arguments[2], NULL, 10) : 0;
-    state = count > 1 ? strtoull(arguments[1], NULL, 10) | 1 : 1;
-    for (uint64_t round = 0; round < rounds; round++) {
-        written += write_in_exact_memory();
-    }
-    printf("%llu of %llu were written\n", (unsigned long long)written, (unsigned long long)rounds);
-    return 0;
+    return count_rounds(count, arguments, write_in_exact_memory);
 }

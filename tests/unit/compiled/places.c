@@ -1,9 +1,6 @@
 /* Adds random keys to seen filters of each size, in memory that ends where the places end. Arguments: seed, rounds. */
 
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "chance.h"
+#include "rounds.h"
 #include "seen.c"
 
 enum { POWER_MAX = 10, KEYS_MAX = 100 };
@@ -11,7 +8,7 @@ enum { POWER_MAX = 10, KEYS_MAX = 100 };
 static const uint64_t mix[PLACE_WORDS] = {1, 3, UINT64_C(0x9E3779B97F4A7C15), UINT64_MAX};
 
 /* Whether all keys that were added are found. */
-static int finds_what_was_added(void)
+static bool finds_what_was_added(void)
 {
     uint32_t power = 1 + (uint32_t)chance(POWER_MAX);
     size_t count = chance(KEYS_MAX);
@@ -24,7 +21,7 @@ static int finds_what_was_added(void)
     }
     eventkeep_seen_add(&layer, keys, count);
     eventkeep_seen_find(&layer, keys, count, found);
-    int all = 1;
+    bool all = true;
     for (size_t at = 0; at < count; at++) {
         all &= found[at];
     }
@@ -34,11 +31,5 @@ static int finds_what_was_added(void)
 
 int main(int count, char **arguments)
 {
-    uint64_t good = 0, rounds = count > 2 ? strtoull(arguments[2], NULL, 10) : 0;
-    state = count > 1 ? strtoull(arguments[1], NULL, 10) | 1 : 1;
-    for (uint64_t round = 0; round < rounds; round++) {
-        good += finds_what_was_added();
-    }
-    printf("%llu of %llu found all\n", (unsigned long long)good, (unsigned long long)rounds);
-    return 0;
+    return count_rounds(count, arguments, finds_what_was_added);
 }

@@ -20,7 +20,6 @@ from tests.unit.eventlog.test_log import columns_of, made
 log = EventLog.open(Path(sys.argv[1]))
 log.append(columns_of([made(number) for number in range(2_000)]))
 log.flush()
-
 log.append(columns_of([made(number) for number in range(2_000, 2_010)]))
 log.flush()
 print(log.count(), len(log.page(EventSelection(account=1, count=5))), "pandas" in sys.modules)
