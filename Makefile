@@ -20,7 +20,7 @@ JOBS ?= $(if $(ARGS),0,3)
 
 .DEFAULT_GOAL := install
 .DELETE_ON_ERROR:
-.PHONY: install demo test lint format bench docs docs-serve reference clean
+.PHONY: install compile demo test lint format bench docs docs-serve reference clean
 
 install: $(VENV)/.installed
 
@@ -33,16 +33,21 @@ $(VENV)/.installed: pyproject.toml constraints.txt hatch_build.py $(wildcard src
 	eventkeep works without its compiled reader, at about half of its rate. To have it, install gcc and: make clean install")'
 	@touch $@
 
+# Where Python may not write what it has compiled (PYTHONDONTWRITEBYTECODE), as in many containers, each of the
+# hundreds of processes of a test run would compile the whole of the product anew, which is a fifth of a start.
+compile: install
+	@$(BIN)/python -m compileall -q src
+
 # The official clients need different versions of pydantic: each has an environment of its own.
 .cache/clients/%/.installed: tests/contract/clients/%.txt
 	$(PYTHON) -m venv .cache/clients/$*
 	.cache/clients/$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-demo: install
+demo: compile
 	$(BIN)/python examples/demo.py
 
-test: install $(CLIENT_STAMPS)
+test: compile $(CLIENT_STAMPS)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 lint: install
@@ -56,7 +61,7 @@ format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.installed-bench
+bench: $(VENV)/.installed-bench compile
 	$(BIN)/python -m bench $(ARGS)
 
 $(VENV)/.installed-bench: $(VENV)/.installed

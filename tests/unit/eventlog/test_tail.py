@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
@@ -50,6 +51,8 @@ def test_what_is_added_is_found_at_once_while_others_look() -> None:
     def look() -> None:
         while not done.is_set():
             tail.chunks()
+            # Lets the others run now, and not after the interpreter's 5 ms.
+            time.sleep(0)
 
     with ThreadPoolExecutor(2) as threads:
         others = [threads.submit(look), threads.submit(look)]
