@@ -19,10 +19,14 @@ from typing import Final, Self
 COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 SECONDS_MAX: Final = 60.0
 TAKES_THE_TERMINAL: Final = (
-    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "import fcntl, os, signal, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+    "signal.signal(signal.SIGINT, signal.SIG_DFL); "
     "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
 )
-"""A program that makes the terminal its own, so that Ctrl-C reaches it, and becomes the one that is named."""
+"""A program that makes the terminal its own, so that Ctrl-C reaches it, and becomes the one that is named.
+
+What a shell runs in the background ignores Ctrl-C, and so would all that it starts: a test run, for example.
+"""
 
 
 class Terminal:
