@@ -34,8 +34,8 @@ def properties(choose: random.Random) -> dict[str, Any]:
     }
 
 
-def event(choose: random.Random, place: int, second: int) -> dict[str, Any]:
-    """One event resource; its unique id holds the marker."""
+def event(choose: random.Random, unique_id: str, second: int) -> dict[str, Any]:
+    """One event resource, so many seconds after FIRST_MOMENT."""
     return {
         "type": "event",
         "attributes": {
@@ -43,7 +43,7 @@ def event(choose: random.Random, place: int, second: int) -> dict[str, Any]:
             "properties": properties(choose),
             "time": (FIRST_MOMENT + timedelta(seconds=second % (28 * 86_400))).isoformat(),
             "value": round(choose.random() * 100, 2),
-            "unique_id": f"{MARKER}-{place}",
+            "unique_id": unique_id,
         },
     }
 
@@ -71,12 +71,12 @@ def regulars_body(seed: int, templates: int) -> str:
     choose = random.Random(seed)
     items = []
     for number in range(REGULARS_PER_REQUEST):
+        name = f"regular-{seed}-{number}"
         resources = []
         for place in range(REGULAR_EVENTS):
             second = choose.randrange(templates) * TEMPLATE_SECONDS + choose.randrange(EVENTS_PER_REQUEST)
-            resources.append(event(choose, place, second))
-            resources[-1]["attributes"]["unique_id"] = f"regular-{seed}-{number}-{place}"
-        items.append(bulk_item(profile(f"regular-{seed}-{number}"), resources))
+            resources.append(event(choose, f"{name}-{place}", second))
+        items.append(bulk_item(profile(name), resources))
     return bulk_job(items)
 
 
@@ -94,19 +94,19 @@ def bulk_body(seed: int, profiles: int, churn: Churn | None = None) -> str:
     choose = random.Random(seed)
     items = []
     for place in range(EVENTS_PER_REQUEST):
-        who = profile(f"customer-{(seed * EVENTS_PER_REQUEST + place) % profiles}")
-        if churn is Churn.NEW_PROFILES:
-            who["attributes"]["email"] = f"{MARKER}-{place}@shop.example.com"
-        elif churn is Churn.CHANGED_PROFILES:
+        marked = f"{MARKER}-{place}"
+        customer = f"customer-{(seed * EVENTS_PER_REQUEST + place) % profiles}"
+        who = profile(marked if churn is Churn.NEW_PROFILES else customer)
+        if churn is Churn.CHANGED_PROFILES:
             who["attributes"]["properties"] = {"last_seen_in": MARKER}
-        items.append(bulk_item(who, [event(choose, place, seed * TEMPLATE_SECONDS + place)]))
+        items.append(bulk_item(who, [event(choose, marked, seed * TEMPLATE_SECONDS + place)]))
     return bulk_job(items)
 
 
 def single_body(seed: int, profiles: int) -> str:
     """A single create of about 520 bytes."""
     choose = random.Random(seed)
-    resource = event(choose, seed, seed)
+    resource = event(choose, f"{MARKER}-{seed}", seed)
     resource["attributes"]["profile"] = {"data": profile(f"customer-{seed % profiles}")}
     return json.dumps({"data": resource}, separators=(",", ":"))
 

@@ -9,7 +9,7 @@ looks seen; these are looked up exactly in the log.
 The filter grows by layers, each four times the last, so that nothing stored has to be
 read again while the server runs; a start builds one layer of the right size.
 
-Both are done in C where it is built, in a sixth of the time, and else by numpy.
+Keys are added and asked for in C where it is built, in a sixth of the time, and else by numpy.
 """
 
 from __future__ import annotations

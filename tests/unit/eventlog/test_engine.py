@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,9 @@ TIMES = 10
     ],
 )
 def test_a_page_that_comes_again_and_again_is_not_compiled(tmp_path: Path, selection: EventSelection) -> None:
-    table = EventTable.open(tmp_path / "table")
-    try:
+    with closing(EventTable.open(tmp_path / "table")) as table:
         table.append(columns_of(EVENTS).table)
         before = table._engine.select(COMPILED).to_pylist()
         for _ in range(TIMES):
             assert table.page(selection)
         assert table._engine.select(COMPILED).to_pylist() == before
-    finally:
-        table.close()

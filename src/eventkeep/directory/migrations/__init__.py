@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, text
+from sqlalchemy import Column, Connection, MetaData, PrimaryKeyConstraint, String, Table, insert, inspect, select
 
 from eventkeep.directory.schema import SCHEMA_REVISION, metadata
 from eventkeep.errors import DirectoryError
@@ -27,10 +27,9 @@ REVISION_TABLE = Table(
 
 def schema_revision(connection: Connection) -> str | None:
     """The last migration that ran, or None in an empty database."""
-    if not inspect(connection).has_table("alembic_version"):
+    if not inspect(connection).has_table(REVISION_TABLE.name):
         return None
-    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return found
+    return connection.scalar(select(REVISION_TABLE.c.version_num))
 
 
 def migrate(connection: Connection, where: str) -> bool:
