@@ -15,6 +15,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "errors": set(),
     "limits": set(),
     "clock": set(),
+    "files": set(),
     "config": {"errors", "limits"},
     "compiled": {"errors", "limits"},
     "model": {"errors", "limits", "clock"},

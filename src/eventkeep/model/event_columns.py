@@ -1,0 +1,95 @@
+"""Events side by side, as columns: the form in which they are parsed, logged, stored and scanned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+Keys = npt.NDArray[np.uint64]
+Flags = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.intp]
+
+NUMBERS: Final[dict[str, np.dtype[Any]]] = {
+    "time": np.dtype("<i8"),
+    "id": np.dtype("<u8"),
+    "key_low": np.dtype("<u8"),
+    "value": np.dtype("<f8"),
+    "account": np.dtype("<u4"),
+    "profile": np.dtype("<u4"),
+    "metric": np.dtype("<u4"),
+}
+"""The columns of numbers with their types, the widest first.
+
+``time`` is in Unix seconds; ``id`` and ``key_low`` are the two halves of the event's 128-bit key; ``value`` is NaN if
+the event has none; ``profile`` and ``metric`` are numbers of the account.
+"""
+TEXTS: Final = ("unique_id", "currency", "properties")
+"""The columns of texts in UTF-8: ``currency`` is empty if there is none, ``properties`` is a raw JSON object."""
+SIZE_TYPE: Final = np.dtype("<u4")
+
+
+class TextColumn:
+    """A column of texts: ``joined`` holds them end to end, ``sizes`` their sizes in bytes (shape [events])."""
+
+    __slots__ = ("joined", "sizes")
+
+    def __init__(self, joined: bytes, sizes: npt.NDArray[np.uint32]) -> None:
+        self.joined, self.sizes = joined, sizes
+
+    def offsets(self) -> npt.NDArray[np.int64]:
+        """Where each text starts, and the end of the last (shape [events + 1])."""
+        offsets = np.zeros(len(self.sizes) + 1, dtype=np.int64)
+        np.cumsum(self.sizes, out=offsets[1:])
+        return offsets
+
+    def take(self, places: Places) -> TextColumn:
+        """The texts at ``places``, in that order."""
+        offsets = self.offsets()
+        starts, ends = offsets[places].tolist(), offsets[places + 1].tolist()
+        joined = self.joined
+        return TextColumn(b"".join([joined[a:b] for a, b in zip(starts, ends, strict=True)]), self.sizes[places])
+
+
+class EventColumns:
+    """Events side by side: ``numbers`` holds the columns of NUMBERS, ``texts`` those of TEXTS, equally long."""
+
+    __slots__ = ("numbers", "texts")
+
+    def __init__(self, numbers: dict[str, npt.NDArray[Any]], texts: dict[str, TextColumn]) -> None:
+        self.numbers, self.texts = numbers, texts
+
+    def __len__(self) -> int:
+        return len(self.numbers["id"])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all columns."""
+        return sum(column.nbytes for column in self.numbers.values()) + sum(
+            len(column.joined) + column.sizes.nbytes for column in self.texts.values()
+        )
+
+    def take(self, places: Places) -> EventColumns:
+        """The events at ``places``, in that order."""
+        return EventColumns(
+            {name: column[places] for name, column in self.numbers.items()},
+            {name: column.take(places) for name, column in self.texts.items()},
+        )
+
+
+def concatenated(parts: Sequence[EventColumns]) -> EventColumns:
+    """The events of all parts, in their order."""
+    if len(parts) == 1:
+        return parts[0]
+    return EventColumns(
+        {name: np.concatenate([part.numbers[name] for part in parts]) for name in NUMBERS},
+        {
+            name: TextColumn(
+                b"".join([part.texts[name].joined for part in parts]),
+                np.concatenate([part.texts[name].sizes for part in parts]),
+            )
+            for name in TEXTS
+        },
+    )
