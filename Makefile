@@ -24,12 +24,12 @@ JOBS ?= $(if $(ARGS),0,3)
 
 install: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml constraints.txt hatch_build.py $(wildcard src/eventkeep/compiled/*.[ch])
+$(VENV)/.installed: pyproject.toml constraints.txt hatch_build.py $(wildcard src/eventkeep/native/*.[ch])
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "eventkeep needs Python 3.11 or newer; '$(PYTHON)' is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[server,dev,docs]'
-	@$(BIN)/python -c 'from eventkeep.compiled.library import is_built; is_built() or print("There is no C compiler: \
+	@$(BIN)/python -c 'from eventkeep.native.library import is_built; is_built() or print("There is no C compiler: \
 	eventkeep works without its compiled reader, at about half of its rate. To have it, install gcc and: make clean install")'
 	@touch $@
 

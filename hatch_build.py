@@ -11,7 +11,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-FOLDER = "src/eventkeep/compiled"
+FOLDER = "src/eventkeep/native"
 SOURCES = ("reader.c", "writer.c", "seen.c")
 FLAGS = ("-O3", "-std=c11", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra")
 
@@ -31,7 +31,7 @@ class CompiledReader(BuildHookInterface):  # type: ignore[type-arg]
         except (OSError, subprocess.CalledProcessError) as exc:
             self.app.display_warning(f"eventkeep is installed without its compiled reader, and is slower: {exc}")
             return
-        build_data["force_include"][str(library)] = "eventkeep/compiled/_reader.so"
+        build_data["force_include"][str(library)] = "eventkeep/native/_reader.so"
         build_data["pure_python"] = False
         # It calls nothing of Python: one build serves every version.
         build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"

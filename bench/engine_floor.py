@@ -13,7 +13,7 @@ from bench.bodies import EVENTS_PER_REQUEST, bulk_body
 from eventkeep.eventlog.rows import ROWS_SCHEMA
 from eventkeep.eventlog.table import EventTable
 from eventkeep.model.submission import NUMBER_TYPE
-from eventkeep.protocol.creates import parse_bulk_create
+from eventkeep.protocol.creates.parser import parse_bulk_create
 from eventkeep.protocol.revisions import REVISIONS
 
 REQUESTS_PER_BATCH = 50

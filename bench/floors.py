@@ -22,7 +22,7 @@ import msgspec
 from bench.bodies import EVENTS_PER_REQUEST, bulk_body, single_body, write_bodies
 from bench.load_generator import run
 from bench.target import BULK_PATH, SINGLE_PATH
-from eventkeep.protocol.documents import BulkCreate
+from eventkeep.protocol.creates.documents import BulkCreate
 from eventkeep.protocol.openapi import openapi_document
 from eventkeep.protocol.revisions import REVISIONS
 

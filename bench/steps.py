@@ -18,7 +18,7 @@ from eventkeep.eventlog.tail import Tail
 from eventkeep.ingest.batch import Batch
 from eventkeep.ingest.queue import Waiting
 from eventkeep.ingest.resolve import Resolver
-from eventkeep.protocol.creates import parse_bulk_create
+from eventkeep.protocol.creates.parser import parse_bulk_create
 from eventkeep.protocol.revisions import REVISIONS
 
 REQUESTS_PER_BATCH = 20

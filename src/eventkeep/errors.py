@@ -27,7 +27,7 @@
         └── MetricsExceeded           what a batch would make is too much for an account
 
 The status numbers above are for the reader: the one table from exception to
-status and code is ``eventkeep.protocol.problems``.
+status and code is ``eventkeep.protocol.error_documents``.
 """
 
 from __future__ import annotations

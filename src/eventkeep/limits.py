@@ -285,9 +285,9 @@ BODIES_BYTES_MAX: Final = 250_000_000
 """Bytes of all request bodies that are held at once, as they are told and decompressed; past it: 503."""
 
 # The routes of our own.
-OWN_READER_THREADS: Final = 2
+ADMIN_READER_THREADS: Final = 2
 """Threads that count and list for our own routes, beside those of the API's reads."""
-OWN_READS_WAITING_MAX: Final = 100
+ADMIN_READS_WAITING_MAX: Final = 100
 """Requests to our own routes that may wait for such a thread; past it: 503."""
 STATS_METRICS_MAX: Final = 1_000
 """Metrics that the stats of an account name, those with the most events."""

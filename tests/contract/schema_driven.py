@@ -105,7 +105,7 @@ def bounded(examples: int) -> Callable[[Callable[[], None]], Callable[[], None]]
     return wrap
 
 
-def own_schemas(server: ServerProcess) -> tuple[BaseSchema, ...]:
+def admin_schemas(server: ServerProcess) -> tuple[BaseSchema, ...]:
     """From the document that the server itself has."""
     document = httpx.get(f"{server.url}/openapi/{REVISION}.json").raise_for_status().json()
     return (schemathesis.openapi.from_dict(document),)

@@ -21,7 +21,7 @@ import pytest
 
 from eventkeep.errors import InvalidRequest, PayloadTooLarge, Unavailable, UnsupportedMediaType
 from eventkeep.limits import BODIES_BYTES_MAX, BODY_BYTES_MAX, HEADERS_MAX, QUEUE_BYTES_MAX
-from eventkeep.protocol.problems import FAILURE, PROBLEMS, Problem
+from eventkeep.protocol.error_documents import FAILURE, PROBLEMS, Problem
 from eventkeep.testing import ServerProcess
 from tests.contract.api import PAGED_REVISION, Api, fault_of, make_keys, single_body
 from tests.contract.scrapes import Scraped

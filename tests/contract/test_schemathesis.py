@@ -26,10 +26,10 @@ from tests.contract.schema_driven import (
     REVISION,
     AnyCase,
     Subject,
+    admin_schemas,
     bounded,
     first_event,
     mended,
-    own_schemas,
     upstream_schemas,
 )
 from tests.contract.snapshot import Snapshot
@@ -53,7 +53,7 @@ def metrics_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def own_server(tmp_path_factory: pytest.TempPathFactory, metrics_port: int) -> Iterator[ServerProcess]:
+def eventkeep_server(tmp_path_factory: pytest.TempPathFactory, metrics_port: int) -> Iterator[ServerProcess]:
     """A server of this module alone: what it has stored is compared."""
     options = ("--default-revision", REVISION, "--metrics-port", str(metrics_port))
     with ServerProcess(tmp_path_factory.mktemp("schemathesis") / "data", options=options) as process:
@@ -61,20 +61,20 @@ def own_server(tmp_path_factory: pytest.TempPathFactory, metrics_port: int) -> I
 
 
 @pytest.fixture(scope="module")
-def snapshot(own_server: ServerProcess, metrics_port: int) -> Iterator[Snapshot]:
-    taken = Snapshot(own_server, metrics_port)
+def snapshot(eventkeep_server: ServerProcess, metrics_port: int) -> Iterator[Snapshot]:
+    taken = Snapshot(eventkeep_server, metrics_port)
     yield taken
     taken.close()
 
 
 @pytest.fixture(scope="module", params=["own", "upstream"])
-def subject(request: pytest.FixtureRequest, own_server: ServerProcess) -> Iterator[Subject]:
+def subject(request: pytest.FixtureRequest, eventkeep_server: ServerProcess) -> Iterator[Subject]:
     """The server, and a document to make requests from."""
     is_own = request.param == "own"
-    schemas = own_schemas(own_server) if is_own else upstream_schemas()
-    key = own_server.make_key(account=request.param)
+    schemas = admin_schemas(eventkeep_server) if is_own else upstream_schemas()
+    key = eventkeep_server.make_key(account=request.param)
     with requests.Session() as session:
-        yield Subject(own_server, session, key, first_event(own_server, key), schemas, is_own)
+        yield Subject(eventkeep_server, session, key, first_event(eventkeep_server, key), schemas, is_own)
 
 
 def check(subject: Subject, case: AnyCase, response: Response) -> None:

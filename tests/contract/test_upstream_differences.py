@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import pytest
 
-from eventkeep.protocol.differences import Change, Difference, difference
 from eventkeep.protocol.openapi import openapi_document
+from eventkeep.protocol.openapi.differences import Change, Difference, difference
 from eventkeep.protocol.revisions import REVISIONS
 from tests.contract.upstream import load_document
 

@@ -13,7 +13,11 @@ from eventkeep.errors import Fault, InvalidRequest, NotFound
 from eventkeep.model.event import StoredEvent, public_id
 from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
-from eventkeep.protocol.answers import (
+from eventkeep.protocol.error_documents import error_document
+from eventkeep.protocol.operations import OPERATIONS
+from eventkeep.protocol.reads.pages import page_of
+from eventkeep.protocol.reads.query import parse_query, profile_field_names, query_parameters
+from eventkeep.protocol.reads.responses import (
     Frame,
     Related,
     event_document,
@@ -22,10 +26,6 @@ from eventkeep.protocol.answers import (
     profile_document,
     relationship_document,
 )
-from eventkeep.protocol.operations import OPERATIONS
-from eventkeep.protocol.pages import page_of
-from eventkeep.protocol.problems import error_document
-from eventkeep.protocol.query import parse_query, profile_field_names, query_parameters
 from eventkeep.protocol.revisions import REVISIONS, Revision
 from tests.contract.upstream import load_document
 

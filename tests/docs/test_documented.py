@@ -20,9 +20,9 @@ from eventkeep.cli.option_sources import commands_of, options_of
 from eventkeep.client.asynchronous.client import AsyncClient
 from eventkeep.client.synchronous.client import Client
 from eventkeep.config import ENVIRONMENT_PREFIX, READERS
+from eventkeep.protocol.admin.operations import ADMIN_OPERATIONS
+from eventkeep.protocol.error_documents import FAILURE, PROBLEMS
 from eventkeep.protocol.operations import OPERATIONS
-from eventkeep.protocol.own_operations import OWN_OPERATIONS
-from eventkeep.protocol.problems import FAILURE, PROBLEMS
 from eventkeep.protocol.revisions import REVISIONS
 from eventkeep.server import creates, telemetry
 from tests.docs.test_blocks_run import BLOCKS
@@ -76,7 +76,7 @@ def test_every_exit_code_is_told() -> None:
 def test_every_route_is_told() -> None:
     api, routes = page("reference/api/index.md"), page("reference/routes.md")
     assert [name for name, each in OPERATIONS.items() if f"`{each.method} {each.path}`" not in api] == []
-    assert [name for name, each in OWN_OPERATIONS.items() if f"`{each.method} {each.path}`" not in routes] == []
+    assert [name for name, each in ADMIN_OPERATIONS.items() if f"`{each.method} {each.path}`" not in routes] == []
     assert undocumented(["/healthz", "/readyz", "/openapi/", "/metrics"], routes.replace(".json", "")) == []
 
 

@@ -17,20 +17,20 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "clock": set(),
     "files": set(),
     "config": {"errors", "limits"},
-    "compiled": {"errors", "limits"},
+    "native": {"errors", "limits"},
     "model": {"errors", "limits", "clock"},
-    "protocol": {"errors", "limits", "clock", "model", "compiled"},
+    "protocol": {"errors", "limits", "clock", "model", "native"},
     "directory": {"errors", "limits", "clock", "config", "model"},
-    "eventlog": {"errors", "limits", "clock", "config", "model", "compiled"},
+    "eventlog": {"errors", "limits", "clock", "config", "model", "native"},
     "ingest": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog"},
     "server": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog", "ingest"}
-    | {"compiled"},
+    | {"native"},
     "client": {"errors", "limits", "protocol"},
     "exporter": {"errors", "limits", "client", "protocol", "model"},
     "importer": {"errors", "limits", "client", "protocol", "exporter"},
     "testing": {"errors", "limits"},
     "cli": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog", "ingest", "server"}
-    | {"client", "exporter", "importer", "testing", "compiled"},
+    | {"client", "exporter", "importer", "testing", "native"},
 }
 """Layer -> the layers that it may import; a layer may always import itself."""
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from eventkeep.cli.revision_views import MARKS, Row, headline, in_short, sections
 from eventkeep.cli.revisions import compared
-from eventkeep.protocol.differences import OperationDifference, difference
 from eventkeep.protocol.openapi import openapi_document
+from eventkeep.protocol.openapi.differences import OperationDifference, difference
 from eventkeep.protocol.operations import OPERATIONS
 from eventkeep.protocol.revisions import REVISIONS, Revision
 from tools.reference.markdown import code, escaped, listed, page, table

@@ -10,8 +10,8 @@ from typing import Final
 import msgspec
 
 from eventkeep.errors import Throttled
+from eventkeep.protocol.error_documents import PROBLEMS
 from eventkeep.protocol.operations import OPERATIONS
-from eventkeep.protocol.problems import PROBLEMS
 from eventkeep.server.services import Services
 from eventkeep.server.telemetry import Telemetry
 from tools.reference.markdown import code, listed, page, table

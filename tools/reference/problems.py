@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from eventkeep.errors import MethodNotAllowed, RequestRefused, Throttled, Unavailable
-from eventkeep.protocol.problems import FAILURE, PROBLEMS
+from eventkeep.protocol.error_documents import FAILURE, PROBLEMS
 from tools.reference.markdown import code, page, plain, table
 
 INTRODUCTION: Final = """

@@ -8,8 +8,8 @@ from typing import Final
 
 from eventkeep.errors import InvalidRequest
 from eventkeep.limits import FEED_WAIT_SECONDS_MAX, PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX
-from eventkeep.protocol.own_operations import EVENTS_SCOPE, OWN_OPERATIONS, OwnOperation
-from eventkeep.protocol.own_queries import (
+from eventkeep.protocol.admin.operations import ADMIN_OPERATIONS, EVENTS_SCOPE, AdminOperation
+from eventkeep.protocol.admin.queries import (
     parse_metrics_query,
     parse_no_parameters,
     parse_profiles_query,
@@ -64,8 +64,8 @@ _NAMES: Final = re.compile(r"Allowed parameters are (.*)$")
 
 def routes_page() -> str:
     """The probes, and our own operations with their scopes and parameters."""
-    if not OWN_OPERATIONS.keys() == READERS.keys() == MEANINGS.keys():
-        raise ValueError(f"the page of the routes has to tell {', '.join(OWN_OPERATIONS)}, and nothing else")
+    if not ADMIN_OPERATIONS.keys() == READERS.keys() == MEANINGS.keys():
+        raise ValueError(f"the page of the routes has to tell {', '.join(ADMIN_OPERATIONS)}, and nothing else")
     parts = [
         INTRODUCTION,
         "## Without a key",
@@ -74,12 +74,12 @@ def routes_page() -> str:
         "## With a key",
         OWN,
     ]
-    for name, operation in OWN_OPERATIONS.items():
+    for name, operation in ADMIN_OPERATIONS.items():
         parts += [f"### {name}", MEANINGS[name], table(("", ""), _rows(operation))]
     return page("Other routes", *parts)
 
 
-def _rows(operation: OwnOperation) -> list[tuple[str, str]]:
+def _rows(operation: AdminOperation) -> list[tuple[str, str]]:
     names = parameters(READERS[operation.name])
     return [
         ("path", code(f"{operation.method} {operation.path}")),

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from eventkeep.client.errors import NotFoundError
-from eventkeep.client.own_routes import (
+from eventkeep.client.admin_routes import (
     CountedMetric,
     IdentifierKind,
     get_metric_call,
@@ -16,6 +15,7 @@ from eventkeep.client.own_routes import (
     list_metrics_call,
     list_profiles_call,
 )
+from eventkeep.client.errors import NotFoundError
 from eventkeep.client.results import Profile
 from eventkeep.client.synchronous.client import Client
 from eventkeep.errors import ConfigurationError
@@ -90,7 +90,7 @@ def identifier_kind(text: str) -> IdentifierKind:
 
 
 @contextmanager
-def own_routes(client: Client) -> Iterator[None]:
+def admin_routes(client: Client) -> Iterator[None]:
     """Says what is the matter where a server has none of our own routes. Raises ConfigurationError."""
     try:
         yield

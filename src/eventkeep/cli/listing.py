@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from eventkeep.cli.output import Column, Output, Table, note
-from eventkeep.client.own_routes import Page
+from eventkeep.client.admin_routes import Page
 from eventkeep.limits import PAGE_EVENTS_MAX
 
 Item = TypeVar("Item")

@@ -18,7 +18,6 @@ from typing import Final
 
 from eventkeep.cli.findings import Finding, fault, graded, ok, warning
 from eventkeep.cli.output import shown_bytes
-from eventkeep.compiled.library import is_built
 from eventkeep.limits import (
     CLOCK_SECONDS_MAX,
     QUICK_SYNC_SECONDS_MAX,
@@ -29,6 +28,7 @@ from eventkeep.limits import (
     ROOMY_INODES_MIN,
     ROOMY_OPEN_FILES_MIN,
 )
+from eventkeep.native.library import is_built
 from eventkeep.protocol.revisions import REVISIONS
 
 PYTHON_MIN: Final = (3, 11)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from eventkeep.cli.choices import METRIC_HELP, find_metric, own_routes
+from eventkeep.cli.choices import METRIC_HELP, admin_routes, find_metric
 from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect_to_read
 from eventkeep.cli.exits import EXIT_CODES_HELP
 from eventkeep.cli.groups import ListsByDefault
@@ -21,7 +21,7 @@ from eventkeep.cli.output import (
     shown_time,
     without_absent,
 )
-from eventkeep.client.own_routes import CountedMetric, list_metrics_call
+from eventkeep.client.admin_routes import CountedMetric, list_metrics_call
 from eventkeep.client.settings import URL_DEFAULT
 from eventkeep.limits import LISTED_MAX
 
@@ -53,7 +53,7 @@ def list_(
     as_json_lines: JsonLinesOption = False,
 ) -> None:
     """List metrics, the oldest first."""
-    with connect_to_read(url, api_key) as client, own_routes(client):
+    with connect_to_read(url, api_key) as client, admin_routes(client):
         print_list(
             lambda size, cursor: client.perform(list_metrics_call(page_size=size, cursor=cursor)).data,
             limit,
@@ -73,7 +73,7 @@ def show(
 ) -> None:
     """Show one metric."""
     output = Output()
-    with connect_to_read(url, api_key) as client, own_routes(client):
+    with connect_to_read(url, api_key) as client, admin_routes(client):
         found = find_metric(client, metric)
     if as_json_document:
         output.json_document(as_json(found))

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from eventkeep.cli.choices import PROFILE_HELP, find_profile, own_routes
+from eventkeep.cli.choices import PROFILE_HELP, admin_routes, find_profile
 from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect_to_read
 from eventkeep.cli.exits import EXIT_CODES_HELP
 from eventkeep.cli.groups import ListsByDefault
@@ -22,7 +22,7 @@ from eventkeep.cli.output import (
     shown_time,
     without_absent,
 )
-from eventkeep.client.own_routes import IdentifierKind, list_profiles_call
+from eventkeep.client.admin_routes import IdentifierKind, list_profiles_call
 from eventkeep.client.results import Profile
 from eventkeep.client.settings import URL_DEFAULT
 from eventkeep.errors import ConfigurationError
@@ -60,7 +60,7 @@ def list_(
 ) -> None:
     """List profiles, or the one that an identifier means."""
     identifier = only_identifier(email, phone_number, external_id)
-    with connect_to_read(url, api_key) as client, own_routes(client):
+    with connect_to_read(url, api_key) as client, admin_routes(client):
         print_list(
             lambda size, cursor: (
                 client.perform(
@@ -86,7 +86,7 @@ def show(
 ) -> None:
     """Show one profile with its location and its properties."""
     output = Output()
-    with connect_to_read(url, api_key) as client, own_routes(client):
+    with connect_to_read(url, api_key) as client, admin_routes(client):
         found = find_profile(client, profile)
     if as_json_document:
         output.json_document(without_absent(found))

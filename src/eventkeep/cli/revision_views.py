@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from rich.text import Text
 
-from eventkeep.protocol.differences import Change, Difference, Kind, OperationDifference, Part
+from eventkeep.protocol.openapi.differences import Change, Difference, Kind, OperationDifference, Part
 
 MARKS: Final[dict[Kind, str]] = {"added": "+", "removed": "-", "changed": "~"}
 STYLES: Final[dict[Kind, str]] = {"added": "green", "removed": "red", "changed": "yellow"}

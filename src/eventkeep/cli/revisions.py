@@ -13,8 +13,8 @@ from rich.text import Text
 
 from eventkeep.cli.revision_views import in_short, markdown, terminal
 from eventkeep.errors import ConfigurationError
-from eventkeep.protocol.differences import Difference, difference
 from eventkeep.protocol.openapi import openapi_document
+from eventkeep.protocol.openapi.differences import Difference, difference
 from eventkeep.protocol.revisions import REVISIONS, Revision
 
 _BASE_URL: Final = "http://127.0.0.1:8000"

@@ -10,9 +10,9 @@ import typer
 
 from eventkeep.cli.assignments import ASSIGNMENT_METAVAR, parse_assignments
 from eventkeep.cli.connection import ApiKeyOption, RevisionOption, UrlOption, connect
+from eventkeep.cli.event_sender import Sent, send_body, send_input
 from eventkeep.cli.exits import EXIT_CODES_HELP
 from eventkeep.cli.moments import parse_moment
-from eventkeep.cli.sent import Sent, send_body, send_input
 from eventkeep.client.drafts import draft_attributes, draft_profile, event_body
 from eventkeep.client.settings import URL_DEFAULT
 from eventkeep.client.synchronous.client import Client

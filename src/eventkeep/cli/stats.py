@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from eventkeep.cli.choices import own_routes
+from eventkeep.cli.choices import admin_routes
 from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect_to_read
 from eventkeep.cli.exits import EXIT_CODES_HELP
 from eventkeep.cli.output import (
@@ -18,7 +18,7 @@ from eventkeep.cli.output import (
     shown_time,
     without_absent,
 )
-from eventkeep.client.own_routes import MetricStats, get_stats_call
+from eventkeep.client.admin_routes import MetricStats, get_stats_call
 from eventkeep.client.settings import URL_DEFAULT
 
 METRICS_SHOWN: Final = 20
@@ -39,7 +39,7 @@ Example: eventkeep stats --json
 def stats(url: UrlOption = URL_DEFAULT, api_key: ApiKeyOption = None, as_json: JsonDocumentOption = False) -> None:
     """Tell how many events, profiles and metrics the key's account has, and from when to when."""
     output = Output()
-    with connect_to_read(url, api_key) as client, own_routes(client):
+    with connect_to_read(url, api_key) as client, admin_routes(client):
         found = client.perform(get_stats_call()).data
     if as_json:
         output.json_document(without_absent(found))

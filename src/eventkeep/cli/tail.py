@@ -9,13 +9,13 @@ from typing import Annotated, Final
 
 import typer
 
-from eventkeep.cli.choices import METRIC_HELP, own_routes
+from eventkeep.cli.choices import METRIC_HELP, admin_routes
 from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect_to_read
 from eventkeep.cli.event_views import COLUMNS, as_json, row
 from eventkeep.cli.exits import EXIT_CODES_HELP, ExitCode
 from eventkeep.cli.output import JsonLinesOption, Output, Table, note
+from eventkeep.client.admin_routes import NewEvents, tail_call
 from eventkeep.client.errors import ConnectionFailedError, ServerError, ThrottledError
-from eventkeep.client.own_routes import NewEvents, tail_call
 from eventkeep.client.results import Event
 from eventkeep.client.retries import RetryPolicy
 from eventkeep.client.settings import URL_DEFAULT
@@ -48,7 +48,7 @@ def tail(
     table = Table(output, COLUMNS)
     left = count
     try:
-        with connect_to_read(url, api_key) as client, own_routes(client):
+        with connect_to_read(url, api_key) as client, admin_routes(client):
             for events in followed(client):
                 found = [event for event in events if metric is None or is_of(event, metric)][:left]
                 if as_json_lines:

@@ -20,14 +20,14 @@ class Buffer:
         self.events_max, self.bytes_max, self._delay_seconds = events_max, bytes_max, delay_seconds
         self._waiting: deque[BatchedEvent] = deque()
         self._waiting_bytes = 0
-        self._under_way: dict[int, BatchedEvent] = {}
+        self._request_log: dict[int, BatchedEvent] = {}
         self._under_way_bytes = 0
         self._hurried = 0
         self.last_number = 0
 
     def __len__(self) -> int:
         """Events that are not settled."""
-        return len(self._waiting) + len(self._under_way)
+        return len(self._waiting) + len(self._request_log)
 
     @property
     def bytes(self) -> int:
@@ -77,14 +77,14 @@ class Buffer:
         while self._waiting and packing.add(self._waiting[0]):
             event = self._waiting.popleft()
             self._waiting_bytes -= event.size
-            self._under_way[event.number] = event
+            self._request_log[event.number] = event
             self._under_way_bytes += event.size
         return packing
 
     def settle(self, events: Iterable[BatchedEvent]) -> None:
         """Forget events that are under way."""
         for event in events:
-            del self._under_way[event.number]
+            del self._request_log[event.number]
             self._under_way_bytes -= event.size
 
     def take_all(self) -> list[BatchedEvent]:
@@ -93,7 +93,7 @@ class Buffer:
         self._waiting.clear()
         self._under_way_bytes += self._waiting_bytes
         self._waiting_bytes = 0
-        self._under_way.update((event.number, event) for event in events)
+        self._request_log.update((event.number, event) for event in events)
         return events
 
     def is_settled(self, number: int) -> bool:
@@ -101,11 +101,11 @@ class Buffer:
         if self._waiting and self._waiting[0].number <= number:
             return False
         # Requests are few and their events in order, but several may be under way at once.
-        return not any(each <= number for each in self._under_way)
+        return not any(each <= number for each in self._request_log)
 
     def unsettled(self) -> list[BatchedEvent]:
         """All events that are not settled, in the order of their numbers."""
-        return [*sorted(self._under_way.values(), key=lambda event: event.number), *self._waiting]
+        return [*sorted(self._request_log.values(), key=lambda event: event.number), *self._waiting]
 
 
 def is_too_large(event: BatchedEvent) -> bool:

@@ -27,7 +27,7 @@ from eventkeep.client.results import (
     read_reference,
 )
 from eventkeep.limits import BODY_BYTES_MAX
-from eventkeep.protocol.documents import BulkCreate, EventCreate
+from eventkeep.protocol.creates.documents import BulkCreate, EventCreate
 from eventkeep.protocol.filters import Filter
 from eventkeep.protocol.operations import OPERATIONS
 

@@ -17,21 +17,21 @@ from msgspec import UNSET, UnsetType
 
 from eventkeep.client.errors import ArgumentError
 from eventkeep.limits import ECHO_CHARACTERS_MAX, METRIC_NAME_CHARACTERS_MAX, UNIQUE_ID_CHARACTERS_MAX
-from eventkeep.protocol import documents
+from eventkeep.protocol.creates import documents
 from eventkeep.protocol.revisions import Revision
 
 IDENTIFIERS: Final = ("id", "external_id", "email", "phone_number", "anonymous_id", "_kx")
 """What a profile can be known by, the strongest first."""
 
 
-class Maker(msgspec.Struct, frozen=True, kw_only=True):
+class EventDefaults(msgspec.Struct, frozen=True, kw_only=True):
     """What gives an event the time and the unique_id that it was not given."""
 
     now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC)
     new_unique_id: Callable[[], str] = lambda: os.urandom(16).hex()
 
 
-REAL: Final = Maker()
+REAL: Final = EventDefaults()
 
 
 class DraftProfile(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,7 +145,7 @@ def draft_attributes(
     value_currency: str | None = None,
     unique_id: str | None = None,
     service: str | None = None,
-    maker: Maker = REAL,
+    maker: EventDefaults = REAL,
 ) -> documents.EventAttributes:
     """The attributes of an event. Raises ArgumentError."""
     _require_text("metric", metric, METRIC_NAME_CHARACTERS_MAX)
@@ -191,7 +191,7 @@ def identity_of(profile: bytes) -> str:
     return next((f"{name} {known[name]}" for name in IDENTIFIERS if known.get(name)), "")
 
 
-def completed_event(body: documents.EventCreate | Mapping[str, Any], maker: Maker = REAL) -> tuple[bytes, bool]:
+def completed_event(body: documents.EventCreate | Mapping[str, Any], maker: EventDefaults = REAL) -> tuple[bytes, bool]:
     """The body of a single create as JSON, and whether its event has a unique_id, as given or filled in.
 
     A body that is no event create is left as it is: the server says what is wrong with it.
@@ -202,7 +202,7 @@ def completed_event(body: documents.EventCreate | Mapping[str, Any], maker: Make
     return encoded("event_create_query_v2", document), is_complete
 
 
-def completed_bulk(body: documents.BulkCreate | Mapping[str, Any], maker: Maker = REAL) -> tuple[bytes, bool]:
+def completed_bulk(body: documents.BulkCreate | Mapping[str, Any], maker: EventDefaults = REAL) -> tuple[bytes, bool]:
     """The body of a bulk create, likewise: whether all of its events have a unique_id."""
     document = _document("events_bulk_create_job", body)
     groups = _items(_members(document, "data", "attributes", "events-bulk-create"))
@@ -276,7 +276,7 @@ def _require_text(name: str, value: object, characters_max: int) -> None:
         raise ArgumentError(f"{name}: expected text of 1 to {characters_max} characters, got {shown}")
 
 
-def _time_text(time: datetime.datetime | str | None, maker: Maker) -> str:
+def _time_text(time: datetime.datetime | str | None, maker: EventDefaults) -> str:
     if isinstance(time, str):
         return time
     moment = maker.now().replace(microsecond=0) if time is None else time
@@ -311,7 +311,7 @@ def _items(wrapped: Any) -> list[Any]:
     return data if isinstance(data, list) else []
 
 
-def _complete(attributes: Any, maker: Maker) -> bool:
+def _complete(attributes: Any, maker: EventDefaults) -> bool:
     if not isinstance(attributes, dict):
         return False
     if attributes.get("time") is None:

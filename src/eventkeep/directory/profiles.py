@@ -15,8 +15,8 @@ from eventkeep.directory.database import Database, ListQuery, Statement, Transac
 from eventkeep.directory.recent import Recent
 from eventkeep.directory.schema import identifier, profile
 from eventkeep.limits import IDENTIFIER_CACHE_ENTRIES_MAX, PROFILE_CACHE_BYTES_MAX, PROFILE_CACHE_ENTRIES_MAX
+from eventkeep.model.identity_resolution import IdentityResolution
 from eventkeep.model.profile import IDENTIFIER_KINDS, Profile
-from eventkeep.model.roster import Roster
 from eventkeep.model.submission import NamedProfiles, ProfileWrite
 
 COLUMNS = tuple(column.name for column in profile.columns)
@@ -32,7 +32,7 @@ decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 class Profiles:
     """The profiles of one directory.
 
-    ``load_roster`` and ``flush`` belong to the one thread that commits; the rest may be
+    ``load_identities`` and ``flush`` belong to the one thread that commits; the rest may be
     called from any. What the memory holds is committed, always: a flush takes out what
     it changes, and only the end of its transaction puts the new state in.
     """
@@ -72,7 +72,7 @@ class Profiles:
     def settled(self, account: int, writes: Sequence[ProfileWrite] | NamedProfiles) -> list[int] | None:
         """The profile of each write, where memory alone can tell that none of them changes anything.
 
-        So it is for writes that only name a profile, by one ``sole`` identifier that was
+        So it is for writes that only name a profile, by one ``only_identifier`` identifier that was
         seen lately: most of what a busy shop sends. Otherwise None.
         """
         if isinstance(writes, NamedProfiles):
@@ -80,14 +80,16 @@ class Profiles:
         recall = self._owners.get
         numbers: list[int] = []
         for write in writes:
-            named = write.sole
+            named = write.only_identifier
             number = None if named is None else recall((account, *named))
             if number is None:
                 return None
             numbers.append(number)
         return numbers
 
-    def load_roster(self, account: int, writes: Iterable[ProfileWrite], transaction: Transaction) -> Roster:
+    def load_identities(
+        self, account: int, writes: Iterable[ProfileWrite], transaction: Transaction
+    ) -> IdentityResolution:
         """All that the account's directory says of the identifiers in ``writes``.
 
         An id stands among the owners under the kind ``id``. Identifiers that nobody owns
@@ -116,9 +118,9 @@ class Profiles:
             self._profiles.put((each.number, each) for each in loaded)
 
         transaction.after_commit(remember)
-        return Roster(account, owners, profiles, self._next_number, self._new_id)
+        return IdentityResolution(account, owners, profiles, self._next_number, self._new_id)
 
-    def flush(self, roster: Roster, transaction: Transaction) -> None:
+    def flush(self, roster: IdentityResolution, transaction: Transaction) -> None:
         """Write what ``roster`` has changed: new profiles, changed ones, new identifiers."""
         account, changed, created, new_owners = roster.account, roster.changed, roster.created, roster.new_owners
         if not changed and not new_owners:

@@ -160,7 +160,7 @@ class EventLog:
         return self._table.newest_profile()
 
     def count(self) -> int:
-        """Kept events of all accounts; while events are being moved, some may count twice."""
+        """ResolvedRequest events of all accounts; while events are being moved, some may count twice."""
         return self._tail.events + self._table.count()
 
     def counts(self, account: int, metric: int | None = None) -> dict[int, EventCount]:

@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from eventkeep.compiled.seen_places import SeenPlaces
+from eventkeep.native.native_bloom import NativeBloom
 
 Keys = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.intp]
@@ -48,7 +48,7 @@ class Layer:
         self.words = aligned_places(1 << places_power)
         self.capacity = PLACE_WORDS * (WORD_BITS << places_power) // BITS_PER_KEY
         self.count = 0
-        self._compiled = SeenPlaces.of(self.words, places_power, MIX)
+        self._compiled = NativeBloom.of(self.words, places_power, MIX)
 
     def add(self, keys: Keys) -> None:
         self.count += len(keys)

@@ -22,8 +22,8 @@ from eventkeep.errors import RequestRefused, Unavailable
 from eventkeep.eventlog.columns import Columns
 from eventkeep.eventlog.log import EventLog
 from eventkeep.ingest.batch import Batch, Flags
-from eventkeep.ingest.queue import Queued, SubmissionQueue, Together, Unread, UnreadSingles, Waiting
-from eventkeep.ingest.resolve import Kept, Resolver
+from eventkeep.ingest.queue import Queued, SingleGroup, SubmissionQueue, UnparsedBody, UnparsedSingles, Waiting
+from eventkeep.ingest.resolve import ResolvedRequest, Resolver
 from eventkeep.limits import BATCH_BYTES_MAX, BATCH_EVENTS_MAX, RETRY_AFTER_SECONDS
 from eventkeep.model.submission import Gathered, Submission
 
@@ -103,13 +103,13 @@ class Committer:
 
         Where ``read`` gives None, so does the ticket: the closer look is the caller's.
         """
-        self.queue.put(Unread(account, read, body_bytes, ticket))
+        self.queue.put(UnparsedBody(account, read, body_bytes, ticket))
 
     def offer_unread_singles(
         self, account: int, read: Callable[[], Gathered], body_bytes: int, tickets: list[Any]
     ) -> None:
         """Queue bodies of single creates, ``body_bytes`` together, with a ticket each; else like ``offer_unread``."""
-        self.queue.put(UnreadSingles(account, read, body_bytes, tickets))
+        self.queue.put(UnparsedSingles(account, read, body_bytes, tickets))
 
     def stop(self) -> None:
         """Commit what waits, hand out every outcome, and end the thread."""
@@ -126,15 +126,15 @@ class Committer:
                 self._observe(sum([item.submission.events for item in read]), self._clock.monotonic() - started)
             self._deliver(delivery)
 
-    def _read(self, waiting: list[Queued]) -> tuple[list[Waiting | Together], Delivery]:
+    def _read(self, waiting: list[Queued]) -> tuple[list[Waiting | SingleGroup], Delivery]:
         """The submissions of all that can be read quickly, and the tickets of the rest."""
-        ready: list[Waiting | Together] = []
+        ready: list[Waiting | SingleGroup] = []
         rest: Delivery = []
         for item in waiting:
             if isinstance(item, Waiting):
                 ready.append(item)
                 continue
-            if isinstance(item, Unread):
+            if isinstance(item, UnparsedBody):
                 alone = [(item.ticket, read_or_none(item.read))]
             else:
                 together, alone = read_singles(item)
@@ -146,7 +146,7 @@ class Committer:
                     ready.append(Waiting(item.account, submission, ticket))
         return ready, rest
 
-    def _commit_or_split(self, waiting: Sequence[Waiting | Together]) -> Delivery:
+    def _commit_or_split(self, waiting: Sequence[Waiting | SingleGroup]) -> Delivery:
         """Commit the batch; where that fails, each of its requests alone, so that none fails for another."""
         try:
             return self._commit(waiting)
@@ -162,7 +162,7 @@ class Committer:
             refusal.__cause__ = exc.with_traceback(None)
             return [(alone[0].ticket, refusal)]
 
-    def _commit(self, waiting: Sequence[Waiting | Together]) -> Delivery:
+    def _commit(self, waiting: Sequence[Waiting | SingleGroup]) -> Delivery:
         kept, refused = self._resolver.resolve(waiting)
         delivery: Delivery = [(item.ticket, refusal) for item, refusal in refused]
         if kept:
@@ -175,7 +175,7 @@ class Committer:
             delivery += self._outcomes(kept, fresh)
         return delivery
 
-    def _outcomes(self, kept: Sequence[Kept], fresh: Flags) -> Delivery:
+    def _outcomes(self, kept: Sequence[ResolvedRequest], fresh: Flags) -> Delivery:
         """What became of each submission, given which of all their events are stored."""
         delivery: Delivery = []
         counters = self.counters
@@ -201,18 +201,18 @@ class Committer:
         return delivery
 
 
-def separated(waiting: Sequence[Waiting | Together]) -> list[Waiting]:
+def separated(waiting: Sequence[Waiting | SingleGroup]) -> list[Waiting]:
     """Every request by itself."""
     alone: list[Waiting] = []
     for item in waiting:
-        if isinstance(item, Together):
+        if isinstance(item, SingleGroup):
             alone += item.separated()
         else:
             alone.append(item)
     return alone
 
 
-def read_singles(item: UnreadSingles) -> tuple[list[Together], list[tuple[Any, Submission | None]]]:
+def read_singles(item: UnparsedSingles) -> tuple[list[SingleGroup], list[tuple[Any, Submission | None]]]:
     """Those that were read together, if any, and the tickets of the others with what was read alone."""
     gathered, tickets = read_or_none(item.read), item.tickets
     if gathered is None:
@@ -220,7 +220,7 @@ def read_singles(item: UnreadSingles) -> tuple[list[Together], list[tuple[Any, S
     alone = [(tickets[place], submission) for place, submission in gathered.alone]
     if gathered.together is None:
         return [], alone
-    return [Together(item.account, gathered.together, [tickets[place] for place in gathered.places])], alone
+    return [SingleGroup(item.account, gathered.together, [tickets[place] for place in gathered.places])], alone
 
 
 def read_or_none(read: Callable[[], Read | None]) -> Read | None:

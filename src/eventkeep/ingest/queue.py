@@ -30,7 +30,7 @@ class Waiting(msgspec.Struct):
         return self.submission.body_bytes
 
 
-class Together(msgspec.Struct):
+class SingleGroup(msgspec.Struct):
     """Single creates of one account that wait for one commit, side by side in a submission, each with its ticket."""
 
     account: int
@@ -43,7 +43,7 @@ class Together(msgspec.Struct):
         return [Waiting(self.account, submission, ticket) for submission, ticket in alone]
 
 
-class UnreadSingles(msgspec.Struct):
+class UnparsedSingles(msgspec.Struct):
     """Bodies of single creates of one account that wait for being read, and then for their commit.
 
     ``read`` gives the submissions of all; ``bytes`` is the size of all bodies.
@@ -59,7 +59,7 @@ class UnreadSingles(msgspec.Struct):
         return len(self.tickets)
 
 
-class Unread(msgspec.Struct):
+class UnparsedBody(msgspec.Struct):
     """A body that waits for being read and then for its commit.
 
     ``read`` gives its submission, or None where that takes the closer look, which nobody
@@ -74,7 +74,7 @@ class Unread(msgspec.Struct):
     events: int = BULK_EVENTS_MAX
 
 
-Queued = Waiting | Unread | UnreadSingles
+Queued = Waiting | UnparsedBody | UnparsedSingles
 
 
 class SubmissionQueue:

@@ -14,16 +14,16 @@ from eventkeep.directory import Directory
 from eventkeep.directory.database import Transaction
 from eventkeep.errors import Fault, InvalidRequest, MetricsExceeded, RequestRefused
 from eventkeep.ingest.batch import Resolved
-from eventkeep.ingest.queue import Together, Waiting
+from eventkeep.ingest.queue import SingleGroup, Waiting
 from eventkeep.limits import METRICS_PER_ACCOUNT_MAX
+from eventkeep.model.identity_resolution import Applied
 from eventkeep.model.metric import Metric
-from eventkeep.model.roster import Applied
 from eventkeep.model.submission import FLAG_TYPE, NUMBER_TYPE, Submission
 
 MetricNames = dict[tuple[int, str, str], Metric]
 
 
-class Kept(msgspec.Struct):
+class ResolvedRequest(msgspec.Struct):
     """What can be kept of one request, or of several that brought one event each; ``tickets`` in their order.
 
     ``left`` names identifiers that stay with another profile, and how many they are.
@@ -47,7 +47,7 @@ class Resolver:
     def __init__(self, directory: Directory, clock: Clock) -> None:
         self._directory, self._clock = directory, clock
 
-    def resolve(self, items: Sequence[Waiting | Together]) -> tuple[list[Kept], Refused]:
+    def resolve(self, items: Sequence[Waiting | SingleGroup]) -> tuple[list[ResolvedRequest], Refused]:
         """The submissions with their numbers, and those that are refused.
 
         A refused submission leaves nothing behind. Raises DirectoryError where the
@@ -67,9 +67,11 @@ class Resolver:
                 refused.update(dict.fromkeys(exceeded.places, too_many_metrics()))
         return kept, [(waiting[place], refusal) for place, refusal in refused.items()]
 
-    def _take_together(self, items: Sequence[Waiting | Together], now_us: int) -> tuple[list[Kept], list[Waiting]]:
+    def _take_together(
+        self, items: Sequence[Waiting | SingleGroup], now_us: int
+    ) -> tuple[list[ResolvedRequest], list[Waiting]]:
         """What memory alone can resolve among the requests that stand together, and all others, each by itself."""
-        taken: list[Kept] = []
+        taken: list[ResolvedRequest] = []
         rest: list[Waiting] = []
         for item in items:
             if isinstance(item, Waiting):
@@ -88,7 +90,7 @@ class Resolver:
                 taken.append(kept(account, submission, item.tickets, Applied(profiles, {}), metrics, now_us))
         return taken, rest
 
-    def _take_plain_singles(self, waiting: list[Waiting], now_us: int) -> tuple[list[Kept], list[Waiting]]:
+    def _take_plain_singles(self, waiting: list[Waiting], now_us: int) -> tuple[list[ResolvedRequest], list[Waiting]]:
         """What memory alone can resolve among the submissions of one event, and the rest.
 
         The profile is one that was seen lately and does not change, the metric is known:
@@ -101,8 +103,8 @@ class Resolver:
         for item in waiting:
             submission, account = item.submission, item.account
             if submission.events == 1 and isinstance(submission.profiles, list):
-                sole = submission.profiles[0].sole
-                profile = None if sole is None else profile_of((account, *sole))
+                only_identifier = submission.profiles[0].only_identifier
+                profile = None if only_identifier is None else profile_of((account, *only_identifier))
                 name = account, submission.metrics[0]
                 if name not in metrics:
                     metrics[name] = self._directory.metrics.remembered(account, *submission.metrics[0])
@@ -118,7 +120,7 @@ class Resolver:
             rest.append(item)
         return [taken.kept(account, now_us) for account, taken in singles.items()], rest
 
-    def note_values(self, parts: Sequence[Kept], fresh: npt.NDArray[np.bool_]) -> None:
+    def note_values(self, parts: Sequence[ResolvedRequest], fresh: npt.NDArray[np.bool_]) -> None:
         """Mark the metrics that get their first value: from then on their events without one read back as 0.
 
         ``fresh`` says of each event, one part after the other, whether it is going to be stored: the value
@@ -138,7 +140,9 @@ class Resolver:
             with self._directory.transaction() as transaction:
                 self._directory.metrics.mark_has_value(marked.values(), now_us, transaction)
 
-    def _resolve_but(self, refused: dict[int, RequestRefused], waiting: list[Waiting], now_us: int) -> list[Kept]:
+    def _resolve_but(
+        self, refused: dict[int, RequestRefused], waiting: list[Waiting], now_us: int
+    ) -> list[ResolvedRequest]:
         """What can be kept but those in ``refused``, by their places, to which others are added."""
         applied: dict[int, Applied] = {}
         answers = dict(refused)
@@ -179,7 +183,7 @@ class Resolver:
             return
         written = {place: waiting[place].submission.writes() for place in unsettled}
         writes = [write for place in unsettled for write in written[place]]
-        roster = profiles.load_roster(account, writes, transaction)
+        roster = profiles.load_identities(account, writes, transaction)
         for place in unsettled:
             try:
                 applied[place] = roster.apply(written[place], now_us, waiting[place].submission.pointers)
@@ -213,8 +217,8 @@ class PlainSingles(msgspec.Struct):
     profiles: list[int] = []
     metrics: list[Metric] = []
 
-    def kept(self, account: int, now_us: int) -> Kept:
-        return Kept(
+    def kept(self, account: int, now_us: int) -> ResolvedRequest:
+        return ResolvedRequest(
             [item.ticket for item in self.items],
             Resolved(
                 account,
@@ -253,12 +257,12 @@ def joined(singles: Sequence[Submission]) -> Submission:
 
 def kept(
     account: int, submission: Submission, tickets: list[Any], applied: Applied, metrics: MetricNames, now_us: int
-) -> Kept:
+) -> ResolvedRequest:
     """The submission with its numbers, one per event."""
     own = [metrics[account, *pair] for pair in submission.metrics]
     profile_numbers = np.array(applied.numbers, dtype=np.uint64)
     metric_numbers = np.array([metric.number for metric in own], dtype=np.uint32)
-    return Kept(
+    return ResolvedRequest(
         tickets,
         Resolved(
             account,

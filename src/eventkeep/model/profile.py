@@ -46,7 +46,7 @@ class Profile(msgspec.Struct, kw_only=True):
 def merged(profile: Profile, write: ProfileWrite, now_us: int) -> Profile:
     """The profile after a write of its attributes, location and properties; the same object where nothing changes.
 
-    Identifiers are not its business (see ``eventkeep.model.roster``). Merging the same
+    Identifiers are not its business (see ``eventkeep.model.identity_resolution``). Merging the same
     write again changes nothing. Rules: a given attribute overwrites and null clears it;
     properties merge key by key, a null among them is stored; then values are appended,
     unappended, and keys unset. ``updated`` becomes ``now_us``, in Unix microseconds,

@@ -44,8 +44,8 @@ class ProfileWrite(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     unappend: dict[str, Any] | None = None
     unset: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
-    sole: tuple[str, str] | None = None
-    """What ``sole_identifier`` says, put here by who made the write and hands it out often."""
+    only_identifier: tuple[str, str] | None = None
+    """What ``find_only_identifier`` says, put here by who made the write and hands it out often."""
 
     def only_identifies(self) -> bool:
         """Whether the write names a profile and changes nothing but identifiers."""
@@ -59,7 +59,7 @@ class ProfileWrite(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             or self.unset
         )
 
-    def sole_identifier(self) -> tuple[str, str] | None:
+    def find_only_identifier(self) -> tuple[str, str] | None:
         """The kind and value of the one identifier given, where the write says nothing else; else None."""
         if not self.only_identifies() or self.ignored:
             return None
@@ -84,7 +84,7 @@ class NamedProfiles(msgspec.Struct, gc=False):
 
     def writes(self) -> list[ProfileWrite]:
         """What is said of each."""
-        writes = [ProfileWrite(sole=(self.kind, value)) for value in self.values]
+        writes = [ProfileWrite(only_identifier=(self.kind, value)) for value in self.values]
         for write, value in zip(writes, self.values, strict=True):
             setattr(write, self.kind, value)
         return writes

@@ -2,7 +2,7 @@
 
 Each check goes over a whole body at once. ``True`` is a promise; ``False`` and None
 only say that a closer look is needed, and leave the verdict to
-``eventkeep.protocol.diagnosis``. All of them expect bytes that a JSON decoder has
+``eventkeep.protocol.creates.validation``. All of them expect bytes that a JSON decoder has
 accepted.
 """
 

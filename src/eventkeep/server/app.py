@@ -16,25 +16,25 @@ from eventkeep.config import RateLimit, ServeSettings
 from eventkeep.directory.keys import Known
 from eventkeep.errors import RequestRefused, Unavailable
 from eventkeep.limits import RETRY_AFTER_SECONDS
+from eventkeep.protocol.admin.documents import AdminFrame
+from eventkeep.protocol.admin.operations import ADMIN_OPERATIONS, PREFIX, AdminOperation
+from eventkeep.protocol.error_documents import error_document
 from eventkeep.protocol.operations import OPERATIONS
-from eventkeep.protocol.own_documents import OwnFrame
-from eventkeep.protocol.own_operations import OWN_OPERATIONS, PREFIX, OwnOperation
-from eventkeep.protocol.problems import error_document
 from eventkeep.protocol.revisions import REVISION_HEADER, Revision, resolve_revision
+from eventkeep.server.admin_routes import AdminRoutes
 from eventkeep.server.authorization import authenticate, authorize, missing_scopes
 from eventkeep.server.call import Call, Handler
+from eventkeep.server.create_gatherer import SINGLE_CREATE, Admission, Singles
 from eventkeep.server.creates import Creates
 from eventkeep.server.feed import Feed
 from eventkeep.server.http import IDENTITY, Request, Response
-from eventkeep.server.own_routes import OwnRoutes
 from eventkeep.server.probes import Probes
 from eventkeep.server.ratelimits import RateLimits
 from eventkeep.server.reads import Reads
+from eventkeep.server.request_log import RequestLog
 from eventkeep.server.routing import Router
 from eventkeep.server.services import Services
-from eventkeep.server.singles import SINGLE_CREATE, Singles, Standing
 from eventkeep.server.telemetry import NO_OPERATION, Telemetry
-from eventkeep.server.under_way import UnderWay
 from eventkeep.server.workers import Workers, worker_count
 
 DAY_SECONDS = 24 * 60 * 60
@@ -54,14 +54,14 @@ class App:
         self._limits = RateLimits(limits_table(settings))
         self._probes = Probes(services.committer.queue)
         self.telemetry = Telemetry(services)
-        self._under_way = UnderWay(services.clock, self.telemetry, settings.log_level == "debug")
-        self._singles = Singles(services, self._standing_of, self._limits, self._under_way)
+        self._request_log = RequestLog(services.clock, self.telemetry, settings.log_level == "debug")
+        self._singles = Singles(services, self._standing_of, self._limits, self._request_log)
         self.begin_single = self._singles.begin
         self._workers = Workers(worker_count(settings.workers))
         creates, reads = Creates(services, self._workers), Reads(services)
-        self._own_router = Router(OWN_OPERATIONS.values())
+        self._own_router = Router(ADMIN_OPERATIONS.values())
         self._feed = Feed(self._clock, SystemRandomness())
-        self._own_routes = OwnRoutes(services, self._feed)
+        self._own_routes = AdminRoutes(services, self._feed)
         services.committer.follow(self._feed.add)
         self._included_scopes = reads.included_scopes
         self._handlers: dict[str, Handler] = {
@@ -80,8 +80,8 @@ class App:
         """The answer to a request; a refusal and a failure of our own are answers too."""
         started = self._clock.monotonic()
         operation = NO_OPERATION
-        request.request_id = self._under_way.next_id()
-        self._under_way.count += 1
+        request.request_id = self._request_log.next_id()
+        self._request_log.count += 1
         try:
             if request.path.startswith("/api/"):
                 found, event_id = self._router.find(request.method, request.path)
@@ -94,24 +94,26 @@ class App:
             else:
                 response = await self._probes.answer(request, self._base_url(request))
         except Exception as failure:
-            response = self._under_way.answer_to(failure, request.request_id, operation, request.error_media_type)
+            response = self._request_log.answer_to(failure, request.request_id, operation, request.error_media_type)
         finally:
-            self._under_way.count -= 1
+            self._request_log.count -= 1
         response.headers[REQUEST_ID] = request.request_id
-        self._under_way.answered(operation, request.method, request.path, request.request_id, response.status, started)
+        self._request_log.answered(
+            operation, request.method, request.path, request.request_id, response.status, started
+        )
         return response
 
     def refuse(self, refusal: RequestRefused) -> Response:
         """The answer to what came as a request and is none."""
-        request_id = self._under_way.next_id()
+        request_id = self._request_log.next_id()
         status, headers, body = error_document(refusal, request_id)
         self.telemetry.answered(NO_OPERATION, status, 0.0)
         return Response(status, {**headers, REQUEST_ID: request_id}, body)
 
     @property
-    def under_way(self) -> int:
+    def requests_in_flight(self) -> int:
         """How many requests have no answer yet."""
-        return self._under_way.count
+        return self._request_log.count
 
     def now(self) -> float:
         """Unix seconds, by the clock of the server."""
@@ -124,7 +126,7 @@ class App:
         self._probes.stopping = True
         self._feed.close()
         deadline = self._clock.monotonic() + seconds_max
-        while self._under_way.count and self._clock.monotonic() < deadline:
+        while self._request_log.count and self._clock.monotonic() < deadline:
             await asyncio.sleep(0.01)
         self._workers.close()
 
@@ -141,15 +143,15 @@ class App:
         response.headers.update(limit_headers)
         return response
 
-    async def _call_own(self, request: Request, operation: OwnOperation, id: str) -> Response:
+    async def _call_own(self, request: Request, operation: AdminOperation, id: str) -> Response:
         """One of our own operations; the hosted rate limits know nothing of them."""
         known, revision = self._admit(request)
         key = known.record
         authorize(key, operation.scopes)
-        frame = OwnFrame(base_url=self._base_url(request), path=request.path, revision=revision)
+        frame = AdminFrame(base_url=self._base_url(request), path=request.path, revision=revision)
         return await self._own_routes.answer(operation.name, request, key, frame, id)
 
-    def _standing_of(self, request: Request) -> Standing | None:
+    def _standing_of(self, request: Request) -> Admission | None:
         """What the head of a single create says by itself; None where there is more to it. Raises RequestRefused."""
         operation, _ = self._router.find(request.method, request.path)
         if operation.name != SINGLE_CREATE:
@@ -158,7 +160,7 @@ class App:
         authorize(known.record, revision.operation(operation.name).scopes)
         if request.body_encoding() != IDENTITY:
             return None
-        return Standing(known, revision, int(self._clock.now()) // DAY_SECONDS, request.method, request.path)
+        return Admission(known, revision, int(self._clock.now()) // DAY_SECONDS, request.method, request.path)
 
     def _admit(self, request: Request) -> tuple[Known, Revision]:
         """Who asks, and in which revision. Raises RequestRefused."""

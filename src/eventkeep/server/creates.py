@@ -9,7 +9,7 @@ from functools import partial
 from eventkeep.ingest.committer import Outcome
 from eventkeep.limits import PARSED_AT_ONCE_BYTES_MAX, PARSER_THREADS
 from eventkeep.model.submission import Submission
-from eventkeep.protocol.creates import (
+from eventkeep.protocol.creates.parser import (
     checked_bulk_create,
     checked_create_event,
     quick_bulk_create,
@@ -17,8 +17,8 @@ from eventkeep.protocol.creates import (
 )
 from eventkeep.protocol.revisions import Revision
 from eventkeep.server.call import Call
-from eventkeep.server.delivery import Awaited
 from eventkeep.server.http import Response
+from eventkeep.server.notifications import FutureTicket
 from eventkeep.server.services import Services
 from eventkeep.server.worker import unpack
 from eventkeep.server.workers import Workers
@@ -54,7 +54,7 @@ class Creates:
     async def _create(self, call: Call, quick: QuickParser, checked: Parser) -> Response:
         body = await call.request.json_body()
         account, given = call.key.account, (body, call.revision, int(self._clock.now()))
-        ticket = Awaited()
+        ticket = FutureTicket()
         try:
             if len(body) <= PARSED_AT_ONCE_BYTES_MAX:
                 submission = quick(*given)
@@ -67,7 +67,7 @@ class Creates:
             outcome = await ticket.outcome
             if outcome is None:
                 submission = await ticket.loop.run_in_executor(self._threads, checked, *given)
-                ticket = Awaited()
+                ticket = FutureTicket()
                 self._committer.offer(account, submission, ticket)
                 outcome = await ticket.outcome
             if outcome is None:

@@ -14,7 +14,7 @@ from eventkeep.errors import Fault, InvalidRequest, RequestRefused
 from eventkeep.server.http import Request, body_too_large
 
 if TYPE_CHECKING:
-    from eventkeep.server.singles import Standing
+    from eventkeep.server.create_gatherer import Admission
 
 SCHEME: Final = "http"
 
@@ -53,7 +53,7 @@ class Head:
 
     def __init__(self, method: str, target: bytes, headers: dict[str, bytes], declared: int, size: int) -> None:
         self.method, self.target, self.headers, self.declared, self.size = method, target, headers, declared, size
-        self.standing: Standing | None = None
+        self.standing: Admission | None = None
 
 
 class Exchange:
@@ -175,7 +175,7 @@ class Exchange:
             )
 
 
-class WholeExchange(Exchange):
+class BufferedRequest(Exchange):
     """A request that came in one piece, with a head that is known."""
 
     def __init__(

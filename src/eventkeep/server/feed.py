@@ -21,7 +21,7 @@ from eventkeep.eventlog.columns import Columns
 from eventkeep.eventlog.rows import stored_events
 from eventkeep.limits import FEED_ATTENTION_SECONDS, FEED_BYTES_MAX, FEED_EVENTS_MAX
 from eventkeep.model.event import StoredEvent
-from eventkeep.protocol.positions import Position, no_position
+from eventkeep.protocol.admin.positions import Position, no_position
 
 
 class Commit(msgspec.Struct, frozen=True):

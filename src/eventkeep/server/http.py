@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from eventkeep.errors import Fault, InvalidRequest, PayloadTooLarge, UnsupportedMediaType
 from eventkeep.limits import BODY_BYTES_MAX, BODY_SECONDS_MAX, GZIP_MEMBERS_MAX
-from eventkeep.protocol.problems import DEFAULT_MEDIA_TYPE
+from eventkeep.protocol.error_documents import DEFAULT_MEDIA_TYPE
 
 IDENTITY: Final = "identity"
 JSON_MEDIA_TYPES = frozenset({"application/json", "application/vnd.api+json"})

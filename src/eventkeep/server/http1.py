@@ -29,13 +29,13 @@ from eventkeep.limits import (
     HEADERS_MAX,
     LINGER_SECONDS_MAX,
 )
-from eventkeep.server.exchange import Exchange, WholeExchange, lower_name
+from eventkeep.server.exchange import BufferedRequest, Exchange, lower_name
 from eventkeep.server.heads import plain_head
 from eventkeep.server.http import Response, body_cut, body_too_slow, header_lines
 
 if TYPE_CHECKING:
+    from eventkeep.server.create_gatherer import Single
     from eventkeep.server.listener import Listener
-    from eventkeep.server.singles import Single
 
 logger = structlog.get_logger(__name__)
 
@@ -220,7 +220,7 @@ class Connection(asyncio.Protocol):
         """Parse, up to the end of the request that has to be answered first."""
         is_start = self._incoming is None and not self._head_bytes and not self._exchanges
         if is_start and (head := self._listener.heads.of(data)) is not None:
-            self._exchanges.append(WholeExchange(head, data[head.size :], self._listener.hold, self._wanted))
+            self._exchanges.append(BufferedRequest(head, data[head.size :], self._listener.hold, self._wanted))
             self._after_parsing()
             return
         place = 0
@@ -307,7 +307,7 @@ class Connection(asyncio.Protocol):
             self._set_deadline(BODY_SECONDS_MAX)
         else:
             self._deadline = math.inf
-        if isinstance(exchange, WholeExchange):
+        if isinstance(exchange, BufferedRequest):
             self._task = self._listener.app.begin_single(exchange, self._answered)
         if self._task is None:
             self._task = self._listener.loop.create_task(self._answer(exchange))

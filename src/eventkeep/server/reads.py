@@ -17,7 +17,10 @@ from eventkeep.limits import READER_THREADS, READS_WAITING_MAX, RETRY_AFTER_SECO
 from eventkeep.model.event import StoredEvent
 from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
-from eventkeep.protocol.answers import (
+from eventkeep.protocol.reads.event_ids import event_not_found, parse_event_id
+from eventkeep.protocol.reads.pages import page_of
+from eventkeep.protocol.reads.query import ReadQuery, parse_query
+from eventkeep.protocol.reads.responses import (
     Frame,
     Related,
     event_document,
@@ -26,9 +29,6 @@ from eventkeep.protocol.answers import (
     profile_document,
     relationship_document,
 )
-from eventkeep.protocol.event_ids import event_not_found, parse_event_id
-from eventkeep.protocol.pages import page_of
-from eventkeep.protocol.query import ReadQuery, parse_query
 from eventkeep.server.authorization import authorize
 from eventkeep.server.call import Call
 from eventkeep.server.http import Response

@@ -6,12 +6,12 @@ from collections.abc import Collection
 from typing import Generic, TypeVar
 
 from eventkeep.errors import Fault, MethodNotAllowed, NotFound
+from eventkeep.protocol.admin.operations import AdminOperation
 from eventkeep.protocol.operations import Operation
-from eventkeep.protocol.own_operations import OwnOperation
 
 PARAMETER = "{id}"
 
-Routed = TypeVar("Routed", Operation, OwnOperation)
+Routed = TypeVar("Routed", Operation, AdminOperation)
 
 
 class Router(Generic[Routed]):

@@ -21,11 +21,11 @@ from eventkeep.limits import (
     SWITCH_SECONDS,
 )
 from eventkeep.server.app import App
+from eventkeep.server.import_blocker import WithoutPandas
 from eventkeep.server.listener import Listener, bind
 from eventkeep.server.logs import configure_logs
 from eventkeep.server.memory import calm_collector
 from eventkeep.server.services import Services
-from eventkeep.server.without_pandas import WithoutPandas
 
 logger = structlog.get_logger(__name__)
 
@@ -82,7 +82,7 @@ async def serve(settings: ServeSettings, bound: socket.socket, services: Service
     listener.start()
     announce(settings, services)
     await stopping.wait()
-    logger.info("stopping", under_way=app.under_way)
+    logger.info("stopping", requests_in_flight=app.requests_in_flight)
     await app.drain(DRAIN_SECONDS_MAX)
     await listener.close(CLOSE_SECONDS_MAX)
 

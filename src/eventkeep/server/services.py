@@ -12,8 +12,8 @@ from eventkeep.errors import StoreError
 from eventkeep.eventlog.log import EventLog
 from eventkeep.ingest.committer import Committer
 from eventkeep.ingest.resolve import Resolver
-from eventkeep.server.delivery import deliver
 from eventkeep.server.folder import FolderLock
+from eventkeep.server.notifications import deliver
 
 
 class Services:

@@ -17,9 +17,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from eventkeep.errors import ConfigurationError, StoreError, Throttled
+from eventkeep.protocol.admin.operations import ADMIN_OPERATIONS
+from eventkeep.protocol.error_documents import PROBLEMS
 from eventkeep.protocol.operations import OPERATIONS
-from eventkeep.protocol.own_operations import OWN_OPERATIONS
-from eventkeep.protocol.problems import PROBLEMS
 from eventkeep.server.histograms import Histogram
 from eventkeep.server.services import Services
 
@@ -38,7 +38,7 @@ class Telemetry(Collector):
         self._services = services
         self._requests: dict[tuple[str, int], int] = {}
         self._latency = {
-            name: Histogram(LATENCY_BOUNDS_SECONDS) for name in (*OPERATIONS, *OWN_OPERATIONS, NO_OPERATION)
+            name: Histogram(LATENCY_BOUNDS_SECONDS) for name in (*OPERATIONS, *ADMIN_OPERATIONS, NO_OPERATION)
         }
         self._commit_seconds = Histogram(LATENCY_BOUNDS_SECONDS)
         self._batch_events = Histogram(BATCH_BOUNDS_EVENTS)

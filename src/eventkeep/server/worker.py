@@ -21,9 +21,9 @@ import msgspec
 
 from eventkeep.limits import WORKER_BYTES_MAX, WORKER_SLOTS
 from eventkeep.model.submission import Submission
-from eventkeep.protocol.creates import quick_bulk_create, quick_create_event
+from eventkeep.protocol.creates.parser import quick_bulk_create, quick_create_event
+from eventkeep.protocol.creates.submissions import BULK_POINTERS, SINGLE_POINTERS
 from eventkeep.protocol.revisions import REVISIONS
-from eventkeep.protocol.submissions import BULK_POINTERS, SINGLE_POINTERS
 from eventkeep.server.memory import calm_collector, keep_freed_memory
 
 TASK: Final = struct.Struct("<BBBIQ")

@@ -21,7 +21,6 @@ from typing import IO, Final
 import msgspec
 import structlog
 
-from eventkeep.compiled.library import is_built
 from eventkeep.errors import Unavailable
 from eventkeep.limits import (
     BULK_EVENTS_MAX,
@@ -34,6 +33,7 @@ from eventkeep.limits import (
     WORKER_SLOTS,
     WORKERS_BY_DEFAULT_MAX,
 )
+from eventkeep.native.library import is_built
 from eventkeep.protocol.revisions import REVISIONS, Revision
 from eventkeep.server.worker import DONE, TASK
 

@@ -27,10 +27,10 @@ from eventkeep.cli.machine_checks import (
     sync,
 )
 from eventkeep.cli.port_checks import check_port
-from eventkeep.compiled.library import is_built
 from eventkeep.directory import Directory
 from eventkeep.errors import StoreError
 from eventkeep.eventlog.log import EventLog
+from eventkeep.native.library import is_built
 from eventkeep.server.folder import FolderLock
 from eventkeep.testing import free_port
 from tests.unit.eventlog.test_log import columns_of, made

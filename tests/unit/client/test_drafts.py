@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from eventkeep.client.drafts import (
-    Maker,
+    EventDefaults,
     batched_event,
     completed_bulk,
     completed_event,
@@ -20,15 +20,15 @@ from eventkeep.client.drafts import (
     identity_of,
 )
 from eventkeep.client.errors import ArgumentError
-from eventkeep.protocol.creates import parse_bulk_create, parse_create_event
-from eventkeep.protocol.documents import ProfileAttributes as Attributes
-from eventkeep.protocol.documents import SingleEventAttributes, event_create, metric, profile, raw_properties
+from eventkeep.protocol.creates.documents import ProfileAttributes as Attributes
+from eventkeep.protocol.creates.documents import SingleEventAttributes, event_create, metric, profile, raw_properties
+from eventkeep.protocol.creates.parser import parse_bulk_create, parse_create_event
 from eventkeep.protocol.revisions import REVISIONS, Revision
 from tests.submitted import numbers, unique_ids, values
 
 NOW = 1_718_452_800
 EMAIL = {"email": "ada@shop.example"}
-MAKER = Maker(now=lambda: datetime.datetime.fromtimestamp(NOW, datetime.UTC), new_unique_id=lambda: "made")
+MAKER = EventDefaults(now=lambda: datetime.datetime.fromtimestamp(NOW, datetime.UTC), new_unique_id=lambda: "made")
 
 
 def body(revision: Revision, given: Mapping[str, Any] | None = None, **event: Any) -> bytes:

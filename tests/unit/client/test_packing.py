@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from eventkeep.client.drafts import BatchedEvent
 from eventkeep.client.packing import Packing, packed, sole_bytes
 from eventkeep.limits import BODY_BYTES_MAX, BULK_EVENTS_MAX
-from eventkeep.protocol.creates import parse_bulk_create
-from eventkeep.protocol.documents import BulkCreate
+from eventkeep.protocol.creates.documents import BulkCreate
+from eventkeep.protocol.creates.parser import parse_bulk_create
 from eventkeep.protocol.revisions import REVISIONS
 from tests.submitted import unique_ids
 from tests.unit.client.made_events import made_event

@@ -21,7 +21,7 @@ NOW_US = 1_700_000_000_000_000
 def commit(directory: Directory, *writes: ProfileWrite, account: int = 1, now_us: int = NOW_US) -> list[int]:
     """One commit of the writes, as one request; the numbers of their profiles."""
     with directory.transaction() as transaction:
-        roster = directory.profiles.load_roster(account, writes, transaction)
+        roster = directory.profiles.load_identities(account, writes, transaction)
         numbers = roster.apply(writes, now_us).numbers
         directory.profiles.flush(roster, transaction)
     return numbers
@@ -117,7 +117,7 @@ def test_failed_commit_leaves_neither_rows_nor_memories(folder: Path) -> None:
             ProfileWrite(email="gone@mail.com"),
         ]
         with pytest.raises(RuntimeError), directory.transaction() as transaction:
-            roster = directory.profiles.load_roster(1, writes, transaction)
+            roster = directory.profiles.load_identities(1, writes, transaction)
             _, gone = roster.apply(writes, NOW_US + 1).numbers
             directory.profiles.flush(roster, transaction)
             raise RuntimeError
@@ -133,11 +133,11 @@ def test_second_roster_of_a_transaction_sees_what_the_first_one_flushed(director
     commit(directory, ProfileWrite(email="a@mail.com", properties={"n": 1}))
     write = ProfileWrite(email="a@mail.com", external_id="c-1", properties={"m": 2})
     with directory.transaction() as transaction:
-        first = directory.profiles.load_roster(1, [write], transaction)
+        first = directory.profiles.load_identities(1, [write], transaction)
         numbers = first.apply([write], NOW_US + 1).numbers
         directory.profiles.flush(first, transaction)
         again = [ProfileWrite(external_id="c-1", properties={"k": 3})]
-        second = directory.profiles.load_roster(1, again, transaction)
+        second = directory.profiles.load_identities(1, again, transaction)
         assert second.apply(again, NOW_US + 2).numbers == numbers
         directory.profiles.flush(second, transaction)
     assert stored(directory, numbers[0]).properties == {"n": 1, "m": 2, "k": 3}
@@ -147,7 +147,7 @@ def test_roster_without_changes_writes_nothing(directory: Directory) -> None:
     write = ProfileWrite(email="a@mail.com", properties={"n": 1})
     commit(directory, write)
     with directory.transaction() as transaction:
-        roster = directory.profiles.load_roster(1, [write], transaction)
+        roster = directory.profiles.load_identities(1, [write], transaction)
         roster.apply([write], NOW_US + 1)
         directory.profiles.flush(roster, transaction)
         assert not transaction.changed

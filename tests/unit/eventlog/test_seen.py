@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from eventkeep.compiled.library import is_built
-from eventkeep.compiled.seen_places import SeenPlaces
 from eventkeep.eventlog.seen import MIX, Layer, SeenFilter
+from eventkeep.native.library import is_built
+from eventkeep.native.native_bloom import NativeBloom
 
 
 def random_keys(count: int, seed: int) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
@@ -59,7 +59,7 @@ def test_the_compiled_layer_and_the_other_hold_the_same(places_power: int) -> No
 
 
 def test_a_filter_works_without_the_compiled_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(SeenPlaces, "of", classmethod(lambda *_: None))
+    monkeypatch.setattr(NativeBloom, "of", classmethod(lambda *_: None))
     seen = SeenFilter()
     keys = random_keys(50_000, seed=9)
     seen.add(keys)
@@ -69,7 +69,7 @@ def test_a_filter_works_without_the_compiled_part(monkeypatch: pytest.MonkeyPatc
 
 def test_places_that_are_too_few_are_refused() -> None:
     with pytest.raises(ValueError, match="expected 8 places of 4 words"):
-        SeenPlaces(np.zeros((7, 4), dtype=np.uint64), 3, MIX)
+        NativeBloom(np.zeros((7, 4), dtype=np.uint64), 3, MIX)
 
 
 def test_it_grows_by_layers_and_keeps_what_it_had() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from eventkeep.exporter.records import Attributes, sent_attributes, time_text
 from eventkeep.model.event import StoredEvent
-from eventkeep.protocol.event_properties import event_properties
+from eventkeep.protocol.reads.event_properties import event_properties
 
 TIME = 1_709_287_200
 NAMES = st.sampled_from(["a", "é", '"', "$extra", "$value", "$value_currency", "$event_id", "$other"])

@@ -12,7 +12,7 @@ from xxhash import xxh3_128_digest
 
 from eventkeep.ingest.batch import Batch, Resolved, event_keys
 from eventkeep.model.submission import HASH_TYPE, Submission
-from eventkeep.protocol.creates import parse_bulk_create
+from eventkeep.protocol.creates.parser import parse_bulk_create
 from eventkeep.protocol.revisions import REVISIONS
 
 RECEIVED_AT = 1_780_000_000

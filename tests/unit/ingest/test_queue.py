@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from eventkeep.errors import Unavailable
-from eventkeep.ingest.queue import Queued, SubmissionQueue, Unread, UnreadSingles, Waiting
+from eventkeep.ingest.queue import Queued, SubmissionQueue, UnparsedBody, UnparsedSingles, Waiting
 from eventkeep.limits import BULK_EVENTS_MAX
 from eventkeep.model.submission import Gathered, Submission
-from eventkeep.protocol.creates import parse_bulk_create
+from eventkeep.protocol.creates.parser import parse_bulk_create
 from eventkeep.protocol.revisions import REVISIONS
 from tests.faults.flood import bulk_template
 
@@ -62,7 +62,7 @@ def test_what_waits_is_taken_after_the_queue_was_closed_and_nothing_is_added() -
 
 def test_an_unread_body_counts_for_the_most_events_that_it_may_hold() -> None:
     queue = SubmissionQueue()
-    queue.put(Unread(1, lambda: None, 700, None))
+    queue.put(UnparsedBody(1, lambda: None, 700, None))
     assert (queue.events, queue.bytes) == (BULK_EVENTS_MAX, 700)
     queue.take(1, 1)
     assert (queue.events, queue.bytes) == (0, 0)
@@ -70,9 +70,9 @@ def test_an_unread_body_counts_for_the_most_events_that_it_may_hold() -> None:
 
 def test_unread_singles_count_one_event_each() -> None:
     queue = SubmissionQueue(events_max=3)
-    queue.put(UnreadSingles(1, lambda: Gathered(None, [], []), 700, ["first", "second"]))
+    queue.put(UnparsedSingles(1, lambda: Gathered(None, [], []), 700, ["first", "second"]))
     assert (queue.events, queue.bytes) == (2, 700)
     with pytest.raises(Unavailable, match="Too many events wait"):
-        queue.put(UnreadSingles(1, lambda: Gathered(None, [], []), 700, ["third", "fourth"]))
+        queue.put(UnparsedSingles(1, lambda: Gathered(None, [], []), 700, ["third", "fourth"]))
     queue.take(10, 10_000)
     assert (queue.events, queue.bytes) == (0, 0)

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from eventkeep.limits import BODY_BYTES_MAX, BULK_EVENTS_MAX
+from eventkeep.protocol.error_documents import FAILURE, PROBLEMS
 from eventkeep.protocol.openapi import openapi_document
 from eventkeep.protocol.operations import OPERATIONS
-from eventkeep.protocol.problems import FAILURE, PROBLEMS
-from eventkeep.protocol.query import query_parameters
+from eventkeep.protocol.reads.query import query_parameters
 from eventkeep.protocol.revisions import REVISIONS, Revision
 
 BASE_URL: Final = "https://events.shop.example"

@@ -12,7 +12,7 @@ from eventkeep.errors import InvalidRequest
 from eventkeep.eventlog.columns import Columns
 from eventkeep.limits import FEED_ATTENTION_SECONDS
 from eventkeep.model.event import StoredEvent
-from eventkeep.protocol.positions import Position
+from eventkeep.protocol.admin.positions import Position
 from eventkeep.server.feed import Feed
 from tests.unit.eventlog.test_log import columns_of, made
 

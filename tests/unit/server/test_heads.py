@@ -14,7 +14,7 @@ from eventkeep.errors import RequestRefused
 from eventkeep.limits import HEAD_BYTES_REMEMBERED_MAX
 from eventkeep.server import heads
 from eventkeep.server.app import App
-from eventkeep.server.exchange import Head, WholeExchange
+from eventkeep.server.exchange import BufferedRequest, Head
 from eventkeep.server.heads import Heads
 from eventkeep.server.http import Request, Response
 from eventkeep.server.listener import Listener, bind
@@ -30,7 +30,7 @@ class Echoing:
         self.came: list[str] = []
         self.status = 202
 
-    def begin_single(self, exchange: WholeExchange, _answer: Callable[[Response | None], None]) -> None:
+    def begin_single(self, exchange: BufferedRequest, _answer: Callable[[Response | None], None]) -> None:
         self.came.append("known")
 
     async def handle(self, request: Request) -> Response:
@@ -233,7 +233,7 @@ def test_heads_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     remembered = Heads()
     sent = [HEAD.replace(b": k", b": %d" % number) for number in range(100)]
     for each in sent:
-        exchange = WholeExchange(Head("POST", b"/", {}, 5, 0), b"", lambda _: None, lambda _: None)
+        exchange = BufferedRequest(Head("POST", b"/", {}, 5, 0), b"", lambda _: None, lambda _: None)
         exchange.plain_head = each
         remembered.remember(exchange)
     assert sum(remembered.of(each + b"12345") is not None for each in sent) <= 10

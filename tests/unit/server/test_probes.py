@@ -7,7 +7,7 @@ import json
 from typing import NoReturn
 
 from eventkeep.ingest.queue import SubmissionQueue, Waiting
-from eventkeep.protocol.creates import parse_create_event
+from eventkeep.protocol.creates.parser import parse_create_event
 from eventkeep.protocol.revisions import REVISIONS
 from eventkeep.server.asgi import AsgiBody, AsgiHeaders
 from eventkeep.server.http import Request, Response

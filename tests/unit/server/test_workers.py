@@ -13,7 +13,7 @@ import pytest
 import eventkeep.server.workers as workers_module
 from eventkeep.errors import Unavailable
 from eventkeep.limits import WORKER_BYTES_MAX, WORKER_SLOTS
-from eventkeep.protocol.creates import quick_bulk_create, quick_create_event
+from eventkeep.protocol.creates.parser import quick_bulk_create, quick_create_event
 from eventkeep.protocol.revisions import REVISIONS
 from eventkeep.server import workers
 from eventkeep.server.worker import pack, unpack

@@ -17,7 +17,7 @@ from eventkeep.client.calls import (
     get_events_call,
 )
 from eventkeep.client.results import Answer, Created, Event, EventPage, Metric, Profile, Reference
-from eventkeep.protocol.documents import BulkCreate, EventCreate
+from eventkeep.protocol.creates.documents import BulkCreate, EventCreate
 from eventkeep.protocol.filters import Filter
 
 if TYPE_CHECKING:

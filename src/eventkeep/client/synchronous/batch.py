@@ -25,11 +25,11 @@ from eventkeep.client.errors import (
     SpoolError,
 )
 from eventkeep.client.packing import Packing, packed
+from eventkeep.client.rejections import trouble, verdict
 from eventkeep.client.retries import RetryPolicy
 from eventkeep.client.spool import Spool
 from eventkeep.client.synchronous import waiting
 from eventkeep.client.termination import flush_on_sigterm
-from eventkeep.client.verdicts import trouble, verdict
 from eventkeep.limits import BATCH_PAUSE_SECONDS, BATCH_REFUSALS_REMEMBERED_MAX, BODY_BYTES_MAX
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from typing import Any, Self, TypeVar
 import httpx
 import msgspec
 
-from eventkeep.client.answers import response_error, unreadable
 from eventkeep.client.batch_settings import BatchSettings, OnRefused, WhenFull
 from eventkeep.client.calls import Call, create_call
 from eventkeep.client.drafts import draft_attributes, draft_profile, event_body
 from eventkeep.client.errors import ClosedError
+from eventkeep.client.responses import response_error, unreadable
 from eventkeep.client.results import Answer, Created
 from eventkeep.client.retries import REAL, Outcome, RetryPolicy, Wait, attempts
 from eventkeep.client.settings import client_settings

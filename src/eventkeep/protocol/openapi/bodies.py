@@ -1,4 +1,4 @@
-"""Schemas of the create bodies, made from the types that ``eventkeep.protocol.documents`` decodes them into.
+"""Schemas of the create bodies, made from the types that ``eventkeep.protocol.creates.documents`` decodes them into.
 
 A schema holds what the revision promises. The server takes a little more, so that clients
 of other revisions work: ``meta`` in both places, null in the revisions before
@@ -15,7 +15,7 @@ import msgspec
 from msgspec import inspect
 
 from eventkeep.limits import BULK_EVENTS_MAX, PROPERTIES_MAX
-from eventkeep.protocol import documents
+from eventkeep.protocol.creates import documents
 from eventkeep.protocol.openapi.schemas import (
     ANY_OBJECT,
     BOOLEAN,

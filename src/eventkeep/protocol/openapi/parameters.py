@@ -7,7 +7,7 @@ from typing import Any, Final
 from eventkeep.limits import CURSOR_CHARACTERS_MAX, FILTER_CHARACTERS_MAX, PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX
 from eventkeep.protocol.openapi.schemas import STRING, Schema, array_of, one_of_names
 from eventkeep.protocol.operations import Operation
-from eventkeep.protocol.query import ADDITIONAL_FIELDS, profile_field_names, query_parameters
+from eventkeep.protocol.reads.query import ADDITIONAL_FIELDS, profile_field_names, query_parameters
 from eventkeep.protocol.revisions import REVISION_HEADER, Revision
 
 Parameter = dict[str, Any]

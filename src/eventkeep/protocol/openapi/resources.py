@@ -14,7 +14,7 @@ from eventkeep.protocol.openapi.schemas import (
     reference,
 )
 from eventkeep.protocol.operations import Operation
-from eventkeep.protocol.query import profile_field_names
+from eventkeep.protocol.reads.query import profile_field_names
 from eventkeep.protocol.revisions import Revision
 
 

@@ -16,6 +16,7 @@ from eventkeep.errors import (
     UnsupportedMediaType,
 )
 from eventkeep.limits import FAULTS_MAX
+from eventkeep.protocol.error_documents import FAILURE, PROBLEMS, Problem
 from eventkeep.protocol.openapi.schemas import (
     ANY_OBJECT,
     INTEGER,
@@ -27,7 +28,6 @@ from eventkeep.protocol.openapi.schemas import (
     reference,
 )
 from eventkeep.protocol.operations import Operation
-from eventkeep.protocol.problems import FAILURE, PROBLEMS, Problem
 
 Response = dict[str, Any]
 

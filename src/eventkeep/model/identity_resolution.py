@@ -1,0 +1,226 @@
+"""Who is meant: identifiers find profiles, or make them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import repeat
+from typing import Any, Final
+
+import msgspec
+
+from eventkeep.errors import Fault, InvalidRequest
+from eventkeep.limits import (
+    FAULTS_MAX,
+    PROFILE_PROPERTIES_BYTES_MAX,
+    PROFILE_PROPERTIES_MAX,
+    PROPERTY_ARRAY_ELEMENTS_MAX,
+)
+from eventkeep.model.profile import IDENTIFIER_KINDS, Profile, merged
+from eventkeep.model.submission import ProfileWrite
+
+Owned = tuple[str, str]
+"""An identifier: its kind, and its value in normal form."""
+
+WIRE_NAMES: Final = {kind: kind for kind in IDENTIFIER_KINDS} | {"kx": "_kx"}
+"""What the answer calls an identifier."""
+
+ATTRIBUTE_KINDS: Final = frozenset(IDENTIFIER_KINDS) - {"kx"}
+"""The identifiers that are also attributes of a profile."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+ANYWHERE: Final = repeat("/data")
+"""Where writes stand in a request that does not say."""
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What became of a request's profile writes.
+
+    ``numbers`` has one profile number per write. ``left`` names the identifiers, as the
+    wire does, that were given and did not become the profile's, and how many they were:
+    those that stayed with another owner, and ids that no profile has.
+    """
+
+    numbers: list[int]
+    left: Mapping[str, int]
+
+
+class IdentityResolution:
+    """The profiles that one commit works on, in memory.
+
+    ``owners`` says whose an identifier is: by (kind, normal form), with a profile's id
+    under the kind ``id``; what it lacks belongs to nobody. ``profiles`` holds every
+    profile that ``owners`` mentions. ``next_number`` gives the number of a new profile
+    and ``new_id`` its ULID, from Unix microseconds.
+
+    ``changed``, ``created`` and ``new_owners`` are what is to be written when the commit
+    ends: profiles by number, the numbers of the new ones among them, and the identifiers
+    that found an owner.
+    """
+
+    def __init__(
+        self,
+        account: int,
+        owners: dict[Owned, int],
+        profiles: dict[int, Profile],
+        next_number: Callable[[], int],
+        new_id: Callable[[int], str],
+    ) -> None:
+        self.account = account
+        self.owners, self.profiles = owners, profiles
+        self.next_number, self.new_id = next_number, new_id
+        self.changed: dict[int, Profile] = {}
+        self.created: set[int] = set()
+        self.new_owners: dict[Owned, int] = {}
+
+    def apply(self, writes: Sequence[ProfileWrite], now_us: int, pointers: Iterable[str] = ANYWHERE) -> Applied:
+        """Find or make the profile of each write, in order, and merge the write into it.
+
+        The first identifier that finds a profile decides, ``id`` before the others. The
+        others are added to that profile where they are free and stay with their owner
+        where they are not: none is stolen, no two profiles become one. An ``id`` that no
+        profile has can't make one; beside other identifiers it is passed over (and named
+        in ``left``), alone it is refused.
+
+        ``pointers`` says where each write stands in its request; it may be longer. Raises
+        InvalidRequest with a fault for each write that can't be applied; then the
+        roster is as it was.
+        """
+        attempt = Attempt(self, now_us)
+        numbers = [attempt.place(write, pointer) for write, pointer in zip(writes, pointers, strict=False)]
+        if attempt.faults:
+            raise InvalidRequest(attempt.faults[:FAULTS_MAX])
+        self.owners.update(attempt.new_owners)
+        self.new_owners.update(attempt.new_owners)
+        self.profiles.update(attempt.changed)
+        self.changed.update(attempt.changed)
+        self.created |= attempt.created
+        self.owners.update(attempt.new_ids)
+        return Applied(numbers, attempt.left)
+
+
+class Attempt:
+    """One request's writes, laid over the roster and not yet part of it."""
+
+    def __init__(self, roster: IdentityResolution, now_us: int) -> None:
+        self._roster, self._now_us = roster, now_us
+        self.changed: dict[int, Profile] = {}
+        self.created: set[int] = set()
+        self.new_owners: dict[Owned, int] = {}
+        self.new_ids: dict[Owned, int] = {}
+        self.left: Counter[str] = Counter()
+        self.faults: list[Fault] = []
+
+    def place(self, write: ProfileWrite, pointer: str) -> int:
+        """The number of the profile that the write means, after merging it; -1 where there is none."""
+        if (only_identifier := write.only_identifier) is not None:
+            # It says nothing else: what has it is meant, and nothing is to be changed.
+            number = self._owner(only_identifier)
+            return self._create([only_identifier]) if number is None else number
+        given = [(kind, value) for kind in IDENTIFIER_KINDS if (value := getattr(write, kind)) is not None]
+        number = self._find(write, given)
+        if number is None:
+            if not given:
+                detail = f"No profile has the id {write.id!r}, and no other identifier is given."
+                self.faults.append(Fault(detail, f"{pointer}/id"))
+                return -1
+            number = self._create(given)
+        else:
+            for identifier in given:
+                self._add(number, identifier)
+        if not write.only_identifies():
+            self._merge(number, write, pointer)
+        return number
+
+    def _find(self, write: ProfileWrite, given: list[Owned]) -> int | None:
+        if write.id is not None:
+            number = self._owner(("id", write.id))
+            if number is not None:
+                return number
+            self.left["id"] += 1
+        for identifier in given:
+            number = self._owner(identifier)
+            if number is not None:
+                return number
+        return None
+
+    def _owner(self, identifier: Owned) -> int | None:
+        for owners in (self.new_owners, self._roster.owners, self.new_ids):
+            if (number := owners.get(identifier)) is not None:
+                return number
+        return None
+
+    def _profile(self, number: int) -> Profile:
+        return self.changed.get(number) or self._roster.profiles[number]
+
+    def _create(self, given: list[Owned]) -> int:
+        """A new profile with identifiers that nobody has."""
+        roster, now_us = self._roster, self._now_us
+        number = roster.next_number()
+        self.created.add(number)
+        self.new_owners.update(dict.fromkeys(given, number))
+        attributes: dict[str, Any] = {kind: value for kind, value in given if kind in ATTRIBUTE_KINDS}
+        id = roster.new_id(now_us)
+        self.new_ids["id", id] = number
+        self.changed[number] = Profile(
+            number=number,
+            id=id,
+            account=roster.account,
+            created=now_us,
+            updated=now_us,
+            **attributes,
+        )
+        return number
+
+    def _add(self, number: int, identifier: Owned) -> None:
+        """Give the identifier to the profile, if nobody has it."""
+        kind, value = identifier
+        owner = self._owner(identifier)
+        if owner == number:
+            return
+        if owner is not None:
+            self.left[WIRE_NAMES[kind]] += 1
+            return
+        self.new_owners[identifier] = number
+        profile = self._profile(number)
+        changes: dict[str, str] = {}
+        if kind in ATTRIBUTE_KINDS and (kind != "anonymous_id" or profile.anonymous_id is None):
+            changes[kind] = value
+        self.changed[number] = msgspec.structs.replace(profile, **changes, updated=self._now_us)
+
+    def _merge(self, number: int, write: ProfileWrite, pointer: str) -> None:
+        profile = self._profile(number)
+        after = merged(profile, write, self._now_us)
+        if after is profile:
+            return
+        if (
+            after.properties is not profile.properties
+            and (fault := properties_fault(after, write, pointer)) is not None
+        ):
+            self.faults.append(fault)
+        else:
+            self.changed[number] = after
+
+
+def properties_fault(profile: Profile, write: ProfileWrite, place: str) -> Fault | None:
+    """What is wrong with a profile's properties as a write has left them, if anything."""
+    properties = profile.properties
+    # A patch stands beside the attributes or inside them, which a write does not tell.
+    pointer = f"{place}/attributes/properties" if write.properties else place
+    if len(properties) > PROFILE_PROPERTIES_MAX:
+        return Fault(
+            f"A profile has at most {PROFILE_PROPERTIES_MAX} properties; this would make {len(properties)}.", pointer
+        )
+    size = len(_encode(properties))
+    if size > PROFILE_PROPERTIES_BYTES_MAX:
+        return Fault(
+            f"A profile's properties are at most {PROFILE_PROPERTIES_BYTES_MAX} bytes; this would make {size}.", pointer
+        )
+    for key in write.append or ():
+        elements = len(properties.get(key) or ())
+        if elements > PROPERTY_ARRAY_ELEMENTS_MAX:
+            most = PROPERTY_ARRAY_ELEMENTS_MAX
+            return Fault(f"An array has at most {most} elements; appending to {key!r} would make {elements}.", place)
+    return None

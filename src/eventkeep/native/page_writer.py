@@ -1,0 +1,131 @@
+"""The events of a page through the compiled writer: templates and columns in, JSON out."""
+
+from __future__ import annotations
+
+import ctypes
+from array import array
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from eventkeep.native.library import library
+
+PUBLIC_ID: Final = b"\x0e"
+PROFILE_ID: Final = b"\x0f"
+METRIC_ID: Final = b"\x10"
+TIMESTAMP: Final = b"\x11"
+DATETIME: Final = b"\x12"
+UUID: Final = b"\x13"
+MEMBERS: Final = b"\x14"
+"""The members of the properties object, and a comma where there are any."""
+CURRENCY: Final = b"\x15"
+UNIQUE_ID: Final = b"\x16"
+VALUE: Final = b"\x17"
+PROPERTIES: Final = b"\x18"
+"""The properties as they are given."""
+
+HAS_VALUE: Final = 1
+HAS_CURRENCY: Final = 2
+IS_WHOLE: Final = 4
+"""The properties are written as they are given, and are all of ``event_properties``."""
+KINDS: Final = 5
+"""An event is of the kind HAS_VALUE + HAS_CURRENCY, either, neither, or of the kind IS_WHOLE."""
+
+WIDTHS: Final = {PUBLIC_ID: 17, TIMESTAMP: 10, DATETIME: 25, UUID: 36}
+"""Bytes of what is made for each event, at most. All else is copied from the columns."""
+
+
+class Templates:
+    """An event of each kind (KINDS texts, by their number), with a marker in the place of each value.
+
+    A marker of what is copied stands in a text once at most. There are up to 31 in a text.
+    """
+
+    def __init__(self, kinds: Sequence[bytes]) -> None:
+        self.pointers = (ctypes.c_char_p * KINDS)(*kinds)
+        self.event_bytes_max = 1 + max(map(bytes_max, kinds))
+        """Bytes of an event and its comma, without what is copied from the columns."""
+
+
+class PageColumns(NamedTuple):
+    """The events of a page, each column in their order.
+
+    ``flags``: HAS_VALUE for an event that is given the value 0 where it has none, IS_WHOLE.
+    The texts and values come as JSON arrays without blanks: a value may be null, a currency "".
+    ``time`` is in Unix seconds of 32 bits, ``id`` of 64 bits. ``properties`` are joined.
+    """
+
+    time: Sequence[int]
+    id: Sequence[int]
+    flags: bytes | bytearray
+    profile_ids: bytes
+    metric_ids: bytes
+    unique_ids: bytes
+    values: bytes
+    currencies: bytes
+    property_bytes: Sequence[int]
+    properties: bytes
+
+
+class Page(ctypes.Structure):
+    """What the writer is given."""
+
+    _fields_ = (
+        ("events", ctypes.c_uint32),
+        ("templates", ctypes.POINTER(ctypes.c_char_p)),
+        *((name, ctypes.c_char_p) for name in ("time", "id", "flags")),
+        *((name, ctypes.c_char_p) for name in ("profile_ids", "metric_ids", "unique_ids", "values", "currencies")),
+        ("property_bytes", ctypes.c_char_p),
+        ("properties", ctypes.c_char_p),
+        ("properties_size", ctypes.c_uint64),
+        ("out", ctypes.c_void_p),
+        ("room", ctypes.c_uint64),
+    )
+
+
+def bytes_max(template: bytes) -> int:
+    """What a template takes at most, without what is copied; a marker of that counts as its one byte."""
+    return len(template) + sum([template.count(marker) * (width - 1) for marker, width in WIDTHS.items()])
+
+
+def room_for(templates: Templates, columns: PageColumns) -> int:
+    """Bytes that the page takes at most."""
+    copied = (columns.profile_ids, columns.metric_ids, columns.unique_ids, columns.values, columns.currencies)
+    return len(columns.time) * templates.event_bytes_max + len(columns.properties) + sum(map(len, copied))
+
+
+def write_page(templates: Templates, columns: PageColumns) -> memoryview | None:
+    """The events with commas between them. None where there are none, there is no compiled writer, or it gives up."""
+    if not columns.time or library() is None:
+        return None
+    output = bytearray(room_for(templates, columns))
+    written = write_into(output, templates, columns)
+    return memoryview(output)[:written] if written else None
+
+
+def write_into(output: bytearray | memoryview, templates: Templates, columns: PageColumns) -> int:
+    """Write the events into ``output``; how many bytes they take, or 0 where they have no room there.
+
+    0 also where there are no events, or the columns do not fit together.
+    """
+    if not len(columns.time) == len(columns.id) == len(columns.flags) == len(columns.property_bytes):
+        return 0
+    view = (ctypes.c_char * 0).from_buffer(output)
+    page = Page(
+        len(columns.time),
+        templates.pointers,
+        array("I", columns.time).tobytes(),
+        array("Q", columns.id).tobytes(),
+        bytes(columns.flags),
+        columns.profile_ids,
+        columns.metric_ids,
+        columns.unique_ids,
+        columns.values,
+        columns.currencies,
+        array("I", columns.property_bytes).tobytes(),
+        columns.properties,
+        len(columns.properties),
+        ctypes.addressof(view),
+        len(output),
+    )
+    written: int = library().eventkeep_write_page(ctypes.byref(page))
+    return written

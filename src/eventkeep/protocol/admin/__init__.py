@@ -1,0 +1,1 @@
+"""eventkeep's own operations under ``/eventkeep/``: their queries, documents and registry."""

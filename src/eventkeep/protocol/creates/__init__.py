@@ -1,0 +1,1 @@
+"""Create requests: the bodies of the two create operations, parsed and validated."""

@@ -1,0 +1,1 @@
+"""Read requests of events: query strings in, pages and documents out."""

@@ -1,0 +1,150 @@
+"""Events as JSON:API resources, in bytes: one by one, or a page at a time through the compiled writer.
+
+The compiled writer fills templates that are made here, by the same forms as a single
+event: what an event looks like is said once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, lru_cache
+from typing import Final
+
+import msgspec
+
+from eventkeep.model.event import StoredEvent, event_uuid, public_id
+from eventkeep.model.metric import Metric
+from eventkeep.native import page_writer
+from eventkeep.native.page_writer import HAS_CURRENCY, HAS_VALUE, IS_WHOLE, PageColumns, Templates, write_page
+from eventkeep.protocol.fieldsets import Fieldset
+from eventkeep.protocol.reads.event_properties import event_properties, with_added, with_reserved
+from eventkeep.protocol.resources import datetime_of, json_text
+
+_EVENT: Final = (
+    b'{"type":"event","id":"%b","attributes":{%b},"relationships":{'
+    b'"profile":{"data":{"type":"profile","id":"%b"},'
+    b'"links":{"self":"%brelationships/profile/","related":"%bprofile/"}},'
+    b'"metric":{"data":{"type":"metric","id":"%b"},'
+    b'"links":{"self":"%brelationships/metric/","related":"%bmetric/"}}},'
+    b'"links":{"self":"%b"}}'
+)
+_FORMS: Final = {
+    "timestamp": b'"timestamp":%b',
+    "event_properties": b'"event_properties":%b',
+    "datetime": b'"datetime":"%b"',
+    "uuid": b'"uuid":"%b"',
+}
+"""How each attribute is written, in their order."""
+_TEXTS: Final[Mapping[str, Callable[[StoredEvent, bool], bytes]]] = {
+    "timestamp": lambda event, _: b"%d" % event.time,
+    "event_properties": event_properties,
+    "datetime": lambda event, _: datetime_of(event.time).encode(),
+    "uuid": lambda event, _: event_uuid(event.time, event.id).encode(),
+}
+"""The value of each attribute, of an event and whether its metric ever had a value."""
+
+WRITERS_REMEMBERED_MAX: Final = 64
+BASE_URL_CHARACTERS_REMEMBERED_MAX: Final = 300
+"""Whoever asks may name the host; no name in the DNS is that long."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class EventWriter:
+    """Writes events with the same attributes (``names``, in the order of the forms) and the same beginning of links.
+
+    Any thread's.
+    """
+
+    def __init__(self, base_url: str, names: tuple[str, ...]) -> None:
+        self._links = json_text(base_url) + b"/api/events/"
+        self._names = names
+        self._attributes = b",".join([_FORMS[name] for name in names])
+
+    def write(self, event: StoredEvent, metric: Metric, profile_id: str) -> bytes:
+        """The event's resource object."""
+        texts = [_TEXTS[name](event, metric.has_value) for name in self._names]
+        return self._resource(public_id(event.time, event.id).encode(), profile_id.encode(), metric.id.encode(), texts)
+
+    def write_all(
+        self, events: Sequence[StoredEvent], metrics: Mapping[int, Metric], profile_ids: Mapping[int, str]
+    ) -> bytes | memoryview:
+        """The events' resource objects with commas between them. Metrics and public ids are keyed by number."""
+        # One alone takes Python no longer.
+        written = self._write_page(events, metrics, profile_ids) if len(events) > 1 else None
+        if written is not None:
+            return written
+        return b",".join([self.write(event, metrics[event.metric], profile_ids[event.profile]) for event in events])
+
+    def _write_page(
+        self, events: Sequence[StoredEvent], metrics: Mapping[int, Metric], profile_ids: Mapping[int, str]
+    ) -> memoryview | None:
+        """The same through the compiled writer; None where there is none, or it takes Python."""
+        values = [event.value for event in events]
+        encoded_values = _encode(values)
+        # What JSON has no number for is written as null, too.
+        if encoded_values.count(b"null") != values.count(None):
+            return None
+        flags = bytearray([metrics[event.metric].has_value * HAS_VALUE for event in events])
+        properties = [event.properties for event in events]
+        joined = b"".join(properties)
+        if "event_properties" in self._names and (reserved := with_reserved(properties, joined)):
+            for place in reserved:
+                event = events[place]
+                properties[place] = event_properties(event, metrics[event.metric].has_value)
+                flags[place] = IS_WHOLE
+            joined = b"".join(properties)
+        columns = PageColumns(
+            time=[event.time for event in events],
+            id=[event.id for event in events],
+            flags=flags,
+            profile_ids=_encode([profile_ids[event.profile] for event in events]),
+            metric_ids=_encode([metrics[event.metric].id for event in events]),
+            unique_ids=_encode([event.unique_id for event in events]),
+            values=encoded_values,
+            currencies=_encode([event.currency for event in events]),
+            property_bytes=list(map(len, properties)),
+            properties=joined,
+        )
+        return write_page(self._templates, columns)
+
+    @cached_property
+    def _templates(self) -> Templates:
+        kinds = []
+        for kind in range(IS_WHOLE):
+            currency = page_writer.CURRENCY if kind & HAS_CURRENCY else b""
+            value = page_writer.VALUE if kind & HAS_VALUE else b""
+            added = with_added(page_writer.MEMBERS, currency, page_writer.UNIQUE_ID, value)
+            kinds.append(self._template(added.replace(page_writer.MEMBERS + b",", page_writer.MEMBERS)))
+        return Templates([*kinds, self._template(page_writer.PROPERTIES)])
+
+    def _template(self, properties: bytes) -> bytes:
+        """An event with markers in the place of its values, and this in the place of its ``event_properties``."""
+        texts = {
+            "timestamp": page_writer.TIMESTAMP,
+            "event_properties": properties,
+            "datetime": page_writer.DATETIME,
+            "uuid": page_writer.UUID,
+        }
+        return self._resource(
+            page_writer.PUBLIC_ID,
+            page_writer.PROFILE_ID,
+            page_writer.METRIC_ID,
+            [texts[name] for name in self._names],
+        )
+
+    def _resource(self, own_id: bytes, profile_id: bytes, metric_id: bytes, texts: Sequence[bytes]) -> bytes:
+        own = b"%b%b/" % (self._links, own_id)
+        attributes = self._attributes % tuple(texts)
+        return _EVENT % (own_id, attributes, profile_id, own, own, metric_id, own, own, own)
+
+
+def event_writer(base_url: str, wanted: Fieldset) -> EventWriter:
+    """The writer of the wanted attributes. ``base_url`` is what links begin with, without a slash at its end."""
+    names = tuple([name for name in _FORMS if name in wanted])
+    if len(base_url) > BASE_URL_CHARACTERS_REMEMBERED_MAX:
+        return EventWriter(base_url, names)
+    return _remembered_writer(base_url, names)
+
+
+_remembered_writer: Final = lru_cache(WRITERS_REMEMBERED_MAX)(EventWriter)

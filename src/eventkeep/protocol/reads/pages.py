@@ -1,0 +1,63 @@
+"""Pages: what was found for a query, put in the page's order, with the cursors of its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from eventkeep.limits import PAGE_BYTES_MAX
+from eventkeep.model.event import StoredEvent
+from eventkeep.protocol.cursors import Cursor
+from eventkeep.protocol.reads.query import ReadQuery
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Events in the order that was asked for; the cursors are None where there is no such page."""
+
+    events: Sequence[StoredEvent]
+    next_cursor: str | None = None
+    prev_cursor: str | None = None
+
+
+def page_of(
+    query: ReadQuery, found: Sequence[StoredEvent], secret: bytes, profile_bytes: Mapping[int, int] | None = None
+) -> Page:
+    """The page that is made of what was found.
+
+    ``found`` holds up to ``query.find_count`` events behind ``query.find_after`` in the
+    order of finding (``query.finds_descending``); fewer, if more follow, only where their
+    properties have more than PAGE_BYTES_MAX bytes. ``profile_bytes`` tells the sizes of the
+    profiles that are included, by number. A page that was walked to has a neighbour on the
+    side that it was walked from: the event of its cursor lies there.
+    """
+    fitting = count_fitting(found, profile_bytes or {})
+    events = list(found[: min(fitting, query.page_size)])
+    if not events:
+        return Page(events)
+    has_next, has_prev = len(found) > len(events), query.cursor is not None
+    if query.is_backward:
+        events.reverse()
+        has_next, has_prev = has_prev, has_next
+    first, last = events[0], events[-1]
+    return Page(
+        events,
+        next_cursor=query.cursor_text(Cursor(last.time, last.id), secret) if has_next else None,
+        prev_cursor=query.cursor_text(Cursor(first.time, first.id, backward=True), secret) if has_prev else None,
+    )
+
+
+def count_fitting(events: Sequence[StoredEvent], profile_bytes: Mapping[int, int]) -> int:
+    """How many of the events have, with the profiles that they include, at most PAGE_BYTES_MAX bytes; one at least."""
+    if not profile_bytes and sum([len(event.properties) for event in events]) <= PAGE_BYTES_MAX:
+        return len(events)
+    room = PAGE_BYTES_MAX
+    included: set[int] = set()
+    for place, event in enumerate(events):
+        room -= len(event.properties)
+        if event.profile not in included:
+            included.add(event.profile)
+            room -= profile_bytes.get(event.profile, 0)
+        if room < 0 and place:
+            return place
+    return len(events)

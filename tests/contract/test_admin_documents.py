@@ -1,0 +1,106 @@
+"""Answers fit our own OpenAPI documents, and bodies that fit them are accepted, in every revision."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import jsonschema_rs
+import msgspec
+import pytest
+
+from eventkeep.errors import Fault, InvalidRequest, NotFound
+from eventkeep.protocol.error_documents import error_document
+from eventkeep.protocol.openapi import openapi_document
+from eventkeep.protocol.operations import OPERATIONS
+from eventkeep.protocol.reads.query import profile_field_names
+from eventkeep.protocol.revisions import REVISIONS, Revision
+from tests.contract.test_upstream_schemas import READS, answers, as_json_schema
+from tests.create_rules import RULES, Rule
+
+DATES: Final = [revision.date for revision in REVISIONS]
+MORE_THAN_PROMISED: Final = {
+    "an offset without colon",
+    "an offset in hours",
+    "a blank for the T",
+    "no seconds",
+    "a date alone: its midnight",
+    "a patch beside the attributes",
+    "keys to unset",
+    "a patch that is null",
+    "operations that are null",
+}
+"""Rules by which a little more is accepted: other forms of a time, and ``meta`` where other revisions have it."""
+
+
+@pytest.fixture(params=REVISIONS, ids=DATES)
+def revision(request: pytest.FixtureRequest) -> Revision:
+    found: Revision = request.param
+    return found
+
+
+@pytest.fixture
+def document(revision: Revision) -> dict[str, Any]:
+    return openapi_document(revision, "http://127.0.0.1:8000")
+
+
+def validator(document: dict[str, Any], schema: dict[str, Any]) -> jsonschema_rs.Validator:
+    whole = {**schema, "components": {"schemas": document["components"]["schemas"]}}
+    return jsonschema_rs.validator_for(as_json_schema(whole), validate_formats=True)
+
+
+def described(document: dict[str, Any], name: str) -> dict[str, Any]:
+    operation = OPERATIONS[name]
+    found: dict[str, Any] = document["paths"][operation.path][operation.method.lower()]
+    return found
+
+
+def parameters_to_try(name: str, revision: Revision) -> list[dict[str, str]]:
+    """No parameters, everything at once, and each field by itself, also those inside others."""
+    operation = OPERATIONS[name]
+    everything = {}
+    if operation.has_include:
+        everything["include"] = ",".join(revision.includes)
+    if operation.has_additional_fields:
+        everything["additional-fields[profile]"] = ",".join(revision.additional_fields)
+    tries: list[dict[str, str]] = [{}, everything]
+    for kind in operation.fields:
+        names = profile_field_names(operation, revision) if kind == "profile" else revision.fields(kind)
+        tries += [{**everything, f"fields[{kind}]": field} for field in names]
+        # By themselves, so that an object that is asked for in part is so.
+        tries += [{f"fields[{kind}]": field} for field in names]
+    return tries
+
+
+@pytest.mark.parametrize("operation", READS)
+def test_answers_are_valid_whatever_is_asked_for(operation: str, revision: Revision, document: dict[str, Any]) -> None:
+    (content,) = described(document, operation)["responses"]["200"]["content"].values()
+    validate = validator(document, content["schema"]).validate
+    for parameters in parameters_to_try(operation, revision):
+        for answer in answers(operation, revision, **parameters):
+            validate(json.loads(answer))
+
+
+def test_error_documents_are_valid(revision: Revision, document: dict[str, Any]) -> None:
+    (content,) = described(document, "get_events")["responses"]["400"]["content"].values()
+    validate = validator(document, content["schema"]).validate
+    for exc in (InvalidRequest([Fault("a", parameter="filter"), Fault("b", pointer="/data")]), NotFound("c")):
+        _, _, body = error_document(exc, "3f82700e-e8a4-4526-8bd5-402cb905f548", revision.media_type)
+        validate(json.loads(body))
+
+
+def fits(rule: Rule) -> bool:
+    """Whether the rule's body fits the document of its revision."""
+    document = openapi_document(REVISIONS[DATES.index(rule.revision)], "http://127.0.0.1:8000")
+    (content,) = described(document, rule.operation)["requestBody"]["content"].values()
+    return validator(document, content["schema"]).is_valid(msgspec.json.decode(rule.body))
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.pointer is None], ids=lambda rule: rule.name)
+def test_what_is_accepted_fits_the_document(rule: Rule) -> None:
+    assert fits(rule) is (rule.name not in MORE_THAN_PROMISED)
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if "not known here" in rule.says], ids=lambda rule: rule.name)
+def test_members_that_are_not_known_do_not_fit_the_document(rule: Rule) -> None:
+    assert not fits(rule)

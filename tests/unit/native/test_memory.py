@@ -1,0 +1,76 @@
+"""What is compiled stays within its memory, whatever it is given: it reads mutated bodies under sanitizers, writes
+random pages, and sees random keys."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from eventkeep.native.library import LIBRARY
+from tests.create_rules import bulk, event, item, metric, profile, single
+
+PROGRAMS: Final = Path(__file__).parent
+SANITIZERS: Final = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-O1", "-g", "-std=gnu11")
+ROUNDS: Final = 100_000
+BODIES: Final = (
+    bulk(
+        item(event(), event(value=2.5, value_currency="EUR", unique_id="order-1", backfill=True)),
+        item(
+            event(metric=metric("Viewed Product"), time="2024-06-15 12:00:00.5+02:00"),
+            profile=profile({"email": "b@a.de"}),
+        ),
+    ),
+    bulk(item(event(properties={"a": [1, {"b": "é\n"}], "c": {}, "d": -1.5e-7}, value=None, time=None))),
+    bulk(item(*[event(unique_id="x" * length, value=0.1 + 0.2) for length in (3, 8, 16, 40, 100, 130, 240)])),
+    single(value=12, value_currency="EUR", unique_id="order-1"),
+)
+
+
+needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+
+
+def built(name: str, folder: Path) -> Path:
+    """The program of that name, with sanitizers; skips the test where the compiler has none."""
+    program = folder / name
+    command = ["cc", *SANITIZERS, "-I", str(LIBRARY.parent), "-o", str(program), str(PROGRAMS / f"{name}.c")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode and "sanitize" in run.stderr + run.stdout:
+        pytest.skip("the compiler has no sanitizers")
+    assert run.returncode == 0, run.stderr
+    return program
+
+
+def first_number_printed(program: Path, *files: Path) -> int:
+    """What the program counts in its rounds; it must come to its end."""
+    run = subprocess.run([program, "1", str(ROUNDS), *files], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return int(run.stdout.split()[0])
+
+
+@needs_compiler
+def test_mutated_bodies_are_read_within_bounds(tmp_path: Path) -> None:
+    program = built("mutations", tmp_path)
+    files = []
+    for number, body in enumerate(BODIES):
+        files.append(tmp_path / f"{number}.json")
+        files[-1].write_text(json.dumps(body, ensure_ascii=number % 2 == 0, separators=(",", ":")), encoding="utf-8")
+    plain = first_number_printed(program, *files)
+    # Else the reader gave up at the first byte of each.
+    assert 0 < plain < ROUNDS
+
+
+@needs_compiler
+def test_random_pages_are_written_within_bounds(tmp_path: Path) -> None:
+    written = first_number_printed(built("pages", tmp_path))
+    # Most have room, and some do not.
+    assert ROUNDS // 4 < written < ROUNDS
+
+
+@needs_compiler
+def test_random_keys_are_seen_within_bounds(tmp_path: Path) -> None:
+    assert first_number_printed(built("places", tmp_path)) == ROUNDS

@@ -1,0 +1,238 @@
+"""The compiled writer of pages: it writes what Python writes, byte for byte, and never past its room."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from eventkeep.model.event import StoredEvent
+from eventkeep.model.metric import Metric
+from eventkeep.native.library import is_built
+from eventkeep.native.page_writer import (
+    KINDS,
+    MEMBERS,
+    PROFILE_ID,
+    PUBLIC_ID,
+    UNIQUE_ID,
+    PageColumns,
+    Templates,
+    room_for,
+    write_into,
+    write_page,
+)
+from eventkeep.protocol.fieldsets import Fieldset
+from eventkeep.protocol.reads.event_writer import event_writer
+
+needs_writer = pytest.mark.skipif(not is_built(), reason="there was no C compiler when eventkeep was installed")
+
+TIME_MAX: Final = 2**32 - 1
+ID_MAX: Final = 2**64 - 1
+DAY: Final = 86_400
+BASE: Final = "https://events.shop.example"
+ATTRIBUTES: Final = ("timestamp", "event_properties", "datetime", "uuid")
+FIELDSETS: Final = [
+    Fieldset(names) for count in range(len(ATTRIBUTES) + 1) for names in itertools.combinations(ATTRIBUTES, count)
+]
+METRICS: Final = {
+    number: Metric(number, f"Metr{number:02}", 1, "Ordered", "api", "7FtS4J", has_value, 0, 0)
+    for number, has_value in ((1, True), (2, False))
+}
+PROFILE_IDS: Final = {1: "01M1PA9MBA7VB258TP74BXMQTG", 2: "a", 3: ""}
+
+NAMES: Final = st.text(max_size=6) | st.sampled_from(
+    ["$value", "$extra", "$event_id", "$value_currency", "$email", "$", "price", "\x00"]
+)
+VALUES: Final = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 2**53) | st.text(max_size=6),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(NAMES, children, max_size=3),
+    max_leaves=5,
+)
+BLANKS: Final = st.text(" \t\r\n", max_size=3)
+
+
+@st.composite
+def properties(draw: st.DrawFn) -> bytes:
+    """A raw object, with blanks, and escapes of characters that need none."""
+    text = json.dumps(draw(st.dictionaries(NAMES, VALUES, max_size=4)), ensure_ascii=draw(st.booleans()))
+    if draw(st.booleans()):
+        text = text.replace("$", "\\u0024")
+    before, inside, after = draw(BLANKS), draw(BLANKS), draw(BLANKS)
+    return f"{before}{{{inside}{text[1:-1]}{inside}}}{after}".encode()
+
+
+EVENTS: Final = st.lists(
+    st.builds(
+        StoredEvent,
+        account=st.just(1),
+        time=st.integers(0, TIME_MAX),
+        id=st.integers(0, ID_MAX),
+        profile=st.sampled_from(list(PROFILE_IDS)),
+        metric=st.sampled_from(list(METRICS)),
+        unique_id=st.text(max_size=12) | st.text('"\\\x00\n,]é😀', max_size=6),
+        value=st.none()
+        | st.sampled_from([0.0, -0.0, 1e300, 5e-324, 12.0, 0.1 + 0.2, -1e16, 1e15])
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.integers(-(2**53), 2**53).map(float),
+        currency=st.sampled_from(["", "EUR", "USD"]),
+        properties=properties(),
+    ),
+    min_size=2,
+    max_size=5,
+)
+
+
+def stored(
+    time: int = 1_718_452_800,
+    id: int = 1,
+    unique_id: str = "u1",
+    value: float | None = None,
+    properties: bytes = b"{}",
+    metric: int = 1,
+) -> StoredEvent:
+    return StoredEvent(1, time, id, 1, metric, unique_id, value, "", properties)
+
+
+def in_python(events: Sequence[StoredEvent], wanted: Fieldset, base_url: str = BASE) -> bytes:
+    writer = event_writer(base_url, wanted)
+    return b",".join([writer.write(event, METRICS[event.metric], PROFILE_IDS[event.profile]) for event in events])
+
+
+def compiled(events: Sequence[StoredEvent], wanted: Fieldset, base_url: str = BASE) -> memoryview:
+    written = event_writer(base_url, wanted).write_all(events, METRICS, PROFILE_IDS)
+    # What Python writes is bytes.
+    assert isinstance(written, memoryview)
+    return written
+
+
+def columns(count: int = 2, **changed: Any) -> PageColumns:
+    plain = PageColumns(
+        time=[1] * count,
+        id=[1] * count,
+        flags=bytes(count),
+        profile_ids=json.dumps(["p"] * count, separators=(",", ":")).encode(),
+        metric_ids=json.dumps(["m"] * count, separators=(",", ":")).encode(),
+        unique_ids=json.dumps(["u"] * count, separators=(",", ":")).encode(),
+        values=json.dumps([None] * count, separators=(",", ":")).encode(),
+        currencies=json.dumps([""] * count, separators=(",", ":")).encode(),
+        property_bytes=[7] * count,
+        properties=b'{"a":1}' * count,
+    )
+    return plain._replace(**changed)
+
+
+@needs_writer
+@given(EVENTS, st.sampled_from(FIELDSETS))
+@example([stored(properties=b'{"$extra":{"a":1}}'), stored(properties=b" {\n} ", value=1.0)], FIELDSETS[-1])
+@example([stored(metric=1), stored(metric=2), stored(properties=b'{"price":"$9"}')], FIELDSETS[-1])
+def test_pages_are_written_as_python_writes_each_event(events: list[StoredEvent], wanted: Fieldset) -> None:
+    assert compiled(events, wanted) == in_python(events, wanted)
+
+
+@needs_writer
+@pytest.mark.parametrize(
+    "base_url",
+    ['http://"\\', "https://é😀.example", "http://%b%s%%", "http://\x0e\x14\x18\x00\n", "http://" + "a" * 500],
+)
+def test_links_begin_with_any_base_url(base_url: str) -> None:
+    events = [stored(), stored(value=2.5)]
+    assert compiled(events, FIELDSETS[-1], base_url) == in_python(events, FIELDSETS[-1], base_url)
+
+
+@needs_writer
+def test_every_day_is_written_as_python_writes_it() -> None:
+    # A place in each day that is another one every day, and the last second of them all.
+    times = [day * DAY + day * 7_919 % DAY for day in range(TIME_MAX // DAY)] + [TIME_MAX]
+    events, wanted = [stored(time=time, id=time * 3_037_000_499) for time in times], Fieldset(("datetime", "uuid"))
+    assert compiled(events, wanted) == in_python(events, wanted)
+
+
+@needs_writer
+@pytest.mark.parametrize("size", [1, 7, 8, 240, 4_000, 100_000])
+def test_long_texts_are_copied_whole(size: int) -> None:
+    sent = b'{"a":"%b"}' % (b"x" * size)
+    events = [stored(unique_id='"' * size, properties=sent), stored(unique_id="\\" * size, properties=sent)]
+    assert compiled(events, FIELDSETS[-1]) == in_python(events, FIELDSETS[-1])
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_values_that_json_lacks_are_left_to_python(value: float) -> None:
+    events = [stored(value=value), stored()]
+    written = event_writer(BASE, FIELDSETS[-1]).write_all(events, METRICS, PROFILE_IDS)
+    assert isinstance(written, bytes)
+    assert written == in_python(events, FIELDSETS[-1])
+
+
+def test_no_events_and_one_are_written() -> None:
+    for events in ([], [stored()]):
+        assert event_writer(BASE, FIELDSETS[-1]).write_all(events, METRICS, PROFILE_IDS) == in_python(
+            events, FIELDSETS[-1]
+        )
+
+
+@needs_writer
+def test_nothing_is_written_past_the_room() -> None:
+    guard = b"\xaa" * 64
+    templates = Templates([b'{"id":"' + PUBLIC_ID + b'","p":{' + MEMBERS + b'"u":' + UNIQUE_ID + b"}}"] * KINDS)
+    page = columns()
+    whole = write_page(templates, page)
+    assert whole is not None
+    assert len(whole) <= room_for(templates, page)
+    for room in range(len(whole) + 1):
+        memory = bytearray(b"\xaa" * room + guard)
+        written = write_into(memoryview(memory)[:room], templates, page)
+        assert written == (room if room == len(whole) else 0)
+        assert memory[room:] == guard
+    assert memory[:room] == whole
+
+
+@needs_writer
+def test_properties_are_followed_by_a_comma_where_there_are_any() -> None:
+    templates = Templates([b"<" + MEMBERS + PROFILE_ID + b">"] * KINDS)
+    page = columns(3, property_bytes=[9, 4, 8], properties=b' {"a": 1}{ \n}{"b":2} ')
+    assert bytes(write_page(templates, page) or b"") == b'<"a": 1,p>,<p>,<"b":2,p>'
+
+
+@needs_writer
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"time": [1]},
+        {"id": [1]},
+        {"flags": b"\x00"},
+        {"property_bytes": [7]},
+        {"property_bytes": [7, 8]},
+        {"profile_ids": b'["p"]'},
+        {"profile_ids": b'["p",1]'},
+        {"profile_ids": b'["p","q'},
+        {"unique_ids": b'["p","q\\"'},
+        {"unique_ids": b'["p","q"'},
+        {"values": b""},
+        {"values": b"[1"},
+        {"currencies": b"[]"},
+    ],
+)
+def test_columns_that_do_not_fit_together_are_not_written(changed: dict[str, Any]) -> None:
+    assert write_page(Templates([PUBLIC_ID] * KINDS), columns()) is not None
+    assert write_page(Templates([PUBLIC_ID] * KINDS), columns(**changed)) is None
+
+
+@needs_writer
+@pytest.mark.parametrize("template", [b"\x01", b"a\x0d", b"\x19", PUBLIC_ID * 32])
+def test_templates_that_are_unknown_to_the_writer_are_not_filled(template: bytes) -> None:
+    assert write_page(Templates([template] * KINDS), columns()) is None
+
+
+@needs_writer
+def test_threads_write_at_the_same_time() -> None:
+    pages = [[stored(id=page << 40 | place, unique_id=f"{page}-{place}") for place in range(200)] for page in range(8)]
+    expected = [in_python(page, FIELDSETS[-1]) for page in pages]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            assert [bytes(each) for each in pool.map(lambda page: compiled(page, FIELDSETS[-1]), pages)] == expected

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import datetime
+import operator
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventkeep.protocol.filters import Filter, Value, parse_filter
+from eventkeep.protocol.reads.conditions import EVENT_TIME_MAX, condition_faults, event_bounds
+from eventkeep.protocol.revisions import REVISIONS
+
+NEWEST = REVISIONS[-1]
+COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "greater-than": operator.gt,
+    "greater-or-equal": operator.ge,
+    "less-than": operator.lt,
+    "less-or-equal": operator.le,
+}
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+TIMES = st.integers(0, 20)
+TIME_VALUES = st.one_of(
+    st.integers(-3, 23).map(lambda seconds: ("timestamp", seconds, float(seconds))),
+    st.integers(-6, 46).map(lambda half: ("datetime", EPOCH + datetime.timedelta(seconds=half / 2), half / 2)),
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(COMPARISONS)), TIME_VALUES), min_size=1, max_size=4), TIMES)
+def test_bounds_let_through_what_the_conditions_say(
+    comparisons: list[tuple[str, tuple[str, Value, float]]], time: int
+) -> None:
+    conditions = [Filter.where(name, field, value).conditions[0] for name, (field, value, _) in comparisons]
+    bounds = event_bounds(conditions)
+    low = 0 if bounds.time_min is None else bounds.time_min
+    high = EVENT_TIME_MAX if bounds.time_max is None else bounds.time_max
+    expected = all(COMPARISONS[name](time, seconds) for name, (_, _, seconds) in comparisons)
+    assert (not bounds.is_empty and low <= time <= high) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "is_empty"),
+    [
+        ('equals(metric_id,"a"),equals(metric_id,"a")', False),
+        ('equals(metric_id,"a"),equals(metric_id,"b")', True),
+        ('equals(metric_id,"a"),equals(profile_id,"b")', False),
+        ("has(profile),has(metric)", False),
+        ("less-than(timestamp,0)", True),
+        ("less-or-equal(timestamp,0)", False),
+        (f"greater-than(timestamp,{EVENT_TIME_MAX})", True),
+        ("greater-than(timestamp,9223372036854775807)", True),
+        ("greater-than(timestamp,5),less-than(timestamp,6)", True),
+    ],
+)
+def test_contradictions_choose_nothing(text: str, is_empty: bool) -> None:
+    filtered = parse_filter(text)
+    assert condition_faults(filtered, NEWEST.filters) == []
+    assert event_bounds(filtered.conditions).is_empty == is_empty
+
+
+def test_ids_are_bounds() -> None:
+    bounds = event_bounds(parse_filter('equals(metric_id,"a"),equals(profile_id,"b")').conditions)
+    assert (bounds.metric_id, bounds.profile_id, bounds.time_min, bounds.time_max) == ("a", "b", None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [
+        (
+            'equals(name,"x")',
+            "'name' is not an allowed filter field for this resource.  "
+            "Allowed fields are metric_id, profile_id, datetime, timestamp, profile, metric",
+        ),
+        (
+            'contains(metric_id,"x")',
+            "'contains' is not an allowed filter operator for metric_id.  Allowed operators are equals",
+        ),
+        (
+            "equals(timestamp,1)",
+            "'equals' is not an allowed filter operator for timestamp.  "
+            "Allowed operators are greater-than, greater-or-equal, less-than, less-or-equal",
+        ),
+        ("has(datetime)", "'has' is not an allowed filter operator for datetime.  "),
+        ("equals(metric_id,5)", "Invalid filter provided: expected a string in quotes for metric_id, got 5."),
+        ("equals(metric_id,null)", "for metric_id, got null."),
+        ('equals(metric_id,["a"])', 'for metric_id, got ["a"].'),
+        (
+            'greater-than(datetime,"2024-06-15")',
+            'expected a datetime without quotes, like 2024-06-15T12:00:00Z for datetime, got "2024-06-15".',
+        ),
+        ("greater-than(datetime,5)", "for datetime, got 5."),
+        ("greater-than(timestamp,true)", "expected an integer of Unix seconds for timestamp, got true."),
+        ("greater-than(timestamp,2024-06-15)", "for timestamp, got 2024-06-15T00:00:00Z."),
+    ],
+)
+def test_what_is_wrong_is_told_in_the_services_words(text: str, detail: str) -> None:
+    (fault,) = condition_faults(parse_filter(text), NEWEST.filters)
+    assert fault.parameter == "filter"
+    assert detail in fault.detail
+
+
+def test_every_condition_is_looked_at() -> None:
+    faults = condition_faults(parse_filter('equals(name,"x"),has(profile),equals(metric_id,5)'), NEWEST.filters)
+    assert len(faults) == 2

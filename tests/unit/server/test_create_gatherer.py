@@ -1,0 +1,288 @@
+"""Single creates behind a head that is known are answered as all others are, on real stores."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+
+from eventkeep.config import RateLimit, ServeSettings
+from eventkeep.directory import metrics, parse_scopes
+from eventkeep.errors import EventLogError
+from eventkeep.server import create_gatherer as singles
+from eventkeep.server import listener
+from eventkeep.server.app import App
+from eventkeep.server.http import Request, Response
+from eventkeep.server.listener import Listener, bind
+from eventkeep.server.services import Services
+from tests.contract.api import single_body
+
+HOST = "127.0.0.1"
+BODY_BYTES = 600
+"""Bytes of every body, so that all have the same head."""
+MASKED = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?m:(?<=^date: ).*$)")
+
+
+class Shop:
+    """A listening application on stores of its own, and what a client sends to it."""
+
+    def __init__(self, services: Services, app: App, listening: Listener, port: int) -> None:
+        self.services, self.app, self.listening, self.port = services, app, listening, port
+        self.record, self.key = services.directory.keys.create(1, parse_scopes("events:write"))
+        self.handled = 0
+        handle = app.handle
+
+        async def counted(request: Request) -> Response:
+            self.handled += 1
+            return await handle(request)
+
+        app.handle = counted  # type: ignore[method-assign]
+
+    def message(self, body: dict[str, Any] | bytes) -> bytes:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        head = (
+            f"POST /api/events/ HTTP/1.1\r\nHost: x\r\nAuthorization: Klaviyo-API-Key {self.key}\r\n"
+            f"Content-Type: application/json\r\nrevision: 2024-06-15\r\nContent-Length: {BODY_BYTES}\r\n\r\n"
+        )
+        return head.encode() + raw.ljust(BODY_BYTES)
+
+    async def answer(self, body: dict[str, Any] | bytes, *, is_cut: bool = False) -> str:
+        """The answer, without ids and dates; a request that is cut goes the way of all those that nobody knows."""
+        reader, writer = await asyncio.open_connection(HOST, self.port)
+        message = self.message(body)
+        if is_cut:
+            writer.write(message[:-1])
+            await asyncio.sleep(0.02)
+            message = message[-1:]
+        writer.write(message)
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        rest = await reader.readexactly(int(head.partition("content-length: ")[2].partition("\r\n")[0]))
+        writer.close()
+        return MASKED.sub("…", head.replace("\r\n", "\n") + rest.decode())
+
+    async def become_known(self) -> None:
+        """Have the head be remembered."""
+        assert (await self.answer(event("make known"))).startswith("HTTP/1.1 202 ")
+        self.handled = 0
+
+
+def run(folder: Path, test: Callable[[Shop], Awaitable[None]], limit: RateLimit | None = None) -> None:
+    async def all_of_it() -> None:
+        limits: str | dict[str, RateLimit | None] = "off" if limit is None else {"create_event": limit}
+        services = Services(folder / "data")
+        app = App(services, ServeSettings(data=folder / "data", rate_limits=limits, workers=0))
+        try:
+            with closing(bind(HOST, 0)) as bound:
+                listening = Listener(app, bound)
+                listening.start()
+                await asyncio.wait_for(test(Shop(services, app, listening, bound.getsockname()[1])), 30.0)
+                await listening.close(1.0)
+                await asyncio.sleep(0.05)
+                assert (app.requests_in_flight, listening._held_bytes) == (0, 0)
+                await app.drain(1.0)
+        finally:
+            services.close()
+
+    uvloop.run(all_of_it())
+
+
+def event(unique_id: str, **more: Any) -> dict[str, Any]:
+    return single_body(unique_id=unique_id, **more)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        event("first"),
+        event("phone", profile={"email": "eve@shop.example", "phone_number": "none"}),
+        event("new profile", profile={"email": "new@shop.example", "properties": {"a": 1}}),
+        event("wrong", value="text"),
+        event("wrong", metric=""),
+        event("wrong", time="yesterday"),
+        event("twice") | {"more": 1},
+        b'{"data": 1, "data": 2}',
+        b"{" * 500,
+        b"",
+        b'{"data": "\xe9"}',
+    ],
+)
+def test_answers_are_those_of_the_general_path(tmp_path: Path, body: dict[str, Any] | bytes) -> None:
+    async def general(shop: Shop) -> None:
+        told.append(await shop.answer(body, is_cut=True))
+        assert shop.handled == 1
+
+    async def quick(shop: Shop) -> None:
+        await shop.become_known()
+        told.append(await shop.answer(body))
+        assert shop.handled == 0
+
+    told: list[str] = []
+    run(tmp_path / "general", general, RateLimit(9, 9))
+    run(tmp_path / "quick", quick, RateLimit(10, 10))
+    told = [re.sub(r"(?m)^ratelimit-(limit|reset): .*$", r"ratelimit-\1: …", each) for each in told]
+    if body == event("first"):
+        assert told[0].startswith("HTTP/1.1 202 ")
+        assert "\nratelimit-remaining: 8\n" in told[0]
+    # Both wait for what may be the last moment of a second, which ends the count.
+    assert told[0].replace("remaining: 9", "remaining: 8") == told[1].replace("remaining: 9", "remaining: 8")
+
+
+def test_what_is_answered_is_kept_once(tmp_path: Path) -> None:
+    async def test(shop: Shop) -> None:
+        await shop.become_known()
+        answers = await asyncio.gather(*(shop.answer(event(f"{number % 50}")) for number in range(100)))
+        assert sum("eventkeep-events-stored: 1\n" in each for each in answers) == 50
+        assert sum("eventkeep-events-repeated: 1\n" in each for each in answers) == 50
+        assert shop.handled == 0
+        assert shop.services.log.count() == 51
+
+    run(tmp_path, test)
+
+
+def test_those_that_come_together_are_answered_each_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "METRICS_PER_ACCOUNT_MAX", 2)
+    monkeypatch.setattr(singles, "GATHERED_SINGLES_MAX", 7)
+    bodies: list[tuple[dict[str, Any] | bytes, int]] = [
+        *((event(f"{number}"), 202) for number in range(10)),
+        *((event(f"{number}", profile={"email": f"{number}@shop.example"}), 202) for number in range(10)),
+        *((event(f"wrong {number}", value="text"), 400) for number in range(3)),
+        (b"{" * 500, 400),
+        (event("second metric", metric="Second Metric"), 202),
+        (event("phone", profile={"email": "eve@shop.example", "phone_number": "none"}), 202),
+        (json.dumps(event("escaped")).replace('"unique_id"', '"unique\\u005fid"').encode(), 202),
+    ]
+
+    async def test(shop: Shop) -> None:
+        await shop.become_known()
+        answers = await asyncio.gather(*(shop.answer(body) for body, _ in bodies))
+        assert [int(answer.split()[1]) for answer in answers] == [status for _, status in bodies]
+        assert sum("eventkeep-events-stored: 1\n" in answer for answer in answers) == 23
+        assert (await shop.answer(event("third metric", metric="Third Metric"))).startswith("HTTP/1.1 400 ")
+        together = await asyncio.gather(
+            *(shop.answer(event(f"more {number}", metric=f"Metric {number % 2}")) for number in range(6)),
+            *(shop.answer(event(f"more {number}")) for number in range(6)),
+        )
+        assert [int(answer.split()[1]) for answer in together] == [400] * 6 + [202] * 6
+        assert shop.handled == 0
+        assert shop.services.log.count() == 1 + 23 + 6
+
+    run(tmp_path, test)
+
+
+def test_connection_is_used_again_and_again(tmp_path: Path) -> None:
+    async def test(shop: Shop) -> None:
+        await shop.become_known()
+        reader, writer = await asyncio.open_connection(HOST, shop.port)
+        for number in range(20):
+            writer.write(shop.message(event(f"{number}")))
+            assert b"eventkeep-events-stored: 1\r\n" in await reader.readuntil(b"\r\n\r\n")
+        # Two at once, of which the second has nothing behind it.
+        writer.write(shop.message(event("a")) + shop.message(event("b")))
+        for _ in range(2):
+            assert b"eventkeep-events-stored: 1\r\n" in await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+        assert shop.services.log.count() == 23
+
+    run(tmp_path, test)
+
+
+def test_revoked_key_is_refused_at_once(tmp_path: Path) -> None:
+    async def test(shop: Shop) -> None:
+        await shop.become_known()
+        shop.services.directory.keys.revoke(shop.record.id)
+        assert (await shop.answer(event("late"))).startswith("HTTP/1.1 401 ")
+        assert shop.services.log.count() == 1
+
+    run(tmp_path, test)
+
+
+def test_calls_are_counted_against_their_limit(tmp_path: Path) -> None:
+    async def test(shop: Shop) -> None:
+        await shop.become_known()
+        answers = [await shop.answer(event(f"{number}")) for number in range(5)]
+        assert [each.split()[1] for each in answers] == ["202", "202", "202", "429", "429"]
+        assert "retry-after: " in answers[-1]
+        assert shop.handled == 0
+
+    run(tmp_path, test, RateLimit(1_000, 4))
+
+
+def test_full_queue_and_full_memory_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(shop: Shop) -> None:
+        await shop.become_known()
+        queue = shop.services.committer.queue
+        queue._events_max, queue._bytes_max = 1, 1
+        first, second = await asyncio.gather(shop.answer(event("1")), shop.answer(event("2")))
+        assert {first.split()[1], second.split()[1]} <= {"202", "503"}
+        monkeypatch.setattr(listener, "BODIES_BYTES_MAX", BODY_BYTES - 1)
+        answer = await shop.answer(event("3"))
+        assert answer.startswith("HTTP/1.1 503 ")
+        assert "Too many request bodies" in answer
+        assert shop.handled == 0
+
+    run(tmp_path, test)
+
+
+def test_commit_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> int:
+        raise EventLogError("the disk is gone")
+
+    async def test(shop: Shop) -> None:
+        await shop.become_known()
+        with monkeypatch.context() as patch:
+            patch.setattr(shop.services.log, "append", broken)
+            answers = await asyncio.gather(*(shop.answer(event(f"lost {number}")) for number in range(5)))
+            assert all(answer.startswith("HTTP/1.1 503 ") for answer in answers)
+        assert "eventkeep-events-stored: 1\n" in await shop.answer(event("lost 1"))
+
+    run(tmp_path, test)
+
+
+def test_client_that_goes_away_is_not_waited_for(tmp_path: Path) -> None:
+    async def test(shop: Shop) -> None:
+        await shop.become_known()
+        with shop.services.log._appending:
+            connection = socket.create_connection((HOST, shop.port))
+            connection.sendall(shop.message(event("left")))
+            await asyncio.sleep(0.1)
+            assert shop.app.requests_in_flight == 1
+            # So that it ends with a reset: whoever only ends its half still waits.
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()
+            await asyncio.sleep(0.1)
+            assert (shop.app.requests_in_flight, shop.listening._held_bytes) == (0, 0)
+        # It was asked to be kept, and is.
+        await asyncio.sleep(0.2)
+        assert shop.services.log.count() == 2
+
+    run(tmp_path, test)
+
+
+def test_stopping_server_takes_no_more(tmp_path: Path) -> None:
+    async def test(shop: Shop) -> None:
+        await shop.become_known()
+        await shop.app.drain(1.0)
+        assert (await shop.answer(event("late"))).startswith("HTTP/1.1 503 ")
+        assert shop.handled == 1
+
+    run(tmp_path, test)
+
+
+def test_answers_are_counted(tmp_path: Path) -> None:
+    async def test(shop: Shop) -> None:
+        await shop.become_known()
+        await shop.answer(event("1"))
+        await shop.answer(b"")
+        counted = shop.app.telemetry._requests
+        assert counted == {("create_event", 202): 2, ("create_event", 400): 1}
+
+    run(tmp_path, test)
