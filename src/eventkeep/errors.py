@@ -24,6 +24,7 @@
         ├── FolderInUse               another server has the data folder
         ├── DirectoryError            the directory (profiles, keys, metrics)
         ├── EventLogError             the event log
+        ├── LogError                  the one log of all changes
         └── MetricsExceeded           what a batch would make is too much for an account
 
 The status numbers above are for the reader: the one table from exception to
@@ -158,6 +159,10 @@ class DirectoryError(StoreError):
 
 class EventLogError(StoreError):
     """The event log failed; the engine's error is the cause."""
+
+
+class LogError(StoreError):
+    """The log of all changes is damaged or failed; the message names the file and the byte."""
 
 
 class MetricsExceeded(StoreError):

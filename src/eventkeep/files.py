@@ -80,6 +80,10 @@ class Files:
         finally:
             os.close(folder)
 
+    def allocate(self, file: int, size: int) -> None:
+        """Reserve the space of a file of ``size`` bytes, which read as zeros until they are written."""
+        os.posix_fallocate(file, 0, size)
+
     def truncate(self, file: int, size: int) -> None:
         os.ftruncate(file, size)
 

@@ -148,6 +148,18 @@ DIRECTORY_READER_CACHE_BYTES: Final = 8_000_000
 DIRECTORY_WAL_PAGES: Final = 16_000
 """Pages in SQLite's write-ahead log before they are copied into the database file."""
 
+# The log of all changes.
+RECORD_BYTES_MAX: Final = 2_000_000_000
+"""Bytes of one record; a commit that would need more is refused."""
+LOG_FILE_BYTES_MIN: Final = 4_194_304
+"""Bytes of the first file of the log; each later file is four times as large as the one before, up to the maximum."""
+LOG_FILE_BYTES_MAX: Final = 67_108_864
+"""Bytes of a file of the log, except for a file with one record that needs more."""
+LOG_ZEROED_BYTES: Final = 1_048_576
+"""Bytes that are filled with zeros ahead of small records, so that their sync changes no metadata of the file."""
+LOG_SMALL_RECORD_BYTES: Final = 65_536
+"""Bytes of a record up to which zeros are written ahead; a larger one would wait longer for them than it gains."""
+
 # The event log's journal and tail.
 FLUSH_EVENTS: Final = 200_000
 """Events in the tail at which they are moved to the table at once."""

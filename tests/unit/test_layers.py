@@ -20,17 +20,18 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "native": {"errors", "limits"},
     "model": {"errors", "limits", "clock"},
     "protocol": {"errors", "limits", "clock", "model", "native"},
-    "directory": {"errors", "limits", "clock", "config", "model"},
+    "log": {"errors", "limits", "clock", "files", "model"},
+    "directory": {"errors", "limits", "clock", "config", "files", "model", "log"},
     "eventlog": {"errors", "limits", "clock", "config", "model", "native"},
-    "ingest": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog"},
+    "ingest": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog", "log", "events"},
     "server": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog", "ingest"}
-    | {"native"},
+    | {"native", "log", "events", "files"},
     "client": {"errors", "limits", "protocol"},
     "exporter": {"errors", "limits", "client", "protocol", "model"},
     "importer": {"errors", "limits", "client", "protocol", "exporter"},
     "testing": {"errors", "limits"},
     "cli": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog", "ingest", "server"}
-    | {"client", "exporter", "importer", "testing", "native"},
+    | {"client", "exporter", "importer", "testing", "native", "log", "events", "files"},
 }
 """Layer -> the layers that it may import; a layer may always import itself."""
 
