@@ -10,6 +10,7 @@
     │   ├── PermissionDenied          403
     │   ├── NotFound                  404
     │   ├── MethodNotAllowed          405, names the methods allowed
+    │   ├── DuplicateProfile          409, carries the id of the profile that exists
     │   ├── PayloadTooLarge           413
     │   ├── UnsupportedMediaType      415
     │   ├── HeadersTooLarge           431
@@ -90,6 +91,14 @@ class MethodNotAllowed(RequestRefused):
     def __init__(self, faults: Sequence[Fault] | str, allowed: Sequence[str]) -> None:
         super().__init__(faults)
         self.allowed = tuple(allowed)
+
+
+class DuplicateProfile(RequestRefused):
+    """An identifier belongs to another profile already; ``profile_id`` is that profile's public id."""
+
+    def __init__(self, faults: Sequence[Fault] | str, profile_id: str) -> None:
+        super().__init__(faults)
+        self.profile_id = profile_id
 
 
 class PayloadTooLarge(RequestRefused):

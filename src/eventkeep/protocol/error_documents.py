@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from eventkeep.errors import (
+    DuplicateProfile,
     Fault,
     HeadersTooLarge,
     InvalidRequest,
@@ -42,6 +43,7 @@ PROBLEMS: Final[Mapping[type[RequestRefused], Problem]] = {
     PermissionDenied: Problem(403, "permission_denied", "You do not have permission to perform this action."),
     NotFound: Problem(404, "not_found", "Not found."),
     MethodNotAllowed: Problem(405, "method_not_allowed", "Method not allowed."),
+    DuplicateProfile: Problem(409, "duplicate_profile", "Conflict.", "/data/attributes"),
     PayloadTooLarge: Problem(413, "payload_too_large", "Payload too large."),
     UnsupportedMediaType: Problem(415, "unsupported_media_type", "Unsupported media type."),
     Throttled: Problem(429, "throttled", "Request was throttled.", "/data"),
@@ -69,7 +71,8 @@ def error_document(
         headers["Retry-After"] = str(exc.retry_after_seconds)
     if isinstance(exc, MethodNotAllowed):
         headers["Allow"] = ", ".join(exc.allowed)
-    return problem.status, headers, _document(problem, exc.faults[:FAULTS_MAX], request_id)
+    meta = {"duplicate_profile_id": exc.profile_id} if isinstance(exc, DuplicateProfile) else {}
+    return problem.status, headers, _document(problem, exc.faults[:FAULTS_MAX], request_id, meta)
 
 
 def failure_document(request_id: str, media_type: str = DEFAULT_MEDIA_TYPE) -> tuple[int, dict[str, str], bytes]:
@@ -86,11 +89,13 @@ def problem_of(exc: RequestRefused) -> Problem:
     return FAILURE
 
 
-def _document(problem: Problem, faults: tuple[Fault, ...], request_id: str) -> bytes:
-    return _encode({"errors": [_error(problem, fault, request_id) for fault in faults]})
+def _document(
+    problem: Problem, faults: tuple[Fault, ...], request_id: str, meta: Mapping[str, str] | None = None
+) -> bytes:
+    return _encode({"errors": [_error(problem, fault, request_id, meta or {}) for fault in faults]})
 
 
-def _error(problem: Problem, fault: Fault, request_id: str) -> dict[str, Any]:
+def _error(problem: Problem, fault: Fault, request_id: str, meta: Mapping[str, str]) -> dict[str, Any]:
     if fault.parameter is not None:
         source = {"parameter": _text(fault.parameter)}
     else:
@@ -103,7 +108,7 @@ def _error(problem: Problem, fault: Fault, request_id: str) -> dict[str, Any]:
         "detail": _text(fault.detail),
         "source": source,
         "links": {},
-        "meta": {},
+        "meta": dict(meta),
     }
 
 

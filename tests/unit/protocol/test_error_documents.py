@@ -30,6 +30,7 @@ TABLE: list[tuple[RequestRefused, int, str, str, str]] = [
     ),
     (errors.NotFound("x"), 404, "not_found", "Not found.", "/data/"),
     (errors.MethodNotAllowed("x", ["GET"]), 405, "method_not_allowed", "Method not allowed.", "/data/"),
+    (errors.DuplicateProfile("x", "P"), 409, "duplicate_profile", "Conflict.", "/data/attributes"),
     (errors.PayloadTooLarge("x"), 413, "payload_too_large", "Payload too large.", "/data/"),
     (errors.UnsupportedMediaType("x"), 415, "unsupported_media_type", "Unsupported media type.", "/data/"),
     (errors.HeadersTooLarge("x"), 431, "headers_too_large", "Request header fields too large.", "/data/"),
@@ -61,7 +62,7 @@ def test_each_kind_of_refusal_has_its_status_and_code(
             "detail": "x",
             "source": {"pointer": pointer},
             "links": {},
-            "meta": {},
+            "meta": {"duplicate_profile_id": "P"} if status == 409 else {},
         }
     ]
 
