@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any, Final
 
@@ -53,11 +53,14 @@ class IdentityResolution:
     ``owners`` says whose an identifier is: by (kind, normal form), with a profile's id
     under the kind ``id``; what it lacks belongs to nobody. ``profiles`` holds every
     profile that ``owners`` mentions. ``next_number`` gives the number of a new profile
-    and ``new_id`` its ULID, from Unix microseconds.
+    and ``new_id`` its ULID, from Unix microseconds. ``stored_identifiers`` has all the
+    identifiers that a profile owned before the commit, by its number: only for profiles
+    whose edit (see ``eventkeep.model.profile_edits``) takes some away.
 
-    ``changed``, ``created`` and ``new_owners`` are what is to be written when the commit
-    ends: profiles by number, the numbers of the new ones among them, and the identifiers
-    that found an owner.
+    ``changed``, ``created``, ``new_owners``, ``released`` and ``merged`` are what is to be
+    written when the commit ends: profiles by number, the numbers of the new ones among
+    them, the identifiers that found an owner, those that have none any more, and the
+    number of the surviving profile by that of each profile that was merged into it.
     """
 
     def __init__(
@@ -67,13 +70,17 @@ class IdentityResolution:
         profiles: dict[int, Profile],
         next_number: Callable[[], int],
         new_id: Callable[[int], str],
+        stored_identifiers: Mapping[int, Collection[Owned]] | None = None,
     ) -> None:
         self.account = account
         self.owners, self.profiles = owners, profiles
         self.next_number, self.new_id = next_number, new_id
+        self.stored_identifiers = stored_identifiers or {}
         self.changed: dict[int, Profile] = {}
         self.created: set[int] = set()
         self.new_owners: dict[Owned, int] = {}
+        self.released: set[Owned] = set()
+        self.merged: dict[int, int] = {}
 
     def apply(self, writes: Sequence[ProfileWrite], now_us: int, pointers: Iterable[str] = ANYWHERE) -> Applied:
         """Find or make the profile of each write, in order, and merge the write into it.
@@ -90,26 +97,53 @@ class IdentityResolution:
         """
         attempt = Attempt(self, now_us)
         numbers = [attempt.place(write, pointer) for write, pointer in zip(writes, pointers, strict=False)]
+        self.take(attempt)
+        return Applied(numbers, attempt.left)
+
+    def take(self, attempt: Attempt) -> None:
+        """Make the attempt part of the commit. Raises InvalidRequest with its faults, if it has any."""
         if attempt.faults:
             raise InvalidRequest(attempt.faults[:FAULTS_MAX])
+        for identifier in attempt.released:
+            self.owners.pop(identifier, None)
+            self.new_owners.pop(identifier, None)
+            self.released.add(identifier)
+        self.released.difference_update(attempt.new_owners)
         self.owners.update(attempt.new_owners)
         self.new_owners.update(attempt.new_owners)
         self.profiles.update(attempt.changed)
         self.changed.update(attempt.changed)
         self.created |= attempt.created
         self.owners.update(attempt.new_ids)
-        return Applied(numbers, attempt.left)
+        for source, destination in attempt.merged.items():
+            self._forget(source)
+            self.merged[source] = destination
+
+    def identifiers_of(self, number: int) -> set[Owned]:
+        """All identifiers that the profile owns now. Its stored ones have to be known."""
+        owned = {each for each in self.stored_identifiers.get(number, ()) if self.owners.get(each, number) == number}
+        owned -= self.released
+        return owned | {each for each, owner in self.new_owners.items() if owner == number}
+
+    def _forget(self, number: int) -> None:
+        """A profile is no more: nothing finds it, and nothing of it is to be written."""
+        gone = self.profiles.pop(number)
+        self.owners.pop(("id", gone.id), None)
+        self.changed.pop(number, None)
+        self.created.discard(number)
 
 
 class Attempt:
     """One request's writes, laid over the roster and not yet part of it."""
 
     def __init__(self, roster: IdentityResolution, now_us: int) -> None:
-        self._roster, self._now_us = roster, now_us
+        self.roster, self.now_us = roster, now_us
         self.changed: dict[int, Profile] = {}
         self.created: set[int] = set()
         self.new_owners: dict[Owned, int] = {}
         self.new_ids: dict[Owned, int] = {}
+        self.released: set[Owned] = set()
+        self.merged: dict[int, int] = {}
         self.left: Counter[str] = Counter()
         self.faults: list[Fault] = []
 
@@ -117,47 +151,50 @@ class Attempt:
         """The number of the profile that the write means, after merging it; -1 where there is none."""
         if (only_identifier := write.only_identifier) is not None:
             # It says nothing else: what has it is meant, and nothing is to be changed.
-            number = self._owner(only_identifier)
-            return self._create([only_identifier]) if number is None else number
+            number = self.owner(only_identifier)
+            return self.create([only_identifier]) if number is None else number
         given = [(kind, value) for kind in IDENTIFIER_KINDS if (value := getattr(write, kind)) is not None]
-        number = self._find(write, given)
+        number = self.find(write, given)
         if number is None:
             if not given:
                 detail = f"No profile has the id {write.id!r}, and no other identifier is given."
                 self.faults.append(Fault(detail, f"{pointer}/id"))
                 return -1
-            number = self._create(given)
+            number = self.create(given)
         else:
             for identifier in given:
-                self._add(number, identifier)
+                self.add(number, identifier)
         if not write.only_identifies():
-            self._merge(number, write, pointer)
+            self.patch_emails(number, write)
+            self.merge_write(number, write, pointer)
         return number
 
-    def _find(self, write: ProfileWrite, given: list[Owned]) -> int | None:
+    def find(self, write: ProfileWrite, given: list[Owned]) -> int | None:
         if write.id is not None:
-            number = self._owner(("id", write.id))
+            number = self.owner(("id", write.id))
             if number is not None:
                 return number
             self.left["id"] += 1
         for identifier in given:
-            number = self._owner(identifier)
+            number = self.owner(identifier)
             if number is not None:
                 return number
         return None
 
-    def _owner(self, identifier: Owned) -> int | None:
-        for owners in (self.new_owners, self._roster.owners, self.new_ids):
+    def owner(self, identifier: Owned) -> int | None:
+        if identifier in self.released and identifier not in self.new_owners:
+            return None
+        for owners in (self.new_owners, self.roster.owners, self.new_ids):
             if (number := owners.get(identifier)) is not None:
                 return number
         return None
 
-    def _profile(self, number: int) -> Profile:
-        return self.changed.get(number) or self._roster.profiles[number]
+    def profile(self, number: int) -> Profile:
+        return self.changed.get(number) or self.roster.profiles[number]
 
-    def _create(self, given: list[Owned]) -> int:
+    def create(self, given: list[Owned]) -> int:
         """A new profile with identifiers that nobody has."""
-        roster, now_us = self._roster, self._now_us
+        roster, now_us = self.roster, self.now_us
         number = roster.next_number()
         self.created.add(number)
         self.new_owners.update(dict.fromkeys(given, number))
@@ -174,25 +211,46 @@ class Attempt:
         )
         return number
 
-    def _add(self, number: int, identifier: Owned) -> None:
+    def add(self, number: int, identifier: Owned) -> None:
         """Give the identifier to the profile, if nobody has it."""
         kind, value = identifier
-        owner = self._owner(identifier)
+        owner = self.owner(identifier)
         if owner == number:
             return
         if owner is not None:
             self.left[WIRE_NAMES[kind]] += 1
             return
         self.new_owners[identifier] = number
-        profile = self._profile(number)
+        profile = self.profile(number)
         changes: dict[str, str] = {}
         if kind in ATTRIBUTE_KINDS and (kind != "anonymous_id" or profile.anonymous_id is None):
             changes[kind] = value
-        self.changed[number] = msgspec.structs.replace(profile, **changes, updated=self._now_us)
+        self.changed[number] = msgspec.structs.replace(profile, **changes, updated=self.now_us)
 
-    def _merge(self, number: int, write: ProfileWrite, pointer: str) -> None:
-        profile = self._profile(number)
-        after = merged(profile, write, self._now_us)
+    def patch_emails(self, number: int, write: ProfileWrite) -> None:
+        """Add and remove secondary email addresses; one that is shown becomes no secondary one, and stays."""
+        profile = self.profile(number)
+        for email in write.added_emails:
+            owner = self.owner(("email", email))
+            if owner is None:
+                self.new_owners["email", email] = number
+                shown = {"email": email} if profile.email is None else {}
+                profile = self.changed[number] = msgspec.structs.replace(profile, **shown, updated=self.now_us)
+            elif owner != number:
+                self.left["email"] += 1
+        for email in write.removed_emails:
+            if email != profile.email and self.owner(("email", email)) == number:
+                self.release(("email", email))
+                profile = self.changed[number] = msgspec.structs.replace(profile, updated=self.now_us)
+
+    def release(self, identifier: Owned) -> None:
+        """Take the identifier from its owner; it is free from now on."""
+        self.new_owners.pop(identifier, None)
+        self.released.add(identifier)
+
+    def merge_write(self, number: int, write: ProfileWrite, pointer: str) -> None:
+        profile = self.profile(number)
+        after = merged(profile, write, self.now_us)
         if after is profile:
             return
         if (

@@ -26,7 +26,8 @@ class ProfileWrite(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     clears. ``location`` holds its given members likewise, or is None when the
     whole location was not given. ``append``, ``unappend`` and ``unset`` are the
     patch operations on ``properties``, applied after them in that order.
-    ``ignored`` names identifiers that were given and can't be used
+    ``added_emails`` and ``removed_emails`` are the patch operations on the secondary
+    email addresses. ``ignored`` names identifiers that were given and can't be used
     (``phone_number``).
     """
 
@@ -43,6 +44,8 @@ class ProfileWrite(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     append: dict[str, Any] | None = None
     unappend: dict[str, Any] | None = None
     unset: tuple[str, ...] = ()
+    added_emails: tuple[str, ...] = ()
+    removed_emails: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
     only_identifier: tuple[str, str] | None = None
     """What ``find_only_identifier`` says, put here by who made the write and hands it out often."""
@@ -57,6 +60,8 @@ class ProfileWrite(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             or self.append
             or self.unappend
             or self.unset
+            or self.added_emails
+            or self.removed_emails
         )
 
     def find_only_identifier(self) -> tuple[str, str] | None:
