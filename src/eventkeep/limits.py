@@ -91,6 +91,8 @@ PROFILE_CACHE_ENTRIES_MAX: Final = 200_000
 """Profiles kept in memory beside the directory."""
 PROFILE_CACHE_BYTES_MAX: Final = 300_000_000
 """Bytes of memory that they may take together, about."""
+CONSENT_LISTS_MAX: Final = 1_000
+"""Lists of which one profile's consent remembers what was said last."""
 METRICS_PER_ACCOUNT_MAX: Final = 10_000
 """Metrics of one account; a request that would make more is refused."""
 METRIC_CACHE_ENTRIES_MAX: Final = 100_000
