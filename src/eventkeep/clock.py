@@ -1,4 +1,4 @@
-"""Time and randomness, passed in wherever they are needed, so that tests can hold them."""
+"""Time and randomness as objects that are passed in, so that tests can control them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where the time comes from."""
+    """A source of the time."""
 
     def now(self) -> float:
         """Seconds since 1970-01-01 UTC, with a fraction."""
 
     def monotonic(self) -> float:
-        """Seconds on a clock that never goes back; only differences mean anything."""
+        """Seconds on a clock that never goes back; only differences have a meaning."""
 
 
 class SystemClock:
@@ -28,7 +28,7 @@ class SystemClock:
 
 
 class Randomness(Protocol):
-    """Where random bytes come from."""
+    """A source of random bytes."""
 
     def token_bytes(self, count: int) -> bytes:
         """``count`` unpredictable bytes."""
