@@ -19,7 +19,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -71,8 +70,6 @@ _CHANNELS: Final[tuple[tuple[str, Channel], ...]] = (
     ("sms", "sms"),
     ("push", "push"),
 )
-_METRICS_REMEMBERED: Final = 1_000
-"""Metrics whose channel is remembered."""
 _SEND_COHORT: Final = re.compile(r"([0-9]{1,12}):.*", re.DOTALL)
 """``<epoch of the send>:<message id>``"""
 
@@ -177,7 +174,6 @@ def first_form(touch: Touch, touch_event_id: str) -> dict[str, Any]:
     }
 
 
-@lru_cache(_METRICS_REMEMBERED)
 def channel_of(metric: str) -> Channel | None:
     """The channel that a metric of messages has in its name, None if it has none."""
     words = metric.lower().split()

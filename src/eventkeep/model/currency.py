@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 NO_CURRENCY: Final = "X" * 3
-"""The code for "no currency"."""
+"""The code that says that a value is in no currency."""
 
 _CURRENT: Final = (
     "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE "
@@ -30,10 +30,10 @@ CODES: Final = CURRENT | WITHDRAWN
 
 
 def normal_currency(text: str) -> str | None:
-    """The code in upper case, or None if it is not an ISO 4217 code.
+    """The code in upper case, as it is stored; None for what is no ISO 4217 code.
 
-    Any case is accepted. This is our decision: ISO 4217 writes its codes in upper case, and no two codes differ by
-    case alone.
+    It may be sent in any case. Our decision: ISO 4217 writes its codes in upper case,
+    and no code differs from another by its case alone.
     """
     if text in CODES:
         return text

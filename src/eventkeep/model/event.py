@@ -1,7 +1,8 @@
-"""Events as they are stored, with their public ids and UUIDs.
+"""Events as they are stored, and the names that the outside knows them by.
 
-The public id and the ``uuid`` are made from the time and the id of the event. The same event has the same names on
-every machine and after every replay, and a read by public id is a range read of one place.
+Both names, the public id and the ``uuid``, are made of an event's time and id: the same
+event has the same names on every machine and after every replay, and finding an event by
+its public id is a look at one place of the log's order.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Final
 import msgspec
 
 PUBLIC_ID_CHARACTERS: Final = 17
-"""62 to the power of 17 is the first power that holds 96 bits: 32 of the time and 64 of the id."""
+"""62 to the power of 17 is the first that holds 96 bits: 32 of the time and 64 of the id."""
 
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PAIRS: Final = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
@@ -21,7 +22,7 @@ _PAIR_NUMBERS: Final = {pair: number for number, pair in enumerate(_PAIRS)}
 _PUBLIC_ID: Final = re.compile(f"[0-9A-Za-z]{{{PUBLIC_ID_CHARACTERS}}}")
 
 _GREGORIAN_START_TICKS: Final = 0x01B21DD213814000
-"""Ticks of 100 ns from 1582-10-15, the epoch of version 1 UUIDs, to 1970-01-01 (RFC 9562)."""
+"""Ticks of 100 ns from 1582-10-15, where version 1 UUIDs count from, to 1970-01-01 (RFC 9562)."""
 _TICKS_PER_SECOND: Final = 10_000_000
 
 
@@ -58,7 +59,7 @@ def public_id(time: int, id: int) -> str:
 
 
 def parse_public_id(text: str) -> tuple[int, int] | None:
-    """The (time, id) of a public id, or None if ``text`` is not a public id."""
+    """The (time, id) of a public id, or None where ``text`` can't be one."""
     if _PUBLIC_ID.fullmatch(text) is None:
         return None
     number = _ALPHABET.index(text[0])

@@ -8,7 +8,7 @@ import msgspec
 
 
 class EventCount(msgspec.Struct, frozen=True):
-    """A number of events with the times of the oldest and the newest, in Unix seconds; None if there are no events."""
+    """A number of events with the times of the oldest and the newest, in Unix seconds; None where there are none."""
 
     events: int = 0
     oldest: int | None = None
@@ -16,7 +16,7 @@ class EventCount(msgspec.Struct, frozen=True):
 
 
 def total(counts: Iterable[EventCount]) -> EventCount:
-    """The sum of the counts."""
+    """The counts together."""
     given = list(counts)
     return EventCount(
         sum(count.events for count in given),

@@ -1,4 +1,4 @@
-"""Normal forms of the identifiers that find a profile: equal identifiers have equal normal forms.
+"""Normal forms of the identifiers that find a profile: two that mean the same are equal in their normal form.
 
 ``external_id``, ``anonymous_id`` and ``_kx`` are opaque and are compared as they are
 sent; an ``id`` is a ULID (see ``eventkeep.model.ulid``).
@@ -19,18 +19,18 @@ LABEL_CHARACTERS_MAX: Final = 63
 """Characters between two dots of a domain. Source: RFC 1035, 2.3.4."""
 
 # Not the whole of RFC 5321, which allows quoted blanks and addresses without a domain:
-# no address of a person looks like that; such a text is a mistake.
+# no address of a person looks like that, and what does is a mistake.
 _LOCAL: Final = r"[^\s@\"(),:;<>\[\\\]\x00-\x20\x7f]++"
 _LABEL: Final = r"[^\W_]++(?:-++[^\W_]++)*+"
 _USUAL_EMAIL: Final = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]++@(?:[a-z0-9]++(?:-++[a-z0-9]++)*+\.)+[a-z]++")
-"""A subset of the next pattern that matches in half of the time, because it needs no Unicode classes."""
+"""Part of the next, in half its time: it need not ask of any letter whether Unicode has it for one."""
 _EMAIL: Final = re.compile(rf"{_LOCAL}@(?:{_LABEL}\.)+(?!\d+\Z){_LABEL}")
 
 _PHONE_NUMBER: Final = re.compile(r"\+[0-9 ().\-/]+", re.ASCII)
 
 
 def normal_email(text: str) -> str | None:
-    """The address trimmed and in lower case; None if it does not have the form ``name@domain.tld``."""
+    """The address trimmed and in lower case; None where it is no address of the form ``name@domain.tld``."""
     email = text.strip().lower()
     if len(email) > EMAIL_CHARACTERS_MAX or not (_USUAL_EMAIL.fullmatch(email) or _EMAIL.fullmatch(email)):
         return None
@@ -46,13 +46,14 @@ def _parts_fit(email: str) -> bool:
 
 
 def normal_phone_number(text: str) -> str | None:
-    """The number in E.164 form (``+15005550006``), or None if it is not a phone number.
+    """The number in E.164 form (``+15005550006``); None where it is none.
 
-    It has to begin with + and a country calling code, may contain the usual separators, and has to have a length
-    that its country uses. Whether the number is assigned is not checked, because numbering plans change more often
-    than this program is updated. Source: ITU-T E.164, as implemented by the library phonenumbers.
+    It has to begin with + and a country calling code, may hold the usual separators,
+    and has to have a length that its country uses. Whether anybody has the number is
+    not asked: numbering plans change more often than this program is updated.
+    Source: ITU-T E.164, by the library phonenumbers.
     """
-    # The cache below holds short texts only.
+    # What is remembered below has to be short.
     text = text.strip()
     if len(text) > PHONE_NUMBER_CHARACTERS_MAX or _PHONE_NUMBER.fullmatch(text) is None:
         return None
@@ -61,7 +62,7 @@ def normal_phone_number(text: str) -> str | None:
 
 @functools.lru_cache(maxsize=PHONE_NUMBERS_REMEMBERED_MAX)
 def _e164(text: str) -> str | None:
-    # Imported on first use: its tables cost more than the rest of a start, and most accounts send no phone numbers.
+    # Imported only now: its tables cost more than all the rest of a start, and most accounts send no numbers.
     import phonenumbers
 
     try:

@@ -161,11 +161,12 @@ class Attempt:
                 self.faults.append(Fault(detail, f"{pointer}/id"))
                 return -1
             number = self.create(given)
-        else:
+            self.patch_emails(number, write)
+        elif not write.keeps_identifiers:
             for identifier in given:
                 self.add(number, identifier)
-        if not write.only_identifies():
             self.patch_emails(number, write)
+        if not write.only_identifies():
             self.merge_write(number, write, pointer)
         return number
 

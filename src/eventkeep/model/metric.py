@@ -1,4 +1,4 @@
-"""Metrics: the kinds of events."""
+"""A metric: what an event is an event of."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 class Metric(msgspec.Struct):
     """One metric of an account; ``created`` and ``updated`` are in Unix microseconds.
 
-    ``has_value`` is true if any of its events has a value.
+    ``has_value`` says whether any of its events came with a value.
     """
 
     number: int

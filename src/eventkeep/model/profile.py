@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from eventkeep.model.consent import NOTHING, Consent, joined
 from eventkeep.model.submission import ProfileWrite
 
 IDENTIFIER_KINDS: Final = ("external_id", "email", "phone_number", "anonymous_id", "kx")
@@ -39,6 +40,7 @@ class Profile(msgspec.Struct, kw_only=True):
     image: str | None = None
     location: dict[str, Any] = {}
     properties: dict[str, Any] = {}
+    consent: Consent = NOTHING
     created: int
     updated: int
 
@@ -49,8 +51,8 @@ def merged(profile: Profile, write: ProfileWrite, now_us: int) -> Profile:
     Identifiers are not its business (see ``eventkeep.model.identity_resolution``). Merging the same
     write again changes nothing. Rules: a given attribute overwrites and null clears it;
     properties merge key by key, a null among them is stored; then values are appended,
-    unappended, and keys unset. ``updated`` becomes ``now_us``, in Unix microseconds,
-    where anything changed.
+    unappended, and keys unset; a statement joins what the consent says. ``updated`` becomes
+    ``now_us``, in Unix microseconds, if anything changed.
     """
     changes: dict[str, Any] = {
         name: value for name, value in write.attributes.items() if getattr(profile, name) != value
@@ -62,6 +64,10 @@ def merged(profile: Profile, write: ProfileWrite, now_us: int) -> Profile:
         properties = merged_properties(profile.properties, write)
         if not same_json(properties, profile.properties):
             changes["properties"] = properties
+    if write.consent is not None:
+        consent = joined(profile.consent, write.consent)
+        if consent is not profile.consent:
+            changes["consent"] = consent
     if not changes:
         return profile
     return msgspec.structs.replace(profile, **changes, updated=now_us)

@@ -8,7 +8,8 @@ The rules of each edit:
   profile refuses the update. An attribute that is given overwrites, null clears it.
 - An import creates or updates, like a profile that is sent with an event.
 - A merge makes two profiles one, the destination. It keeps what it has; the source fills the
-  gaps: attributes, a location as a whole, properties key by key. All identifiers of the source
+  gaps: attributes, a location as a whole, properties key by key. Their consents are joined:
+  of each statement the newer one counts. All identifiers of the source
   become the destination's. The source is deleted; its events become the destination's.
 """
 
@@ -21,6 +22,7 @@ import msgspec
 
 from eventkeep.errors import DuplicateProfile, Fault, InvalidRequest, NotFound
 from eventkeep.limits import PROFILE_PROPERTIES_BYTES_MAX, PROFILE_PROPERTIES_MAX
+from eventkeep.model.consent import joined
 from eventkeep.model.identity_resolution import ATTRIBUTE_KINDS, Attempt, IdentityResolution, Owned
 from eventkeep.model.profile import IDENTIFIER_KINDS, Profile
 from eventkeep.model.submission import ProfileWrite
@@ -159,6 +161,7 @@ def merged(attempt: Attempt, edit: MergeProfiles) -> int:
         **kept.properties,
         **{k: v for k, v in given.properties.items() if k not in kept.properties},
     }
+    changes["consent"] = joined(kept.consent, given.consent)
     after = msgspec.structs.replace(kept, **changes, updated=attempt.now_us)
     if len(after.properties) > PROFILE_PROPERTIES_MAX or len(_encode(after.properties)) > PROFILE_PROPERTIES_BYTES_MAX:
         detail = (

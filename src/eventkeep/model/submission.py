@@ -10,6 +10,8 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
+from eventkeep.model.consent import Consent
+
 NUMBER_TYPE: Final = "<u4"
 """The numbers of a submission's columns, as numpy calls them; times are in Unix seconds, sizes in bytes."""
 VALUE_TYPE: Final = "<f8"
@@ -27,8 +29,9 @@ class ProfileWrite(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     whole location was not given. ``append``, ``unappend`` and ``unset`` are the
     patch operations on ``properties``, applied after them in that order.
     ``added_emails`` and ``removed_emails`` are the patch operations on the secondary
-    email addresses. ``ignored`` names identifiers that were given and can't be used
-    (``phone_number``).
+    email addresses. ``consent`` is a statement about consent. A write that
+    ``keeps_identifiers`` adds none to a profile that exists. ``ignored`` names
+    identifiers that were given and can't be used (``phone_number``).
     """
 
     id: str | None = None
@@ -46,6 +49,8 @@ class ProfileWrite(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     unset: tuple[str, ...] = ()
     added_emails: tuple[str, ...] = ()
     removed_emails: tuple[str, ...] = ()
+    consent: Consent | None = None
+    keeps_identifiers: bool = False
     ignored: tuple[str, ...] = ()
     only_identifier: tuple[str, str] | None = None
     """What ``find_only_identifier`` says, put here by who made the write and hands it out often."""
@@ -62,6 +67,7 @@ class ProfileWrite(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
             or self.unset
             or self.added_emails
             or self.removed_emails
+            or self.consent
         )
 
     def find_only_identifier(self) -> tuple[str, str] | None:

@@ -13,7 +13,7 @@ ULID_CHARACTERS: Final = 26
 RANDOM_BYTES: Final = 10
 MILLISECONDS_MAX: Final = 2**48 - 1
 COUNTED_CHARACTERS: Final = 8
-"""Characters at the end of a ULID that a counter fills."""
+"""Characters at the end that differ in neighbouring ULIDs."""
 COUNTED_BITS: Final = 5 * COUNTED_CHARACTERS
 
 _PAIRS: Final = tuple(first + second for first in ALPHABET for second in ALPHABET)
@@ -26,7 +26,7 @@ _ULID: Final = re.compile(f"[0-7][{ALPHABET}]{{25}}")
 def new_ulid(milliseconds: int, randomness: bytes) -> str:
     """The ULID of a moment, in Unix milliseconds, and of 10 random bytes.
 
-    Raises ValueError if either is out of range.
+    Raises ValueError where either does not fit.
     """
     if not 0 <= milliseconds <= MILLISECONDS_MAX:
         raise ValueError(f"expected Unix milliseconds from 0 to {MILLISECONDS_MAX}, got {milliseconds}")
@@ -37,18 +37,18 @@ def new_ulid(milliseconds: int, randomness: bytes) -> str:
 
 
 def last_characters(number: int) -> str:
-    """The last COUNTED_CHARACTERS of a ULID, made from its last COUNTED_BITS bits."""
+    """The last COUNTED_CHARACTERS of a ULID, by its last COUNTED_BITS bits."""
     pairs = _PAIRS
     return f"{pairs[number >> 30]}{pairs[number >> 20 & 1023]}{pairs[number >> 10 & 1023]}{pairs[number & 1023]}"
 
 
 def is_ulid(text: str) -> bool:
-    """Whether the text is a ULID of 26 characters in upper case."""
+    """Whether the text is a ULID as it is handed out: 26 characters, in upper case."""
     return _ULID.fullmatch(text) is not None
 
 
 def ulid_milliseconds(ulid: str) -> int:
-    """The Unix milliseconds in a ULID. Raises ValueError if the text is not a ULID."""
+    """The Unix milliseconds in a ULID. Raises ValueError for what is none."""
     if not is_ulid(ulid):
         raise ValueError(f"expected a ULID of {ULID_CHARACTERS} characters, got {ulid!r}")
     milliseconds = 0

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from eventkeep.errors import DuplicateProfile, InvalidRequest, NotFound, RequestRefused
 from eventkeep.limits import PROFILE_PROPERTIES_MAX
+from eventkeep.model.consent import subscribed, unsubscribed
 from eventkeep.model.identity_resolution import IdentityResolution, Owned
 from eventkeep.model.profile import IDENTIFIER_KINDS, Profile
 from eventkeep.model.profile_edits import (
@@ -362,3 +363,26 @@ def test_any_sequence_ends_as_the_plain_model_says(steps: list[tuple[Any, ...]])
 def test_edits_can_be_kept_as_bytes() -> None:
     edit: ProfileEdit = UpdateProfile("P", write(email="a", properties={"a": [1]}), cleared=("phone_number",))
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(edit), type=ProfileEdit) == edit
+
+
+def test_a_write_that_keeps_identifiers_adds_none_to_a_profile_that_exists(shelf: Shelf) -> None:
+    made = shelf.edit(CreateProfile(write(email="a@example.org"))).profile
+    client = write(email="a@example.org", external_id="x", added_emails=("b@example.org",), attributes={"title": "Dr."})
+    client.keeps_identifiers = True
+    after = shelf.edit(ImportProfile(client), NOW + 1).profile
+    assert (after.number, after.external_id, after.title) == (made.number, None, "Dr.")
+    assert shelf.owners == {("email", "a@example.org"): made.number}
+
+
+def test_a_write_that_keeps_identifiers_makes_a_profile_with_all_of_them(shelf: Shelf) -> None:
+    client = write(email="a@example.org", external_id="x")
+    client.keeps_identifiers = True
+    assert shelf.edit(ImportProfile(client)).profile.external_id == "x"
+
+
+def test_a_merge_joins_consent(shelf: Shelf) -> None:
+    one = shelf.edit(ImportProfile(write(email="a@example.org", consent=subscribed("email.marketing", NOW)))).profile
+    two = shelf.edit(
+        ImportProfile(write(email="b@example.org", consent=unsubscribed("email.marketing", NOW + 1))), NOW + 1
+    ).profile
+    assert shelf.edit(MergeProfiles(one.id, two.id)).profile.consent.status("email.marketing") == "UNSUBSCRIBED"
