@@ -1,4 +1,4 @@
-"""The columns of a submission as lists, for comparison with the request."""
+"""The columns of a submission as lists, to be compared with what was sent."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def unique_ids(submission: Submission) -> list[str]:
 
 
 def currencies(submission: Submission) -> list[str]:
-    """The currency of each event, "" if it has none."""
+    """The currency of each event, "" where it has none."""
     return texts(submission.currency, submission.currency_bytes)
 
 
 def values(submission: Submission) -> list[float | None]:
-    """The value of each event, None if it has none."""
+    """The value of each event, None where it has none."""
     given = struct.iter_unpack("<d", submission.value)
     return [value if is_given else None for (value,), is_given in zip(given, submission.has_value, strict=True)]
 

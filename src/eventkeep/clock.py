@@ -1,4 +1,4 @@
-"""Time and randomness as objects that are passed in, so that tests can control them."""
+"""Time and randomness, passed in wherever they are needed, so that tests can hold them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """A source of the time."""
+    """Where the time comes from."""
 
     def now(self) -> float:
         """Seconds since 1970-01-01 UTC, with a fraction."""
 
     def monotonic(self) -> float:
-        """Seconds on a clock that never goes back; only differences have a meaning."""
+        """Seconds on a clock that never goes back; only differences mean anything."""
 
 
 class SystemClock:
@@ -28,7 +28,7 @@ class SystemClock:
 
 
 class Randomness(Protocol):
-    """A source of random bytes."""
+    """Where random bytes come from."""
 
     def token_bytes(self, count: int) -> bytes:
         """``count`` unpredictable bytes."""

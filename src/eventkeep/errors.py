@@ -4,7 +4,7 @@
 
     EventkeepError
     ├── ConfigurationError            a setting, flag or file that can't be used
-    ├── RequestRefused                a request was refused; carries faults
+    ├── RequestRefused                what a request can be refused for; carries faults
     │   ├── InvalidRequest            400
     │   ├── NotAuthenticated          401
     │   ├── PermissionDenied          403
@@ -17,16 +17,16 @@
     │   ├── Throttled                 429, carries the seconds to wait
     │   └── Unavailable               503, carries the seconds to wait
     ├── ImportStopped                 an import that could not go on
-    │   ├── RowRefused                a row that can't become an event, or that the server refused; names the row
-    │   ├── EventRefused              an event that the receiving server refused; names the event
-    │   ├── KeyRefused                the server refused the API key
+    │   ├── RowRefused                a row that is no event, here or for the server; names the row
+    │   ├── EventRefused              an event of one server that another does not take; names the event
+    │   ├── KeyRefused                the server does not take the API key
     │   └── ServerUnreachable         no answer, or no room, after all the tries
     └── StoreError                    a store that can't do what was asked
         ├── FolderInUse               another server has the data folder
         ├── DirectoryError            the directory (profiles, keys, metrics)
         ├── EventLogError             the event log
         ├── LogError                  the one log of all changes
-        └── MetricsExceeded           a batch would make too many metrics for an account
+        └── MetricsExceeded           what a batch would make is too much for an account
 
 The status numbers above are for the reader: the one table from exception to
 status and code is ``eventkeep.protocol.error_documents``.
@@ -40,7 +40,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault of a request, with its place.
+    """One thing that is wrong with a request, and where.
 
     ``pointer`` is an RFC 6901 JSON pointer into the request body; ``parameter``
     the name of a query parameter or header. At most one of the two is set.
@@ -54,15 +54,15 @@ class Fault:
 
 
 class EventkeepError(Exception):
-    """The root of the tree: every error that eventkeep raises derives from it."""
+    """The root of the tree: catch it to catch all that eventkeep raises."""
 
 
 class ConfigurationError(EventkeepError):
-    """A setting can't be used; the message names it and says what to do."""
+    """A setting that can't be used; the message names it and says what to do."""
 
 
 class RequestRefused(EventkeepError):
-    """A request was refused as a whole. ``faults`` has at least one entry."""
+    """A request that was refused whole. ``faults`` has at least one entry."""
 
     def __init__(self, faults: Sequence[Fault] | str) -> None:
         self.faults: tuple[Fault, ...] = (Fault(faults),) if isinstance(faults, str) else tuple(faults)
@@ -102,11 +102,11 @@ class DuplicateProfile(RequestRefused):
 
 
 class PayloadTooLarge(RequestRefused):
-    """The body, or its decompressed form, is over its limit."""
+    """The body, or what it decompresses to, is over its limit."""
 
 
 class UnsupportedMediaType(RequestRefused):
-    """A content type or content encoding that is not supported."""
+    """A content type or content encoding that is not spoken here."""
 
 
 class HeadersTooLarge(RequestRefused):
@@ -122,7 +122,7 @@ class Throttled(RequestRefused):
 
 
 class Unavailable(RequestRefused):
-    """The request can't be served now: a full queue, a failing store, or a server that stops."""
+    """Can't be kept now: a full queue, a store in trouble, a server that stops."""
 
     def __init__(self, faults: Sequence[Fault] | str, retry_after_seconds: int) -> None:
         super().__init__(faults)
@@ -130,7 +130,7 @@ class Unavailable(RequestRefused):
 
 
 class ImportStopped(EventkeepError):
-    """An import could not go on; the events sent before it stopped stay stored."""
+    """An import that could not go on; what was sent before stays sent."""
 
 
 class RowRefused(ImportStopped):
@@ -143,7 +143,7 @@ class RowRefused(ImportStopped):
 
 
 class EventRefused(ImportStopped):
-    """An event was read from one server, and the other server refused it."""
+    """An event that was read from one server, and that another one does not take."""
 
 
 class KeyRefused(ImportStopped):
@@ -151,11 +151,11 @@ class KeyRefused(ImportStopped):
 
 
 class ServerUnreachable(ImportStopped):
-    """The server did not respond, or had no room, until the retries ran out."""
+    """The server did not answer, or had no room, for as long as the tries went on."""
 
 
 class StoreError(EventkeepError):
-    """A store failed."""
+    """A store that can't do what was asked of it."""
 
 
 class FolderInUse(StoreError):

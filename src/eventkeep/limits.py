@@ -37,6 +37,24 @@ PROFILE_PROPERTIES_MAX: Final = 400
 """Keys of one profile's properties after a merge."""
 PROFILE_PROPERTIES_BYTES_MAX: Final = 1_000_000
 """Bytes of one profile's properties as JSON after a merge."""
+PROFILE_PAYLOAD_BYTES_MAX: Final = 100_000
+"""Bytes of the body that creates, updates or imports one profile, and of one profile of a bulk import."""
+BULK_IMPORT_PROFILES_MAX: Final = 10_000
+"""Profiles of one bulk import job."""
+IDENTIFIERS_PATCHED_MAX: Final = 100
+"""Secondary email addresses that one request adds to a profile, or removes."""
+JOB_PROFILES_MAX: Final = 100
+"""Profiles of one job that unsubscribes, suppresses or unsuppresses."""
+SUBSCRIBED_PROFILES_MAX: Final = 1_000
+"""Profiles of one job that subscribes, from revision 2024-07-15 on; JOB_PROFILES_MAX before."""
+JOB_PUSH_TOKENS_MAX: Final = 100
+"""Push tokens of one profile in a job."""
+JOB_LISTS_MAX: Final = 100
+"""Lists that one bulk import job may name."""
+PAGE_PROFILES_DEFAULT: Final = 20
+"""Profiles on a page if the request gives no size."""
+PAGE_PROFILES_MAX: Final = 100
+"""Profiles on a page, at the most."""
 EVENT_YEAR_MIN: Final = 2000
 """Events are at or after the first second of this year (UTC)."""
 EVENT_FUTURE_SECONDS_MAX: Final = 366 * 24 * 3600

@@ -1,4 +1,4 @@
-"""Every revision of the registry agrees with its OpenAPI document, and responses fit that document."""
+"""Every revision of the registry says what its OpenAPI document says, and what is written fits that document."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ NEWER_NAMES: Final = {
     "get_metric_id_for_event": "get_event_relationships_metric",
     "get_profile_id_for_event": "get_event_relationships_profile",
 }
-"""The names of these operations in the documents from 2024-10-15 on."""
+"""What the documents call these operations from 2024-10-15 on."""
 
 METRIC: Final = Metric(
     7, "SkDfHe", 1, "Placed Order", "api", "7FtS4J", True, 1_718_400_000_000_000, 1_718_400_001_000_000
@@ -112,8 +112,8 @@ def upstream(revision: Revision) -> dict[str, dict[str, Any]]:
 def as_json_schema(node: Any) -> Any:
     """An OpenAPI 3.0 schema as JSON Schema.
 
-    ``nullable`` is a member beside a type or a reference there. The links ``next`` and ``prev`` are
-    null if there is no such page, as captured, although no document says so.
+    ``nullable`` stands beside a type or a reference there. The links ``next`` and ``prev``
+    are null where there is no such page, as captured, though no document says so.
     """
     if isinstance(node, list):
         return [as_json_schema(item) for item in node]
@@ -142,8 +142,8 @@ def frame(operation: str, revision: Revision, **parameters: str) -> Frame:
     return Frame(base_url="http://127.0.0.1:8000", path=path, revision=revision, query=query)
 
 
-def responses(operation: str, revision: Revision, **parameters: str) -> list[bytes]:
-    """The responses of the operation, for a full profile and for a bare one."""
+def answers(operation: str, revision: Revision, **parameters: str) -> list[bytes]:
+    """What the operation answers, for a full profile and for a bare one."""
     framed = frame(operation, revision, **parameters)
     if operation == "get_events":
         return [events_document(framed, page_of(framed.query, found, SECRET), RELATED) for found in (EVENTS, ())]
@@ -159,9 +159,9 @@ def responses(operation: str, revision: Revision, **parameters: str) -> list[byt
 
 
 def parameters_to_try(operation: str, revision: Revision) -> list[dict[str, str]]:
-    """No parameters; all of them at once; and each field by itself.
+    """No parameters; everything at once; and each field by itself.
 
-    Fields inside a subscription are left out: a part of an object that a document requires whole can't fit it.
+    Not those inside a subscription: a part of what a document requires whole can't fit it.
     """
     described = OPERATIONS[operation]
     everything = {}
@@ -197,7 +197,7 @@ def test_parameters_are_the_documents(operation: str, revision: Revision, upstre
         allowed = parameter["schema"].get("enum") or parameter["schema"].get("items", {}).get("enum")
         if name == "fields[profile]":
             ours = set(profile_field_names(OPERATIONS[operation], revision))
-            # The live service responds with it; the document does not say so.
+            # The live service answers with it; the document does not say so.
             assert ours - {"anonymous_id"} == set(allowed)
         elif name.startswith("fields["):
             assert set(revision.fields(name[7:-1])) == set(allowed)
@@ -253,12 +253,12 @@ def test_media_type_is_the_documents(operation: str, revision: Revision, upstrea
 
 
 @pytest.mark.parametrize("operation", READS)
-def test_responses_are_valid_with_all_parameters(
+def test_answers_are_valid_whatever_is_asked_for(
     operation: str, revision: Revision, upstream: dict[str, dict[str, Any]]
 ) -> None:
     validate = validator(upstream[operation], "200").validate
     for parameters in parameters_to_try(operation, revision):
-        for answer in responses(operation, revision, **parameters):
+        for answer in answers(operation, revision, **parameters):
             validate(json.loads(answer))
 
 

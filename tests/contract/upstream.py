@@ -1,4 +1,4 @@
-"""The upstream OpenAPI documents, if they are in ``../shared/klaviyo`` beside the project."""
+"""The upstream OpenAPI documents, if they are at hand: in ``shared/klaviyo`` beside the project or above it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pytest
 
 from tests.source_tree import PROJECT
 
-DOCUMENTS: Final = PROJECT.parent / "shared" / "klaviyo"
+_BESIDE: Final = [folder / "shared" / "klaviyo" for folder in PROJECT.parents]
+DOCUMENTS: Final = next((folder for folder in _BESIDE if folder.exists()), _BESIDE[0])
 
 OPERATION_PATHS: Final = {
     "get_events": "/api/events/",
@@ -23,7 +24,7 @@ OPERATION_PATHS: Final = {
 
 
 def load_document(revision: str) -> dict[str, Any]:
-    """The document of a revision, its paths with a slash at their ends; skips the test if it is missing."""
+    """The document of a revision, its paths with a slash at their ends; skips the test where it is not at hand."""
     path = DOCUMENTS / f"events-openapi-{revision}.json"
     if not path.exists():
         pytest.skip("the upstream OpenAPI documents are not at hand")
@@ -32,19 +33,31 @@ def load_document(revision: str) -> dict[str, Any]:
     return document
 
 
-def response_validator(document: dict[str, Any], path: str) -> jsonschema_rs.Validator:
-    """Validates the 200 responses of GET on a path."""
+def load_neighbours(revision: str) -> dict[str, Any]:
+    """The document of the operations beside those on events; skips the test if it is not at hand."""
+    path = DOCUMENTS / f"neighbours-openapi-{revision}.json"
+    if not path.exists():
+        path = DOCUMENTS / f"derived-neighbours-openapi-{revision}.json"
+    if not path.exists():
+        pytest.skip("the upstream OpenAPI documents are not at hand")
+    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    document["paths"] = {path.rstrip("/") + "/": methods for path, methods in document["paths"].items()}
+    return document
+
+
+def answer_validator(document: dict[str, Any], path: str) -> jsonschema_rs.Validator:
+    """Validates the 200 answers of GET on a path."""
     (content,) = document["paths"][path]["get"]["responses"]["200"]["content"].values()
     schemas = _as_json_schema(document["components"]["schemas"])
     for link in ("next", "prev"):
-        # The document has text alone here; the live service sends null if there is no such page.
+        # The document has text alone here; the live service answers null where there is no such page.
         schemas["CollectionLinks"]["properties"][link] = {"type": ["string", "null"], "format": "uri"}
     schema = {**_as_json_schema(content["schema"]), "components": {"schemas": schemas}}
     return jsonschema_rs.validator_for(schema, validate_formats=True)
 
 
 def _as_json_schema(node: Any) -> Any:
-    """An OpenAPI 3.0 schema as JSON Schema: there ``nullable`` is beside the type (and beside ``$ref`` here)."""
+    """An OpenAPI 3.0 schema as JSON Schema: there ``nullable`` stands beside the type (and beside ``$ref`` here)."""
     if isinstance(node, list):
         return [_as_json_schema(item) for item in node]
     if not isinstance(node, dict):

@@ -1,0 +1,1 @@
+"""Consent: jobs that subscribe, unsubscribe, suppress and unsuppress profiles."""

@@ -1,0 +1,1 @@
+"""Requests to delete a person's data."""

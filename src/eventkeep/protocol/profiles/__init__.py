@@ -1,0 +1,1 @@
+"""Profiles by themselves: read, created, updated, imported and merged."""
