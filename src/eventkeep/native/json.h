@@ -7,13 +7,8 @@
 #define EVENTKEEP_JSON_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
 
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "words are read as little-endian ones"
-#endif
+#include "words.h"
 
 struct cursor {
     const uint8_t *at, *end;
@@ -30,13 +25,6 @@ enum { LONG_RUN = 19 };
 #define IS(text, name) ((text).size == sizeof(name) - 1 && memcmp((text).start, name, sizeof(name) - 1) == 0)
 
 #define EVERY_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
-
-static inline uint64_t word_at(const uint8_t *at)
-{
-    uint64_t word;
-    memcpy(&word, at, sizeof word);
-    return word;
-}
 
 static inline bool is_digit(uint8_t byte)
 {

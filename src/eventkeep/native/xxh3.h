@@ -3,7 +3,7 @@
 #ifndef EVENTKEEP_XXH3_H
 #define EVENTKEEP_XXH3_H
 
-#include "json.h"
+#include "words.h"
 
 /* Longer texts are hashed in another way. */
 enum { HASHED_BYTES_MAX = 240, HASH_BYTES = 16 };

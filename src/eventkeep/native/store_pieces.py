@@ -1,0 +1,166 @@
+"""The compiled calls of the event store: pieces of files in, verified bytes out; documents into blocks and out of them.
+
+Every function lets go of the interpreter's lock. They are there if ``is_built`` says so; without them
+`eventkeep.events` does the same in Python.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from eventkeep.native.library import library
+
+Words = npt.NDArray[np.uint64]
+Sizes = npt.NDArray[np.uint32]
+Content = npt.NDArray[np.uint8]
+
+CALLS: Final = ("read_pieces", "checksums", "pack", "documents_sum", "measure", "cut", "bloom_add", "bloom_find")
+
+
+class _Pieces(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("files", "offsets", "sizes", "checksums")),
+        ("count", ctypes.c_size_t),
+    )
+
+
+class _Documents(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("unique_ids", "unique_id_sizes", "properties", "property_sizes")),
+        ("count", ctypes.c_size_t),
+    )
+
+
+class _Cut(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("blocks", "block_sizes", "block_of", "number_of")),
+        ("count", ctypes.c_size_t),
+    )
+
+
+@cache
+def _calls() -> dict[str, Any] | None:
+    """The calls by their names, None if the library was not built or lacks them."""
+    loaded = library()
+    if loaded is None:
+        return None
+    try:
+        calls = {name: getattr(loaded, f"eventkeep_{name}") for name in CALLS}
+    except AttributeError:
+        return None
+    pointer, size = ctypes.c_void_p, ctypes.c_size_t
+    arguments: dict[str, tuple[Any, Any]] = {
+        "read_pieces": ((pointer, pointer, pointer), size),
+        "checksums": ((pointer, pointer, size, pointer), None),
+        "pack": ((pointer, pointer, size, pointer), None),
+        "documents_sum": ((pointer, pointer), ctypes.c_uint64),
+        "measure": ((pointer, pointer, pointer), size),
+        "cut": ((pointer, pointer, pointer), None),
+        "bloom_add": ((pointer, ctypes.c_uint64, pointer, size), None),
+        "bloom_find": ((pointer, ctypes.c_uint64, pointer, size, pointer), None),
+    }
+    for name, (takes, gives) in arguments.items():
+        calls[name].argtypes, calls[name].restype = takes, gives
+    return calls
+
+
+def is_built() -> bool:
+    """Whether the calls are there."""
+    return _calls() is not None
+
+
+def _call(name: str) -> Any:
+    calls = _calls()
+    assert calls is not None, "eventkeep's compiled library is missing; callers ask is_built() first"
+    return calls[name]
+
+
+def read_pieces(
+    files: npt.NDArray[np.int32], offsets: Words, sizes: Sizes, checksums: Words
+) -> tuple[Content, int, int]:
+    """The content of pieces, one after the other, by the descriptor, offset, size and checksum of each (shape [n]).
+
+    Returns the content, how many pieces are good before the first that is not, and the system's error number for
+    that one: 0 if it could be read and is damaged or short.
+    """
+    content = np.empty(int(sizes.sum(dtype=np.uint64)), dtype=np.uint8)
+    error = ctypes.c_int32()
+    pieces = _Pieces(files.ctypes.data, offsets.ctypes.data, sizes.ctypes.data, checksums.ctypes.data, len(sizes))
+    good = _call("read_pieces")(ctypes.byref(pieces), content.ctypes.data, ctypes.byref(error))
+    return content, int(good), error.value
+
+
+def checksums(content: Content, sizes: Sizes) -> Words:
+    """The checksums (shape [n]) of pieces of these sizes that lie one after the other."""
+    found = np.empty(len(sizes), dtype=np.uint64)
+    _call("checksums")(content.ctypes.data, sizes.ctypes.data, len(sizes), found.ctypes.data)
+    return found
+
+
+def pack(unique_ids: Words, unique_id_sizes: Sizes, properties: Words, property_sizes: Sizes, starts: Sizes) -> Content:
+    """Blocks of documents, one after the other.
+
+    The documents are given by the addresses and sizes of their texts (shape [n]); block b holds those from
+    ``starts[b]`` to ``starts[b + 1]`` (shape [blocks + 1]).
+    """
+    blocks, count = len(starts) - 1, len(unique_ids)
+    size = int(unique_id_sizes.sum(dtype=np.uint64)) + int(property_sizes.sum(dtype=np.uint64))
+    content = np.empty(size + 4 * blocks + 8 * count, dtype=np.uint8)
+    documents = _documents(unique_ids, unique_id_sizes, properties, property_sizes)
+    _call("pack")(ctypes.byref(documents), starts.ctypes.data, blocks, content.ctypes.data)
+    return content
+
+
+def documents_sum(
+    unique_ids: Words, unique_id_sizes: Sizes, properties: Words, property_sizes: Sizes, ids: Words
+) -> int:
+    """The sum modulo 2^64 of the hashes of documents, each with its event's id (shape [n])."""
+    documents = _documents(unique_ids, unique_id_sizes, properties, property_sizes)
+    return int(_call("documents_sum")(ctypes.byref(documents), ids.ctypes.data))
+
+
+def cut(
+    blocks: Words, block_sizes: Words, block_of: Sizes, number_of: Content
+) -> tuple[Content, Sizes, Content, Sizes] | int:
+    """The documents with these numbers in these blocks (shape [n]); blocks are given by address and size.
+
+    Returns the unique ids end to end, their sizes, the properties end to end, their sizes; or the place of the
+    first document that its block does not hold.
+    """
+    count = len(block_of)
+    unique_id_sizes, property_sizes = np.empty(count, dtype=np.uint32), np.empty(count, dtype=np.uint32)
+    what = _Cut(blocks.ctypes.data, block_sizes.ctypes.data, block_of.ctypes.data, number_of.ctypes.data, count)
+    good = _call("measure")(ctypes.byref(what), unique_id_sizes.ctypes.data, property_sizes.ctypes.data)
+    if good < count:
+        return int(good)
+    unique_ids = np.empty(int(unique_id_sizes.sum(dtype=np.uint64)), dtype=np.uint8)
+    properties = np.empty(int(property_sizes.sum(dtype=np.uint64)), dtype=np.uint8)
+    _call("cut")(ctypes.byref(what), unique_ids.ctypes.data, properties.ctypes.data)
+    return unique_ids, unique_id_sizes, properties, property_sizes
+
+
+def bloom_add(words: Words, keys: Words) -> None:
+    """Set the bits of ``keys`` (shape [n]) in the filter's blocks (``words``, shape [blocks, 4])."""
+    _call("bloom_add")(words.ctypes.data, len(words), keys.ctypes.data, len(keys))
+
+
+def bloom_find(words: Words, keys: Words) -> npt.NDArray[np.bool_]:
+    """Whether each of ``keys`` was perhaps added (shape [n])."""
+    found = np.zeros(len(keys), dtype=np.bool_)
+    _call("bloom_find")(words.ctypes.data, len(words), keys.ctypes.data, len(keys), found.ctypes.data)
+    return found
+
+
+def _documents(unique_ids: Words, unique_id_sizes: Sizes, properties: Words, property_sizes: Sizes) -> _Documents:
+    return _Documents(
+        unique_ids.ctypes.data,
+        unique_id_sizes.ctypes.data,
+        properties.ctypes.data,
+        property_sizes.ctypes.data,
+        len(unique_ids),
+    )
