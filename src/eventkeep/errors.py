@@ -26,6 +26,7 @@
         ├── DirectoryError            the directory (profiles, keys, metrics)
         ├── EventLogError             the event log
         ├── LogError                  the one log of all changes
+        ├── EventStoreError           the event store: a file that is damaged or missing, a disk that fails
         └── MetricsExceeded           what a batch would make is too much for an account
 
 The status numbers above are for the reader: the one table from exception to
@@ -172,6 +173,10 @@ class EventLogError(StoreError):
 
 class LogError(StoreError):
     """The log of all changes is damaged or failed; the message names the file and the byte."""
+
+
+class EventStoreError(StoreError):
+    """The event store can't do what was asked: a file is damaged or missing, or the disk fails. Names the file."""
 
 
 class MetricsExceeded(StoreError):

@@ -129,6 +129,38 @@ EVENTS_REMEMBERED_BYTES_MAX: Final = 20_000_000
 """Bytes of the events that were read lately and are remembered by their ids; a page more may be there for a moment."""
 PAGE_QUERY_BYTES_MAX: Final = 100_000_000
 """Bytes of memory that the engine may take for a page before it is asked how large the page's events are."""
+STORE_DESCRIPTORS_MAX: Final = 256
+"""Files of the event store that are open at once, beside those being read at the moment."""
+SEGMENT_ROWS_MAX: Final = 1 << 24
+"""Events in one segment."""
+SEGMENT_FLUSH_BYTES: Final = 100_000_000
+"""Bytes of events in memory at which they are flushed to a segment, before they are FLUSH_EVENTS."""
+SEGMENT_FLUSH_SECONDS: Final = 60.0
+"""How long events may wait in memory for their flush, in seconds; the log has them meanwhile."""
+TAIL_PART_EVENTS: Final = 65_536
+"""Events up to which parts of the event store's tail are joined: so many are sorted at once for a read."""
+MERGE_ROWS: Final = 16_384
+"""Rows of each segment that a merge has in memory, and rows that a flush writes at once."""
+MERGE_RESERVE_BYTES: Final = 256_000_000
+"""Free bytes that a merge leaves on the disk beside its output, for the log and for flushes."""
+REPACKED_ROWS_MAX: Final = 65_536
+"""Rows up to which a merge packs the documents anew; those of larger segments stay where they are."""
+REPACKED_BYTES_MAX: Final = 64_000_000
+"""Bytes of document files up to which a merge packs the documents anew."""
+SHARED_BLOCK_ROWS_MAX: Final = 1_024
+"""Rows of a segment below which documents of several accounts share a block."""
+PACKED_AT_ONCE_EVENTS: Final = 32_768
+"""Documents that are packed into blocks at once."""
+PACKED_AT_ONCE_BYTES: Final = 16_000_000
+"""Bytes of documents that are packed into blocks at once, unless one document has more."""
+DOCUMENTS_AT_ONCE_BYTES: Final = 32_000_000
+"""Bytes of blocks that are decompressed at once, unless the block of one document has more."""
+SCAN_ROWS: Final = 4_096
+"""Rows of each segment that a scan has in memory."""
+KEYS_AT_ONCE: Final = 2_048
+"""Keys that are looked up in the segments at once."""
+FILTER_RETRY_SECONDS: Final = 5.0
+"""What the making of the filter of known keys waits after an error, in seconds."""
 READS_WAITING_MAX: Final = 1_000
 """Reads that may wait for a reader thread; past it: 503."""
 

@@ -22,6 +22,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "protocol": {"errors", "limits", "clock", "model", "native"},
     "log": {"errors", "limits", "clock", "files", "model"},
     "directory": {"errors", "limits", "clock", "config", "files", "model", "log"},
+    "events": {"errors", "limits", "clock", "files", "model", "native"},
     "eventlog": {"errors", "limits", "clock", "config", "model", "native"},
     "ingest": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog", "log", "events"},
     "server": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog", "ingest"}

@@ -1,0 +1,86 @@
+"""Open files: a bounded number of descriptors, opened when they are needed."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from eventkeep.errors import EventStoreError
+from eventkeep.files import Files
+from eventkeep.limits import STORE_DESCRIPTORS_MAX
+
+
+class _Open:
+    __slots__ = ("file", "is_forgotten", "users")
+
+    def __init__(self, file: int) -> None:
+        self.file, self.users, self.is_forgotten = file, 0, False
+
+
+class OpenFiles:
+    """Descriptors of immutable files, by path, for any number of threads; the longest unused are closed first."""
+
+    def __init__(self, files: Files, open_max: int = STORE_DESCRIPTORS_MAX) -> None:
+        self.files, self._open_max = files, open_max
+        self._lock = threading.Lock()
+        self._open: OrderedDict[Path, _Open] = OrderedDict()
+
+    @contextmanager
+    def borrowed(self, paths: Sequence[Path]) -> Iterator[list[int]]:
+        """The descriptors of ``paths``, which stay open inside the block.
+
+        Raises EventStoreError if one can't be opened.
+        """
+        used: list[_Open] = []
+        try:
+            with self._lock:
+                for path in paths:
+                    used.append(self._use(path))
+            yield [entry.file for entry in used]
+        finally:
+            with self._lock:
+                for entry in used:
+                    entry.users -= 1
+                    if entry.is_forgotten and not entry.users:
+                        self.files.close(entry.file)
+                if len(self._open) > self._open_max:
+                    self._close_unused()
+
+    def forget(self, path: Path) -> None:
+        """Close the file as soon as nobody uses it: it is removed."""
+        with self._lock:
+            entry = self._open.pop(path, None)
+            if entry is None:
+                return
+            if entry.users:
+                entry.is_forgotten = True
+            else:
+                self.files.close(entry.file)
+
+    def close(self) -> None:
+        """Close what nobody uses; the rest is closed when it is given back."""
+        for path in list(self._open):
+            self.forget(path)
+
+    def _use(self, path: Path) -> _Open:
+        entry = self._open.get(path)
+        if entry is None:
+            try:
+                entry = self._open[path] = _Open(self.files.open(path))
+            except OSError as exc:
+                raise EventStoreError(f"{path} can't be opened: {exc.strerror}") from exc
+        else:
+            self._open.move_to_end(path)
+        entry.users += 1
+        return entry
+
+    def _close_unused(self) -> None:
+        for path, entry in list(self._open.items()):
+            if len(self._open) <= self._open_max:
+                return
+            if not entry.users:
+                del self._open[path]
+                self.files.close(entry.file)

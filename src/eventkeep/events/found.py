@@ -1,0 +1,97 @@
+"""Rows that a read found in several parts, with their columns, and the documents behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from eventkeep.events.descriptors import OpenFiles
+from eventkeep.events.documents import DocumentFile, locate, read_documents
+from eventkeep.events.memory_segment import MemorySegment
+from eventkeep.events.rows import Chunk, Rows, currency_text
+from eventkeep.events.segment import Segment
+from eventkeep.limits import DOCUMENTS_AT_ONCE_BYTES
+from eventkeep.model.event_columns import TextColumn
+
+PAGE_COLUMNS: Final = ("time", "id", "profile", "metric", "value", "currency")
+AnyPart = Segment | MemorySegment
+
+text_of_currency = lru_cache(maxsize=1_000)(currency_text)
+
+
+class Found:
+    """Rows of several parts, with their columns: ``part`` has each row's place in the parts."""
+
+    __slots__ = ("columns",)
+
+    def __init__(self, columns: Chunk) -> None:
+        self.columns = columns
+
+    def __len__(self) -> int:
+        return len(self.columns["id"])
+
+    def take(self, places: npt.NDArray[Any] | slice) -> Found:
+        return Found({name: column[places] for name, column in self.columns.items()})
+
+
+def columns_of(part: AnyPart, place: int, rows: Rows | slice) -> Chunk:
+    """The columns of a page for rows of the part at ``place``, with where their documents are."""
+    names = (*PAGE_COLUMNS, "file", "slot") if isinstance(part, Segment) else PAGE_COLUMNS
+    columns = part.columns(rows, names)
+    count = len(columns["id"])
+    if isinstance(part, MemorySegment):
+        columns["file"] = columns["slot"] = np.zeros(count, dtype=np.uint32)
+    columns["part"] = np.full(count, place, dtype=np.int64)
+    columns["row"] = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
+    return columns
+
+
+def files_of(parts: Sequence[AnyPart], found: Found) -> tuple[list[DocumentFile], npt.NDArray[np.int64]]:
+    """The document files of rows on disk, and each row's place in them."""
+    wanted = found.columns["part"] << 32 | found.columns["file"].astype(np.int64)
+    distinct, places = np.unique(wanted, return_inverse=True)
+    document_files: list[DocumentFile] = []
+    for number in distinct.tolist():
+        part = parts[number >> 32]
+        assert isinstance(part, Segment)
+        document_files.append(part.document_files[number & 0xFFFFFFFF])
+    return document_files, places
+
+
+def texts_of(parts: Sequence[AnyPart], found: Found, opened: OpenFiles) -> tuple[TextColumn, TextColumn] | None:
+    """The unique ids and the properties of rows; None if they have too many bytes for more than one event."""
+    part_of = found.columns["part"]
+    is_stored = np.array([isinstance(part, Segment) for part in parts])[part_of]
+    if is_stored.all():
+        document_files, files = files_of(parts, found)
+        located = locate(opened, document_files, files, found.columns["slot"])
+        if int(located.raw_sizes.sum()) > DOCUMENTS_AT_ONCE_BYTES and len(found) > 1:
+            return None
+        cut = read_documents(opened, located)
+        return cut.unique_ids, cut.properties
+    from_memory: dict[int, tuple[bytes, bytes]] = {}
+    for place in np.flatnonzero(~is_stored).tolist():
+        part = parts[int(part_of[place])]
+        assert isinstance(part, MemorySegment)
+        row = int(found.columns["row"][place])
+        from_memory[place] = part.texts.unique_id_at(row), part.texts.properties_at(row)
+    stored = np.flatnonzero(is_stored)
+    columns: list[TextColumn] = []
+    cut_texts = texts_of(parts, found.take(stored), opened) if len(stored) else None
+    if len(stored) and cut_texts is None:
+        return None
+    for which in (0, 1):
+        texts = [b""] * len(found)
+        for place, both in from_memory.items():
+            texts[place] = both[which]
+        if cut_texts is not None:
+            column = cut_texts[which]
+            offsets = column.offsets().tolist()
+            for place, begin, end in zip(stored.tolist(), offsets[:-1], offsets[1:], strict=True):
+                texts[place] = column.joined[begin:end]
+        columns.append(TextColumn(b"".join(texts), np.array([len(text) for text in texts], dtype=np.uint32)))
+    return columns[0], columns[1]

@@ -1,0 +1,152 @@
+"""Events that are not flushed yet, as a segment in memory: the same rows, orders and reads as a segment on disk."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from eventkeep.events.rows import CURRENCY_BYTES_MAX, Chunk, Rows, lower_bound, metric_counts
+from eventkeep.events.segment import KEY
+from eventkeep.events.texts import DocumentTexts
+from eventkeep.model.event_columns import NUMBERS, EventColumns, Flags, Keys, TextColumn
+from eventkeep.model.event_count import EventCount
+
+
+class Commit:
+    """The events of one record of the log."""
+
+    __slots__ = ("events", "position")
+
+    def __init__(self, position: int, events: EventColumns) -> None:
+        self.position, self.events = position, events
+
+
+class MemorySegment:
+    """The events of some commits, sorted. Any thread may read."""
+
+    def __init__(self, commits: Sequence[Commit]) -> None:
+        events = [commit.events for commit in commits]
+        columns = {name: np.concatenate([part.numbers[name] for part in events]) for name in NUMBERS}
+        sizes = [len(part) for part in events]
+        columns["position"] = np.repeat(np.array([commit.position for commit in commits], dtype=np.uint64), sizes)
+        columns["currency"] = np.concatenate([_currencies(part.texts["currency"]) for part in events])
+        order = np.lexsort((columns["key_low"], columns["id"], columns["time"], columns["account"]))
+        self.numbers: Chunk = {name: column[order] for name, column in columns.items()}
+        self.texts = DocumentTexts.of_commits(events).take(order)
+        self.rows = len(order)
+        changes = np.flatnonzero(np.diff(self.numbers["account"])) + 1
+        self.starts = np.concatenate([[0], changes, [self.rows]]).astype(np.int64)
+        """The first row of each account, and the end of the last."""
+        self._accounts = self.numbers["account"][self.starts[:-1]]
+        self._orders: dict[int, tuple[npt.NDArray[np.uint32], Rows]] = {}
+        self._lock = threading.Lock()
+
+    def account_rows(self, account: int) -> tuple[int, int]:
+        place = int(np.searchsorted(self._accounts, np.uint32(account)))
+        if place == len(self._accounts) or self._accounts[place] != account:
+            return 0, 0
+        return int(self.starts[place]), int(self.starts[place + 1])
+
+    def lower_bound(self, start: int, end: int, time: int, event_id: int) -> int:
+        own = slice(start, end)
+        return start + lower_bound(self.numbers["time"][own], self.numbers["id"][own], np.int64(time), event_id)
+
+    def times_within(self, start: int, end: int) -> tuple[int, int]:
+        times = self.numbers["time"]
+        return int(times[start]), int(times[end - 1])
+
+    def entries(self, order: int, start: int, end: int, numbers: npt.NDArray[np.uint32]) -> tuple[Rows, Rows]:
+        own = self.order(order)[0][start:end]
+        return start + np.searchsorted(own, numbers, side="left"), start + np.searchsorted(own, numbers, side="right")
+
+    def order_rows(self, order: int, start: int, end: int) -> Rows:
+        return self.order(order)[1][start:end]
+
+    def order(self, order: int) -> tuple[npt.NDArray[np.uint32], Rows]:
+        """The numbers and the rows of an order (each of shape [rows]); it is made when it is first asked for."""
+        with self._lock:
+            if order not in self._orders:
+                self._orders[order] = self._sorted(order)
+            return self._orders[order]
+
+    def _sorted(self, order: int) -> tuple[npt.NDArray[np.uint32], Rows]:
+        if order == KEY:
+            numbers = (self.numbers["id"] >> np.uint64(32)).astype(np.uint32)
+            rows = np.argsort(numbers, kind="stable")
+        else:
+            numbers = self.numbers[("profile", "metric")[order]]
+            if len(self._accounts) == 1:
+                rows = np.argsort(numbers, kind="stable")
+            else:
+                rows = np.lexsort((numbers, self.numbers["account"]))
+        return numbers[rows], rows
+
+    def columns(self, rows: Rows | slice, names: tuple[str, ...]) -> Chunk:
+        return {name: self.numbers[name][rows] for name in names}
+
+    def contains(self, ids: Keys, key_lows: Keys) -> Flags:
+        found = np.zeros(len(ids), dtype=np.bool_)
+        starts, ends = self.entries(KEY, 0, self.rows, (ids >> np.uint64(32)).astype(np.uint32))
+        for place in np.flatnonzero(ends > starts).tolist():
+            rows = self.order_rows(KEY, int(starts[place]), int(ends[place]))
+            own = (self.numbers["id"][rows] == ids[place]) & (self.numbers["key_low"][rows] == key_lows[place])
+            found[place] = bool(own.any())
+        return found
+
+    def counts(self, account: int) -> dict[int, EventCount]:
+        start, end = self.account_rows(account)
+        return metric_counts(self.numbers["metric"][start:end], self.numbers["time"][start:end])
+
+
+class MemoryPart:
+    """Commits that followed one another; their segment in memory is made when it is first read."""
+
+    __slots__ = ("_lock", "_segment", "bytes", "commits", "events")
+
+    def __init__(self, commits: tuple[Commit, ...], events: int, size: int) -> None:
+        """``events`` and ``size`` are those of all commits, in events and in bytes."""
+        self.commits, self.events, self.bytes = commits, events, size
+        self._segment: MemorySegment | None = None
+        self._lock = threading.Lock()
+
+    def segment(self) -> MemorySegment:
+        segment = self._segment
+        if segment is None:
+            with self._lock:
+                segment = self._segment
+                if segment is None:
+                    segment = self._segment = MemorySegment(self.commits)
+        return segment
+
+
+def joined(parts: tuple[MemoryPart, ...], sealed: int, added: MemoryPart, events_max: int) -> tuple[MemoryPart, ...]:
+    """The parts with one more behind them, small neighbours joined.
+
+    The first ``sealed`` are being flushed and stay as they are. Only parts that are no larger are joined with, so that
+    an event is sorted again a logarithmic number of times.
+    """
+    keep = len(parts)
+    while (
+        keep > sealed and parts[keep - 1].events <= added.events and parts[keep - 1].events + added.events <= events_max
+    ):
+        last = parts[keep - 1]
+        added = MemoryPart(last.commits + added.commits, last.events + added.events, last.bytes + added.bytes)
+        keep -= 1
+    return (*parts[:keep], added)
+
+
+def _currencies(column: TextColumn) -> Keys:
+    """Currencies as codes (shape [n])."""
+    sizes = column.sizes
+    if not column.joined:
+        return np.zeros(len(sizes), dtype=np.uint64)
+    offsets = column.offsets()[:-1]
+    content = np.frombuffer(column.joined + bytes(CURRENCY_BYTES_MAX), dtype=np.uint8)
+    codes = np.zeros(len(sizes), dtype=np.uint64)
+    for place in range(min(int(sizes.max()), CURRENCY_BYTES_MAX)):
+        has_byte = sizes > place
+        codes[has_byte] |= content[offsets[has_byte] + place].astype(np.uint64) << np.uint64(8 * place)
+    return codes

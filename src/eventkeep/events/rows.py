@@ -1,0 +1,104 @@
+"""What a segment and a part of the tail have in common: rows sorted by account, time and id, and their orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from eventkeep.events.selection import EventSelection
+from eventkeep.model.event_columns import Flags, Keys
+from eventkeep.model.event_count import EventCount
+
+Chunk = dict[str, npt.NDArray[Any]]
+"""Columns by their names, equally long: time as i64, currency as ``currency_codes``, the others as they are stored."""
+Rows = npt.NDArray[np.int64]
+
+ID_MAX: Final = (1 << 64) - 1
+
+
+class Part(Protocol):
+    """Sorted rows of events, on disk or in memory, which never change."""
+
+    rows: int
+
+    def account_rows(self, account: int) -> tuple[int, int]:
+        """The first row of an account's, and the end of them."""
+
+    def lower_bound(self, start: int, end: int, time: int, event_id: int) -> int:
+        """The first of an account's rows from ``start`` to ``end`` that is at or behind (time, id), else ``end``."""
+
+    def times_within(self, start: int, end: int) -> tuple[int, int]:
+        """A time that none of these rows of one account is before, and one that none is after; nothing is read."""
+
+    def entries(self, order: int, start: int, end: int, numbers: npt.NDArray[np.uint32]) -> tuple[Rows, Rows]:
+        """Where each of ``numbers`` begins and ends in an order (each of shape [n]), within an account's rows."""
+
+    def order_rows(self, order: int, start: int, end: int) -> Rows:
+        """The rows of an order's entries from ``start`` to ``end``."""
+
+    def columns(self, rows: Rows | slice, names: tuple[str, ...]) -> Chunk:
+        """Columns of ``rows``; a slice is quicker than the same rows as an array."""
+
+    def contains(self, ids: Keys, key_lows: Keys) -> Flags:
+        """For each key (two halves, each of shape [n]): whether a row has it (shape [n])."""
+
+    def counts(self, account: int) -> dict[int, EventCount]:
+        """The account's events by their metric's number."""
+
+
+def bounds(part: Part, selection: EventSelection) -> tuple[int, int]:
+    """The rows of the part that are the account's and within the selection's times and cursor."""
+    start, end = part.account_rows(selection.account)
+    if start == end:
+        return start, end
+    first, last = start, end
+    if selection.time_min is not None:
+        start = max(start, part.lower_bound(first, last, selection.time_min, 0))
+    if selection.time_max is not None:
+        end = min(end, part.lower_bound(first, last, selection.time_max + 1, 0))
+    if selection.after is not None:
+        time, event_id = selection.after
+        if selection.descending:
+            end = min(end, part.lower_bound(first, last, time, event_id))
+        else:
+            behind = (time, event_id + 1) if event_id < ID_MAX else (time + 1, 0)
+            start = max(start, part.lower_bound(first, last, *behind))
+    return start, max(start, end)
+
+
+def lower_bound(times: npt.NDArray[Any], ids: Keys, time: Any, event_id: int) -> int:
+    """The place of the first of sorted (time, id) that is at or behind the given one; ``time`` is of the column's type.
+
+    A Python integer in its place would have numpy convert the whole column.
+    """
+    first = int(np.searchsorted(times, time, side="left"))
+    if first == len(times) or times[first] != time:
+        return first
+    behind = int(np.searchsorted(times, time, side="right"))
+    return first + int(np.searchsorted(ids[first:behind], np.uint64(event_id), side="left"))
+
+
+def metric_counts(metrics: npt.NDArray[np.uint32], times: npt.NDArray[np.int64]) -> dict[int, EventCount]:
+    """The number of events of each metric, and their oldest and newest time."""
+    found: dict[int, EventCount] = {}
+    for metric in np.unique(metrics).tolist():
+        own = times[metrics == metric]
+        found[metric] = EventCount(len(own), int(own.min()), int(own.max()))
+    return found
+
+
+def row_slices(start: int, end: int, size: int) -> Iterator[slice]:
+    """The rows from ``start`` to ``end`` in slices of at most ``size``."""
+    for first in range(start, end, size):
+        yield slice(first, min(end, first + size))
+
+
+CURRENCY_BYTES_MAX: Final = 8
+"""Bytes of a currency; its code is them as a little-endian integer, 0 for none."""
+
+
+def currency_text(code: int) -> str:
+    return code.to_bytes(CURRENCY_BYTES_MAX, "little").rstrip(b"\0").decode()

@@ -1,0 +1,240 @@
+"""A segment for reading: sorted rows in a file, found by fences in memory and checked reads of pieces."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from eventkeep.errors import EventStoreError
+from eventkeep.events.descriptors import OpenFiles
+from eventkeep.events.directory import ORDERS, Directory, decode_directory, group_type, order_type
+from eventkeep.events.documents import DocumentFile, check_head, read_directory
+from eventkeep.events.format import HEAD_BYTES, RESTORE, SEGMENT_MAGIC, SEGMENT_SUFFIX, FileName, decode_head
+from eventkeep.events.pieces import Content, read_pieces
+from eventkeep.events.rows import Chunk, Rows, lower_bound
+from eventkeep.model.event_columns import Flags, Keys
+from eventkeep.model.event_count import EventCount
+
+Numbers = npt.NDArray[np.uint32]
+
+_OFFSET_MAX = (1 << 32) - 1
+PROFILE, METRIC, KEY = range(len(ORDERS))
+"""The orders by their places."""
+
+
+class SegmentEntry(msgspec.Struct, frozen=True):
+    """What the manifest says of a range of positions: the segment with its events; file number 0 if there are none."""
+
+    number: int
+    first: int
+    last: int
+    size: int
+    checksum: int
+    rows: int
+    live_rows: int
+
+
+class Segment:
+    """The rows of a segment file. Any thread may read."""
+
+    def __init__(
+        self,
+        opened: OpenFiles,
+        folder: Path,
+        store: int,
+        entry: SegmentEntry,
+        document_files: dict[int, DocumentFile],
+    ) -> None:
+        """Reads the directory. Raises EventStoreError if the file is not the one that the manifest lists."""
+        self.entry, self.rows, self._opened = entry, entry.rows, opened
+        self.path = folder / str(FileName(entry.number, SEGMENT_SUFFIX))
+        self.directory = self._read_directory(store)
+        plan = self.directory
+        self._group = group_type(plan.group_rows, len(plan.documents), len(plan.currencies))
+        self._group_sizes = np.uint32(self._group.itemsize)
+        try:
+            self.document_files = [document_files[number] for number in plan.documents.tolist()]
+        except KeyError as exc:
+            raise EventStoreError(f"{self.path} needs document file {exc}, which the manifest does not list") from exc
+        self._starts = np.append(plan.account_starts, np.uint32(plan.rows)).astype(np.int64)
+        self._counts: dict[int, dict[int, EventCount]] = {}
+        self._lock = threading.Lock()
+
+    def _read_directory(self, store: int) -> Directory:
+        entry, path = self.entry, self.path
+        with self._opened.borrowed([path]) as (file,):
+            try:
+                content = read_directory(self._opened.files, file, path, SEGMENT_MAGIC, entry.size, entry.checksum)
+                head = decode_head(self._opened.files.read(file, HEAD_BYTES, 0), SEGMENT_MAGIC, path)
+            except OSError as exc:
+                raise EventStoreError(f"{path} can't be read: {exc.strerror}") from exc
+        check_head(head, store, entry.number, path)
+        directory = decode_directory(content, path)
+        if directory.rows != entry.rows or (head.first, head.last) != (entry.first, entry.last):
+            raise EventStoreError(f"{path} has other rows or positions than the manifest says; {RESTORE}")
+        return directory
+
+    def account_rows(self, account: int) -> tuple[int, int]:
+        accounts = self.directory.accounts
+        place = int(np.searchsorted(accounts, np.uint32(account)))
+        if place == len(accounts) or accounts[place] != account:
+            return 0, 0
+        return int(self._starts[place]), int(self._starts[place + 1])
+
+    def lower_bound(self, start: int, end: int, time: int, event_id: int) -> int:
+        plan, size = self.directory, self.directory.group_rows
+        offset = time - plan.time_base
+        if offset < 0 or start == end:
+            return start
+        if offset > _OFFSET_MAX:
+            return end
+        first, behind = -(-start // size), -(-end // size)
+        group = (
+            first
+            - 1
+            + lower_bound(plan.fence_times[first:behind], plan.fence_ids[first:behind], np.uint32(offset), event_id)
+        )
+        low, high = max(start, group * size), min(end, (group + 1) * size)
+        if low >= high:
+            return start
+        found = self._groups(group, group + 1)[0]
+        own = slice(low - group * size, high - group * size)
+        return low + lower_bound(found["time"][own], found["id"][own], np.uint32(offset), event_id)
+
+    def times_within(self, start: int, end: int) -> tuple[int, int]:
+        plan, size = self.directory, self.directory.group_rows
+        account = int(np.searchsorted(self._starts, start, side="right")) - 1
+        oldest, newest = int(plan.oldest[account]), int(plan.newest[account])
+        if start // size * size >= self._starts[account]:
+            oldest = int(plan.fence_times[start // size])
+        behind = -(-end // size)
+        if behind * size < self._starts[account + 1]:
+            newest = int(plan.fence_times[behind])
+        return plan.time_base + oldest, plan.time_base + newest
+
+    def entries(self, order: int, start: int, end: int, numbers: Numbers) -> tuple[Rows, Rows]:
+        plan, size = self.directory.orders[order], self.directory.order_entries
+        first, behind = -(-start // size), -(-end // size)
+        fences = plan.fences[first:behind]
+        pieces = np.concatenate(
+            [np.searchsorted(fences, numbers, side="left"), np.searchsorted(fences, numbers, side="right")]
+        )
+        pieces += first - 1
+        # The piece before the first fence holds the account's first entries, unless they begin with a piece.
+        np.maximum(pieces, start // size, out=pieces)
+        distinct, piece_of = np.unique(pieces, return_inverse=True)
+        read = self._order_pieces(order, distinct)["number"][piece_of]
+        places = pieces[:, None] * size + np.arange(size)
+        is_own = (places >= start) & (places < end)
+        wanted = numbers.astype(read.dtype)
+        count = len(numbers)
+        before = np.empty(read.shape, dtype=np.bool_)
+        before[:count] = read[:count] < wanted[:, None]
+        before[count:] = read[count:] <= wanted[:, None]
+        found = np.maximum(pieces * size, start) + np.count_nonzero(before & is_own, axis=1)
+        starts, ends = found[:count], found[count:]
+        if (too_large := numbers > np.iinfo(read.dtype).max).any():
+            ends = np.where(too_large, starts, ends)
+        return starts, ends
+
+    def order_rows(self, order: int, start: int, end: int) -> Rows:
+        if start >= end:
+            return np.empty(0, dtype=np.int64)
+        size = self.directory.order_entries
+        first, behind = start // size, -(-end // size)
+        read = self._order_pieces(order, np.arange(first, behind))["row"]
+        return read.reshape(-1)[start - first * size : end - first * size].astype(np.int64)
+
+    def order_chunk(self, order: int, start: int, end: int) -> Chunk:
+        """The numbers and rows of an order's entries from ``start`` to ``end``; ``start`` begins a piece."""
+        size = self.directory.order_entries
+        read = self._order_pieces(order, np.arange(start // size, -(-end // size)))
+        return {name: read[name].reshape(-1)[: end - start].astype(np.uint32) for name in ("number", "row")}
+
+    def columns(self, rows: Rows | slice, names: tuple[str, ...]) -> Chunk:
+        size = self.directory.group_rows
+        if isinstance(rows, slice):
+            if rows.start >= rows.stop:
+                return {name: self._decoded(name, np.empty(0, dtype=self._group[name].base)) for name in names}
+            first, behind = rows.start // size, -(-rows.stop // size)
+            read = self._groups(first, behind)
+            own = slice(rows.start - first * size, rows.stop - first * size)
+            return {name: self._decoded(name, read[name].reshape(-1)[own]) for name in names}
+        if not len(rows):
+            return self.columns(slice(0, 0), names)
+        groups, group_of = np.unique(rows // size, return_inverse=True)
+        content = self._read(
+            self.directory.groups_offset + groups * self._group.itemsize,
+            self._group.itemsize,
+            self.directory.group_checksums[groups],
+        )
+        read = content.view(self._group)
+        places = group_of * size + rows % size
+        return {name: self._decoded(name, read[name].reshape(-1)[places]) for name in names}
+
+    def contains(self, ids: Keys, key_lows: Keys) -> Flags:
+        found = np.zeros(len(ids), dtype=np.bool_)
+        starts, ends = self.entries(KEY, 0, self.rows, (ids >> np.uint64(32)).astype(np.uint32))
+        for place in np.flatnonzero(ends > starts).tolist():
+            rows = self.order_rows(KEY, int(starts[place]), int(ends[place]))
+            keys = self.columns(rows, ("id", "key_low"))
+            found[place] = bool(((keys["id"] == ids[place]) & (keys["key_low"] == key_lows[place])).any())
+        return found
+
+    def counts(self, account: int) -> dict[int, EventCount]:
+        with self._lock:
+            known = self._counts.get(account)
+        if known is None:
+            known = self._count(account)
+            with self._lock:
+                self._counts[account] = known
+        return known
+
+    def _count(self, account: int) -> dict[int, EventCount]:
+        start, end = self.account_rows(account)
+        found: dict[int, EventCount] = {}
+        place = start
+        while place < end:
+            number = int(self.order_chunk_number(METRIC, place))
+            _, ends = self.entries(METRIC, start, end, np.array([number], dtype=np.uint32))
+            behind = int(ends[0])
+            rows = [int(self.order_rows(METRIC, at, at + 1)[0]) for at in (place, behind - 1)]
+            times = self.columns(np.array(rows), ("time",))["time"]
+            found[number] = EventCount(behind - place, int(times[0]), int(times[1]))
+            place = behind
+        return found
+
+    def order_chunk_number(self, order: int, place: int) -> int:
+        """The number of an order's entry."""
+        size = self.directory.order_entries
+        read = self._order_pieces(order, np.array([place // size]))
+        return int(read["number"].reshape(-1)[place % size])
+
+    def _decoded(self, name: str, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        if name == "time":
+            return values + np.int64(self.directory.time_base)
+        if name == "position":
+            return values + np.uint64(self.directory.position_base)
+        if name == "currency":
+            return np.asarray(self.directory.currencies[values])
+        return values
+
+    def _groups(self, first: int, behind: int) -> npt.NDArray[Any]:
+        size = self._group.itemsize
+        offsets = self.directory.groups_offset + np.arange(first, behind) * size
+        return self._read(offsets, size, self.directory.group_checksums[first:behind]).view(self._group)
+
+    def _order_pieces(self, order: int, pieces: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        plan = self.directory.orders[order]
+        kind = order_type(self.directory.order_entries, plan.width)
+        return self._read(plan.offset + pieces * kind.itemsize, kind.itemsize, plan.checksums[pieces]).view(kind)
+
+    def _read(self, offsets: npt.NDArray[Any], size: int, checksums: Keys) -> Content:
+        sizes = np.full(len(offsets), size, dtype=np.uint32)
+        offsets = offsets.astype(np.uint64)
+        return read_pieces(self._opened, [self.path], None, offsets, sizes, np.ascontiguousarray(checksums))
