@@ -22,7 +22,7 @@ from typing import Final
 CLIENT: Final = Path(__file__).resolve().parents[1] / "src" / "eventkeep" / "client"
 SOURCE: Final = CLIENT / "asynchronous"
 TARGET: Final = CLIENT / "synchronous"
-BY_HAND: Final = frozenset({"__init__.py", "waiting.py", "wire.py"})
+BY_HAND: Final = frozenset({"__init__.py", "waiting.py", "connection.py"})
 NOTICE: Final = "# Made by tools/async_to_sync.py from asynchronous/{name}: change that one.\n"
 
 NAMES: Final = {
@@ -32,6 +32,9 @@ NAMES: Final = {
     "AsyncConnections": "Connections",
     "AsyncEvents": "Events",
     "AsyncProxied": "Proxied",
+    "AsyncMetrics": "Metrics",
+    "AsyncProfiles": "Profiles",
+    "AsyncAccounts": "Accounts",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "aclose": "close",
@@ -42,7 +45,7 @@ NAMES: Final = {
 """Names in code, docstrings and comments."""
 PATTERNS: Final = (
     (re.compile(r"\b(?:async|await) "), ""),
-    (re.compile(r"\bAsyncGenerator\[(\w+), None\]"), r"Iterator[\1]"),
+    (re.compile(r"\bAsyncGenerator\[([\w\[\]]+), None\]"), r"Iterator[\1]"),
     (re.compile(r"\bAsyncGenerator\b"), "Iterator"),
     (re.compile(r"\bAwaitable\[None\]"), "object"),
     (re.compile(r"\bAwaitable, "), ""),

@@ -31,16 +31,27 @@ if TYPE_CHECKING:
         ServerError,
         SpoolError,
         ThrottledError,
-        UnexpectedAnswerError,
+        UnexpectedResponseError,
     )
-    from eventkeep.client.results import Answer, Created, Event, EventPage, Metric, Profile, Reference
+    from eventkeep.client.results import (
+        ApiResponse,
+        Created,
+        Event,
+        EventPage,
+        IncludedEvent,
+        Metric,
+        PartialEvent,
+        PartialMetric,
+        Profile,
+        Reference,
+    )
     from eventkeep.client.synchronous.batch import Batch
     from eventkeep.client.synchronous.client import Client
     from eventkeep.errors import ConfigurationError, EventkeepError
     from eventkeep.protocol.filters import Condition, Filter
 
 __all__ = [
-    "Answer",
+    "ApiResponse",
     "ArgumentError",
     "AsyncBatch",
     "AsyncClient",
@@ -63,9 +74,12 @@ __all__ = [
     "EventkeepError",
     "EventsRefusedError",
     "Filter",
+    "IncludedEvent",
     "InvalidRequestError",
     "Metric",
     "NotFoundError",
+    "PartialEvent",
+    "PartialMetric",
     "PermissionDeniedError",
     "Profile",
     "Reference",
@@ -73,7 +87,7 @@ __all__ = [
     "ServerError",
     "SpoolError",
     "ThrottledError",
-    "UnexpectedAnswerError",
+    "UnexpectedResponseError",
 ]
 
 _PLACES: Final = {
@@ -81,7 +95,10 @@ _PLACES: Final = {
     "eventkeep.client.asynchronous.client": ("AsyncClient",),
     "eventkeep.client.batch_settings": ("BatchCounts",),
     "eventkeep.client.drafts": ("BatchedEvent",),
-    "eventkeep.client.results": ("Answer", "Created", "Event", "EventPage", "Metric", "Profile", "Reference"),
+    "eventkeep.client.results": (
+        *("ApiResponse", "Created", "Event", "EventPage", "IncludedEvent"),
+        *("Metric", "PartialEvent", "PartialMetric", "Profile", "Reference"),
+    ),
     "eventkeep.client.synchronous.batch": ("Batch",),
     "eventkeep.client.synchronous.client": ("Client",),
     "eventkeep.errors": ("ConfigurationError", "EventkeepError"),

@@ -57,6 +57,16 @@ class Fault:
 class EventkeepError(Exception):
     """The root of the tree: catch it to catch all that eventkeep raises."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # By default an error is pickled as a call with its message, which errors with more arguments refuse.
+        return (_unpickled, (type(self), self.args, self.__dict__))
+
+
+def _unpickled(kind: type[EventkeepError], args: tuple[object, ...], state: dict[str, object]) -> EventkeepError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
+
 
 class ConfigurationError(EventkeepError):
     """A setting that can't be used; the message names it and says what to do."""

@@ -293,7 +293,7 @@ CLIENT_CONNECTIONS_MAX: Final = 100
 """Connections that one client keeps open."""
 CLIENT_IDLE_SECONDS_MAX: Final = 5.0
 """How long an idle connection of the SDK is used again, in seconds: many servers and proxies close it soon after."""
-ANSWER_HEAD_BYTES_MAX: Final = 100_000
+RESPONSE_HEAD_BYTES_MAX: Final = 100_000
 """Bytes of the status line and the headers of an answer that the SDK reads."""
 BATCH_BUFFER_EVENTS_MAX: Final = 20_000
 """Events that a batch holds, by default, until they are answered."""

@@ -273,7 +273,7 @@ def test_reader_that_goes_away_ends_it_without_a_word(shop: Shop, arguments: lis
         (["profiles", "--email", "nobody"], 2, "Expected an email address"),
         (["profiles", "show", "01GDDKASAP8TKDDA2GRZDSVP4H"], 2, "there is no profile"),
         (["stats", "--api-key", "wrong"], 4, "401"),
-        (["stats", "--url", f"http://127.0.0.1:{free_port()}"], 5, "no answer from"),
+        (["stats", "--url", f"http://127.0.0.1:{free_port()}"], 5, "no response from"),
         (["tail", "--api-key", "wrong"], 4, "401"),
         (["stats", "--url", "nonsense"], 2, "--url"),
     ],

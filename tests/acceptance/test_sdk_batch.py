@@ -89,7 +89,7 @@ def test_changes_to_a_profile_are_applied_in_their_order(client: Client) -> None
         for number in range(1_500):
             batch.track("Tick", ADA | {"title": f"t{number}"})
     (event,) = client.events.get_events(include="profile").events[:1]
-    assert event.profile is not None and event.profile.title == "t1499"
+    assert event.profile.title == "t1499"
 
 
 def test_refused_events_are_told_and_the_others_are_kept(client: Client) -> None:

@@ -90,7 +90,7 @@ def test_documents_and_lines_come_from_standard_input(server: ServerProcess, key
     lines += [{**short, "metric": "E", "time": f"2024-01-{day:02}"} for day in range(6, 26)]
     given = "\n\n".join(json.dumps(line) for line in lines)
     assert send(server, key, given=given.encode()).figures() == {"stored": "21", "repeated": "0"}
-    found = [event.metric.name if event.metric else None for event in events(server, key)]
+    found = [event.metric.name for event in events(server, key)]
     assert found == ["A", "B", "B", "C", "D", *["E"] * 20]
 
 

@@ -1,4 +1,4 @@
-"""How an event is shown: as a row, in full, and as JSON."""
+"""Events as rows, in full, and as JSON."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def row(event: Event) -> list[str]:
     metric = event.metric
     return [
         shown_time(event.datetime),
-        "" if metric is None else metric.name or metric.id,
-        "" if event.profile is None else called(event.profile),
-        shown_value(event.event_properties or {}),
+        metric.name or metric.id,
+        called(event.profile),
+        shown_value(event.event_properties),
         event.id,
     ]
 
 
 def called(profile: Profile) -> str:
-    """What a person would know a profile by."""
+    """Return the identifier that a person knows a profile by."""
     return profile.email or profile.phone_number or profile.external_id or profile.anonymous_id or profile.id
 
 
@@ -45,17 +45,17 @@ def shown_value(properties: Mapping[str, Any]) -> str:
 
 
 def in_full(output: Output, event: Event) -> None:
-    """Print all that is known of an event."""
-    properties = event.event_properties or {}
+    """Print all values of an event."""
+    properties = event.event_properties
     metric, profile = event.metric, event.profile
     print_details(
         output,
         [
             ("id", event.id),
             ("time", in_utc(event.datetime)),
-            ("metric", "" if metric is None else f"{metric.name or ''} ({metric.id})"),
-            ("integration", "" if metric is None else str((metric.integration or {}).get("name") or "")),
-            ("profile", "" if profile is None else f"{called(profile)} ({profile.id})"),
+            ("metric", f"{metric.name or ''} ({metric.id})"),
+            ("integration", str((metric.integration or {}).get("name") or "")),
+            ("profile", f"{called(profile)} ({profile.id})"),
             ("value", shown_value(properties)),
             ("unique_id", str(properties.get("$event_id", ""))),
             ("uuid", event.uuid or ""),
@@ -65,5 +65,5 @@ def in_full(output: Output, event: Event) -> None:
 
 
 def as_json(event: Event) -> Any:
-    """An event with what is known of its metric and its profile, for --json."""
+    """Return an event with its metric and its profile, for --json."""
     return without_absent(event)

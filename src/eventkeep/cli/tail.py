@@ -16,7 +16,7 @@ from eventkeep.cli.exits import EXIT_CODES_HELP, ExitCode
 from eventkeep.cli.output import JsonLinesOption, Output, Table, note
 from eventkeep.client.admin_routes import NewEvents, tail_call
 from eventkeep.client.errors import ConnectionFailedError, ServerError, ThrottledError
-from eventkeep.client.results import Event
+from eventkeep.client.results import Event, IncludedEvent
 from eventkeep.client.retries import RetryPolicy
 from eventkeep.client.settings import URL_DEFAULT
 from eventkeep.client.synchronous.client import Client
@@ -66,7 +66,7 @@ def tail(
         raise typer.Exit(ExitCode.INTERRUPTED) from None
 
 
-def followed(client: Client) -> Iterator[list[Event]]:
+def followed(client: Client) -> Iterator[list[IncludedEvent]]:
     """New events, some at a time; an empty list comes first, once the server answers.
 
     Raises ClientError where the server refuses, or does not answer for FOLLOW_OUTAGE_SECONDS_MAX.
@@ -84,7 +84,7 @@ def followed(client: Client) -> Iterator[list[Event]]:
 
 def is_of(event: Event, metric: str) -> bool:
     """Whether the event's metric has that name or that id."""
-    return event.metric is not None and metric in (event.metric.name, event.metric.id)
+    return metric in (event.metric.name, event.metric.id)
 
 
 def _next(client: Client, position: str) -> NewEvents:

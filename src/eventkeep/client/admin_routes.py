@@ -15,11 +15,11 @@ from msgspec import Raw
 
 from eventkeep.client.calls import Call
 from eventkeep.client.errors import ArgumentError
-from eventkeep.client.results import Event, Metric, Profile, cursor_in, read_events
+from eventkeep.client.results import IncludedEvent, Metric, PartialMetric, Profile, cursor_in, read_events
 from eventkeep.protocol.admin.operations import ADMIN_OPERATIONS
 
 Result = TypeVar("Result")
-Kind = TypeVar("Kind", Metric, Profile)
+Kind = TypeVar("Kind", Metric, PartialMetric, Profile)
 
 IdentifierKind = Literal["email", "phone_number", "external_id"]
 
@@ -72,7 +72,7 @@ class NewEvents(msgspec.Struct, frozen=True, kw_only=True):
     or the server was restarted.
     """
 
-    events: list[Event]
+    events: list[IncludedEvent]
     position: str
     has_skipped: bool
 

@@ -1,7 +1,8 @@
-"""The eight operations as calls: what is sent, whether it may be sent again, and what is read from the answer."""
+"""The eight operations as calls: the request, whether it may be repeated, and how its response is read."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import quote, urlencode
@@ -13,9 +14,9 @@ from eventkeep.client.drafts import completed_bulk, completed_event
 from eventkeep.client.errors import ArgumentError
 from eventkeep.client.results import (
     Created,
-    Event,
     EventPage,
-    Metric,
+    PartialEvent,
+    PartialMetric,
     Profile,
     Reference,
     cursor_in,
@@ -35,6 +36,7 @@ Names = Iterable[str] | str | None
 """A list of names; text is one name, or several joined by commas."""
 
 Result = TypeVar("Result")
+Method = TypeVar("Method", bound=Callable[..., object])
 
 ACCEPTED: Final = 202
 OK: Final = 200
@@ -43,9 +45,9 @@ OK: Final = 200
 class Call(msgspec.Struct, Generic[Result], frozen=True, kw_only=True):
     """One call of an operation.
 
-    ``target`` is the path with its query; ``body`` None means none; ``status`` is that
-    of success. ``is_repeatable`` says that it may be sent again although it may have
-    been done already.
+    ``target`` is the path with its query; ``body`` None means no body; ``status`` is that
+    of success. ``is_repeatable`` says that the call may be sent again even if the server
+    may have handled it already.
     """
 
     method: str
@@ -67,7 +69,7 @@ def bulk_create_events_call(body: BulkCreate | Mapping[str, Any]) -> Call[Create
 
 
 def create_call(name: str, content: bytes, is_repeatable: bool = True) -> Call[Created]:
-    """A create with a body that is complete. Raises ArgumentError for one that is too large."""
+    """Return a create with a complete body. Raises ArgumentError if the body is too large."""
     if len(content) > BODY_BYTES_MAX:
         raise ArgumentError(f"{name}: expected a body of at most {BODY_BYTES_MAX:,} bytes, got {len(content):,}")
     operation = OPERATIONS[name]
@@ -83,15 +85,15 @@ def create_call(name: str, content: bytes, is_repeatable: bool = True) -> Call[C
 
 def get_events_call(
     *,
-    fields_event: Names,
-    fields_metric: Names,
-    fields_profile: Names,
-    filter: Filter | str | None,
-    include: Names,
-    page_cursor: str | None,
-    page_size: int | None,
-    sort: str | None,
-) -> Call[EventPage]:
+    fields_event: Names = None,
+    fields_metric: Names = None,
+    fields_profile: Names = None,
+    filter: Filter | str | None = None,
+    include: Names = None,
+    page_cursor: str | None = None,
+    page_size: int | None = None,
+    sort: str | None = None,
+) -> Call[EventPage[PartialEvent]]:
     _require("filter", "a Filter or text", filter, (Filter, str))
     _require("page_size", "a number", page_size, (int,))
     parameters = {
@@ -108,8 +110,13 @@ def get_events_call(
 
 
 def get_event_call(
-    id: str, *, fields_event: Names, fields_metric: Names, fields_profile: Names, include: Names
-) -> Call[Event]:
+    id: str,
+    *,
+    fields_event: Names = None,
+    fields_metric: Names = None,
+    fields_profile: Names = None,
+    include: Names = None,
+) -> Call[PartialEvent]:
     parameters = {
         "fields[event]": _joined("fields_event", fields_event),
         "fields[metric]": _joined("fields_metric", fields_metric),
@@ -119,7 +126,7 @@ def get_event_call(
     return _read_call("get_event", id, parameters, read_event)
 
 
-def get_event_metric_call(id: str, *, fields_metric: Names) -> Call[Metric]:
+def get_event_metric_call(id: str, *, fields_metric: Names) -> Call[PartialMetric]:
     parameters = {"fields[metric]": _joined("fields_metric", fields_metric)}
     return _read_call("get_event_metric", id, parameters, read_metric)
 
@@ -140,6 +147,18 @@ def get_event_relationships_profile_call(id: str) -> Call[Reference]:
     return _read_call("get_event_relationships_profile", id, {}, read_reference)
 
 
+def with_options_of(call: Callable[..., object]) -> Callable[[Method], Method]:
+    """Give a method that takes ``**options`` the signature of the call that it passes them to, for ``help``."""
+    parameters = inspect.signature(call).parameters.values()
+
+    def named(method: Method) -> Method:
+        own = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        method.__signature__ = inspect.Signature([own, *parameters])  # type: ignore[attr-defined]
+        return method
+
+    return named
+
+
 def _read_call(
     name: str, id: str, parameters: Mapping[str, str | None], read: Callable[[httpx.Response], Result]
 ) -> Call[Result]:
@@ -147,7 +166,7 @@ def _read_call(
     path = operation.path
     if "{id}" in path:
         _require(name, "the id of an event", id, (str,))
-        # Letters and digits are what ids are made of; these would lead to another path, however they are encoded.
+        # Ids are letters and digits. These characters would lead to another path, even if they are encoded.
         if not id or "/" in id or id in (".", ".."):
             raise ArgumentError(f"{name}: expected the id of an event, got {id!r}")
         path = path.replace("{id}", quote(id, safe=""))
@@ -171,6 +190,6 @@ def _text(name: str, value: str | None) -> str | None:
 
 
 def _require(name: str, expected: str, value: object, kinds: tuple[type, ...]) -> None:
-    """Raises ArgumentError for a value that is neither None nor of one of the kinds."""
+    """Raise ArgumentError for a value that is neither None nor of one of the kinds."""
     if value is not None and not isinstance(value, kinds):
         raise ArgumentError(f"{name}: expected {expected}, got {type(value).__name__}")

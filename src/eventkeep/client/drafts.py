@@ -9,12 +9,14 @@ from __future__ import annotations
 import datetime
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from eventkeep.client.encoding import encoded, exact_text
 from eventkeep.client.errors import ArgumentError
 from eventkeep.limits import ECHO_CHARACTERS_MAX, METRIC_NAME_CHARACTERS_MAX, UNIQUE_ID_CHARACTERS_MAX
 from eventkeep.protocol.creates import documents
@@ -107,32 +109,34 @@ class BatchedEvent(msgspec.Struct, kw_only=True, gc=False):
 
 
 def draft_profile(given: Mapping[str, Any]) -> DraftProfile:
-    """The profile that a mapping describes.
+    """Return the profile that a mapping describes.
 
     Its keys are the identifiers (``id``, ``external_id``, ``email``, ``phone_number``,
-    ``anonymous_id``, ``_kx``; one at least), the attributes of a profile, and
+    ``anonymous_id``, ``_kx``; at least one), the attributes of a profile, and
     ``patch_properties``. Raises ArgumentError.
     """
-    # A dict is told from other things faster than a mapping.
+    # isinstance is faster for a dict than for a mapping.
     if not isinstance(given, dict | Mapping):
         raise ArgumentError(f"profile: expected a mapping such as {{'email': …}}, got {type(given).__name__}")
+    attributes = dict(given)
     for name in IDENTIFIERS:
-        if given.get(name):
+        identifier = attributes.get(name)
+        if identifier is not None and not (isinstance(identifier, str) and identifier == ""):
             break
     else:
-        raise ArgumentError(f"profile: expected one of {', '.join(IDENTIFIERS)}, got {', '.join(given) or 'nothing'}")
-    attributes = dict(given)
+        got = ", ".join(map(str, given)) or "nothing"
+        raise ArgumentError(f"profile: expected one of {', '.join(IDENTIFIERS)}, got {got}")
     id_ = attributes.pop("id", None)
     if id_ is not None and not isinstance(id_, str):
         raise ArgumentError(f"profile: expected text as its id, got {type(id_).__name__}")
     patch = attributes.pop("patch_properties", None)
-    json = given_json("profile", attributes)
+    json = encoded("profile", attributes)
     return DraftProfile(
         attributes=_typed("profile", json, attributes, documents.ProfileAttributes),
         json=json,
-        id=id_,
+        id=None if id_ is None else exact_text(id_),
         patch=UNSET if patch is None else _patch(patch),
-        identity=f"{name} {given[name]}",
+        identity=f"{name} {identifier}",
     )
 
 
@@ -141,23 +145,23 @@ def draft_attributes(
     *,
     properties: Mapping[str, Any] | None = None,
     time: datetime.datetime | str | None = None,
-    value: float | None = None,
+    value: float | Decimal | None = None,
     value_currency: str | None = None,
     unique_id: str | None = None,
     service: str | None = None,
-    maker: EventDefaults = REAL,
+    defaults: EventDefaults = REAL,
 ) -> documents.EventAttributes:
-    """The attributes of an event. Raises ArgumentError."""
-    _require_text("metric", metric, METRIC_NAME_CHARACTERS_MAX)
-    if unique_id is not None:
-        _require_text("unique_id", unique_id, UNIQUE_ID_CHARACTERS_MAX)
+    """Return the attributes of an event. Raises ArgumentError."""
+    name = _text("metric", metric, METRIC_NAME_CHARACTERS_MAX)
     return documents.EventAttributes(
-        metric=documents.metric(metric, service),
-        properties=_raw_properties(properties or {}),
-        time=_time_text(time, maker),
+        metric=documents.metric(name, None if service is None else _text("service", service)),
+        properties=_raw_properties(properties),
+        time=_time_text(time, defaults),
         value=UNSET if value is None else _number(value),
-        value_currency=UNSET if value_currency is None else value_currency,
-        unique_id=maker.new_unique_id() if unique_id is None else unique_id,
+        value_currency=UNSET if value_currency is None else _text("value_currency", value_currency),
+        unique_id=(
+            defaults.new_unique_id() if unique_id is None else _text("unique_id", unique_id, UNIQUE_ID_CHARACTERS_MAX)
+        ),
     )
 
 
@@ -166,7 +170,7 @@ def event_body(attributes: documents.EventAttributes, profile: DraftProfile, rev
     place = "attributes" if revision.create_event_meta == ("attributes",) else "profile"
     given = {name: getattr(attributes, name) for name in attributes.__struct_fields__}
     body = documents.event_create(documents.SingleEventAttributes(**given, profile=profile.document(place)))
-    return encoded("event", body)
+    return encoded("event", body, is_checked=True)
 
 
 def batched_event(attributes: documents.EventAttributes, profile: DraftProfile) -> BatchedEvent:
@@ -174,14 +178,14 @@ def batched_event(attributes: documents.EventAttributes, profile: DraftProfile) 
     return BatchedEvent(
         identity=profile.identity,
         profile=_profile_json(profile),
-        event=encoded("event", documents.Event(type="event", attributes=attributes)),
+        event=encoded("event", documents.Event(type="event", attributes=attributes), is_checked=True),
     )
 
 
 def _profile_json(profile: DraftProfile) -> bytes:
     if profile.id is None and profile.patch is UNSET:
         return b'{"type":"profile","attributes":%b}' % profile.json
-    return encoded("profile", profile.document("profile").data)
+    return encoded("profile", profile.document("profile").data, is_checked=True)
 
 
 def identity_of(profile: bytes) -> str:
@@ -191,72 +195,48 @@ def identity_of(profile: bytes) -> str:
     return next((f"{name} {known[name]}" for name in IDENTIFIERS if known.get(name)), "")
 
 
-def completed_event(body: documents.EventCreate | Mapping[str, Any], maker: EventDefaults = REAL) -> tuple[bytes, bool]:
+def completed_event(
+    body: documents.EventCreate | Mapping[str, Any], defaults: EventDefaults = REAL
+) -> tuple[bytes, bool]:
     """The body of a single create as JSON, and whether its event has a unique_id, as given or filled in.
 
     A body that is no event create is left as it is: the server says what is wrong with it.
     Raises ArgumentError for what can't be JSON.
     """
     document = _document("event_create_query_v2", body)
-    is_complete = _complete(_members(document, "data", "attributes"), maker)
-    return encoded("event_create_query_v2", document), is_complete
+    is_complete = _complete(_members(document, "data", "attributes"), defaults)
+    return encoded("event_create_query_v2", document, is_checked=True), is_complete
 
 
-def completed_bulk(body: documents.BulkCreate | Mapping[str, Any], maker: EventDefaults = REAL) -> tuple[bytes, bool]:
+def completed_bulk(
+    body: documents.BulkCreate | Mapping[str, Any], defaults: EventDefaults = REAL
+) -> tuple[bytes, bool]:
     """The body of a bulk create, likewise: whether all of its events have a unique_id."""
     document = _document("events_bulk_create_job", body)
     groups = _items(_members(document, "data", "attributes", "events-bulk-create"))
     events = [event for group in groups for event in _items(_members(group, "attributes", "events"))]
     # All of them are completed before the question is answered.
-    complete = [_complete(_members(event, "attributes"), maker) for event in events]
-    return encoded("events_bulk_create_job", document), bool(complete) and all(complete)
-
-
-def encoded(name: str, value: Any) -> bytes:
-    """The value as JSON. Raises ArgumentError that names the argument."""
-    try:
-        return _encode(value)
-    except RecursionError as exc:
-        raise ArgumentError(f"{name}: can't be written as JSON: it is nested too deeply") from exc
-    except (TypeError, ValueError, OverflowError) as exc:
-        raise ArgumentError(f"{name}: can't be written as JSON: {exc}") from exc
-
-
-def given_json(name: str, value: Any) -> bytes:
-    """What a caller gave, as JSON. Raises ArgumentError also for NaN and infinities, which JSON does not have."""
-    content = encoded(name, value)
-    # The encoder writes null for them: where there is none, nothing needs to be looked at.
-    if b"null" in content:
-        _refuse_not_finite(value, name)
-    return content
+    complete = [_complete(_members(event, "attributes"), defaults) for event in events]
+    return encoded("events_bulk_create_job", document, is_checked=True), bool(complete) and all(complete)
 
 
 _HINTS: Final = {
     "profile": "; attributes of your own go into its 'properties'",
     "patch_properties": "; expected 'append', 'unappend' or 'unset'",
 }
-_NESTED: Final = frozenset({dict, list, tuple})
-_encode: Final = msgspec.json.Encoder().encode
+_NO_PROPERTIES: Final = msgspec.Raw(b"{}")
 
 
-def _raw_properties(properties: Mapping[str, Any]) -> msgspec.Raw:
+def _raw_properties(properties: Mapping[str, Any] | None) -> msgspec.Raw:
+    if properties is None:
+        return _NO_PROPERTIES
     if not isinstance(properties, dict | Mapping):
         raise ArgumentError(f"properties: expected a mapping, got {type(properties).__name__}")
-    return msgspec.Raw(given_json("properties", properties))
-
-
-def _refuse_not_finite(value: Any, name: str) -> None:
-    inner: Iterable[Any] = value.values() if isinstance(value, dict) else value if type(value) in _NESTED else (value,)
-    for member in inner:
-        if type(member) is float:
-            if not math.isfinite(member):
-                raise ArgumentError(f"{name}: expected finite numbers, got {member}")
-        elif type(member) in _NESTED:
-            _refuse_not_finite(member, name)
+    return msgspec.Raw(encoded("properties", properties))
 
 
 def _patch(given: Mapping[str, Any]) -> documents.PatchProperties:
-    json = given_json("patch_properties", given)
+    json = encoded("patch_properties", given)
     patch: documents.PatchProperties = _typed("patch_properties", json, given, documents.PatchProperties)
     return patch
 
@@ -269,35 +249,45 @@ def _typed(name: str, json: bytes, given: Mapping[str, Any], kind: type[document
         raise ArgumentError(f"{name}: {exc}{_HINTS[name] if unknown else ''}") from exc
 
 
-def _require_text(name: str, value: object, characters_max: int) -> None:
-    if not isinstance(value, str) or not 0 < len(value) <= characters_max:
-        is_long = isinstance(value, str) and len(value) > characters_max
-        shown = f"{len(str(value))} characters" if is_long else repr(value)[:ECHO_CHARACTERS_MAX]
-        raise ArgumentError(f"{name}: expected text of 1 to {characters_max} characters, got {shown}")
+def _text(name: str, value: object, characters_max: int | None = None) -> str:
+    if not isinstance(value, str) or (characters_max is not None and not 0 < len(value) <= characters_max):
+        expected = "text" if characters_max is None else f"text of 1 to {characters_max} characters"
+        raise ArgumentError(f"{name}: expected {expected}, got {_shown_text(value)}")
+    return exact_text(value)
 
 
-def _time_text(time: datetime.datetime | str | None, maker: EventDefaults) -> str:
+def _shown_text(value: object) -> str:
+    if isinstance(value, str) and len(value) > ECHO_CHARACTERS_MAX:
+        return f"{len(value)} characters"
+    return repr(value)[:ECHO_CHARACTERS_MAX]
+
+
+def _time_text(time: datetime.datetime | str | None, defaults: EventDefaults) -> str:
     if isinstance(time, str):
-        return time
-    moment = maker.now().replace(microsecond=0) if time is None else time
+        return exact_text(time)
+    moment = defaults.now().replace(microsecond=0) if time is None else time
     if not isinstance(moment, datetime.datetime):
         raise ArgumentError(f"time: expected a datetime or ISO 8601 text, got {type(moment).__name__}")
+    if moment != moment:
+        # NaT of pandas is a datetime that equals nothing, itself included.
+        raise ArgumentError(f"time: expected a datetime or ISO 8601 text, got {moment}")
     return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).isoformat()
 
 
-def _number(value: float) -> float:
+def _number(value: float | Decimal) -> float:
     try:
         number = value if type(value) is int else float(value)
+        is_finite = math.isfinite(number)
     except (TypeError, ValueError, OverflowError) as exc:
-        raise ArgumentError(f"value: expected a number, got {value!r}") from exc
-    if not math.isfinite(number):
+        raise ArgumentError(f"value: expected a number, got {repr(value)[:ECHO_CHARACTERS_MAX]}") from exc
+    if not is_finite:
         raise ArgumentError(f"value: expected a finite number, got {value!r}")
     return number
 
 
 def _document(name: str, body: Any) -> Any:
     """A copy that may be changed."""
-    return msgspec.json.decode(given_json(name, body))
+    return msgspec.json.decode(encoded(name, body))
 
 
 def _members(document: Any, *names: str) -> Any:
@@ -311,11 +301,11 @@ def _items(wrapped: Any) -> list[Any]:
     return data if isinstance(data, list) else []
 
 
-def _complete(attributes: Any, maker: EventDefaults) -> bool:
+def _complete(attributes: Any, defaults: EventDefaults) -> bool:
     if not isinstance(attributes, dict):
         return False
     if attributes.get("time") is None:
-        attributes["time"] = _time_text(None, maker)
+        attributes["time"] = _time_text(None, defaults)
     if attributes.get("unique_id") is None:
-        attributes["unique_id"] = maker.new_unique_id()
+        attributes["unique_id"] = defaults.new_unique_id()
     return True

@@ -15,7 +15,7 @@
         │   ├── NotFoundError             404
         │   ├── ThrottledError            429, carries the seconds to wait
         │   ├── ServerError               5xx, carries the seconds to wait where the server told them
-        │   └── UnexpectedAnswerError     a redirect, or a body that is not what the API promises
+        │   └── UnexpectedResponseError     a redirect, or a body that is not what the API promises
         └── BatchError
             ├── BufferFullError           no room in a batch that refuses when it is full
             ├── EventsRefusedError        what a batch could not deliver, where no callback was given
@@ -135,7 +135,7 @@ class ServerError(ResponseError):
     """The server went wrong, or could not take the request for as long as the retries went on."""
 
 
-class UnexpectedAnswerError(ResponseError):
+class UnexpectedResponseError(ResponseError):
     """An answer that the API does not have: more likely from something else at that address."""
 
 

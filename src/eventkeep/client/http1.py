@@ -16,7 +16,7 @@ from typing import Final
 
 import httpx
 
-from eventkeep.limits import ANSWER_HEAD_BYTES_MAX, ECHO_CHARACTERS_MAX
+from eventkeep.limits import ECHO_CHARACTERS_MAX, RESPONSE_HEAD_BYTES_MAX
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -34,14 +34,14 @@ def request_bytes(request: httpx.Request) -> bytes:
     return b"%b\r\n\r\n%b" % (b"\r\n".join(head), request.content)
 
 
-class AnswerReader:
+class ResponseReader:
     """Reads the answer to one request (not to HEAD) from the bytes of a connection as they come.
 
-    ``may_go_on`` says, after the answer, whether the connection can take another request.
+    ``can_be_reused`` says, after the answer, whether the connection can take another request.
     """
 
     def __init__(self) -> None:
-        self.may_go_on = False
+        self.can_be_reused = False
         self._unread = bytearray()
         self._is_ended = False
         self._steps = self._read()
@@ -59,7 +59,7 @@ class AnswerReader:
         except StopIteration as stop:
             response: httpx.Response = stop.value
             # Bytes that nobody asked for: what comes after them is not to be trusted.
-            self.may_go_on = self.may_go_on and not self._unread and not self._is_ended
+            self.can_be_reused = self.can_be_reused and not self._unread and not self._is_ended
             return response
         return None
 
@@ -70,7 +70,7 @@ class AnswerReader:
             # The answer itself is still to come [RFC 9110, 15.2].
             status, minor_version, headers = yield from self._head()
         options = [option.strip() for option in b",".join(_values(headers, b"connection")).lower().split(b",")]
-        self.may_go_on = b"close" not in options and (minor_version == 1 or b"keep-alive" in options)
+        self.can_be_reused = b"close" not in options and (minor_version == 1 or b"keep-alive" in options)
         body = b"" if status in _BODILESS else (yield from self._body(headers))
         return httpx.Response(status, headers=headers, content=body)
 
@@ -90,7 +90,7 @@ class AnswerReader:
             return (yield from self._chunks())
         lengths = set(_values(headers, b"content-length"))
         if not lengths:
-            self.may_go_on = False
+            self.can_be_reused = False
             return (yield from self._rest())
         if len(lengths) > 1 or not all(map(_LENGTH.fullmatch, lengths)):
             raise _broken("one content length", b",".join(sorted(lengths)))
@@ -115,10 +115,10 @@ class AnswerReader:
         return b"".join(parts)
 
     def _until(self, mark: bytes) -> Generator[None, None, bytes]:
-        while (end := self._unread.find(mark)) < 0 and len(self._unread) <= ANSWER_HEAD_BYTES_MAX:
+        while (end := self._unread.find(mark)) < 0 and len(self._unread) <= RESPONSE_HEAD_BYTES_MAX:
             yield from self._more()
-        if not 0 <= end <= ANSWER_HEAD_BYTES_MAX:
-            raise _broken(f"a head of at most {ANSWER_HEAD_BYTES_MAX:,} bytes", bytes(self._unread))
+        if not 0 <= end <= RESPONSE_HEAD_BYTES_MAX:
+            raise _broken(f"a head of at most {RESPONSE_HEAD_BYTES_MAX:,} bytes", bytes(self._unread))
         return self._taken(end, len(mark))
 
     def _exactly(self, length: int) -> Generator[None, None, bytes]:

@@ -18,7 +18,7 @@ _EMPTY_BYTES: Final = len(_HEAD) + len(_TAIL)
 _EVENTS: Final = "/events/data/"
 
 
-def sole_bytes(event: BatchedEvent) -> int:
+def single_event_bytes(event: BatchedEvent) -> int:
     """The bytes of a request that holds the event alone."""
     return _EMPTY_BYTES + _GROUP_BYTES + event.size
 

@@ -1,13 +1,12 @@
-"""Which events of a bulk request that failed are to blame, and which are sent again."""
+"""Which events of a failed bulk request are refused, and which are sent again."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Final, Literal
+from typing import Final, Generic, Literal, TypeVar
 
 import msgspec
 
-from eventkeep.client.drafts import BatchedEvent
 from eventkeep.client.errors import (
     ClientError,
     ConnectionFailedError,
@@ -15,49 +14,52 @@ from eventkeep.client.errors import (
     ServerError,
     ThrottledError,
 )
-from eventkeep.client.packing import Packing
+from eventkeep.client.packing import Packable, Packing
 
 ABOUT_EVENTS: Final = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 )
-"""The statuses that can be an event's fault."""
+"""The statuses that can be caused by an event."""
+
+Packed = TypeVar("Packed", bound=Packable)
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Rejection(msgspec.Struct, Generic[Packed], frozen=True):
     """Events that are refused for good, and parts of the rest that are sent again, in their order."""
 
-    refused: list[BatchedEvent]
-    again: list[list[BatchedEvent]]
+    refused: list[Packed]
+    again: list[list[Packed]]
 
 
-Trouble = Literal["passing", "lasting", "none"]
+FailureKind = Literal["temporary", "permanent", "events"]
 
 
-def trouble(error: ClientError) -> Trouble:
-    """Whether an error is about the way to the server, and not about the events.
+def failure_kind(error: ClientError) -> FailureKind:
+    """Return what an error means for a batch.
 
-    Such trouble passes by itself (the server is down, or busy), or lasts until somebody
-    does something (the key is refused, there is no such server).
+    A ``temporary`` failure passes by itself: the server is down, or busy. A ``permanent``
+    one lasts until somebody acts: the key is refused, or the URL is wrong. ``events``
+    means that the request's events are the cause.
     """
     if isinstance(error, ConnectionFailedError | ThrottledError | ServerError):
-        return "passing"
+        return "temporary"
     is_about_events = error.status in ABOUT_EVENTS and isinstance(error, InvalidRequestError) and not error.parameters
-    return "none" if is_about_events else "lasting"
+    return "events" if is_about_events else "permanent"
 
 
-def verdict(error: InvalidRequestError, packing: Packing[BatchedEvent]) -> Verdict:
-    """What an answer says of the events of a request that was refused whole.
+def rejection(error: InvalidRequestError, packing: Packing[Packed]) -> Rejection[Packed]:
+    """Return the events to refuse and to send again after a request was refused whole.
 
-    The events that its pointers name are to blame. Where they name none (the whole is too
-    large for what stands before the server, for example) the request is sent in halves,
-    until it is clear which event can't be sent.
+    The events that the error's pointers name are refused. If they name none (the body is
+    too large for a proxy, for example), the request is sent in halves until it is clear
+    which event can't be sent.
     """
     events = packing.events()
-    blamed = {event.number for pointer in error.pointers for event in packing.events_at(pointer)}
-    if blamed:
-        rest = [event for event in events if event.number not in blamed]
-        return Verdict([event for event in events if event.number in blamed], [rest] if rest else [])
+    named = {event.number for pointer in error.pointers for event in packing.events_at(pointer)}
+    if named:
+        rest = [event for event in events if event.number not in named]
+        return Rejection([event for event in events if event.number in named], [rest] if rest else [])
     if len(events) == 1:
-        return Verdict(events, [])
+        return Rejection(events, [])
     middle = len(events) // 2
-    return Verdict([], [events[:middle], events[middle:]])
+    return Rejection([], [events[:middle], events[middle:]])

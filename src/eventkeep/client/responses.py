@@ -17,7 +17,7 @@ from eventkeep.client.errors import (
     ResponseError,
     ServerError,
     ThrottledError,
-    UnexpectedAnswerError,
+    UnexpectedResponseError,
 )
 from eventkeep.client.retries import retry_after_seconds
 from eventkeep.limits import ECHO_CHARACTERS_MAX
@@ -32,7 +32,7 @@ ADVICE: Final[dict[type[ResponseError], str]] = {
     AuthenticationError: "Give api_key or EVENTKEEP_API_KEY a key of this server.",
     PermissionDeniedError: "Use a key that has the scope.",
     ThrottledError: "Send less at once, allow more retries, or use client.batch().",
-    UnexpectedAnswerError: "Is base_url (EVENTKEEP_URL) the address of the API?",
+    UnexpectedResponseError: "Is base_url (EVENTKEEP_URL) the address of the API?",
 }
 ERRORS_SHOWN_MAX: Final = 5
 """Errors of an answer that its message repeats; the exception holds all of them."""
@@ -72,11 +72,11 @@ def response_error(response: httpx.Response, tries: int, now: float) -> Response
     )
 
 
-def unreadable(response: httpx.Response, what: str, exc: Exception) -> UnexpectedAnswerError:
+def unreadable(response: httpx.Response, what: str, exc: Exception) -> UnexpectedResponseError:
     """The error for a success whose body is not what it has to be."""
-    return UnexpectedAnswerError(
+    return UnexpectedResponseError(
         f"{_called(response)}: expected {what}, got {response.text[:ECHO_CHARACTERS_MAX]!r}: {exc}. "
-        f"{ADVICE[UnexpectedAnswerError]}",
+        f"{ADVICE[UnexpectedResponseError]}",
         response.status_code,
     )
 
@@ -107,7 +107,7 @@ def _kind(status: int) -> type[ResponseError]:
         return KINDS[status]
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return ServerError
-    return InvalidRequestError if status >= HTTPStatus.BAD_REQUEST else UnexpectedAnswerError
+    return InvalidRequestError if status >= HTTPStatus.BAD_REQUEST else UnexpectedResponseError
 
 
 def _message(

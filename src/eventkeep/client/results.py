@@ -1,10 +1,11 @@
-"""What the operations give back, as types; what an answer includes is joined to the events that point to it."""
+"""The results of the operations, as types. Resources that a response includes are joined to their events."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping
-from typing import Any, Generic, NamedTuple, TypeVar
+import html
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar, overload
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -12,10 +13,12 @@ import msgspec
 from msgspec import Raw
 
 Result = TypeVar("Result")
+ROWS_SHOWN_MAX = 20
+"""Events of a page that a notebook shows."""
 
 
-class Answer(NamedTuple, Generic[Result]):
-    """What an operation gave back, with the answer's status and headers (whose names are in any case)."""
+class ApiResponse(NamedTuple, Generic[Result]):
+    """The result of an operation, with the status and the headers of the response (names in any case)."""
 
     data: Result
     status: int
@@ -23,34 +26,59 @@ class Answer(NamedTuple, Generic[Result]):
 
 
 class Resource(msgspec.Struct, frozen=True, kw_only=True):
-    """Something with an id. ``raw`` is the resource as it was sent; see ``as_sent``."""
+    """A resource with an id. ``raw`` is the resource as it was sent; see ``as_sent``."""
 
     id: str
     raw: Raw = Raw()
 
     def as_sent(self) -> dict[str, Any]:
-        """The resource as the answer had it: type, id, attributes, relationships, links."""
+        """Return the resource as the response had it: type, id, attributes, relationships, links."""
         if not bytes(self.raw):
-            return {"type": type(self).__name__.lower(), "id": self.id}
+            return {"type": type(self).__name__.removeprefix("Partial").lower(), "id": self.id}
         document: dict[str, Any] = msgspec.json.decode(self.raw)
         return document
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the values by their names, without those that are None. Times stay datetimes."""
+        members = ((name, getattr(self, name)) for name in self.__struct_fields__ if name != "raw")
+        return {
+            name: value.to_dict() if isinstance(value, Resource) else value
+            for name, value in members
+            if value is not None
+        }
+
     def __repr__(self) -> str:
-        told = [(name, getattr(self, name)) for name in self.__struct_fields__ if name != "raw"]
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in told if value is not None)})"
+        shown = ", ".join(f"{name}={value!r}" for name, value in self._shown() if value is not None)
+        return f"{type(self).__name__}({shown})"
+
+    def _shown(self) -> list[tuple[str, object]]:
+        """Return the names and values of a short repr; ``to_dict`` has all of them."""
+        return [("id", self.id)]
 
 
-class Metric(Resource, frozen=True, kw_only=True):
-    """A metric. All but ``id`` is None where it was not asked for."""
+class PartialMetric(Resource, frozen=True, kw_only=True):
+    """A metric of which only ``id`` is certain: the rest is None if it was not included, or left out by a fieldset."""
 
     name: str | None = None
     created: datetime.datetime | None = None
     updated: datetime.datetime | None = None
     integration: dict[str, Any] | None = None
 
+    def _shown(self) -> list[tuple[str, object]]:
+        return [("id", self.id), ("name", self.name)]
+
+
+class Metric(PartialMetric, frozen=True, kw_only=True):
+    """A metric."""
+
+    name: str
+    created: datetime.datetime
+    updated: datetime.datetime
+    integration: dict[str, Any]
+
 
 class Profile(Resource, frozen=True, kw_only=True):
-    """A profile. All but ``id`` is None where it has no value or was not asked for."""
+    """A profile. Everything but ``id`` is None if it has no value, or was not asked for."""
 
     email: str | None = None
     phone_number: str | None = None
@@ -70,16 +98,18 @@ class Profile(Resource, frozen=True, kw_only=True):
     subscriptions: dict[str, Any] | None = None
     predictive_analytics: dict[str, Any] | None = None
 
+    def _shown(self) -> list[tuple[str, object]]:
+        names = ("id", "email", "phone_number", "external_id", "anonymous_id")
+        return [(name, getattr(self, name)) for name in names]
 
-class Event(Resource, frozen=True, kw_only=True):
-    """An event. ``timestamp`` is in Unix seconds.
 
-    ``metric`` and ``profile`` hold all that the answer included of them, and their ids
-    in any case. ``timestamp``, ``datetime``, ``event_properties`` and ``uuid`` are None
-    where a sparse fieldset left them out.
+class PartialEvent(Resource, frozen=True, kw_only=True):
+    """An event that was read with a sparse fieldset: a value that the fieldset left out is None.
+
+    ``timestamp`` is in Unix seconds. ``metric`` and ``profile`` have at least their ids.
     """
 
-    metric: Metric | None = None
+    metric: PartialMetric | None = None
     profile: Profile | None = None
     timestamp: int | None = None
     datetime: datetime.datetime | None = None
@@ -92,44 +122,109 @@ class Event(Resource, frozen=True, kw_only=True):
         return (self.event_properties or {}).get("$value")
 
     @property
+    def value_currency(self) -> str | None:
+        """The property ``$value_currency``."""
+        return (self.event_properties or {}).get("$value_currency")
+
+    @property
     def unique_id(self) -> str | None:
-        """The property ``$event_id``: what was sent as ``unique_id``, or else the event's second."""
+        """The property ``$event_id``: the ``unique_id`` that was sent, or the event's second if none was."""
         return (self.event_properties or {}).get("$event_id")
 
+    def _shown(self) -> list[tuple[str, object]]:
+        metric, profile, moment = self.metric, self.profile, self.datetime
+        return [
+            ("id", self.id),
+            ("datetime", None if moment is None else moment.isoformat()),
+            ("metric", None if metric is None else metric.name or metric.id),
+            ("profile", None if profile is None else profile.email or profile.id),
+            ("value", self.value),
+        ]
 
-class EventPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One page of events. The cursors are None where there is no page in that direction."""
 
-    events: list[Event]
+class Event(PartialEvent, frozen=True, kw_only=True):
+    """An event. ``timestamp`` is in Unix seconds; ``metric`` and ``profile`` have at least their ids."""
+
+    metric: PartialMetric
+    profile: Profile
+    timestamp: int
+    datetime: datetime.datetime
+    event_properties: dict[str, Any]
+    uuid: str
+
+
+class IncludedEvent(Event, frozen=True, kw_only=True):
+    """An event that was read with ``include``, with all of its metric and its profile."""
+
+    metric: Metric
+
+
+Found_co = TypeVar("Found_co", bound=PartialEvent, covariant=True)
+
+
+class EventPage(msgspec.Struct, Generic[Found_co], frozen=True, kw_only=True):
+    """One page of events, a sequence of them. A cursor is None if there is no page in that direction."""
+
+    events: list[Found_co]
     next_cursor: str | None
     prev_cursor: str | None
     raw: Raw
 
-    def __iter__(self) -> Iterator[Event]:
+    def __iter__(self) -> Iterator[Found_co]:
         return iter(self.events)
 
     def __len__(self) -> int:
         return len(self.events)
 
+    @overload
+    def __getitem__(self, place: int) -> Found_co: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Found_co]: ...
+
+    def __getitem__(self, place: int | slice) -> Found_co | list[Found_co]:
+        return self.events[place]
+
+    def __repr__(self) -> str:
+        return f"EventPage({len(self.events)} events, next_cursor={self.next_cursor!r})"
+
+    def _repr_html_(self) -> str:
+        """Return a table, as notebooks show it."""
+        return html_table(self.events)
+
     def as_sent(self) -> dict[str, Any]:
-        """The whole document as it was answered: data, included, links."""
+        """Return the whole document of the response: data, included, links."""
         document: dict[str, Any] = msgspec.json.decode(self.raw)
         return document
 
 
+def html_table(events: Sequence[PartialEvent]) -> str:
+    """Return an HTML table of the first events."""
+    names = ("datetime", "metric", "profile", "value", "id")
+    rows = []
+    for event in events[:ROWS_SHOWN_MAX]:
+        shown = dict(event._shown())
+        cells = ("" if shown[name] is None else html.escape(str(shown[name])) for name in names)
+        rows.append("".join(f"<td>{cell}</td>" for cell in cells))
+    more = f"<p>{len(events) - len(rows)} more</p>" if len(events) > len(rows) else ""
+    head = "".join(f"<th>{name}</th>" for name in names)
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+
+
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
-    """The type and the id of what a relationship points to."""
+    """The type and the id of the resource that a relationship points to."""
 
     type: str
     id: str
 
 
 class Created(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a create that was answered 202.
+    """The result of a create.
 
-    ``stored`` and ``repeated`` count events; they are None where the server does not
-    tell (the hosted service does not). ``partial_failure`` names identifiers that were
-    given and not used.
+    ``stored`` and ``repeated`` count events; they are None if the server does not report
+    them (the hosted service does not). ``partial_failure`` names identifiers that were
+    sent and not used.
     """
 
     stored: int | None = None
@@ -166,11 +261,11 @@ class _Document(msgspec.Struct):
     links: _Links = msgspec.field(default_factory=_Links)
 
 
-Included = dict[tuple[str, str], Metric | Profile]
+Included = dict[tuple[str, str], PartialMetric | Profile]
 
 
 def read_created(response: httpx.Response) -> Created:
-    """What the headers of a 202 tell."""
+    """Return the counts in the headers of a 202."""
     partial = response.headers.get("X-Klaviyo-Partial-Failure", "")
     return Created(
         stored=_count(response.headers.get("Eventkeep-Events-Stored")),
@@ -179,8 +274,8 @@ def read_created(response: httpx.Response) -> Created:
     )
 
 
-def read_events(response: httpx.Response) -> EventPage:
-    """A page of events. Raises msgspec.DecodeError."""
+def read_events(response: httpx.Response) -> EventPage[IncludedEvent]:
+    """Read a page of events. Raises msgspec.DecodeError."""
     document = msgspec.json.decode(response.content, type=_Document)
     included = _by_id(document.included)
     return EventPage(
@@ -191,37 +286,38 @@ def read_events(response: httpx.Response) -> EventPage:
     )
 
 
-def read_event(response: httpx.Response) -> Event:
-    """One event. Raises msgspec.DecodeError."""
+def read_event(response: httpx.Response) -> IncludedEvent:
+    """Read one event. Raises msgspec.DecodeError."""
     document = msgspec.json.decode(response.content, type=_Document)
     return _event(document.data, _by_id(document.included))
 
 
 def read_metric(response: httpx.Response) -> Metric:
-    """One metric. Raises msgspec.DecodeError."""
-    return _joined(Metric, _sole(response))
+    """Read one metric. Raises msgspec.DecodeError."""
+    metric: Metric = _metric(_single(response))  # type: ignore[assignment]
+    return metric
 
 
 def read_profile(response: httpx.Response) -> Profile:
-    """One profile. Raises msgspec.DecodeError."""
-    return _joined(Profile, _sole(response))
+    """Read one profile. Raises msgspec.DecodeError."""
+    return _profile(_single(response))
 
 
 def read_reference(response: httpx.Response) -> Reference:
-    """What a relationship points to. Raises msgspec.DecodeError."""
-    return msgspec.json.decode(_sole(response), type=Reference)
+    """Read the reference of a relationship. Raises msgspec.DecodeError."""
+    return msgspec.json.decode(_single(response), type=Reference)
 
 
 def cursor_in(text: str | None) -> str | None:
-    """The cursor in a link, or the text itself where it is no link."""
+    """Return the cursor in a link, or the text itself if it is no link."""
     if text is None or "://" not in text:
         return text
     found = parse_qs(urlsplit(text).query).get("page[cursor]")
     return found[0] if found else None
 
 
-def _sole(response: httpx.Response) -> Raw:
-    """The resource of a single document; in revision 2024-07-15 it stands in a list of one."""
+def _single(response: httpx.Response) -> Raw:
+    """Return the resource of a single document; in revision 2024-07-15 it is in a list of one."""
     data = msgspec.json.decode(response.content, type=_Document).data
     if not bytes(data).lstrip().startswith(b"["):
         return data
@@ -231,27 +327,29 @@ def _sole(response: httpx.Response) -> Raw:
     return resources[0]
 
 
-def _event(raw: Raw, included: Included) -> Event:
+def _event(raw: Raw, included: Included) -> IncludedEvent:
+    """Return an event of the class that its values allow; callers know by their request which class that is."""
     resource = msgspec.json.decode(raw, type=_Resource)
     attributes = msgspec.json.decode(resource.attributes, type=_EventAttributes)
-    return Event(
-        id=resource.id,
-        raw=raw,
-        metric=_related(Metric, resource, included),
-        profile=_related(Profile, resource, included),
-        timestamp=attributes.timestamp,
-        datetime=attributes.datetime,
-        event_properties=attributes.event_properties,
-        uuid=attributes.uuid,
+    metric, profile = (
+        _related("metric", PartialMetric, resource, included),
+        _related("profile", Profile, resource, included),
     )
+    values: dict[str, Any] = {name: getattr(attributes, name) for name in attributes.__struct_fields__}
+    kind: type[PartialEvent] = PartialEvent
+    if metric is not None and profile is not None and all(value is not None for value in values.values()):
+        kind = IncludedEvent if isinstance(metric, Metric) else Event
+    event: Any = kind(id=resource.id, raw=raw, metric=metric, profile=profile, **values)
+    found: IncludedEvent = event
+    return found
 
 
-Kind = TypeVar("Kind", Metric, Profile)
+Kind = TypeVar("Kind", PartialMetric, Profile)
 
 
-def _related(kind: type[Kind], resource: _Resource, included: Included) -> Kind | None:
-    """What the event's relationship points to: all of it where the answer included it, else its id."""
-    relationship = resource.relationships.get(kind.__name__.lower())
+def _related(name: str, kind: type[Kind], resource: _Resource, included: Included) -> Kind | None:
+    """Return the resource that the event's relationship points to: all of it if it was included, else its id."""
+    relationship = resource.relationships.get(name)
     if relationship is None:
         return None
     reference = msgspec.json.decode(relationship.data, type=Reference | None)
@@ -261,10 +359,20 @@ def _related(kind: type[Kind], resource: _Resource, included: Included) -> Kind 
     return found if isinstance(found, kind) else kind(id=reference.id)
 
 
-def _joined(kind: type[Kind], raw: Raw) -> Kind:
+def _metric(raw: Raw) -> PartialMetric:
+    values = _values(raw)
+    is_whole = all(values.get(name) is not None for name in ("name", "created", "updated", "integration"))
+    kind = Metric if is_whole else PartialMetric
+    return msgspec.structs.replace(msgspec.convert(values, type=kind), raw=raw)
+
+
+def _profile(raw: Raw) -> Profile:
+    return msgspec.structs.replace(msgspec.convert(_values(raw), type=Profile), raw=raw)
+
+
+def _values(raw: Raw) -> dict[str, Any]:
     resource = msgspec.json.decode(raw, type=_Resource)
-    attributes = msgspec.json.decode(resource.attributes, type=dict[str, Any])
-    return msgspec.structs.replace(msgspec.convert({**attributes, "id": resource.id}, type=kind), raw=raw)
+    return {**msgspec.json.decode(resource.attributes, type=dict[str, Any]), "id": resource.id}
 
 
 def _by_id(included: list[Raw]) -> Included:
@@ -272,11 +380,11 @@ def _by_id(included: list[Raw]) -> Included:
     for raw in included:
         reference = msgspec.json.decode(raw, type=Reference)
         if reference.type == "metric":
-            found[reference.type, reference.id] = _joined(Metric, raw)
+            found[reference.type, reference.id] = _metric(raw)
         elif reference.type == "profile":
-            found[reference.type, reference.id] = _joined(Profile, raw)
+            found[reference.type, reference.id] = _profile(raw)
     return found
 
 
-def _count(told: str | None) -> int | None:
-    return int(told) if told is not None and told.isascii() and told.isdecimal() else None
+def _count(header: str | None) -> int | None:
+    return int(header) if header is not None and header.isascii() and header.isdecimal() else None

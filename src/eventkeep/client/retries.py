@@ -1,4 +1,4 @@
-"""Which requests are tried again, when, and for how long: a generator without I/O that both clients drive."""
+"""Retries: a generator without I/O that both clients drive."""
 
 from __future__ import annotations
 
@@ -27,27 +27,28 @@ TRIED_AGAIN: Final = frozenset(
     }
 )
 NOT_DONE: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
-"""The statuses by which a server says that it did not do what was asked."""
+"""The statuses that mean that the server did nothing with the request."""
 NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 """The errors after which no byte of the request can have reached the server."""
 TRY_SECONDS_MIN: Final = 1.0
-"""What a try is given at least, in seconds, however little of the budget is left."""
+"""The least time that a try is given, in seconds, however little of the budget is left."""
 
 
 class Try(msgspec.Struct, frozen=True):
-    """Send the request, and give it ``seconds_max`` at the most; answer with what came of it."""
+    """Send the request, for at most ``seconds_max``, and pass the response or the error to the generator."""
 
     seconds_max: float
 
 
 class Wait(msgspec.Struct, frozen=True):
-    """Wait so many seconds; answer with None."""
+    """Wait so many seconds, and pass None to the generator. ``status`` is the response's, None if there was none."""
 
     seconds: float
+    status: int | None
 
 
 class Finished(msgspec.Struct, frozen=True):
-    """The answer that is the last one, whatever its status, and how many tries it took."""
+    """The last response, whatever its status, and the number of tries."""
 
     response: httpx.Response
     tries: int
@@ -58,9 +59,9 @@ Attempts = Generator[Try | Wait, Outcome | None, Finished]
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """``retries_max`` counts the tries after the first, None is without end; ``seconds_max`` bounds them all.
+    """``retries_max`` counts the tries after the first, None is no limit; ``seconds_max`` bounds all of them.
 
-    ``deadline`` is a moment on the monotonic clock that may come nearer while the tries go on.
+    ``deadline`` is a time on the monotonic clock that may come nearer during the tries.
     """
 
     retries_max: int | None
@@ -80,36 +81,36 @@ REAL: Final = Surroundings()
 
 
 def attempts(policy: RetryPolicy, *, is_repeatable: bool, surroundings: Surroundings = REAL) -> Attempts:
-    """The tries of one request and the waits between them.
+    """Yield the tries of one request and the waits between them.
 
-    It yields Try, to be answered with a response or the error that stood in its way, and
-    Wait, and it returns the last response. 429, 502, 503, 504 and broken connections are
-    tried again: after what ``Retry-After`` asks for (with a little more, so that clients
-    that were refused together don't come back together), else after a wait that doubles.
-    A wait that would pass the end of the budget is not begun. A request that is not
-    ``is_repeatable`` is tried again only where it is sure that nothing was done.
+    The caller passes a response or an error for each Try, and None for each Wait; the
+    generator returns the last response. 429, 502, 503, 504 and broken connections are
+    tried again: after the time that ``Retry-After`` names (and a little more, so that
+    clients that were refused together do not return together), else after a wait that
+    doubles. A wait that would pass the end of the budget is not begun. A request that is
+    not ``is_repeatable`` is tried again only if the server certainly did nothing.
 
-    Raises ConnectionFailedError where the last try had no answer.
+    Raises ConnectionFailedError if the last try had no response.
     """
     monotonic = surroundings.monotonic
     started = monotonic()
     for tries in itertools.count(1):
         left = _end(policy, started) - monotonic()
-        outcome = _answered((yield Try(max(left, TRY_SECONDS_MIN))))
+        outcome = _required((yield Try(max(left, TRY_SECONDS_MIN))))
         if isinstance(outcome, httpx.Response) and outcome.status_code not in TRIED_AGAIN:
             return Finished(outcome, tries)
         wait_seconds = _wait_seconds(outcome, tries, surroundings)
         is_last = policy.retries_max is not None and tries > policy.retries_max
         if is_last or not _may_repeat(outcome, is_repeatable) or monotonic() + wait_seconds > _end(policy, started):
             break
-        yield Wait(wait_seconds)
+        yield Wait(wait_seconds, outcome.status_code if isinstance(outcome, httpx.Response) else None)
     if isinstance(outcome, httpx.Response):
         return Finished(outcome, tries)
     raise _connection_failed(outcome, tries, monotonic() - started) from outcome
 
 
 def retry_after_seconds(response: httpx.Response, now: float) -> float | None:
-    """What ``Retry-After`` asks for: seconds, or a date, counted from the server's own ``Date`` where it gives one."""
+    """Return the time of ``Retry-After``: seconds, or a date minus the server's own ``Date`` if it sends one."""
     asked = response.headers.get("Retry-After", "").strip()
     if asked.isascii() and asked.isdecimal():
         return float(asked[:9])
@@ -136,9 +137,9 @@ def _may_repeat(outcome: Outcome, is_repeatable: bool) -> bool:
     return isinstance(outcome, NEVER_SENT)
 
 
-def _answered(outcome: Outcome | None) -> Outcome:
+def _required(outcome: Outcome | None) -> Outcome:
     if outcome is None:
-        raise TypeError("a Try is answered with a response or an error, not with None")
+        raise TypeError("expected a response or an error for a Try, got None")
     return outcome
 
 
@@ -160,12 +161,12 @@ def _connection_failed(error: httpx.RequestError, tries: int, seconds: float) ->
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     is_slow = isinstance(error, httpx.ReadTimeout | httpx.WriteTimeout | httpx.PoolTimeout)
     advice = (
-        "The server is there and slow: raise timeout, or ask for less at once."
+        "The server is running but slow: raise timeout, or ask for less at once."
         if is_slow
         else "Is the server running, and is base_url (EVENTKEEP_URL) its address?"
     )
     return ConnectionFailedError(
-        f"no answer from {url.scheme}://{url.netloc.decode()} in {times} and {seconds:.1f} s; the last one: {said}. "
+        f"no response from {url.scheme}://{url.netloc.decode()} in {times} and {seconds:.1f} s; the last one: {said}. "
         f"{advice}",
         tries,
     )

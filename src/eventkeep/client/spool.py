@@ -1,21 +1,25 @@
-"""A file that holds a batch's events until they are answered, so that they survive the process.
+"""A file that holds a batch's events until the server has responded, so that they survive the process.
 
-A line of JSON an event, and a line for events that are settled::
+There is one line of JSON for each event, and a line for events that need not be sent any more::
 
     {"number":1,"profile":{…},"event":{…}}
     {"number":2,"profile":{…},"event":{…}}
     {"settled":[[1,2]]}
 
-An event is written before ``track`` returns: it survives the end of the process, however
-it ends, but, not being synced to the disk one by one, not a power cut. The last line may
-be cut short where a process ended while it wrote; then ``track`` had not returned, and
-the line is left out. When all events are settled the file is emptied.
+An event is written before ``track`` returns. So it survives the end of the process,
+however it ends, but not a power cut, since events are not synced to the disk one by one.
+The last line may be incomplete if the process ended during the write; then ``track`` had
+not returned, and the line is dropped. The file is emptied when no event is pending.
+
+A child that a process forks writes to a file of its own, with its process id behind the
+name. The next batch on the parent's file takes over those that no process uses any more.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -28,7 +32,7 @@ from eventkeep.client.errors import SpoolError
 from eventkeep.limits import SPOOL_COMPACT_BYTES
 
 _MODE: Final = 0o600
-"""Spooled events are about people: nobody else on the machine reads them."""
+"""Spooled events are about people, so only the owner can read the file."""
 
 
 class _Line(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -39,54 +43,72 @@ class _Line(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class Spool:
-    """One spool file, which this process has for itself until ``close``."""
+    """One spool file, locked for this process until ``close``."""
 
     def __init__(self, path: Path, compact_bytes: int = SPOOL_COMPACT_BYTES) -> None:
-        """Open the file, or make it; ``left`` are the events that an earlier process left in it.
+        """Open or create the file; ``left`` holds the events that earlier processes left.
 
-        Raises SpoolError where the file can't be opened, is in use or holds something else.
+        Raises SpoolError if the file can't be opened, is in use or is no spool file.
         """
         self.path = path
         self._compact_bytes = compact_bytes
-        self._unsettled = 0
+        self._pending = 0
         self._file = _open(path)
+        self._adopted: list[Spool] = []
         try:
             self.left = self._read()
         except SpoolError:
             os.close(self._file)
             raise
+        self._adopt()
+
+    def _adopt(self) -> None:
+        for path in sorted(self.path.parent.glob(f"{glob.escape(self.path.name)}.*")):
+            if not path.name.removeprefix(f"{self.path.name}.").isdecimal():
+                continue
+            # One that can't be opened is in use: its process is still running.
+            with contextlib.suppress(SpoolError):
+                self._adopted.append(Spool(path))
+        self.left += [event for spool in self._adopted for event in spool.left]
+
+    def remove_adopted(self) -> None:
+        """Remove the files of processes that ended, once their events are in this file."""
+        while self._adopted:
+            spool = self._adopted.pop()
+            spool.path.unlink(missing_ok=True)
+            spool.close()
 
     def append(self, events: Iterable[BatchedEvent]) -> None:
-        """Write events, numbered already. Raises SpoolError, and none of them is in the file then."""
+        """Write events, which have their numbers. Raises SpoolError, and none of them is in the file then."""
         lines = [_line(event) for event in events]
         self._write(b"".join(lines))
-        self._unsettled += len(lines)
+        self._pending += len(lines)
 
-    def settle(self, events: Sequence[BatchedEvent]) -> None:
+    def complete(self, events: Sequence[BatchedEvent]) -> None:
         """Write that events need not be sent any more."""
-        self._unsettled -= len(events)
+        self._pending -= len(events)
         try:
-            if self._unsettled == 0:
+            if self._pending == 0:
                 os.ftruncate(self._file, 0)
                 self._size = 0
                 return
         except OSError as exc:
-            raise _trouble(self.path, exc) from exc
+            raise _file_error(self.path, exc) from exc
         self._write(msgspec.json.encode({"settled": _ranges(events)}) + b"\n")
 
     @property
     def is_large(self) -> bool:
-        """Whether ``compact`` is worth its while."""
+        """Whether ``compact`` should be called."""
         return self._size > self._compact_bytes
 
-    def compact(self, unsettled: Iterable[BatchedEvent]) -> None:
-        """Write the file anew with only these events. It is whole at every moment, the old one or the new."""
-        lines = [_line(event) for event in unsettled]
+    def compact(self, pending: Iterable[BatchedEvent]) -> None:
+        """Replace the file by one with only these events. One of the two is there at every moment."""
+        lines = [_line(event) for event in pending]
         fresh = self.path.with_name(f"{self.path.name}.new")
         try:
             file = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, _MODE)
         except OSError as exc:
-            raise _trouble(self.path, exc) from exc
+            raise _file_error(self.path, exc) from exc
         content = b"".join(lines)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -95,14 +117,14 @@ class Spool:
             fresh.replace(self.path)
         except OSError as exc:
             os.close(file)
-            raise _trouble(self.path, exc) from exc
+            raise _file_error(self.path, exc) from exc
         os.close(self._file)
-        self._file, self._size, self._unsettled = file, len(content), len(lines)
-        # As long as most of it is unsettled, writing it anew gains nothing.
+        self._file, self._size, self._pending = file, len(content), len(lines)
+        # While most of its events are pending, writing the file again gains nothing.
         self._compact_bytes = max(self._compact_bytes, 2 * len(content))
 
     def close(self) -> None:
-        """Let go of the file; what is not settled stays in it."""
+        """Unlock the file; pending events stay in it."""
         os.close(self._file)
 
     def _read(self) -> list[BatchedEvent]:
@@ -119,7 +141,7 @@ class Spool:
                 ) from exc
         if len(whole) < len(content):
             os.ftruncate(self._file, len(whole))
-        self._size, self._unsettled = len(whole), len(found)
+        self._size, self._pending = len(whole), len(found)
         return list(found.values())
 
     @staticmethod
@@ -137,23 +159,23 @@ class Spool:
         try:
             _write_all(self._file, content)
         except OSError as exc:
-            # What was half written would damage the lines after it.
+            # A part of a line would damage the lines after it.
             with contextlib.suppress(OSError):
                 os.ftruncate(self._file, self._size)
-            raise _trouble(self.path, exc) from exc
+            raise _file_error(self.path, exc) from exc
         self._size += len(content)
 
 
 def _open(path: Path) -> int:
-    """The file, locked. Raises SpoolError."""
+    """Open and lock the file. Raises SpoolError."""
     while True:
         try:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, _MODE)
         except OSError as exc:
-            raise _trouble(path, exc) from exc
+            raise _file_error(path, exc) from exc
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Between opening and locking, the file's holder may have put a new one in its place.
+            # Another process may have replaced the file between opening and locking.
             if os.fstat(file).st_ino == path.stat().st_ino:
                 return file
         except FileNotFoundError:
@@ -186,7 +208,7 @@ def _read_all(file: int, path: Path) -> bytes:
             pieces.append(piece)
             offset += len(piece)
     except OSError as exc:
-        raise _trouble(path, exc) from exc
+        raise _file_error(path, exc) from exc
     return b"".join(pieces)
 
 
@@ -196,5 +218,5 @@ def _write_all(file: int, content: bytes) -> None:
         rest = rest[os.write(file, rest) :]
 
 
-def _trouble(path: Path, exc: OSError) -> SpoolError:
+def _file_error(path: Path, exc: OSError) -> SpoolError:
     return SpoolError(f"the spool file {path} can't be used: {exc.strerror}")

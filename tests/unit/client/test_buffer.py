@@ -25,12 +25,12 @@ def test_full_request_is_due_at_once() -> None:
 
 def test_hurry_makes_due_what_came_before_it() -> None:
     buffer = filled(3)
-    assert buffer.hurry() == 3
+    assert buffer.flush() == 3
     assert buffer.seconds_until_due(10.0) == 0.0
-    assert buffer.is_hurried
+    assert buffer.is_flushing
     buffer.take()
     buffer.add(made_event(4), now=10.0)
-    assert (buffer.seconds_until_due(10.0), buffer.is_hurried) == (5.0, False)
+    assert (buffer.seconds_until_due(10.0), buffer.is_flushing) == (5.0, False)
 
 
 def test_bounds_count_what_is_under_way() -> None:
@@ -39,7 +39,7 @@ def test_bounds_count_what_is_under_way() -> None:
     assert buffer.has_room(made_event(3))
     buffer.add(made_event(3), now=10.0)
     assert not buffer.has_room(made_event(4))
-    buffer.settle(taken.events())
+    buffer.complete(taken.events())
     assert (len(buffer), buffer.has_room(made_event(4))) == (1, True)
 
 
@@ -49,23 +49,23 @@ def test_bounds_count_bytes() -> None:
     assert buffer.has_room(made_event(0, text="x" * 5_000)), "an empty buffer takes any event"
     buffer.add(event, now=0.0)
     assert not buffer.has_room(made_event(2, text="x" * 1_000))
-    buffer.settle(buffer.take().events())
+    buffer.complete(buffer.take().events())
     assert buffer.bytes == 0
 
 
 def test_event_is_settled_when_all_before_it_are() -> None:
     buffer = filled(BULK_EVENTS_MAX + 1)
     first, second = buffer.take(), buffer.take()
-    buffer.settle(second.events())
-    assert not buffer.is_settled(BULK_EVENTS_MAX + 1)
-    buffer.settle(first.events())
-    assert buffer.is_settled(BULK_EVENTS_MAX + 1)
+    buffer.complete(second.events())
+    assert not buffer.is_complete(BULK_EVENTS_MAX + 1)
+    buffer.complete(first.events())
+    assert buffer.is_complete(BULK_EVENTS_MAX + 1)
 
 
 def test_unsettled_events_are_those_under_way_and_those_that_wait() -> None:
     buffer = filled(BULK_EVENTS_MAX + 2)
     buffer.take()
-    assert [event.number for event in buffer.unsettled()] == list(range(1, BULK_EVENTS_MAX + 3))
+    assert [event.number for event in buffer.pending()] == list(range(1, BULK_EVENTS_MAX + 3))
     assert len(buffer.take_all()) == 2
 
 

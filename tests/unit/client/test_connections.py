@@ -16,8 +16,8 @@ import httpx
 import pytest
 
 from eventkeep import Client
+from eventkeep.client.asynchronous.connection import Connection
 from eventkeep.client.asynchronous.connections import AsyncConnections
-from eventkeep.client.asynchronous.wire import Wire
 from eventkeep.client.synchronous.connections import Connections
 from eventkeep.testing import free_port
 from tests.unit.client.scripted_server import ScriptedServer, read_request
@@ -134,11 +134,11 @@ def test_a_lost_connection_can_be_closed() -> None:
             raise AttributeError("'NoneType' object has no attribute 'call_soon'")
 
     async def lose_and_close() -> None:
-        wire = Wire()
-        wire.connection_made(Lost())
-        wire.connection_lost(None)
-        assert not wire.is_usable
-        await wire.close()
+        connection = Connection()
+        connection.connection_made(Lost())
+        connection.connection_lost(None)
+        assert not connection.is_usable
+        await connection.close()
 
     asyncio.run(lose_and_close())
 

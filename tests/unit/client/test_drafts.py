@@ -28,11 +28,11 @@ from tests.submitted import numbers, unique_ids, values
 
 NOW = 1_718_452_800
 EMAIL = {"email": "ada@shop.example"}
-MAKER = EventDefaults(now=lambda: datetime.datetime.fromtimestamp(NOW, datetime.UTC), new_unique_id=lambda: "made")
+DEFAULTS = EventDefaults(now=lambda: datetime.datetime.fromtimestamp(NOW, datetime.UTC), new_unique_id=lambda: "made")
 
 
 def body(revision: Revision, given: Mapping[str, Any] | None = None, **event: Any) -> bytes:
-    return event_body(draft_attributes("Tick", maker=MAKER, **event), draft_profile(given or EMAIL), revision)
+    return event_body(draft_attributes("Tick", defaults=DEFAULTS, **event), draft_profile(given or EMAIL), revision)
 
 
 def attributes(**event: Any) -> dict[str, Any]:
@@ -143,7 +143,7 @@ def test_profile_is_known_by_its_strongest_identifier() -> None:
 def test_event_of_a_batch_tells_what_was_tracked() -> None:
     given = {"id": "01M1PA9MBA7VB258TP74BXMQTG", "first_name": "Ada", "patch_properties": {"unset": "old"}}
     event = batched_event(
-        draft_attributes("Tick", properties={"a": 1}, value=2, unique_id="u1", maker=MAKER), draft_profile(given)
+        draft_attributes("Tick", properties={"a": 1}, value=2, unique_id="u1", defaults=DEFAULTS), draft_profile(given)
     )
     assert (event.metric, event.unique_id, event.profile_attributes) == ("Tick", "u1", given)
     time = "2024-06-15T12:00:00+00:00"
@@ -159,7 +159,7 @@ def single(**event: Any) -> dict[str, Any]:
 
 def test_whole_document_is_completed_and_left_as_it_was() -> None:
     document = single()
-    content, is_complete = completed_event(document, MAKER)
+    content, is_complete = completed_event(document, DEFAULTS)
     assert is_complete
     assert document == single()
     submission = parse_create_event(content, REVISIONS[-1], NOW)
@@ -167,7 +167,7 @@ def test_whole_document_is_completed_and_left_as_it_was() -> None:
 
 
 def test_what_a_document_says_itself_stays() -> None:
-    content, _ = completed_event(single(unique_id="mine", time="2024-01-01"), MAKER)
+    content, _ = completed_event(single(unique_id="mine", time="2024-01-01"), DEFAULTS)
     assert msgspec.json.decode(content) == single(unique_id="mine", time="2024-01-01")
 
 
@@ -179,7 +179,7 @@ def test_typed_document_is_completed() -> None:
             properties=raw_properties({"big": 2**63 - 1}),
         )
     )
-    content, is_complete = completed_event(typed, MAKER)
+    content, is_complete = completed_event(typed, DEFAULTS)
     assert is_complete
     submission = parse_create_event(content, REVISIONS[-1], NOW)
     assert (unique_ids(submission), submission.properties) == (["made"], b'{"big":9223372036854775807}')
@@ -194,17 +194,17 @@ def test_every_event_of_a_bulk_document_is_completed() -> None:
         "attributes": {"profile": known, "events": {"data": events}},
     }
     job = {"data": {"type": "event-bulk-create-job", "attributes": {"events-bulk-create": {"data": [item]}}}}
-    content, is_complete = completed_bulk(job, MAKER)
+    content, is_complete = completed_bulk(job, DEFAULTS)
     assert is_complete
     assert unique_ids(parse_bulk_create(content, REVISIONS[-1], NOW)) == ["made", "mine"]
 
 
 @pytest.mark.parametrize("document", [{}, {"data": None}, {"data": {"attributes": []}}, {"data": []}])
 def test_document_that_is_none_goes_to_the_server_unchanged_and_only_once(document: dict[str, Any]) -> None:
-    assert completed_event(document, MAKER) == (msgspec.json.encode(document), False)
-    assert completed_bulk(document, MAKER) == (msgspec.json.encode(document), False)
+    assert completed_event(document, DEFAULTS) == (msgspec.json.encode(document), False)
+    assert completed_bulk(document, DEFAULTS) == (msgspec.json.encode(document), False)
 
 
 def test_document_with_numbers_that_json_lacks_is_refused() -> None:
     with pytest.raises(ArgumentError, match="event_create_query_v2: expected finite numbers, got nan"):
-        completed_event(single(value=float("nan")), MAKER)
+        completed_event(single(value=float("nan")), DEFAULTS)

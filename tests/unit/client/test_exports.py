@@ -16,7 +16,7 @@ from eventkeep.client.asynchronous.events import AsyncEvents
 from eventkeep.client.synchronous.events import Events
 
 EXPORTED = [
-    "Answer",
+    "ApiResponse",
     "ArgumentError",
     "AsyncBatch",
     "AsyncClient",
@@ -39,9 +39,12 @@ EXPORTED = [
     "EventkeepError",
     "EventsRefusedError",
     "Filter",
+    "IncludedEvent",
     "InvalidRequestError",
     "Metric",
     "NotFoundError",
+    "PartialEvent",
+    "PartialMetric",
     "PermissionDeniedError",
     "Profile",
     "Reference",
@@ -49,7 +52,7 @@ EXPORTED = [
     "ServerError",
     "SpoolError",
     "ThrottledError",
-    "UnexpectedAnswerError",
+    "UnexpectedResponseError",
 ]
 
 SEED_OPTIONS: dict[str, list[str]] = {

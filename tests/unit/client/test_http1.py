@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventkeep.client.http1 import AnswerReader, request_bytes
-from eventkeep.limits import ANSWER_HEAD_BYTES_MAX
+from eventkeep.client.http1 import ResponseReader, request_bytes
+from eventkeep.limits import RESPONSE_HEAD_BYTES_MAX
 
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n[1,2,3]"
 CHUNKED = (
@@ -18,9 +18,9 @@ CHUNKED = (
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\nContent-Length: 7\r\n\r\n"
 
 
-def read(parts: Iterable[bytes]) -> tuple[httpx.Response | None, AnswerReader]:
+def read(parts: Iterable[bytes]) -> tuple[httpx.Response | None, ResponseReader]:
     """What the reader makes of the parts, the last of which completes the answer."""
-    reader = AnswerReader()
+    reader = ResponseReader()
     response = None
     for part in parts:
         assert response is None, "the answer was complete too early"
@@ -32,7 +32,7 @@ def whole(answer: bytes) -> tuple[httpx.Response, bool]:
     """The answer, and whether the connection may go on."""
     response, reader = read([answer])
     assert response is not None
-    return response, reader.may_go_on
+    return response, reader.can_be_reused
 
 
 def test_request_is_written_as_it_is_sent() -> None:
@@ -52,8 +52,8 @@ def test_request_without_a_body_has_no_length() -> None:
 
 @pytest.mark.parametrize("answer", [LENGTH, CHUNKED])
 def test_body_is_read_to_its_end(answer: bytes) -> None:
-    response, may_go_on = whole(answer)
-    assert (response.status_code, response.json(), may_go_on) == (200, [1, 2, 3], True)
+    response, can_be_reused = whole(answer)
+    assert (response.status_code, response.json(), can_be_reused) == (200, [1, 2, 3], True)
 
 
 @settings(deadline=None)
@@ -62,7 +62,7 @@ def test_answer_may_come_in_any_pieces(data: st.DataObject, answer: bytes) -> No
     cuts = sorted(data.draw(st.sets(st.integers(1, len(answer) - 1))))
     pieces = [answer[start:end] for start, end in zip([0, *cuts], [*cuts, len(answer)], strict=True)]
     response, reader = read(pieces)
-    assert response is not None and reader.may_go_on
+    assert response is not None and reader.can_be_reused
     assert response.content in (b"[1,2,3]", b"")
 
 
@@ -81,7 +81,7 @@ def test_chunks_hold_what_was_cut_into_them(body: bytes, sizes: list[int]) -> No
 def test_body_without_a_length_goes_to_the_end() -> None:
     response, reader = read([b"HTTP/1.1 200 OK\r\n\r\n", b"[1,", b"2]", b""])
     assert response is not None
-    assert (response.json(), reader.may_go_on) == ([1, 2], False)
+    assert (response.json(), reader.can_be_reused) == ([1, 2], False)
 
 
 def test_compressed_body_is_decoded() -> None:
@@ -91,8 +91,8 @@ def test_compressed_body_is_decoded() -> None:
 
 
 def test_status_without_a_body_has_none() -> None:
-    response, may_go_on = whole(NO_CONTENT)
-    assert (response.status_code, response.content, may_go_on) == (204, b"", True)
+    response, can_be_reused = whole(NO_CONTENT)
+    assert (response.status_code, response.content, can_be_reused) == (204, b"", True)
 
 
 def test_headers_are_kept_with_their_repeats() -> None:
@@ -101,7 +101,7 @@ def test_headers_are_kept_with_their_repeats() -> None:
 
 
 @pytest.mark.parametrize(
-    ("head", "may_go_on"),
+    ("head", "can_be_reused"),
     [
         (b"HTTP/1.1 202 Accepted\r\n", True),
         (b"HTTP/1.1 202 Accepted\r\nConnection: close\r\n", False),
@@ -110,13 +110,13 @@ def test_headers_are_kept_with_their_repeats() -> None:
         (b"HTTP/1.0 202 Accepted\r\nConnection: keep-alive\r\n", True),
     ],
 )
-def test_connection_goes_on_where_both_want_it(head: bytes, may_go_on: bool) -> None:
-    assert whole(head + b"Content-Length: 0\r\n\r\n")[1] is may_go_on
+def test_connection_goes_on_where_both_want_it(head: bytes, can_be_reused: bool) -> None:
+    assert whole(head + b"Content-Length: 0\r\n\r\n")[1] is can_be_reused
 
 
 def test_connection_with_more_than_the_answer_does_not_go_on() -> None:
-    response, may_go_on = whole(LENGTH + b"HTTP/1.1 200 OK\r\n")
-    assert (response.json(), may_go_on) == ([1, 2, 3], False)
+    response, can_be_reused = whole(LENGTH + b"HTTP/1.1 200 OK\r\n")
+    assert (response.json(), can_be_reused) == ([1, 2, 3], False)
 
 
 @pytest.mark.parametrize(
@@ -132,20 +132,20 @@ def test_connection_with_more_than_the_answer_does_not_go_on() -> None:
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "expected chunked as the transfer encoding"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n", "expected the length of a chunk, got b'z'"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n", "expected the end of a chunk"),
-        (b"HTTP/1.1 200 OK\r\nA: " + b"x" * ANSWER_HEAD_BYTES_MAX, "expected a head of at most 100,000 bytes"),
-        (b"x" * (ANSWER_HEAD_BYTES_MAX + 1), "expected a head of at most 100,000 bytes"),
+        (b"HTTP/1.1 200 OK\r\nA: " + b"x" * RESPONSE_HEAD_BYTES_MAX, "expected a head of at most 100,000 bytes"),
+        (b"x" * (RESPONSE_HEAD_BYTES_MAX + 1), "expected a head of at most 100,000 bytes"),
     ],
 )
 def test_what_is_no_answer_is_refused(answer: bytes, message: str) -> None:
     with pytest.raises(httpx.RemoteProtocolError) as refused:
-        AnswerReader().feed(answer)
+        ResponseReader().feed(answer)
     assert str(refused.value).startswith(message)
 
 
 @pytest.mark.parametrize("answer", [LENGTH, CHUNKED])
 def test_answer_that_ends_early_is_refused_wherever_it_ends(answer: bytes) -> None:
     for length in range(len(answer)):
-        reader = AnswerReader()
+        reader = ResponseReader()
         assert not length or reader.feed(answer[:length]) is None
         with pytest.raises(httpx.RemoteProtocolError, match="closed the connection before the end of its answer"):
             reader.feed(b"")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventkeep.client.drafts import BatchedEvent
-from eventkeep.client.packing import Packing, packed, sole_bytes
+from eventkeep.client.packing import Packing, packed, single_event_bytes
 from eventkeep.limits import BODY_BYTES_MAX, BULK_EVENTS_MAX
 from eventkeep.protocol.creates.documents import BulkCreate
 from eventkeep.protocol.creates.parser import parse_bulk_create
@@ -64,7 +64,7 @@ def test_request_is_full_at_its_number_of_bytes() -> None:
 
 def test_bytes_of_an_event_alone_are_told_exactly_enough() -> None:
     event = made_event(1, text="ü" * 100)
-    assert 0 <= sole_bytes(event) - len(packed([event]).body()) <= 2
+    assert 0 <= single_event_bytes(event) - len(packed([event]).body()) <= 2
 
 
 @settings(deadline=None)

@@ -12,10 +12,10 @@ from eventkeep.client.errors import (
     PermissionDeniedError,
     ServerError,
     ThrottledError,
-    UnexpectedAnswerError,
+    UnexpectedResponseError,
 )
 from eventkeep.client.packing import packed
-from eventkeep.client.rejections import Trouble, trouble, verdict
+from eventkeep.client.rejections import FailureKind, failure_kind, rejection
 from tests.unit.client.made_events import made_event
 
 DATA = "/data/attributes/events-bulk-create/data"
@@ -28,29 +28,29 @@ def refusal(*pointers: str, status: int = 400) -> InvalidRequestError:
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (ConnectionFailedError("cut", 3), "passing"),
-        (ThrottledError("slow down", 429), "passing"),
-        (ServerError("down", 503), "passing"),
-        (ServerError("broken", 500), "passing"),
-        (AuthenticationError("who", 401), "lasting"),
-        (PermissionDeniedError("scope", 403), "lasting"),
-        (NotFoundError("no such path", 404), "lasting"),
-        (UnexpectedAnswerError("elsewhere", 302), "lasting"),
-        (refusal(status=405), "lasting"),
-        (refusal(status=415), "lasting"),
-        (InvalidRequestError("revision", 400, [ErrorObject(parameter="revision")]), "lasting"),
-        (refusal(), "none"),
-        (refusal(status=413), "none"),
+        (ConnectionFailedError("cut", 3), "temporary"),
+        (ThrottledError("slow down", 429), "temporary"),
+        (ServerError("down", 503), "temporary"),
+        (ServerError("broken", 500), "temporary"),
+        (AuthenticationError("who", 401), "permanent"),
+        (PermissionDeniedError("scope", 403), "permanent"),
+        (NotFoundError("no such path", 404), "permanent"),
+        (UnexpectedResponseError("elsewhere", 302), "permanent"),
+        (refusal(status=405), "permanent"),
+        (refusal(status=415), "permanent"),
+        (InvalidRequestError("revision", 400, [ErrorObject(parameter="revision")]), "permanent"),
+        (refusal(), "events"),
+        (refusal(status=413), "events"),
     ],
 )
-def test_trouble_is_told_from_refused_events(error: ClientError, kind: Trouble) -> None:
-    assert trouble(error) == kind
+def test_trouble_is_told_from_refused_events(error: ClientError, kind: FailureKind) -> None:
+    assert failure_kind(error) == kind
 
 
 def test_events_that_are_named_are_refused_and_the_others_sent_again() -> None:
     events = [made_event(number) for number in range(1, 6)]
     pointers = [f"{DATA}/0/attributes/events/data/{place}/attributes/time" for place in (3, 1, 3)]
-    found = verdict(refusal(*pointers), packed(events))
+    found = rejection(refusal(*pointers), packed(events))
     assert found.refused == [events[1], events[3]]
     assert found.again == [[events[0], events[2], events[4]]]
 
@@ -58,13 +58,13 @@ def test_events_that_are_named_are_refused_and_the_others_sent_again() -> None:
 def test_profile_that_is_named_takes_its_events_with_it() -> None:
     ada, grace = {"email": "not an address"}, {"external_id": "grace"}
     events = [made_event(1, ada), made_event(2, grace), made_event(3, ada)]
-    found = verdict(refusal(f"{DATA}/0/attributes/profile/data/attributes/email"), packed(events))
+    found = rejection(refusal(f"{DATA}/0/attributes/profile/data/attributes/email"), packed(events))
     assert (found.refused, found.again) == ([events[0], events[2]], [[events[1]]])
 
 
 def test_request_in_which_nothing_is_named_is_sent_in_halves() -> None:
     events = [made_event(number) for number in range(1, 6)]
-    assert verdict(refusal("/data/"), packed(events)).again == [events[:2], events[2:]]
+    assert rejection(refusal("/data/"), packed(events)).again == [events[:2], events[2:]]
 
 
 def test_halves_end_at_the_event_that_can_not_be_sent() -> None:
@@ -72,7 +72,7 @@ def test_halves_end_at_the_event_that_can_not_be_sent() -> None:
     while waiting:
         packing = packed(waiting.pop())
         if any(event.number == 7 for event in packing.events()):
-            found = verdict(refusal(status=413), packing)
+            found = rejection(refusal(status=413), packing)
             refused += found.refused
             waiting += found.again
         else:

@@ -14,7 +14,7 @@ from eventkeep.client.errors import (
     ResponseError,
     ServerError,
     ThrottledError,
-    UnexpectedAnswerError,
+    UnexpectedResponseError,
 )
 from eventkeep.client.responses import read_errors, response_error
 from eventkeep.errors import Fault, InvalidRequest, Throttled
@@ -32,8 +32,8 @@ def error(status: int, *errors: dict[str, Any], tries: int = 1, **headers: str) 
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (302, UnexpectedAnswerError),
-        (204, UnexpectedAnswerError),
+        (302, UnexpectedResponseError),
+        (204, UnexpectedResponseError),
         (400, InvalidRequestError),
         (401, AuthenticationError),
         (403, PermissionDeniedError),

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from eventkeep.client.results import (
-    Metric,
+    PartialEvent,
+    PartialMetric,
     Profile,
     Reference,
     cursor_in,
@@ -51,7 +52,6 @@ EVENT: dict[str, Any] = {
 
 def test_event_is_joined_with_what_is_included() -> None:
     event = read_event(answer({"data": EVENT, "included": [METRIC, PROFILE, {"type": "attribution", "id": "a"}]}))
-    assert event.metric is not None and event.profile is not None
     assert (event.id, event.metric.name, event.profile.email) == ("7qWkC6JPz7g", "Placed Order", "ada@shop.example")
     assert event.datetime == event.profile.created == datetime.datetime(2024, 6, 15, 12, tzinfo=datetime.UTC)
     assert (event.timestamp, event.value, event.unique_id) == (1718452800, 9.5, "order-1")
@@ -60,14 +60,14 @@ def test_event_is_joined_with_what_is_included() -> None:
 
 def test_what_is_not_included_is_known_by_its_id() -> None:
     event = read_event(answer({"data": EVENT}))
-    assert (event.metric, event.profile) == (Metric(id="SkDfHe"), Profile(id=PROFILE["id"]))
-    assert event.metric is not None and event.metric.as_sent() == {"type": "metric", "id": "SkDfHe"}
+    assert (event.metric, event.profile) == (PartialMetric(id="SkDfHe"), Profile(id=PROFILE["id"]))
+    assert event.metric.as_sent() == {"type": "metric", "id": "SkDfHe"}
 
 
 def test_event_without_attributes_and_relationships_is_one_too() -> None:
-    event = read_event(answer({"data": {"type": "event", "id": "7qWkC6JPz7g", "attributes": {}}}))
+    event: PartialEvent = read_event(answer({"data": {"type": "event", "id": "7qWkC6JPz7g", "attributes": {}}}))
     assert (event.event_properties, event.value, event.unique_id, event.metric) == (None, None, None, None)
-    assert repr(event) == "Event(id='7qWkC6JPz7g')"
+    assert repr(event) == "PartialEvent(id='7qWkC6JPz7g')"
 
 
 @pytest.mark.parametrize("data", [None, [], {"type": "segment", "id": "x"}])
@@ -77,14 +77,15 @@ def test_relationship_to_nothing_is_none_or_an_id(data: Any) -> None:
         with pytest.raises(msgspec.DecodeError):
             read_event(answer({"data": event}))
     else:
-        assert read_event(answer({"data": event})).metric == (None if data is None else Metric(id="x"))
+        metric: PartialMetric | None = read_event(answer({"data": event})).metric
+        assert metric == (None if data is None else PartialMetric(id="x"))
 
 
 def test_page_has_events_and_cursors() -> None:
     links = {"self": "…", "next": "http://a/api/events/?sort=datetime&page%5Bcursor%5D=WzE3_-x", "prev": None}
     page = read_events(answer({"data": [EVENT, EVENT], "included": [METRIC], "links": links}))
     assert (len(page), page.next_cursor, page.prev_cursor) == (2, "WzE3_-x", None)
-    assert [event.metric and event.metric.name for event in page] == ["Placed Order"] * 2
+    assert [event.metric.name for event in page] == ["Placed Order"] * 2
     assert page.as_sent()["links"] == links
 
 

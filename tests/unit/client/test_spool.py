@@ -34,7 +34,7 @@ def test_what_was_not_settled_is_left(path: Path) -> None:
     spool = Spool(path)
     assert spool.left == []
     spool.append(events)
-    spool.settle([events[0], events[3]])
+    spool.complete([events[0], events[3]])
     spool.close()
     assert left(path) == [events[1], events[2], events[4]]
 
@@ -43,7 +43,7 @@ def test_file_is_empty_when_all_is_settled(path: Path) -> None:
     spool = Spool(path)
     for number in (1, 2):
         spool.append([made_event(number)])
-    spool.settle([made_event(1), made_event(2)])
+    spool.complete([made_event(1), made_event(2)])
     assert path.stat().st_size == 0
     spool.append([made_event(3)])
     spool.close()
@@ -88,7 +88,7 @@ def test_compacted_file_holds_only_what_is_unsettled_and_stays_locked(path: Path
     events = [made_event(number, text="x" * 100) for number in range(1, 11)]
     spool.append(events)
     assert spool.is_large
-    spool.settle(events[:9])
+    spool.complete(events[:9])
     size = path.stat().st_size
     spool.compact(events[9:])
     assert path.stat().st_size < size / 5
@@ -130,6 +130,6 @@ def test_any_course_leaves_what_was_not_settled(
             spool = Spool(path)
             assert spool.left == held
         elif held:
-            spool.settle([held.pop(int(step) % len(held))])
+            spool.complete([held.pop(int(step) % len(held))])
     spool.close()
     assert left(path) == held

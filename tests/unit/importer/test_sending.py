@@ -17,14 +17,14 @@ from eventkeep.importer.sending import REVISION, Counts, Sender
 from eventkeep.limits import IMPORT_ATTEMPTS_MAX
 from eventkeep.testing import free_port
 
-Answer = tuple[int, dict[str, str], Any]
-KEPT: Answer = (202, {"Eventkeep-Events-Stored": "2", "Eventkeep-Events-Repeated": "1"}, None)
+ApiResponse = tuple[int, dict[str, str], Any]
+KEPT: ApiResponse = (202, {"Eventkeep-Events-Stored": "2", "Eventkeep-Events-Repeated": "1"}, None)
 
 
 class ScriptedServer(http.server.ThreadingHTTPServer):
     """Gives its answers in order, the last one for ever; an answer of status 0 cuts the connection."""
 
-    def __init__(self, answers: list[Answer]) -> None:
+    def __init__(self, answers: list[ApiResponse]) -> None:
         super().__init__(("127.0.0.1", 0), ScriptedHandler)
         self.answers = answers
         self.bodies: list[bytes] = []
@@ -81,7 +81,7 @@ def requests(count: int) -> Iterator[BulkRequest]:
     return (BulkRequest(b'{"number":%d}' % number, [[number, 100 + number], [200 + number]]) for number in range(count))
 
 
-def problems(status: int, *faults: tuple[str, str]) -> Answer:
+def problems(status: int, *faults: tuple[str, str]) -> ApiResponse:
     errors = [{"detail": detail, "source": {"pointer": pointer}, "status": status} for pointer, detail in faults]
     return status, {}, {"errors": errors}
 
@@ -162,7 +162,7 @@ def test_faults_name_the_rows_that_they_are_about(scripted: ScriptedServer) -> N
         (302, {"Location": "/"}, None),
     ],
 )
-def test_other_refusals_are_told_as_they_came(scripted: ScriptedServer, answer: Answer) -> None:
+def test_other_refusals_are_told_as_they_came(scripted: ScriptedServer, answer: ApiResponse) -> None:
     scripted.answers = [answer]
     with pytest.raises(ImportStopped, match=f"status {answer[0]}"):
         send(scripted)

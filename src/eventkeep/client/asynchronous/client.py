@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -13,14 +14,14 @@ import msgspec
 
 from eventkeep.client.asynchronous import waiting
 from eventkeep.client.asynchronous.batch import AsyncBatch
-from eventkeep.client.asynchronous.connections import chosen_transport
+from eventkeep.client.asynchronous.connections import make_transport
 from eventkeep.client.asynchronous.events import AsyncEvents
 from eventkeep.client.batch_settings import BatchSettings, OnRefused, WhenFull
 from eventkeep.client.calls import Call, create_call
 from eventkeep.client.drafts import draft_attributes, draft_profile, event_body
 from eventkeep.client.errors import ClosedError
 from eventkeep.client.responses import response_error, unreadable
-from eventkeep.client.results import Answer, Created
+from eventkeep.client.results import ApiResponse, Created
 from eventkeep.client.retries import REAL, Outcome, RetryPolicy, Wait, attempts
 from eventkeep.client.settings import client_settings
 from eventkeep.limits import (
@@ -39,7 +40,7 @@ Result = TypeVar("Result")
 
 
 class AsyncClient:
-    """Sends and reads events: of an eventkeep server, or of the hosted service.
+    """Sends and reads events, with an eventkeep server or with the hosted service.
 
     ::
 
@@ -48,8 +49,9 @@ class AsyncClient:
             async for event in client.events.iterate(sort="-datetime", include=["metric", "profile"]):
                 print(event.datetime, event.metric.name, event.profile.email)
 
-    ``events`` has the operations of the API, ``settings`` what the client was told. One
-    client serves any number of tasks.
+    ``events`` has the operations of the API. One client serves any number of tasks. It
+    may be used in several event loops, and in the child of a fork: it makes connections of
+    its own there.
     """
 
     def __init__(
@@ -63,17 +65,17 @@ class AsyncClient:
         retry_seconds_max: float = CLIENT_RETRY_SECONDS_MAX,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        """Make a client; it connects when it is first used. Raises ConfigurationError.
+        """Make a client; it connects on first use. Raises ConfigurationError.
 
-        - ``api_key``: by default what EVENTKEEP_API_KEY says.
+        - ``api_key``: by default EVENTKEEP_API_KEY.
         - ``base_url``: by default EVENTKEEP_URL, or else http://127.0.0.1:8340.
         - ``revision``: a date; by default EVENTKEEP_REVISION, or else 2024-06-15.
-        - ``timeout``: seconds, for connecting, for sending a request and for each piece of an answer.
-        - ``max_retries``: how often a request is tried again that meets 429, 502, 503, 504
-          or a broken connection. ``Retry-After`` is obeyed; without it the waits double.
+        - ``timeout``: seconds, for connecting, for sending a request and for each part of a response.
+        - ``max_retries``: how often a request is tried again after 429, 502, 503, 504 or a
+          broken connection. ``Retry-After`` is obeyed; without it the waits double.
         - ``retry_seconds_max``: seconds that all tries of a request and their waits may take.
-        - ``transport``: a transport of httpx to send with, ASGITransport for example, in
-          the place of the client's own connections.
+        - ``transport``: a transport of httpx, ASGITransport for example, to use instead of
+          the client's own connections.
         """
         self.settings = client_settings(api_key, base_url, revision, timeout, max_retries, retry_seconds_max)
         self._policy = RetryPolicy(retries_max=max_retries, seconds_max=retry_seconds_max)
@@ -81,13 +83,14 @@ class AsyncClient:
         self._headers_with_body = httpx.Headers(
             {**self.settings.headers, "Content-Type": self.settings.revision.media_type}
         )
-        # Taking a URL apart takes longer than making a small event: those of creates are always the same.
+        # Parsing a URL takes longer than making a small event, and those of creates are always the same.
         self._create_urls = {
             operation.path: httpx.URL(self.settings.base_url + operation.path)
             for operation in OPERATIONS.values()
             if operation.method == "POST"
         }
-        self._transport = transport or chosen_transport(self.settings.base_url)
+        self.is_own_transport = transport is None
+        self._transport = transport or make_transport(self.settings.base_url)
         self._is_closed = False
         self.events = AsyncEvents(self)
 
@@ -111,24 +114,24 @@ class AsyncClient:
         *,
         properties: Mapping[str, Any] | None = None,
         time: datetime.datetime | str | None = None,
-        value: float | None = None,
+        value: float | Decimal | None = None,
         value_currency: str | None = None,
         unique_id: str | None = None,
         service: str | None = None,
     ) -> Created:
-        """Create one event; when this returns, it is kept.
+        """Create one event; it is stored when this returns.
 
-        - ``metric``: the name of what happened.
-        - ``profile``: who did it. Identifiers (``id``, ``external_id``, ``email``,
+        - ``metric``: the name of the metric, such as ``Placed Order``.
+        - ``profile``: the person. Identifiers (``id``, ``external_id``, ``email``,
           ``phone_number``, ``anonymous_id``, ``_kx``; one at least), attributes such as
           ``first_name``, ``location`` and ``properties``, which are written to the profile,
           and ``patch_properties``.
-        - ``properties``: what is known of the event; anything that JSON can hold.
+        - ``properties``: details of the event; see ``eventkeep.client.encoding`` for their types.
         - ``time``: a datetime (one without an offset is in UTC) or ISO 8601 text; now by default.
         - ``value``, ``value_currency``: an amount, and the ISO 4217 code of its currency.
-        - ``unique_id``: tells the event from others of the profile and the metric: the same
-          one again is kept once. By default it is made up, so that retries are safe.
-        - ``service``: picks another integration for the metric.
+        - ``unique_id``: identifies the event among those of the profile and the metric: a
+          second one is a duplicate. By default it is random, so that retries are safe.
+        - ``service``: another integration for the metric.
 
         Raises ArgumentError before anything is sent, and ClientError.
         """
@@ -158,21 +161,21 @@ class AsyncClient:
         close_seconds_max: float = BATCH_CLOSE_SECONDS_MAX,
         flush_on_sigterm: bool = True,
     ) -> AsyncBatch:
-        """Many events in few requests, sent beside the program; see AsyncBatch.
+        """Send many events in few requests, beside the program; see AsyncBatch.
 
-        - ``on_refused``: called with an event and an error for each that is not delivered
-          for good; without it, ``flush`` and the end of the batch raise EventsRefusedError.
-        - ``spool``: a file that holds the events until they are answered.
+        - ``on_refused``: called with an event and an error for each event that can't be
+          delivered; without it, ``flush`` and the end of the batch raise EventsRefusedError.
+        - ``spool``: a file that holds the events until the server has responded.
         - ``when_full``: when the buffer is full, ``track`` waits (``"block"``) or raises
           BufferFullError (``"refuse"``).
         - ``buffer_events_max``, ``buffer_bytes_max``: the size of the buffer, which holds
-          what waits and what is under way.
+          the events that wait and those in flight.
         - ``delay_seconds``: how long an event waits for others to fill its request.
         - ``requests_at_once``: with one, changes to a profile are applied in the order of
           the events; more are faster.
         - ``give_up_seconds``: how long one request is tried.
         - ``close_seconds_max``: how long the end of the batch goes on trying.
-        - ``flush_on_sigterm``: whether SIGTERM has all sent that waits.
+        - ``flush_on_sigterm``: whether SIGTERM sends all events that wait.
 
         Raises ConfigurationError.
         """
@@ -196,13 +199,19 @@ class AsyncClient:
         call: Call[Result],
         policy: RetryPolicy | None = None,
         pause: Callable[[float], Awaitable[None]] = waiting.pause,
-    ) -> Answer[Result]:
-        """Make a call with its retries, and read the answer. Raises ClientError."""
+        on_wait: Callable[[Wait], object] | None = None,
+    ) -> ApiResponse[Result]:
+        """Make a call with its retries, and read the response. Raises ClientError.
+
+        ``on_wait`` is called before each wait for another try.
+        """
         flow = attempts(policy or self._policy, is_repeatable=call.is_repeatable)
         try:
             step = next(flow)
             while True:
                 if isinstance(step, Wait):
+                    if on_wait is not None:
+                        on_wait(step)
                     await pause(step.seconds)
                     step = flow.send(None)
                 else:
@@ -216,13 +225,13 @@ class AsyncClient:
             data = call.read(response)
         except msgspec.DecodeError as exc:
             raise unreadable(response, "a document of the API", exc) from exc
-        return Answer(data, response.status_code, response.headers)
+        return ApiResponse(data, response.status_code, response.headers)
 
     async def _try(self, call: Call[Result], seconds_max: float) -> Outcome:
         if self._is_closed:
             raise ClosedError("the client is closed")
         timeout = min(self.settings.timeout, seconds_max)
-        # The transport is called without an httpx client in between, which has cookies, redirects and authentication.
+        # The transport is called directly: a client of httpx adds cookies, redirects and authentication.
         request = httpx.Request(
             call.method,
             self._create_urls.get(call.target) or self.settings.base_url + call.target,

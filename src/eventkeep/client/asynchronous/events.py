@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
 from eventkeep.client.calls import (
     Names,
@@ -15,8 +15,21 @@ from eventkeep.client.calls import (
     get_event_relationships_metric_call,
     get_event_relationships_profile_call,
     get_events_call,
+    with_options_of,
 )
-from eventkeep.client.results import Answer, Created, Event, EventPage, Metric, Profile, Reference
+from eventkeep.client.results import (
+    ApiResponse,
+    Created,
+    Event,
+    EventPage,
+    IncludedEvent,
+    Metric,
+    PartialEvent,
+    PartialMetric,
+    Profile,
+    Reference,
+)
+from eventkeep.client.tables import arrow_table, pandas_frame, polars_frame
 from eventkeep.protocol.creates.documents import BulkCreate, EventCreate
 from eventkeep.protocol.filters import Filter
 
@@ -24,11 +37,38 @@ if TYPE_CHECKING:
     from eventkeep.client.asynchronous.client import AsyncClient
 
 
-class AsyncEvents:
-    """The eight operations; each also as ``…_with_http_info``, which gives (data, status, headers).
+class Page(TypedDict, total=False):
+    """Arguments that choose the events of a page."""
 
-    Lists of names are lists, or text with commas. All raise ArgumentError before anything
+    fields_profile: Names
+    filter: Filter | str | None
+    page_cursor: str | None
+    page_size: int | None
+    sort: str | None
+
+
+class Fields(TypedDict, total=False):
+    """Arguments that choose the fields of an event."""
+
+    fields_event: Names
+    fields_metric: Names
+    fields_profile: Names
+    include: Names
+
+
+class Query(Fields, Page, total=False):
+    """All arguments of ``get_events``."""
+
+
+class AsyncEvents:
+    """The eight operations; each also as ``…_with_http_info``, which returns (data, status, headers).
+
+    A list of names is a list, or text with commas. All raise ArgumentError before anything
     is sent, and ClientError.
+
+    The type of an event depends on the arguments: IncludedEvent with ``include``, Event
+    without it, and PartialEvent, all of whose values may be None, with ``fields_event`` or
+    ``fields_metric``.
     """
 
     def __init__(self, client: AsyncClient) -> None:
@@ -37,179 +77,161 @@ class AsyncEvents:
     async def create_event(self, event_create_query_v2: EventCreate | Mapping[str, Any]) -> Created:
         """Create one event from a whole document, EventCreateQueryV2 in the API's terms.
 
-        Without a ``unique_id`` or a ``time`` it is given one. ``client.track`` is the short form.
+        A ``unique_id`` and a ``time`` are added if they are missing. ``client.track`` is
+        the short form.
         """
         return (await self.create_event_with_http_info(event_create_query_v2)).data
 
     async def create_event_with_http_info(
         self, event_create_query_v2: EventCreate | Mapping[str, Any]
-    ) -> Answer[Created]:
+    ) -> ApiResponse[Created]:
         """``create_event``, with status and headers."""
         return await self._client.perform(create_event_call(event_create_query_v2))
 
     async def bulk_create_events(self, events_bulk_create_job: BulkCreate | Mapping[str, Any]) -> Created:
         """Create up to 1,000 events from a whole document, EventsBulkCreateJob in the API's terms.
 
-        Events without a ``unique_id`` or a ``time`` are given one. ``client.batch`` makes
-        such documents by itself.
+        A ``unique_id`` and a ``time`` are added to each event if they are missing.
+        ``client.batch`` makes such documents by itself.
         """
         return (await self.bulk_create_events_with_http_info(events_bulk_create_job)).data
 
     async def bulk_create_events_with_http_info(
         self, events_bulk_create_job: BulkCreate | Mapping[str, Any]
-    ) -> Answer[Created]:
+    ) -> ApiResponse[Created]:
         """``bulk_create_events``, with status and headers."""
         return await self._client.perform(bulk_create_events_call(events_bulk_create_job))
 
+    @overload
     async def get_events(
-        self,
-        *,
-        fields_event: Names = None,
-        fields_metric: Names = None,
-        fields_profile: Names = None,
-        filter: Filter | str | None = None,
-        include: Names = None,
-        page_cursor: str | None = None,
-        page_size: int | None = None,
-        sort: str | None = None,
-    ) -> EventPage:
-        """One page of events.
+        self, *, include: Names, fields_event: None = None, fields_metric: None = None, **page: Unpack[Page]
+    ) -> EventPage[IncludedEvent]: ...
+
+    @overload
+    async def get_events(
+        self, *, fields_event: None = None, fields_metric: None = None, **page: Unpack[Page]
+    ) -> EventPage[Event]: ...
+
+    @overload
+    async def get_events(self, **query: Unpack[Query]) -> EventPage[PartialEvent]: ...
+
+    @with_options_of(get_events_call)
+    async def get_events(self, **query: Any) -> EventPage[Any]:
+        """Read one page of events.
 
         - ``fields_event``, ``fields_metric``, ``fields_profile``: sparse fieldsets, the
-          names of what to read; all of it by default.
+          names of the fields to read; by default all of them.
         - ``filter``: a Filter, or text in the filter language.
-        - ``include``: ``metric`` and ``profile``; what they hold is joined to the events.
+        - ``include``: ``metric`` and ``profile``; they are joined to the events.
         - ``page_cursor``: a cursor of another page, or a whole link.
         - ``page_size``: 1 to 1,000, in the revisions from 2026-01-15 on.
         - ``sort``: ``datetime``, ``-datetime``, ``timestamp`` or ``-timestamp``.
 
-        ``iterate`` walks all pages.
+        ``iterate`` reads all pages.
         """
-        return (
-            await self.get_events_with_http_info(
-                fields_event=fields_event,
-                fields_metric=fields_metric,
-                fields_profile=fields_profile,
-                filter=filter,
-                include=include,
-                page_cursor=page_cursor,
-                page_size=page_size,
-                sort=sort,
-            )
-        ).data
+        return (await self.get_events_with_http_info(**query)).data
 
-    async def get_events_with_http_info(
-        self,
-        *,
-        fields_event: Names = None,
-        fields_metric: Names = None,
-        fields_profile: Names = None,
-        filter: Filter | str | None = None,
-        include: Names = None,
-        page_cursor: str | None = None,
-        page_size: int | None = None,
-        sort: str | None = None,
-    ) -> Answer[EventPage]:
+    @with_options_of(get_events_call)
+    async def get_events_with_http_info(self, **query: Unpack[Query]) -> ApiResponse[EventPage[PartialEvent]]:
         """``get_events``, with status and headers."""
-        return await self._client.perform(
-            get_events_call(
-                fields_event=fields_event,
-                fields_metric=fields_metric,
-                fields_profile=fields_profile,
-                filter=filter,
-                include=include,
-                page_cursor=page_cursor,
-                page_size=page_size,
-                sort=sort,
-            )
-        )
+        return await self._client.perform(get_events_call(**query))
 
-    async def iterate(
-        self,
-        *,
-        fields_event: Names = None,
-        fields_metric: Names = None,
-        fields_profile: Names = None,
-        filter: Filter | str | None = None,
-        include: Names = None,
-        page_cursor: str | None = None,
-        page_size: int | None = None,
-        sort: str | None = None,
-    ) -> AsyncGenerator[Event, None]:
-        """All events, page after page; the arguments are those of ``get_events``.
+    @overload
+    def iterate(
+        self, *, include: Names, fields_event: None = None, fields_metric: None = None, **page: Unpack[Page]
+    ) -> AsyncGenerator[IncludedEvent, None]: ...
 
-        The next page is fetched when the events of the one before are used up.
+    @overload
+    def iterate(
+        self, *, fields_event: None = None, fields_metric: None = None, **page: Unpack[Page]
+    ) -> AsyncGenerator[Event, None]: ...
+
+    @overload
+    def iterate(self, **query: Unpack[Query]) -> AsyncGenerator[PartialEvent, None]: ...
+
+    @with_options_of(get_events_call)
+    async def iterate(self, **query: Any) -> AsyncGenerator[Any, None]:
+        """Read all events, page after page; the arguments are those of ``get_events``.
+
+        The next page is fetched when the events of the page before are used up.
         """
-        cursor = page_cursor
         while True:
-            page = await self.get_events(
-                fields_event=fields_event,
-                fields_metric=fields_metric,
-                fields_profile=fields_profile,
-                filter=filter,
-                include=include,
-                page_cursor=cursor,
-                page_size=page_size,
-                sort=sort,
-            )
+            page = await self.get_events(**query)
             for event in page:
                 yield event
-            cursor = page.next_cursor
-            if cursor is None:
+            if page.next_cursor is None:
                 return
+            query["page_cursor"] = page.next_cursor
 
+    @with_options_of(get_events_call)
+    async def to_arrow(self, **query: Unpack[Query]) -> Any:
+        """Read all events into a ``pyarrow.Table``; the arguments are those of ``get_events``.
+
+        ``include`` is ``metric`` and ``profile`` by default. Raises ConfigurationError if
+        pyarrow is not installed.
+        """
+        query.setdefault("include", ["metric", "profile"])
+        return arrow_table([event async for event in self.iterate(**query)])
+
+    @with_options_of(get_events_call)
+    async def to_pandas(self, **query: Unpack[Query]) -> Any:
+        """Read all events into a ``pandas.DataFrame``; see ``to_arrow``."""
+        return pandas_frame(await self.to_arrow(**query))
+
+    @with_options_of(get_events_call)
+    async def to_polars(self, **query: Unpack[Query]) -> Any:
+        """Read all events into a ``polars.DataFrame``; see ``to_arrow``."""
+        return polars_frame(await self.to_arrow(**query))
+
+    @overload
     async def get_event(
         self,
         id: str,
         *,
-        fields_event: Names = None,
-        fields_metric: Names = None,
+        include: Names,
+        fields_event: None = None,
+        fields_metric: None = None,
         fields_profile: Names = None,
-        include: Names = None,
-    ) -> Event:
-        """One event by its id."""
-        return (
-            await self.get_event_with_http_info(
-                id,
-                fields_event=fields_event,
-                fields_metric=fields_metric,
-                fields_profile=fields_profile,
-                include=include,
-            )
-        ).data
+    ) -> IncludedEvent: ...
 
-    async def get_event_with_http_info(
-        self,
-        id: str,
-        *,
-        fields_event: Names = None,
-        fields_metric: Names = None,
-        fields_profile: Names = None,
-        include: Names = None,
-    ) -> Answer[Event]:
+    @overload
+    async def get_event(
+        self, id: str, *, fields_event: None = None, fields_metric: None = None, fields_profile: Names = None
+    ) -> Event: ...
+
+    @overload
+    async def get_event(self, id: str, **fields: Unpack[Fields]) -> PartialEvent: ...
+
+    @with_options_of(get_event_call)
+    async def get_event(self, id: str, **fields: Any) -> Any:
+        """Read one event by its id; the arguments are those of ``get_events``."""
+        return (await self.get_event_with_http_info(id, **fields)).data
+
+    @with_options_of(get_event_call)
+    async def get_event_with_http_info(self, id: str, **fields: Unpack[Fields]) -> ApiResponse[PartialEvent]:
         """``get_event``, with status and headers."""
-        return await self._client.perform(
-            get_event_call(
-                id,
-                fields_event=fields_event,
-                fields_metric=fields_metric,
-                fields_profile=fields_profile,
-                include=include,
-            )
-        )
+        return await self._client.perform(get_event_call(id, **fields))
 
-    async def get_event_metric(self, id: str, *, fields_metric: Names = None) -> Metric:
-        """The metric of an event."""
+    @overload
+    async def get_event_metric(self, id: str, *, fields_metric: None = None) -> Metric: ...
+
+    @overload
+    async def get_event_metric(self, id: str, *, fields_metric: Names) -> PartialMetric: ...
+
+    async def get_event_metric(self, id: str, *, fields_metric: Names = None) -> PartialMetric:
+        """Read the metric of an event."""
         return (await self.get_event_metric_with_http_info(id, fields_metric=fields_metric)).data
 
-    async def get_event_metric_with_http_info(self, id: str, *, fields_metric: Names = None) -> Answer[Metric]:
+    async def get_event_metric_with_http_info(
+        self, id: str, *, fields_metric: Names = None
+    ) -> ApiResponse[PartialMetric]:
         """``get_event_metric``, with status and headers."""
         return await self._client.perform(get_event_metric_call(id, fields_metric=fields_metric))
 
     async def get_event_profile(
         self, id: str, *, additional_fields_profile: Names = None, fields_profile: Names = None
     ) -> Profile:
-        """The profile of an event. Additional fields are ``subscriptions`` and ``predictive_analytics``."""
+        """Read the profile of an event. Additional fields are ``subscriptions`` and ``predictive_analytics``."""
         return (
             await self.get_event_profile_with_http_info(
                 id, additional_fields_profile=additional_fields_profile, fields_profile=fields_profile
@@ -218,7 +240,7 @@ class AsyncEvents:
 
     async def get_event_profile_with_http_info(
         self, id: str, *, additional_fields_profile: Names = None, fields_profile: Names = None
-    ) -> Answer[Profile]:
+    ) -> ApiResponse[Profile]:
         """``get_event_profile``, with status and headers."""
         return await self._client.perform(
             get_event_profile_call(
@@ -227,17 +249,17 @@ class AsyncEvents:
         )
 
     async def get_event_relationships_metric(self, id: str) -> Reference:
-        """The type and the id of an event's metric."""
+        """Read the type and the id of an event's metric."""
         return (await self.get_event_relationships_metric_with_http_info(id)).data
 
-    async def get_event_relationships_metric_with_http_info(self, id: str) -> Answer[Reference]:
+    async def get_event_relationships_metric_with_http_info(self, id: str) -> ApiResponse[Reference]:
         """``get_event_relationships_metric``, with status and headers."""
         return await self._client.perform(get_event_relationships_metric_call(id))
 
     async def get_event_relationships_profile(self, id: str) -> Reference:
-        """The type and the id of an event's profile."""
+        """Read the type and the id of an event's profile."""
         return (await self.get_event_relationships_profile_with_http_info(id)).data
 
-    async def get_event_relationships_profile_with_http_info(self, id: str) -> Answer[Reference]:
+    async def get_event_relationships_profile_with_http_info(self, id: str) -> ApiResponse[Reference]:
         """``get_event_relationships_profile``, with status and headers."""
         return await self._client.perform(get_event_relationships_profile_call(id))

@@ -1,92 +1,122 @@
 # Made by tools/async_to_sync.py from asynchronous/connections.py: change that one.
-"""The connections of a client, one request on each at a time.
+"""The connections of a client, with one request at a time on each.
 
-They take the place of those of httpx, which take several times as long for a request
-(``python -m bench.sdk`` has the figures); behind a proxy, httpx's own are used.
+They replace those of httpx, which take several times as long for a request
+(``python -m bench.sdk`` has the figures). Behind a proxy httpx's own are used.
 """
 
 from __future__ import annotations
 
-import urllib.request
-
 import httpx
 
-from eventkeep.client.http1 import AnswerReader, request_bytes
+from eventkeep.client.http1 import ResponseReader, request_bytes
+from eventkeep.client.proxies import proxy_for
 from eventkeep.client.synchronous import waiting
-from eventkeep.client.synchronous.wire import Wire
+from eventkeep.client.synchronous.connection import Connection
+from eventkeep.errors import ConfigurationError
 from eventkeep.limits import CLIENT_CONNECTIONS_MAX
+
+
+class _Pool:
+    """Idle connections, and a place for each that is in use."""
+
+    def __init__(self) -> None:
+        self.room = waiting.Semaphore(CLIENT_CONNECTIONS_MAX)
+        self.idle: list[Connection] = []
+
+    def abandon(self) -> None:
+        """Let go of connections that belong to the parent process."""
+        for connection in self.idle:
+            connection.abandon()
 
 
 class Connections(httpx.BaseTransport):
     """Up to CLIENT_CONNECTIONS_MAX connections to one server; a request waits for a free one."""
 
     def __init__(self, url: httpx.URL) -> None:
-        # Loading the trusted certificates takes longer than many requests: once, and only where they are needed.
+        # Loading the trusted certificates takes longer than many requests, so it is done once.
         self._tls = httpx.create_ssl_context() if url.scheme == "https" else None
-        self._room = waiting.Semaphore(CLIENT_CONNECTIONS_MAX)
-        self._idle: list[Wire] = []
+        self._pools = waiting.Local(_Pool, _Pool.abandon)
         self._is_closed = False
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request whose body is at hand and read the whole answer. Raises httpx.TransportError."""
+        """Send a request with its body and read the whole response. Raises httpx.TransportError."""
         seconds = request.extensions["timeout"]
-        with self._room:
-            wire = self._free() or Wire.connect(request.url, self._tls, seconds["connect"])
-            reader = AnswerReader()
+        pool = self._pools.get()
+        with pool.room:
+            connection = _idle(pool)
+            if connection is None:
+                connection = Connection.connect(request.url, self._tls, seconds["connect"])
+            reader = ResponseReader()
             try:
-                wire.send(request_bytes(request), seconds["write"])
+                connection.send(request_bytes(request), seconds["write"])
                 response = None
                 while response is None:
-                    response = reader.feed(wire.receive(seconds["read"]))
+                    response = reader.feed(connection.receive(seconds["read"]))
             except BaseException:
-                # Also whoever is cancelled leaves a connection behind that is in the middle of something.
-                wire.close()
+                # A request that is cancelled leaves its connection in the middle of a response too.
+                connection.close()
                 raise
-            if reader.may_go_on and not self._is_closed:
-                self._idle.append(wire)
+            if reader.can_be_reused and not self._is_closed:
+                pool.idle.append(connection)
             else:
-                wire.close()
+                connection.close()
         return response
 
     def close(self) -> None:
-        """Close all connections that are idle; the others are when their request is answered."""
+        """Close all idle connections; the others are closed after their response."""
         self._is_closed = True
-        while self._idle:
-            self._idle.pop().close()
+        for pool in self._pools.all():
+            while pool.idle:
+                pool.idle.pop().close()
 
-    def _free(self) -> Wire | None:
-        """The connection that was used last: the others grow old together, and are then noticed to be closed."""
-        while self._idle:
-            try:
-                wire = self._idle.pop()
-            except IndexError:
-                # Another took it in between.
-                return None
-            if wire.is_usable:
-                return wire
-            wire.close()
-        return None
+
+def _idle(pool: _Pool) -> Connection | None:
+    """Return the connection that was used last. The older ones then grow old together and are closed."""
+    while pool.idle:
+        try:
+            connection = pool.idle.pop()
+        except IndexError:
+            # Another thread took it in between.
+            return None
+        if connection.is_usable:
+            return connection
+        connection.close()
+    return None
 
 
 class Proxied(httpx.BaseTransport):
-    """The connections of httpx, which knows proxies and what the environment says of them."""
+    """The connections of httpx, through a proxy."""
 
-    def __init__(self) -> None:
+    def __init__(self, proxy: str) -> None:
         limits = httpx.Limits(max_connections=CLIENT_CONNECTIONS_MAX, max_keepalive_connections=CLIENT_CONNECTIONS_MAX)
-        self._http = httpx.Client(limits=limits)
+        # The environment was read by ``proxy_for``: httpx fails at some of its values.
+        self._clients = waiting.Local(lambda: httpx.Client(proxy=proxy, limits=limits, trust_env=False))
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request. Raises httpx.RequestError."""
-        return self._http.send(request)
+        return self._clients.get().send(request)
 
     def close(self) -> None:
         """Close all connections."""
-        self._http.close()
+        for client in self._clients.all():
+            client.close()
 
 
-def chosen_transport(base_url: str) -> httpx.BaseTransport:
-    """What to send with: straight to the server, or through the proxy that the environment names for it."""
+def make_transport(base_url: str) -> httpx.BaseTransport:
+    """Return what sends requests: to the server directly, or through the proxy that the environment names for it.
+
+    Raises ConfigurationError for a proxy that can't be used.
+    """
     url = httpx.URL(base_url)
-    proxies = urllib.request.getproxies()
-    is_proxied = (url.scheme in proxies or "all" in proxies) and not urllib.request.proxy_bypass(url.host)
-    return Proxied() if is_proxied else Connections(url)
+    proxy = proxy_for(url)
+    if proxy is None:
+        return Connections(url)
+    try:
+        httpx.Client(proxy=proxy.url, trust_env=False).close()
+    except (ValueError, ImportError, httpx.InvalidURL) as exc:
+        raise ConfigurationError(
+            f"{proxy.variable}: {proxy.url!r} can't be used as a proxy: {exc} "
+            f"If {url.host} needs no proxy, add it to NO_PROXY."
+        ) from exc
+    return Proxied(proxy.url)

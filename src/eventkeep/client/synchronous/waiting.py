@@ -1,6 +1,6 @@
-"""How the client waits, and works beside its caller: with threads.
+"""Waiting, and work beside the caller: with threads.
 
-``asynchronous.waiting`` is the same with asyncio.
+``asynchronous.waiting`` is its counterpart with asyncio.
 """
 
 from __future__ import annotations
@@ -10,13 +10,40 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from eventkeep.client.forks import reset_after_fork
+
+Value = TypeVar("Value")
 
 pause = time.sleep
 Semaphore = threading.Semaphore
 
 
+class Local(Generic[Value]):
+    """A value that a forked child makes anew."""
+
+    def __init__(self, make: Callable[[], Value], abandon: Callable[[Value], object] = lambda value: None) -> None:
+        self._make, self._abandon = make, abandon
+        self._value = make()
+        reset_after_fork(self)
+
+    def get(self) -> Value:
+        """Return the value of this process."""
+        return self._value
+
+    def all(self) -> list[Value]:
+        """Return the value of this process alone, in a list."""
+        return [self._value]
+
+    def after_fork(self) -> None:
+        """Make a new value. Sockets of the old one are closed here, and stay open in the parent."""
+        self._abandon(self._value)
+        self._value = self._make()
+
+
 class Changes:
-    """A lock, held by ``with``, and those who wait for something under it to change."""
+    """A lock, held by ``with``, and a condition on it."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition(threading.Lock())
@@ -30,11 +57,11 @@ class Changes:
         self._condition.release()
 
     def wait(self, seconds: float | None) -> None:
-        """Let go of the lock until something changed, or for so many seconds; None is without end."""
+        """Release the lock until ``notify``, or for so many seconds; None waits without end."""
         self._condition.wait(seconds)
 
-    def tell(self) -> None:
-        """Something changed: wake all who wait. The caller holds the lock."""
+    def notify(self) -> None:
+        """Wake everyone who waits. The caller holds the lock."""
         self._condition.notify_all()
 
 
@@ -60,22 +87,22 @@ class Workers:
 
 
 class AtExit:
-    """Has something closed that is still open at the end of the interpreter."""
+    """Has a batch closed that is still open at the end of the interpreter."""
 
     def __init__(self) -> None:
         self._close: Callable[[], object] | None = None
 
-    def add(self, close: Callable[[], object]) -> None:
-        """Have ``close`` called at the end of the interpreter, where that can be."""
+    def add(self, batch: Any, close: Callable[[], object]) -> None:
+        """Have ``close`` called at the end of the interpreter."""
         self._close = close
         atexit.register(close)
 
     def remove(self) -> None:
-        """No longer."""
+        """Do not call it any more."""
         if self._close is not None:
             atexit.unregister(self._close)
 
 
 def from_thread(close: Callable[[], None]) -> Callable[[], None]:
-    """``close`` for another thread to call."""
+    """Return ``close`` for another thread to call."""
     return close

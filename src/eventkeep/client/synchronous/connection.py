@@ -1,12 +1,11 @@
-"""One TCP connection to the server, with TLS or without: with a socket.
+"""One TCP connection to the server, with TLS or without, on a socket.
 
-``asynchronous.wire`` is the same with asyncio.
+``asynchronous.connection`` is its counterpart on asyncio.
 """
 
 from __future__ import annotations
 
 import contextlib
-import select
 import socket
 import ssl
 from time import monotonic
@@ -14,14 +13,15 @@ from typing import Final, Self
 
 import httpx
 
+from eventkeep.client.readiness import is_readable
 from eventkeep.limits import CLIENT_IDLE_SECONDS_MAX
 
 _RECEIVED_BYTES: Final = 1 << 16
-"""What is read at once."""
+"""Bytes that one read takes at most."""
 
 
-class Wire:
-    """A connection. All seconds bound a single wait; whatever goes wrong is an httpx.TransportError."""
+class Connection:
+    """A connection. Every ``seconds`` bounds one wait. Raises httpx.TransportError for all that goes wrong."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
@@ -29,7 +29,7 @@ class Wire:
 
     @classmethod
     def connect(cls, url: httpx.URL, tls: ssl.SSLContext | None, seconds: float) -> Self:
-        """A new connection to the host of the URL."""
+        """Connect to the host of the URL."""
         host, port = url.raw_host.decode(), url.port or (443 if tls else 80)
         try:
             connection = socket.create_connection((host, port), timeout=seconds)
@@ -38,25 +38,21 @@ class Wire:
                 connection = _secured(connection, tls, host)
         except TimeoutError as exc:
             raise httpx.ConnectTimeout(f"no connection in {seconds:g} s") from exc
-        except OSError as exc:
+        except (OSError, UnicodeError) as exc:
+            # A host name that is too long raises UnicodeError.
             raise httpx.ConnectError(str(exc)) from exc
         return cls(connection)
 
     @property
     def is_usable(self) -> bool:
-        """Whether another request may be sent, as far as can be known: an idle server closes connections."""
-        if monotonic() - self._last_used >= CLIENT_IDLE_SECONDS_MAX:
-            return False
-        # What comes unasked is the end, or nothing to go on with.
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        return not poll.poll(0)
+        """Whether another request may be sent, as far as it can be known: servers close idle connections."""
+        return monotonic() - self._last_used < CLIENT_IDLE_SECONDS_MAX and not is_readable(self._socket)
 
     def send(self, data: bytes, seconds: float) -> None:
-        """Send all of it.
+        """Send all of the data.
 
-        A server may answer before it has read everything, and close: so a connection
-        that breaks here is not an error yet, but one of ``receive``.
+        A server may respond, and close, before it has read everything. So a connection
+        that breaks here is an error only if ``receive`` finds no response.
         """
         self._socket.settimeout(seconds)
         try:
@@ -67,7 +63,7 @@ class Wire:
             pass
 
     def receive(self, seconds: float) -> bytes:
-        """What has come, or else what comes next; nothing at the end of the connection."""
+        """Return what has arrived, or wait for it; returns nothing at the end of the connection."""
         self._socket.settimeout(seconds)
         try:
             data = self._socket.recv(_RECEIVED_BYTES)
@@ -79,7 +75,12 @@ class Wire:
         return data
 
     def close(self) -> None:
-        """End the connection, without a word to the server."""
+        """End the connection at once."""
+        with contextlib.suppress(OSError):
+            self._socket.close()
+
+    def abandon(self) -> None:
+        """Let go of a connection of the parent process, which goes on using it."""
         with contextlib.suppress(OSError):
             self._socket.close()
 

@@ -1,23 +1,23 @@
-"""One TCP connection to the server, with TLS or without: with asyncio.
+"""One TCP connection to the server, with TLS or without, on asyncio.
 
-``synchronous.wire`` is the same with a socket.
+``synchronous.connection`` is its counterpart on a socket.
 """
 
 from __future__ import annotations
 
 import asyncio
-import select
 import ssl
 from time import monotonic
 from typing import Self
 
 import httpx
 
+from eventkeep.client.readiness import is_readable
 from eventkeep.limits import CLIENT_IDLE_SECONDS_MAX
 
 
-class Wire(asyncio.Protocol):
-    """A connection. All seconds bound a single wait; whatever goes wrong is an httpx.TransportError."""
+class Connection(asyncio.Protocol):
+    """A connection. Every ``seconds`` bounds one wait. Raises httpx.TransportError for all that goes wrong."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -30,34 +30,35 @@ class Wire(asyncio.Protocol):
 
     @classmethod
     async def connect(cls, url: httpx.URL, tls: ssl.SSLContext | None, seconds: float) -> Self:
-        """A new connection to the host of the URL."""
+        """Connect to the host of the URL."""
         port = url.port or (443 if tls else 80)
         try:
             async with asyncio.timeout(seconds):
-                _, wire = await asyncio.get_running_loop().create_connection(cls, url.raw_host.decode(), port, ssl=tls)
+                _, connection = await asyncio.get_running_loop().create_connection(
+                    cls, url.raw_host.decode(), port, ssl=tls
+                )
         except TimeoutError as exc:
             raise httpx.ConnectTimeout(f"no connection in {seconds:g} s") from exc
-        except OSError as exc:
+        except (OSError, UnicodeError) as exc:
+            # A host name that is too long raises UnicodeError.
             raise httpx.ConnectError(str(exc)) from exc
-        return wire
+        return connection
 
     @property
     def is_usable(self) -> bool:
-        """Whether another request may be sent, as far as can be known: an idle server closes connections."""
+        """Whether another request may be sent, as far as it can be known: servers close idle connections."""
         if self._is_ended or self._received or self._loop is not asyncio.get_running_loop():
             return False
         if self._transport is None or monotonic() - self._last_used >= CLIENT_IDLE_SECONDS_MAX:
             return False
-        # The loop may not have come to look. What comes unasked is the end, or nothing to go on with.
-        poll = select.poll()
-        poll.register(self._transport.get_extra_info("socket"), select.POLLIN)
-        return not poll.poll(0)
+        # The loop may not have read yet what has arrived.
+        return not is_readable(self._transport.get_extra_info("socket"))
 
     async def send(self, data: bytes, seconds: float) -> None:
-        """Send all of it.
+        """Send all of the data.
 
-        A server may answer before it has read everything, and close: so a connection
-        that breaks here is not an error yet, but one of ``receive``.
+        A server may respond, and close, before it has read everything. So a connection
+        that breaks here is an error only if ``receive`` finds no response.
         """
         if self._transport is not None:
             self._transport.write(data)
@@ -65,7 +66,7 @@ class Wire(asyncio.Protocol):
             await self._wait(seconds, httpx.WriteTimeout(f"the request was not taken in {seconds:g} s"))
 
     async def receive(self, seconds: float) -> bytes:
-        """What has come, or else what comes next; nothing at the end of the connection."""
+        """Return what has arrived, or wait for it; returns nothing at the end of the connection."""
         if not self._received and not self._is_ended:
             await self._wait(seconds, httpx.ReadTimeout(f"nothing came in {seconds:g} s"))
         if self._received:
@@ -78,10 +79,17 @@ class Wire(asyncio.Protocol):
         return b""
 
     async def close(self) -> None:
-        """End the connection, without a word to the server."""
-        # Once its loop is closed the connection is already gone with it.
-        if self._transport is not None and not self._loop.is_closed():
+        """End the connection at once."""
+        # A loop that is closed has closed its connections.
+        if self._transport is None or self._loop.is_closed():
+            return
+        if self._loop is asyncio.get_running_loop():
             self._transport.abort()
+        else:
+            self._loop.call_soon_threadsafe(self._transport.abort)
+
+    def abandon(self) -> None:
+        """Let go of a connection of the parent process. Its loop is the parent's too, so nothing is done."""
 
     async def _wait(self, seconds: float, late: httpx.TimeoutException) -> None:
         waiter = self._waiter = self._loop.create_future()
@@ -97,7 +105,7 @@ class Wire(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    # The following are called by the loop.
+    # The loop calls the following.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if isinstance(transport, asyncio.Transport):
@@ -105,7 +113,7 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._received.append(data)
-        # While a request is still being sent, its answer does not wake who sends it.
+        # A response that comes early must not wake ``send``, which waits for the transport.
         if not self._is_paused:
             self._wake()
 
@@ -115,7 +123,7 @@ class Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_ended, self._error, self._is_paused = True, exc, False
-        # A transport that is lost can't be ended once more: where it was still sending, asyncio fails at that.
+        # A lost transport must not be aborted again: asyncio fails if it was still sending.
         self._transport = None
         self._wake()
 

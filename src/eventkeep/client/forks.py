@@ -1,0 +1,53 @@
+"""Processes that fork: what a child has to make anew.
+
+A child starts with a copy of its parent's memory and with the same open sockets, but
+with none of its threads. Two processes that use one socket read each other's responses,
+and a lock that a thread of the parent held stays locked for ever.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+
+class Forked(Protocol):
+    """An object that has to be reset in a child."""
+
+    def after_fork(self) -> None:
+        """Forget what belongs to the parent. Runs in the child, before anything else does."""
+
+
+_lock = threading.Lock()
+_registered: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
+
+
+def reset_after_fork(each: Forked) -> None:
+    """Have ``after_fork`` called in every child, as long as the object lives."""
+    with _lock:
+        _registered.add(each)
+
+
+def close_at_exit_of_child(close: Callable[[], object]) -> None:
+    """Have ``close`` called when a child of a process pool ends.
+
+    Such a child ends without the handlers of ``atexit``; the pools have a list of their own.
+    """
+    for name in ("multiprocessing.util", "billiard.util"):
+        if name in sys.modules:
+            # A priority has the call made before the pool closes what it needs itself.
+            sys.modules[name].Finalize(None, close, exitpriority=100)
+
+
+def _reset() -> None:
+    _lock.release()
+    for each in list(_registered):
+        each.after_fork()
+
+
+# No other thread changes the set while a process forks.
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_reset)
