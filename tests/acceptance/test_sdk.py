@@ -122,6 +122,7 @@ def test_whole_documents_are_created(client: Client) -> None:
 def test_one_event_and_what_belongs_to_it(reader: Client) -> None:
     (found,) = reader.events.get_events(filter=Filter.less_or_equal("datetime", NOON))
     event = reader.events.get_event(found.id, include="metric,profile", fields_metric=["name"])
+    assert event.metric is not None and event.profile is not None
     assert (event.id, event.metric.name, event.metric.created) == (found.id, "Closed", None)
     assert reader.events.get_event_metric(event.id).name == "Closed"
     profile = reader.events.get_event_profile(event.id, additional_fields_profile=["predictive_analytics"])
