@@ -23,7 +23,7 @@ from eventkeep.cli.output import (
     shown_bytes,
     without_absent,
 )
-from eventkeep.client.results import Event, Metric, Profile
+from eventkeep.client.results import PartialEvent, PartialMetric, Profile
 
 COLUMNS = (Column("time", 10), Column("name", 20, can_be_cut=True), Column("value", 8, is_number=True))
 
@@ -153,9 +153,9 @@ def test_times_are_shown_in_utc() -> None:
 
 
 def test_json_leaves_out_what_is_absent_and_keeps_properties_as_they_are() -> None:
-    event = Event(
+    event = PartialEvent(
         id="1",
-        metric=Metric(id="m"),
+        metric=PartialMetric(id="m"),
         profile=Profile(id="p", location={"city": "Bonn", "zip": None}, properties={"a": None}),
         event_properties={"b": None},
     )
