@@ -87,7 +87,7 @@ class Subject(msgspec.Struct):
     def modes(self, name: str) -> list[GenerationMode]:
         """Requests that fit the document, and ones that don't where the operation takes anything that can't fit."""
         described = OPERATIONS[name]
-        has_input = described.method == "POST" or described.fields or described.has_selection
+        has_input = described.method == "POST" or described.parameters
         return list(GenerationMode) if has_input else [GenerationMode.POSITIVE]
 
 

@@ -13,7 +13,7 @@ from eventkeep.errors import Fault, InvalidRequest, NotFound
 from eventkeep.protocol.error_documents import error_document
 from eventkeep.protocol.openapi import openapi_document
 from eventkeep.protocol.operations import OPERATIONS
-from eventkeep.protocol.reads.query import profile_field_names
+from eventkeep.protocol.parameters import ListParameter
 from eventkeep.protocol.revisions import REVISIONS, Revision
 from tests.contract.test_upstream_schemas import READS, answers, as_json_schema
 from tests.create_rules import RULES, Rule
@@ -56,19 +56,16 @@ def described(document: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def parameters_to_try(name: str, revision: Revision) -> list[dict[str, str]]:
-    """No parameters, everything at once, and each field by itself, also those inside others."""
-    operation = OPERATIONS[name]
-    everything = {}
-    if operation.has_include:
-        everything["include"] = ",".join(revision.includes)
-    if operation.has_additional_fields:
-        everything["additional-fields[profile]"] = ",".join(revision.additional_fields)
+    """No parameters, all of them at once, and each field by itself, including nested ones."""
+    parameters = OPERATIONS[name].parameters
+    lists = {each.name: each.values(revision) for each in parameters if isinstance(each, ListParameter)}
+    everything = {name: ",".join(values) for name, values in lists.items() if values and not name.startswith("fields[")}
     tries: list[dict[str, str]] = [{}, everything]
-    for kind in operation.fields:
-        names = profile_field_names(operation, revision) if kind == "profile" else revision.fields(kind)
-        tries += [{**everything, f"fields[{kind}]": field} for field in names]
-        # By themselves, so that an object that is asked for in part is so.
-        tries += [{f"fields[{kind}]": field} for field in names]
+    for parameter, names in lists.items():
+        if parameter.startswith("fields["):
+            tries += [{**everything, parameter: field} for field in names]
+            # By themselves, so that an object is tested with each of its fields alone.
+            tries += [{parameter: field} for field in names]
     return tries
 
 

@@ -15,10 +15,12 @@ from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
 from eventkeep.protocol.error_documents import error_document
 from eventkeep.protocol.operations import OPERATIONS
+from eventkeep.protocol.parameters import ListParameter, SortParameter
+from eventkeep.protocol.queries import documented_parameters
 from eventkeep.protocol.reads.pages import page_of
-from eventkeep.protocol.reads.query import parse_query, profile_field_names, query_parameters
+from eventkeep.protocol.reads.query import parse_read_query
 from eventkeep.protocol.reads.responses import (
-    Frame,
+    ReadFrame,
     Related,
     event_document,
     events_document,
@@ -135,11 +137,11 @@ def validator(operation: dict[str, Any], status: str) -> jsonschema_rs.Validator
     return jsonschema_rs.validator_for(as_json_schema(schema), validate_formats=True)
 
 
-def frame(operation: str, revision: Revision, **parameters: str) -> Frame:
+def frame(operation: str, revision: Revision, **parameters: str) -> ReadFrame:
     query_string = "&".join(f"{quote(name)}={quote(value)}" for name, value in parameters.items()).encode()
-    query = parse_query(query_string, OPERATIONS[operation], revision, SECRET)
+    query = parse_read_query(query_string, OPERATIONS[operation], revision, SECRET)
     path = OPERATIONS[operation].path.format(id=public_id(EVENTS[0].time, EVENTS[0].id))
-    return Frame(base_url="http://127.0.0.1:8000", path=path, revision=revision, query=query)
+    return ReadFrame(base_url="http://127.0.0.1:8000", path=path, revision=revision, query=query)
 
 
 def answers(operation: str, revision: Revision, **parameters: str) -> list[bytes]:
@@ -164,15 +166,12 @@ def parameters_to_try(operation: str, revision: Revision) -> list[dict[str, str]
     Not those inside a subscription: a part of what a document requires whole can't fit it.
     """
     described = OPERATIONS[operation]
-    everything = {}
-    if described.has_include:
-        everything["include"] = ",".join(revision.includes)
-    if described.has_additional_fields:
-        everything["additional-fields[profile]"] = ",".join(revision.additional_fields)
+    lists = {each.name: each.values(revision) for each in described.parameters if isinstance(each, ListParameter)}
+    everything = {name: ",".join(values) for name, values in lists.items() if values and not name.startswith("fields[")}
     tries = [{}, everything]
-    for kind in described.fields:
-        names = profile_field_names(described, revision) if kind == "profile" else revision.fields(kind)
-        tries += [{**everything, f"fields[{kind}]": name} for name in names if name.count(".") < 3]
+    for parameter, names in lists.items():
+        if parameter.startswith("fields["):
+            tries += [{**everything, parameter: name} for name in names if name.count(".") < 3]
     return tries
 
 
@@ -186,28 +185,21 @@ def test_operations_are_the_documents(revision: Revision, upstream: dict[str, di
         assert (ours.method, ours.path.rstrip("/")) == (described["method"], described["path"].rstrip("/"))
         assert sorted(ours.scopes) == sorted(described["x-klaviyo-scopes"])
         limits = described["x-klaviyo-ratelimit"]
-        assert (f"{ours.burst}/s", f"{ours.steady}/m") == (limits["burst"], limits["steady"])
+        limit = ours.limit.at(revision.date)
+        assert (f"{limit.burst}/s", f"{limit.steady}/m") == (limits["burst"], limits["steady"])
 
 
 @pytest.mark.parametrize("operation", READS)
 def test_parameters_are_the_documents(operation: str, revision: Revision, upstream: dict[str, dict[str, Any]]) -> None:
     theirs = {each["name"]: each for each in upstream[operation]["parameters"] if each["in"] == "query"}
-    assert set(query_parameters(OPERATIONS[operation], revision)) == theirs.keys()
+    ours = {each.name: each for each in documented_parameters(OPERATIONS[operation], revision)}
+    assert ours.keys() == theirs.keys()
     for name, parameter in theirs.items():
         allowed = parameter["schema"].get("enum") or parameter["schema"].get("items", {}).get("enum")
-        if name == "fields[profile]":
-            ours = set(profile_field_names(OPERATIONS[operation], revision))
-            # The live service answers with it; the document does not say so.
-            assert ours - {"anonymous_id"} == set(allowed)
-        elif name.startswith("fields["):
-            assert set(revision.fields(name[7:-1])) == set(allowed)
-        elif allowed:
-            ours_by_name = {
-                "include": revision.includes,
-                "sort": revision.sorts,
-                "additional-fields[profile]": tuple(revision.additional_fields),
-            }
-            assert set(ours_by_name[name]) == set(allowed)
+        own = ours[name]
+        if isinstance(own, ListParameter | SortParameter):
+            # The live service responds with anonymous_id; the document does not say so.
+            assert set(own.values(revision)) - {"anonymous_id"} == set(allowed)
 
 
 def test_filters_are_the_documents(revision: Revision, upstream: dict[str, dict[str, Any]]) -> None:

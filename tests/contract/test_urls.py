@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from eventkeep.testing import ServerProcess
-from tests.contract.api import PAGED_REVISION, PATHS, Api, body_for, make_keys
+from tests.contract.api import PAGED_REVISION, PATHS, Api, body_for, make_keys, single_body
 
 SECOND: Final = 1_718_452_800
 
@@ -108,8 +108,10 @@ def test_both_slash_forms_are_answered_alike_and_directly(growing: Shop, operati
         ("/api/events/x/y/", 404),
         ("/api/events/x/metric/z/", 404),
         ("/api/event-bulk-create-jobs/x/", 404),
-        ("/api//events", 404),
-        ("//api/events", 404),
+        ("/api//events", 200),
+        ("//api/events", 200),
+        ("///api////events//", 200),
+        ("//", 404),
         ("/API/EVENTS", 404),
         ("/api/events/%ff/", 400),
         ("/api/events/%00/", 400),
@@ -133,20 +135,60 @@ def test_path_that_is_none_gets_an_error_document(shop: Shop, path: str, status:
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("DELETE", "/api/events/", "GET, POST"),
-        ("PUT", "/api/events", "GET, POST"),
-        ("GET", "/api/event-bulk-create-jobs/", "POST"),
-        ("POST", "/api/events/x/", "GET"),
-        ("PATCH", "/api/events/x/metric/", "GET"),
-        ("OPTIONS", "/api/events/x/relationships/profile", "GET"),
-        ("PATCH", "/api/events/", "GET, POST"),
+        ("DELETE", "/api/events/", "GET, POST, HEAD, OPTIONS"),
+        ("PUT", "/api/events", "GET, POST, HEAD, OPTIONS"),
+        ("GET", "/api/event-bulk-create-jobs/", "POST, OPTIONS"),
+        ("POST", "/api/events/x/", "GET, HEAD, OPTIONS"),
+        ("PATCH", "/api/events/x/metric/", "GET, HEAD, OPTIONS"),
+        ("HEAD", "/api/event-bulk-create-jobs/", "POST, OPTIONS"),
+        ("PATCH", "/api/events/", "GET, POST, HEAD, OPTIONS"),
     ],
 )
 def test_method_that_is_not_allowed_is_405_with_those_that_are(shop: Shop, method: str, path: str, allow: str) -> None:
     answer = shop.line(path, method)
     assert answer.status == 405
     assert f"\r\nallow: {allow}\r\n".encode() in answer.headers
-    assert answer.body["errors"][0]["code"] == "method_not_allowed"
+    if method != "HEAD":
+        assert answer.body["errors"][0]["code"] == "method_not_allowed"
+
+
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [
+        ("/api/events/", "GET, POST, HEAD, OPTIONS"),
+        ("//api/event-bulk-create-jobs", "POST, OPTIONS"),
+        ("/api/events/x/relationships/profile", "GET, HEAD, OPTIONS"),
+        ("/eventkeep/stats", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_options_tell_the_methods_without_a_key(shop: Shop, path: str, allow: str) -> None:
+    answer = shop.line(path, "OPTIONS", authorization=None, revision=None)
+    assert (answer.status, answer.body) == (204, None)
+    assert f"\r\nallow: {allow}\r\n".encode() in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/api/events/", "/api/events/{event}", "/eventkeep/stats"])
+def test_head_is_get_without_a_body(server: ServerProcess, shop: Shop, path: str) -> None:
+    target = path.format(event=shop.event)
+    (key,) = make_keys(server, "urls", "full")
+    with Api(server.url, key) as api:
+        read = api.http.get(target)
+        head = api.http.head(target)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["Content-Length"] == str(len(read.content))
+        assert head.headers["Content-Type"] == read.headers["Content-Type"]
+        assert api.http.head("/api/events/x/").status_code == 400
+        # The connection is still in step.
+        assert api.http.get(target).json() == read.json()
+
+
+@pytest.mark.parametrize("slashes", ["//", "///"])
+def test_several_slashes_are_one_also_for_a_create(growing: Shop, slashes: str) -> None:
+    answer = growing.line(f"{slashes}api/events/")
+    assert answer.body["links"]["self"] == growing.line("/api/events/").body["links"]["self"]
+    created = growing.line(f"{slashes}api/events/", "POST", single_body(unique_id=f"slashes {len(slashes)}"))
+    assert created.status == 202
+    assert b"\r\neventkeep-events-stored: 1\r\n" in created.headers
 
 
 # Query strings

@@ -10,6 +10,7 @@ from eventkeep.cli.revision_views import MARKS, Row, headline, in_short, section
 from eventkeep.cli.revisions import compared
 from eventkeep.protocol.openapi import openapi_document
 from eventkeep.protocol.openapi.differences import OperationDifference, difference
+from eventkeep.protocol.operation import Dated, Limit
 from eventkeep.protocol.operations import OPERATIONS
 from eventkeep.protocol.revisions import REVISIONS, Revision
 from tools.reference.markdown import code, escaped, listed, page, table
@@ -55,7 +56,7 @@ def _index() -> str:
             code(name),
             code(f"{each.method} {each.path}"),
             listed(each.scopes),
-            f"{each.burst}/s, {each.steady}/m",
+            limit_text(each.limit),
             each.since,
         )
         for name, each in OPERATIONS.items()
@@ -69,6 +70,13 @@ def _index() -> str:
         "## Revisions",
         table(("revision", "media type", "what changed"), reversed(revisions)),
     )
+
+
+def limit_text(limit: Dated[Limit]) -> str:
+    """A rate limit and what it became later."""
+    told = [f"{limit.first.burst}/s, {limit.first.steady}/m"]
+    told += [f"from {since} on {later.burst}/s, {later.steady}/m" for since, later in limit.later]
+    return "; ".join(told)
 
 
 def _revision(revision: Revision, before: Revision | None) -> str:

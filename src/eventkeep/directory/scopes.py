@@ -8,8 +8,18 @@ from typing import Final
 from eventkeep.errors import ConfigurationError
 
 FULL: Final = "full"
-RESOURCES: Final = ("events", "metrics", "profiles")
-"""The resources that eventkeep serves; each has its own read and write scope."""
+RESOURCES: Final = (
+    "accounts",
+    "data-privacy",
+    "events",
+    "flows",
+    "lists",
+    "metrics",
+    "profiles",
+    "segments",
+    "subscriptions",
+)
+"""The resources that operations need scopes of; each has its own read and write scope."""
 SCOPES: Final = tuple(f"{resource}:{right}" for resource in RESOURCES for right in ("read", "write"))
 
 

@@ -10,11 +10,11 @@
     operator   = lower-case letter { lower-case letter | "-" }
     field      = ( letter | "_" | "$" ) { letter | digit | "_" | "$" | "." | "-" }
     value      = scalar | "[" [ scalar { "," scalar } ] "]"
-    scalar     = string | datetime | integer | "true" | "false" | "null"
+    scalar     = string | datetime | number | "true" | "false" | "null"
     string     = '"' { character } '"' | "'" { character } "'"
     datetime   = date [ ( "T" | " " ) hour ":" minute [ ":" second [ "." digits ] ] [ offset ] ]
     offset     = "Z" | ( "+" | "-" | " " ) hour [ ":" ] minute
-    integer    = [ "-" ] digit { digit }
+    number     = [ "-" ] digit { digit } [ "." digit { digit } ]
 
 Spaces may stand around every comma, bracket and parenthesis. In a string, a backslash
 before the string's own quote or before another backslash stands for that character; any
@@ -36,7 +36,7 @@ import msgspec
 from eventkeep.errors import Fault, InvalidRequest
 from eventkeep.limits import ECHO_CHARACTERS_MAX, FILTER_CHARACTERS_MAX, FILTER_CONDITIONS_MAX, FILTER_NESTING_MAX
 
-Scalar = str | int | bool | datetime.datetime | None
+Scalar = str | int | float | bool | datetime.datetime | None
 Value = Scalar | tuple[Scalar, ...]
 
 PARAMETER: Final = "filter"
@@ -55,6 +55,9 @@ _DATETIME: Final = re.compile(
     r"(?:(?P<utc>[Zz])|(?P<sign>[+\- ])(?P<hours>[0-9]{2}):?(?P<minutes>[0-9]{2}))?)?"
 )
 _INTEGER: Final = re.compile(r"-?[0-9]{1,19}")
+_DECIMALS: Final = 6
+"""Places behind the point that a number in a filter keeps: microseconds."""
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,19}\.[0-9]{1,19}")
 _WORDS: Final[dict[str, Scalar]] = {"true": True, "false": False, "null": None}
 _ENDS_OF_VALUE: Final = frozenset(" \t,()[]")
 
@@ -92,7 +95,7 @@ class Filter(msgspec.Struct, frozen=True):
 
         Filter.equals("metric_id", "SkDfHe") & Filter.greater_than("datetime", moment)
 
-    Values are strings, integers, booleans, None, datetimes (a naive one is in UTC) and,
+    Values are strings, numbers, booleans, None, datetimes (a naive one is in UTC) and,
     for some operators, lists or tuples of these. Raises ValueError for other values and
     for a filter without a condition.
     """
@@ -170,7 +173,7 @@ def print_value(value: Value) -> str:
         return value.isoformat().replace("+00:00", "Z")
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
-    return str(value)
+    return f"{value:.{_DECIMALS}f}".rstrip("0").removesuffix(".") if isinstance(value, float) else str(value)
 
 
 def normal_value(value: Any) -> Value:
@@ -192,7 +195,11 @@ def _normal_scalar(value: Any) -> Scalar:
         return value
     if isinstance(value, int) and abs(value) <= INTEGER_MAX:
         return value
-    raise ValueError(f"expected a string, a datetime, a 64-bit integer, a boolean, None or a list, got {value!r}")
+    if isinstance(value, float) and abs(value) <= INTEGER_MAX:
+        return round(value, _DECIMALS)
+    raise ValueError(
+        f"expected a string, a datetime, a 64-bit integer, a float, a boolean, None or a list, got {value!r}"
+    )
 
 
 def _invalid(detail: str) -> InvalidRequest:
@@ -270,9 +277,11 @@ class _Parser:
             return _WORDS[word]
         if _INTEGER.fullmatch(word) and abs(number := int(word)) <= INTEGER_MAX:
             return number
+        if _DECIMAL.fullmatch(word):
+            return round(float(word), _DECIMALS)
         self._position = start
         raise self._expected(
-            f"{what} (a string in quotes, a datetime like 2024-06-15T12:00:00Z, a 64-bit integer, true, false, null)"
+            f"{what} (a string in quotes, a datetime like 2024-06-15T12:00:00Z, a number, true, false, null)"
         )
 
     def _string(self, quote: str) -> str:

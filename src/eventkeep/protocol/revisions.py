@@ -18,6 +18,7 @@ import msgspec
 from eventkeep.errors import Fault, InvalidRequest, NotFound
 from eventkeep.limits import ECHO_CHARACTERS_MAX
 from eventkeep.protocol.operations import OPERATIONS, Operation
+from eventkeep.protocol.parameters import TIME_OPERATORS, Filterable, FilterKind
 from eventkeep.protocol.profile_fields import (
     FIRST_SUBSCRIPTIONS,
     LOCATION,
@@ -41,7 +42,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     ``*_fields`` are the names that sparse fieldsets may hold, dotted where nested; those
     of ``additional_fields`` (name -> dotted names) come only when asked for and only
     where an operation takes ``additional-fields[profile]``. ``filters`` maps a field to
-    its operators. ``create_event_attributes`` are those of an event in either create
+    its operators and the values that these take. ``create_event_attributes`` are those of an event in either create
     body (the single one has ``profile`` beside them), ``create_profile_attributes``
     those of a profile there.
 
@@ -67,7 +68,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     attribution_fields: tuple[str, ...]
     additional_fields: Mapping[str, tuple[str, ...]]
     includes: tuple[str, ...]
-    filters: Mapping[str, tuple[str, ...]]
+    filters: Filterable
     sorts: tuple[str, ...]
     has_page_size: bool
     create_event_attributes: frozenset[str]
@@ -94,8 +95,12 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
 
     def followed_by(self, date: str, **changes: Any) -> Revision:
         """The next revision: this one, apart from what ``changes`` says."""
-        operations = frozenset(name for name, operation in OPERATIONS.items() if operation.since <= date)
-        return msgspec.structs.replace(self, date=date, operations=operations, **changes)
+        return msgspec.structs.replace(self, date=date, operations=operations_in(date), **changes)
+
+
+def operations_in(date: str) -> frozenset[str]:
+    """The names of the operations that the revision of that date has."""
+    return frozenset(name for name, operation in OPERATIONS.items() if operation.exists_in(date))
 
 
 def resolve_revision(header: str | None, default: str, today: datetime.date) -> Revision:
@@ -123,12 +128,14 @@ def resolve_revision(header: str | None, default: str, today: datetime.date) -> 
     return REVISIONS[place - 1]
 
 
-_TIME_OPERATORS: Final = ("greater-than", "greater-or-equal", "less-than", "less-or-equal")
+def _compared(kind: FilterKind) -> dict[str, FilterKind]:
+    return dict.fromkeys(TIME_OPERATORS, kind)
+
 
 _2023_07_15: Final = Revision(
     date="2023-07-15",
     media_type="application/json",
-    operations=frozenset(name for name, operation in OPERATIONS.items() if operation.since <= "2023-07-15"),
+    operations=operations_in("2023-07-15"),
     event_fields=("timestamp", "event_properties", "datetime", "uuid"),
     metric_fields=("name", "created", "updated", "integration"),
     profile_fields=(
@@ -151,10 +158,10 @@ _2023_07_15: Final = Revision(
     additional_fields={"predictive_analytics": PREDICTIVE_ANALYTICS},
     includes=("metric", "profile"),
     filters={
-        "metric_id": ("equals",),
-        "profile_id": ("equals",),
-        "datetime": _TIME_OPERATORS,
-        "timestamp": _TIME_OPERATORS,
+        "metric_id": {"equals": "text"},
+        "profile_id": {"equals": "text"},
+        "datetime": _compared("datetime"),
+        "timestamp": _compared("integer"),
     },
     sorts=("datetime", "-datetime", "timestamp", "-timestamp"),
     has_page_size=False,
@@ -190,7 +197,7 @@ _2023_10_15: Final = _2023_09_15.followed_by(
 )
 _2023_12_15: Final = _2023_10_15.followed_by(
     "2023-12-15",
-    filters={**_2023_10_15.filters, "profile": ("has",)},
+    filters={**_2023_10_15.filters, "profile": {"has": "nothing"}},
     lists_have_data=False,
 )
 _2024_02_15: Final = _2023_12_15.followed_by(
@@ -246,7 +253,7 @@ _2026_04_15: Final = _2026_01_15.followed_by(
         **_2026_01_15.additional_fields,
         "subscriptions": (*_2026_01_15.additional_fields["subscriptions"], *OPEN_TRACKING),
     },
-    filters={**_2026_01_15.filters, "metric": ("has",)},
+    filters={**_2026_01_15.filters, "metric": {"has": "nothing"}},
     create_event_attributes=_2026_01_15.create_event_attributes | {"backfill"},
 )
 _2026_07_15: Final = _2026_04_15.followed_by(

@@ -9,34 +9,36 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+from contextlib import suppress
 from functools import lru_cache
 
 from eventkeep.clock import SystemRandomness
 from eventkeep.config import RateLimit, ServeSettings
 from eventkeep.directory.keys import Known
-from eventkeep.errors import RequestRefused, Unavailable
+from eventkeep.errors import InvalidRequest, RequestRefused, Unavailable
 from eventkeep.limits import RETRY_AFTER_SECONDS
 from eventkeep.protocol.admin.documents import AdminFrame
 from eventkeep.protocol.admin.operations import ADMIN_OPERATIONS, PREFIX, AdminOperation
 from eventkeep.protocol.error_documents import error_document
-from eventkeep.protocol.operations import OPERATIONS
+from eventkeep.protocol.operations import OPERATIONS, Operation
+from eventkeep.protocol.queries import parse_query
 from eventkeep.protocol.revisions import REVISION_HEADER, Revision, resolve_revision
 from eventkeep.server.admin_routes import AdminRoutes
 from eventkeep.server.authorization import authenticate, authorize, missing_scopes
-from eventkeep.server.call import Call, Handler
+from eventkeep.server.call import Call
 from eventkeep.server.create_gatherer import SINGLE_CREATE, Admission, Singles
-from eventkeep.server.creates import Creates
 from eventkeep.server.feed import Feed
+from eventkeep.server.handlers import handlers
 from eventkeep.server.http import IDENTITY, Request, Response
 from eventkeep.server.probes import Probes
 from eventkeep.server.ratelimits import RateLimits
-from eventkeep.server.reads import Reads
 from eventkeep.server.request_log import RequestLog
-from eventkeep.server.routing import Router
+from eventkeep.server.routing import Router, with_single_slashes
 from eventkeep.server.services import Services
 from eventkeep.server.telemetry import NO_OPERATION, Telemetry
 from eventkeep.server.workers import Workers, worker_count
 
+API_PREFIXES = ("/api/", "/client/")
 DAY_SECONDS = 24 * 60 * 60
 REVISIONS_REMEMBERED_MAX = 100
 REQUEST_ID = "X-Request-Id"
@@ -58,22 +60,11 @@ class App:
         self._singles = Singles(services, self._standing_of, self._limits, self._request_log)
         self.begin_single = self._singles.begin
         self._workers = Workers(worker_count(settings.workers))
-        creates, reads = Creates(services, self._workers), Reads(services)
         self._own_router = Router(ADMIN_OPERATIONS.values())
         self._feed = Feed(self._clock, SystemRandomness())
         self._own_routes = AdminRoutes(services, self._feed)
         services.committer.follow(self._feed.add)
-        self._included_scopes = reads.included_scopes
-        self._handlers: dict[str, Handler] = {
-            "create_event": creates.create_event,
-            "bulk_create_events": creates.bulk_create_events,
-            "get_events": reads.get_events,
-            "get_event": reads.get_event,
-            "get_event_metric": reads.get_event_metric,
-            "get_event_profile": reads.get_event_profile,
-            "get_event_relationships_metric": reads.get_event_relationships_metric,
-            "get_event_relationships_profile": reads.get_event_relationships_profile,
-        }
+        self._handlers = handlers(services, self._workers)
         self._draining = False
 
     async def handle(self, request: Request) -> Response:
@@ -83,10 +74,13 @@ class App:
         request.request_id = self._request_log.next_id()
         self._request_log.count += 1
         try:
-            if request.path.startswith("/api/"):
-                found, event_id = self._router.find(request.method, request.path)
+            request.path = with_single_slashes(request.path)
+            if request.method == "OPTIONS" and request.path.startswith((*API_PREFIXES, PREFIX)):
+                response = self._options(request.path)
+            elif request.path.startswith(API_PREFIXES):
+                found, id = self._router.find(request.method, request.path)
                 operation = found.name
-                response = await self._call(request, operation, event_id or "")
+                response = await self._call(request, operation, id or "")
             elif request.path.startswith(PREFIX):
                 own, id = self._own_router.find(request.method, request.path)
                 operation = own.name
@@ -130,15 +124,20 @@ class App:
             await asyncio.sleep(0.01)
         self._workers.close()
 
-    async def _call(self, request: Request, name: str, event_id: str) -> Response:
+    def _options(self, path: str) -> Response:
+        """The methods of a path. Nobody needs a key to ask. Raises NotFound for an unknown path."""
+        router = self._own_router if path.startswith(PREFIX) else self._router
+        return Response(204, {"Allow": ", ".join(router.allowed(path))})
+
+    async def _call(self, request: Request, name: str, id: str) -> Response:
         known, revision = self._admit(request)
         key = known.record
         operation = revision.operation(name)
-        call = Call(request, operation, event_id, key, revision, self._base_url)
+        call = Call(request, operation, id, key, revision, self._base_url)
         if missing_scopes(key, operation.scopes):
             # Whoever lacks some learns of all at once, those of what is included too.
-            authorize(key, (*operation.scopes, *(self._included_scopes(call) if operation.has_include else ())))
-        limit_headers = self._limits.take(key.account, name, self._clock.now())
+            authorize(key, (*operation.scopes, *included_scopes(call)))
+        limit_headers = self._limits.take(key.account, name, self._clock.now(), limit_name(operation, revision.date))
         response = await self._handlers[name](call)
         response.headers.update(limit_headers)
         return response
@@ -153,7 +152,7 @@ class App:
 
     def _standing_of(self, request: Request) -> Admission | None:
         """What the head of a single create says by itself; None where there is more to it. Raises RequestRefused."""
-        operation, _ = self._router.find(request.method, request.path)
+        operation, _ = self._router.find(request.method, with_single_slashes(request.path))
         if operation.name != SINGLE_CREATE:
             return None
         known, revision = self._admit(request)
@@ -200,16 +199,31 @@ def revision_on(sent: str | None, default: str, day: int) -> Revision:
 
 
 def limits_table(settings: ServeSettings) -> dict[str, RateLimit] | None:
-    """The limit of each operation that has one: the hosted figures, changed as the settings say."""
+    """Every limit by its name: the hosted figures, changed as the settings say."""
     chosen = settings.rate_limits
     if chosen == "off":
         return None
-    hosted: dict[str, RateLimit | None] = {
-        name: RateLimit(operation.burst, operation.steady) for name, operation in OPERATIONS.items()
-    }
-    if not isinstance(chosen, str):
-        hosted |= chosen
-    return {name: limit for name, limit in hosted.items() if limit is not None}
+    table: dict[str, RateLimit | None] = {}
+    for operation in OPERATIONS.values():
+        for date in ("", *(since for since, _ in operation.limit.later)):
+            limit = operation.limit.at(date)
+            table[limit_name(operation, date)] = RateLimit(limit.burst, limit.steady)
+            if not isinstance(chosen, str) and operation.name in chosen:
+                table[limit_name(operation, date)] = chosen[operation.name]
+    return {name: limit for name, limit in table.items() if limit is not None}
+
+
+def limit_name(operation: Operation, date: str) -> str:
+    """The operation's name, or, if the limit of the revision is a later one, that with the date since when it holds."""
+    since = [since for since, _ in operation.limit.later if since <= date]
+    return f"{operation.name} {since[-1]}" if since else operation.name
+
+
+def included_scopes(call: Call) -> tuple[str, ...]:
+    """The scopes that the call's ``include`` needs, if its query can be understood."""
+    with suppress(InvalidRequest):
+        return parse_query(call.query_string, call.operation, call.revision).scopes
+    return ()
 
 
 def first_of_list(header: str | None) -> str | None:

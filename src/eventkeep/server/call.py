@@ -5,32 +5,59 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from eventkeep.directory import KeyRecord
-from eventkeep.protocol.operations import Operation
+from eventkeep.protocol.frames import Frame
+from eventkeep.protocol.operation import Operation
+from eventkeep.protocol.queries import Query, parse_query
 from eventkeep.protocol.revisions import Revision
+from eventkeep.server.authorization import authorize
 from eventkeep.server.http import Request, Response
 
 
 class Call:
-    """``event_id`` is the path's id, or "" where the path has none."""
+    """``id`` is the path's id, or "" for a path without one."""
 
-    __slots__ = ("_base_url_of", "event_id", "key", "operation", "request", "revision")
+    __slots__ = ("_base_url_of", "id", "key", "operation", "request", "revision")
 
     def __init__(
         self,
         request: Request,
         operation: Operation,
-        event_id: str,
+        id: str,
         key: KeyRecord,
         revision: Revision,
         base_url_of: Callable[[Request], str],
     ) -> None:
-        self.request, self.operation, self.event_id = request, operation, event_id
+        self.request, self.operation, self.id = request, operation, id
         self.key, self.revision, self._base_url_of = key, revision, base_url_of
 
     @property
     def base_url(self) -> str:
         """What links begin with."""
         return self._base_url_of(self.request)
+
+    @property
+    def account(self) -> int:
+        """The number of the account that calls."""
+        return self.key.account
+
+    @property
+    def query_string(self) -> bytes:
+        """The query string as it was sent."""
+        return self.request.query_string.encode("utf-8", "surrogateescape")
+
+    def query(self) -> Query:
+        """The query, once it is sure that the key has the scopes of the included types. Raises RequestRefused."""
+        query = parse_query(self.query_string, self.operation, self.revision)
+        authorize(self.key, query.scopes)
+        return query
+
+    def frame(self, query: Query) -> Frame:
+        """What the parts of the response need to know of the request."""
+        return Frame(base_url=self.base_url, path=self.request.path, revision=self.revision, query=query)
+
+    def response(self, body: bytes, status: int = 200) -> Response:
+        """A success with a body."""
+        return Response(status, {"Content-Type": self.revision.media_type}, body)
 
 
 Handler = Callable[[Call], Awaitable[Response]]

@@ -39,17 +39,20 @@ class RateLimits:
             for name, limit in self._table.items()
         }
 
-    def take(self, account: int, operation: str, now: float) -> dict[str, str]:
+    def take(self, account: int, operation: str, now: float, limit_name: str | None = None) -> dict[str, str]:
         """Count one call at ``now`` (Unix seconds) and return the headers that a success carries.
 
-        Raises Throttled, and counts nothing, where either window is full.
+        ``limit_name`` names the limit in the table if it is not the operation's name. The
+        calls of an operation are counted together, whichever limit holds. Raises Throttled,
+        and counts nothing, if either window is full.
         """
-        limit = self._table.get(operation)
+        limit_name = limit_name or operation
+        limit = self._table.get(limit_name)
         if limit is None:
             return {}
         remaining, reset = self._count(limit, account, operation, now)
         return {
-            "RateLimit-Limit": self._headers[operation],
+            "RateLimit-Limit": self._headers[limit_name],
             "RateLimit-Remaining": str(remaining),
             "RateLimit-Reset": str(reset),
         }
@@ -81,7 +84,7 @@ class RateLimits:
             raise throttled(second + BURST_SECONDS - now)
         window.in_second += 1
         window.in_minute += 1
-        return limit.burst - window.in_second, int(second + BURST_SECONDS - now)
+        return max(0, limit.burst - window.in_second), int(second + BURST_SECONDS - now)
 
 
 def throttled(wait_seconds: float) -> Throttled:

@@ -1,27 +1,18 @@
-"""The six read operations: from a query to events, to what they point to, to an answer.
-
-The stores are read in threads, at most READER_THREADS at once, so that a slow read
-keeps neither the loop nor the commits waiting.
-"""
+"""The six read operations: from a query to events, to what they point to, to an answer."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 
-from eventkeep.errors import InvalidRequest, Unavailable
 from eventkeep.eventlog.selection import EventSelection
-from eventkeep.limits import READER_THREADS, READS_WAITING_MAX, RETRY_AFTER_SECONDS
 from eventkeep.model.event import StoredEvent
 from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
 from eventkeep.protocol.reads.event_ids import event_not_found, parse_event_id
 from eventkeep.protocol.reads.pages import page_of
-from eventkeep.protocol.reads.query import ReadQuery, parse_query
+from eventkeep.protocol.reads.query import ReadQuery, parse_read_query
 from eventkeep.protocol.reads.responses import (
-    Frame,
+    ReadFrame,
     Related,
     event_document,
     events_document,
@@ -30,22 +21,28 @@ from eventkeep.protocol.reads.responses import (
     relationship_document,
 )
 from eventkeep.server.authorization import authorize
-from eventkeep.server.call import Call
+from eventkeep.server.call import Call, Handler
 from eventkeep.server.http import Response
+from eventkeep.server.readers import Readers
 from eventkeep.server.services import Services
 
-Answer = Callable[[int, Frame, str], bytes]
+Answer = Callable[[int, ReadFrame, str], bytes]
 """Makes the body of an answer from the account, the frame and the event id in the path."""
 
 
 class Reads:
     """Handlers of the read operations."""
 
-    def __init__(self, services: Services) -> None:
-        self._directory, self._log = services.directory, services.log
-        self._threads = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="read")
-        services.before_close(self._threads.shutdown)
-        self._waiting = 0
+    def __init__(self, services: Services, readers: Readers) -> None:
+        self._directory, self._log, self._readers = services.directory, services.log, readers
+        self.handlers: dict[str, Handler] = {
+            "get_events": self.get_events,
+            "get_event": self.get_event,
+            "get_event_metric": self.get_event_metric,
+            "get_event_profile": self.get_event_profile,
+            "get_event_relationships_metric": self.get_event_relationships_metric,
+            "get_event_relationships_profile": self.get_event_relationships_profile,
+        }
 
     async def get_events(self, call: Call) -> Response:
         return await self._read(call, self._events)
@@ -65,32 +62,18 @@ class Reads:
     async def get_event_relationships_profile(self, call: Call) -> Response:
         return await self._read(call, self._relationship_profile)
 
-    def included_scopes(self, call: Call) -> tuple[str, ...]:
-        """The scopes that the call's ``include`` needs, as far as its query can be understood."""
-        with suppress(InvalidRequest):
-            return self._query(call).scopes
-        return ()
-
     async def _read(self, call: Call, answer: Answer) -> Response:
         """Check the query, then answer it in a thread. Raises RequestRefused."""
         query = self._query(call)
         authorize(call.key, query.scopes)
-        frame = Frame(base_url=call.base_url, path=call.request.path, revision=call.revision, query=query)
-        if self._waiting >= READS_WAITING_MAX:
-            raise Unavailable(f"{self._waiting} reads wait already.", RETRY_AFTER_SECONDS)
-        self._waiting += 1
-        try:
-            loop = asyncio.get_running_loop()
-            body = await loop.run_in_executor(self._threads, answer, call.key.account, frame, call.event_id)
-        finally:
-            self._waiting -= 1
-        return Response(200, {"Content-Type": call.revision.media_type}, body)
+        frame = ReadFrame(base_url=call.base_url, path=call.request.path, revision=call.revision, query=query)
+        body = await self._readers.run(lambda: answer(call.account, frame, call.id))
+        return call.response(body)
 
     def _query(self, call: Call) -> ReadQuery:
-        query_string = call.request.query_string.encode("utf-8", "surrogateescape")
-        return parse_query(query_string, call.operation, call.revision, self._directory.secret)
+        return parse_read_query(call.query_string, call.operation, call.revision, self._directory.secret)
 
-    def _events(self, account: int, frame: Frame, _: str) -> bytes:
+    def _events(self, account: int, frame: ReadFrame, _: str) -> bytes:
         query = frame.query
         selection = self._selection(account, query)
         found = [] if selection is None else self._log.page(selection)
@@ -100,22 +83,22 @@ class Reads:
         page = page_of(query, found, self._directory.secret, sizes)
         return events_document(frame, page, self._related(account, query, page.events))
 
-    def _event(self, account: int, frame: Frame, event_id: str) -> bytes:
+    def _event(self, account: int, frame: ReadFrame, event_id: str) -> bytes:
         event = self._find(account, event_id)
         return event_document(frame, event, self._related(account, frame.query, [event]))
 
-    def _event_metric(self, account: int, frame: Frame, event_id: str) -> bytes:
+    def _event_metric(self, account: int, frame: ReadFrame, event_id: str) -> bytes:
         return metric_document(frame, self._metric_of(self._find(account, event_id)))
 
-    def _event_profile(self, account: int, frame: Frame, event_id: str) -> bytes:
+    def _event_profile(self, account: int, frame: ReadFrame, event_id: str) -> bytes:
         profile = self._profile_of(self._find(account, event_id))
         newest = self._log.last_event_times(account, [profile.number])
         return profile_document(frame, profile, newest.get(profile.number))
 
-    def _relationship_metric(self, account: int, frame: Frame, event_id: str) -> bytes:
+    def _relationship_metric(self, account: int, frame: ReadFrame, event_id: str) -> bytes:
         return relationship_document(frame, "metric", self._metric_of(self._find(account, event_id)).id)
 
-    def _relationship_profile(self, account: int, frame: Frame, event_id: str) -> bytes:
+    def _relationship_profile(self, account: int, frame: ReadFrame, event_id: str) -> bytes:
         return relationship_document(frame, "profile", self._profile_of(self._find(account, event_id)).id)
 
     def _find(self, account: int, event_id: str) -> StoredEvent:

@@ -25,7 +25,7 @@ def test_spaces_and_repeats_do_no_harm() -> None:
         ("", "got ''"),
         ("events", "got 'events'"),
         ("events:delete", "got 'events:delete'"),
-        ("lists:read,events:read", "got 'lists:read'"),
+        ("campaigns:read,events:read", "got 'campaigns:read'"),
         ("events:read,", "got ''"),
         ("FULL", "got 'FULL'"),
         ("full,events:read", "give it alone"),
@@ -38,5 +38,5 @@ def test_unknown_scope_is_refused_and_named(text: str, told: str) -> None:
 
 def test_refusal_lists_what_is_known() -> None:
     with pytest.raises(ConfigurationError) as caught:
-        parse_scopes("flows:read")
+        parse_scopes("campaigns:read")
     assert all(scope in str(caught.value) for scope in (FULL, *SCOPES))

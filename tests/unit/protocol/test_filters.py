@@ -22,6 +22,7 @@ SCALARS = st.one_of(
     st.text(max_size=20),
     st.text(alphabet="\\\"'(),[] ", max_size=8),
     st.integers(-INTEGER_MAX, INTEGER_MAX),
+    st.floats(-1e12, 1e12).map(lambda number: round(number, 6)),
     st.booleans(),
     st.none(),
     MOMENTS,
@@ -141,7 +142,8 @@ def test_conditions_are_joined_by_commas_and_by_and(text: str) -> None:
         ('equals(metric_id,"a")x', "expected \",\" or the end at position 22, got 'x'."),
         ('equals(metric_id,"a"),', "expected an operator such as equals or and at position 23, got the end."),
         ("equals(metric_id,a)", "at position 18, got 'a)'."),
-        ("equals(a,1.5)", "at position 10, got '1.5)'."),
+        ("equals(a,1.5.2)", "at position 10, got '1.5.2)'."),
+        ("equals(a,1.)", "at position 10, got '1.)'."),
         ("equals(a,99999999999999999999)", "at position 10, got '99999999999999999999)'."),
         ("equals(a,9223372036854775808)", "at position 10, got '9223372036854775808)'."),
         ("equals(a,[1,[2]])", "at position 13, got '[2]])'."),
@@ -195,7 +197,7 @@ def test_filters_are_built_from_python_values() -> None:
     )
 
 
-@pytest.mark.parametrize("value", [1.5, INTEGER_MAX + 1, b"a", (("a",),), {"a": 1}])
+@pytest.mark.parametrize("value", [float("nan"), 1e30, INTEGER_MAX + 1, b"a", (("a",),), {"a": 1}])
 def test_values_without_a_place_in_the_language_are_refused(value: Any) -> None:
     with pytest.raises(ValueError, match="expected"):
         Filter.equals("a", value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
@@ -15,9 +14,10 @@ from eventkeep.model.profile import Profile
 from eventkeep.protocol.admin.positions import Position
 from eventkeep.protocol.admin.queries import PageQuery, TailQuery
 from eventkeep.protocol.fieldsets import Fieldset
+from eventkeep.protocol.frames import link_text
 from eventkeep.protocol.reads.event_writer import event_writer
 from eventkeep.protocol.reads.responses import Related
-from eventkeep.protocol.resources import datetime_of, json_text, metric_resource, profile_resource
+from eventkeep.protocol.resources import datetime_of, metric_resource, profile_resource
 from eventkeep.protocol.revisions import Revision
 
 _encode = msgspec.json.Encoder().encode
@@ -156,6 +156,4 @@ def _page(frame: AdminFrame, query: PageQuery, resources: Sequence[bytes], last_
 
 
 def _link(frame: AdminFrame, parameters: Sequence[tuple[str, str]] = ()) -> bytes:
-    query = "&".join([f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in parameters])
-    path = quote(frame.path, safe="/") + (f"?{query}" if query else "")
-    return b'"%b%b"' % (json_text(frame.base_url), path.encode())
+    return link_text(frame.base_url, frame.path, parameters)

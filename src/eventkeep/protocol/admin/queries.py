@@ -21,7 +21,7 @@ from eventkeep.limits import (
 from eventkeep.model.identifiers import normal_email, normal_phone_number
 from eventkeep.protocol.admin.positions import Position, parse_position
 from eventkeep.protocol.operations import INCLUDE_SCOPES
-from eventkeep.protocol.reads.query import query_pairs
+from eventkeep.protocol.queries import query_pairs
 
 CURSOR: Final = "page[cursor]"
 SIZE: Final = "page[size]"

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from eventkeep.protocol.openapi.document import LIMITS_EXTENSION
+from eventkeep.protocol.openapi.events import LIMITS_EXTENSION
 from eventkeep.protocol.openapi.parameters import FILTERS_EXTENSION
 from eventkeep.protocol.openapi.shapes import Shapes
 from eventkeep.protocol.revisions import REVISION_HEADER

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from eventkeep.errors import (
@@ -19,6 +20,7 @@ from eventkeep.limits import FAULTS_MAX
 from eventkeep.protocol.error_documents import FAILURE, PROBLEMS, Problem
 from eventkeep.protocol.openapi.schemas import (
     ANY_OBJECT,
+    COUNT,
     INTEGER,
     STRING,
     Schema,
@@ -27,7 +29,7 @@ from eventkeep.protocol.openapi.schemas import (
     one_of_names,
     reference,
 )
-from eventkeep.protocol.operations import Operation
+from eventkeep.protocol.operation import Operation
 
 Response = dict[str, Any]
 
@@ -42,7 +44,6 @@ _BEFORE_THE_API: Final[dict[str, Response]] = {
 """What the HTTP layer answers by itself; it knows no error documents."""
 
 _SECONDS: Final[Schema] = {"type": "integer", "minimum": 0}
-_COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 _REQUEST_ID: Final = {
     "X-Request-Id": {
         "description": "The request's id, the same in the server's log.",
@@ -52,26 +53,10 @@ _REQUEST_ID: Final = {
 }
 _RATE_LIMIT_HEADERS: Final = {
     "RateLimit-Limit": {"description": "The limits, such as `350, 350;w=1, 3500;w=60`.", "schema": STRING},
-    "RateLimit-Remaining": {"description": "Calls left in this second.", "schema": _COUNT},
+    "RateLimit-Remaining": {"description": "Calls left in this second.", "schema": COUNT},
     "RateLimit-Reset": {"description": "Seconds until the next second's calls.", "schema": _SECONDS},
 }
 """Sent where the server has rate limits."""
-_CREATE_HEADERS: Final = {
-    "Eventkeep-Events-Stored": {
-        "description": "How many events of the request were stored.",
-        "required": True,
-        "schema": _COUNT,
-    },
-    "Eventkeep-Events-Repeated": {
-        "description": "How many events of the request were there before, and were not stored again.",
-        "required": True,
-        "schema": _COUNT,
-    },
-    "X-Klaviyo-Partial-Failure": {
-        "description": "Identifiers that were passed over: a phone number that is none, or another profile's.",
-        "schema": STRING,
-    },
-}
 
 
 class ResponseSchemas:
@@ -81,16 +66,21 @@ class ResponseSchemas:
         self._media_type = media_type
         components["ErrorDocument"] = error_document_schema()
 
-    def responses(self, operation: Operation, answer: Schema | None) -> dict[str, Response]:
-        """By status: ``answer`` is the body of the operation's success, None where it has none."""
-        success: Response = {"description": "Success", "headers": {**_REQUEST_ID, **_RATE_LIMIT_HEADERS}}
-        if answer is not None:
-            found = {"200": {**success, "content": {self._media_type: {"schema": answer}}}}
-        else:
-            kept = "The events are kept. The body is empty."
-            found = {"202": {"description": kept, "headers": {**success["headers"], **_CREATE_HEADERS}}}
+    def responses(
+        self, operation: Operation, statuses: Sequence[int], answer: Schema | None, headers: Mapping[str, Any]
+    ) -> dict[str, Response]:
+        """By status: ``answer`` is the body of a success, None for an empty one; ``headers`` are its own."""
+        found: dict[str, Response] = {}
+        for status in statuses:
+            success: Response = {
+                "description": "Success" if answer is not None else "Accepted. The body is empty.",
+                "headers": {**_REQUEST_ID, **_RATE_LIMIT_HEADERS, **headers},
+            }
+            if answer is not None:
+                success["content"] = {self._media_type: {"schema": answer}}
+            found[str(status)] = success
         kinds: tuple[type[RequestRefused], ...] = _EVERY_REFUSAL
-        if operation.method == "POST":
+        if operation.method in ("POST", "PATCH"):
             kinds += _BODY_REFUSALS
         refusals = {str(PROBLEMS[kind].status): self._refusal(PROBLEMS[kind], kind in _WAITING) for kind in kinds}
         refusals |= {str(FAILURE.status): self._refusal(FAILURE, False), **_BEFORE_THE_API}

@@ -1,26 +1,18 @@
-"""What a filter on events means: which fields and operators there are, of which type, and what they bound."""
+"""What a filter on events chooses."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-from eventkeep.errors import Fault
-from eventkeep.limits import ECHO_CHARACTERS_MAX
-from eventkeep.protocol.filters import PARAMETER, Condition, Filter, print_value
+from eventkeep.protocol.filters import Condition
 
 EVENT_TIME_MAX: Final = 2**32 - 1
 """The last Unix second that an event can have in the log."""
 
-_TYPES: Final[Mapping[str, tuple[type, str]]] = {
-    "metric_id": (str, "a string in quotes"),
-    "profile_id": (str, "a string in quotes"),
-    "datetime": (datetime.datetime, "a datetime without quotes, like 2024-06-15T12:00:00Z"),
-    "timestamp": (int, "an integer of Unix seconds"),
-}
 _EPOCH: Final = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -36,12 +28,6 @@ class EventBounds(msgspec.Struct, frozen=True, kw_only=True):
     metric_id: str | None = None
     profile_id: str | None = None
     is_empty: bool = False
-
-
-def condition_faults(filtered: Filter, allowed: Mapping[str, Sequence[str]]) -> list[Fault]:
-    """What is wrong with each condition; ``allowed`` maps a field to its operators. In the service's words."""
-    details = [_fault_of(condition, allowed) for condition in filtered.conditions]
-    return [Fault(detail, parameter=PARAMETER) for detail in details if detail is not None]
 
 
 def event_bounds(conditions: Sequence[Condition]) -> EventBounds:
@@ -63,24 +49,6 @@ def event_bounds(conditions: Sequence[Condition]) -> EventBounds:
         profile_id=next(iter(ids["profile_id"]), None),
         is_empty=is_empty,
     )
-
-
-def _fault_of(condition: Condition, allowed: Mapping[str, Sequence[str]]) -> str | None:
-    field, operator = condition.field, condition.operator
-    if field not in allowed:
-        shown = field[:ECHO_CHARACTERS_MAX]
-        return f"{shown!r} is not an allowed filter field for this resource.  Allowed fields are {', '.join(allowed)}"
-    if operator not in allowed[field]:
-        shown = operator[:ECHO_CHARACTERS_MAX]
-        operators = ", ".join(allowed[field])
-        return f"{shown!r} is not an allowed filter operator for {field}.  Allowed operators are {operators}"
-    if condition.value is msgspec.UNSET:
-        return None
-    expected, name = _TYPES[field]
-    if isinstance(condition.value, expected) and not isinstance(condition.value, bool):
-        return None
-    shown = print_value(condition.value)[:ECHO_CHARACTERS_MAX]
-    return f"Invalid filter provided: expected {name} for {field}, got {shown}."
 
 
 def _second_bounds(operator: str, value: int | datetime.datetime) -> tuple[int, int]:

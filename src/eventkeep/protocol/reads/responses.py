@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
-from urllib.parse import quote
 
 import msgspec
 
 from eventkeep.model.event import StoredEvent
 from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
+from eventkeep.protocol.frames import link_text
 from eventkeep.protocol.reads.event_writer import event_writer
 from eventkeep.protocol.reads.pages import Page
 from eventkeep.protocol.reads.query import ReadQuery
-from eventkeep.protocol.resources import json_text, metric_resource, profile_resource
+from eventkeep.protocol.resources import metric_resource, profile_resource
 from eventkeep.protocol.revisions import Revision
 
 
-class Frame(msgspec.Struct, frozen=True, kw_only=True):
+class ReadFrame(msgspec.Struct, frozen=True, kw_only=True):
     """What every part of an answer needs to know of its request.
 
     ``base_url`` is what links begin with (scheme and host, no slash at its end);
@@ -32,14 +32,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
     def link(self, cursor: str | None = None) -> bytes:
         """The request's own URL as a JSON string, or that of another page of it; percent-encoded."""
-        pairs = self.query.parameters
-        if cursor is not None:
-            pairs = (*(pair for pair in pairs if pair[0] != "page[cursor]"), ("page[cursor]", cursor))
-        query = "&".join([f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs])
-        return b'"%b%b"' % (
-            json_text(self.base_url),
-            (quote(self.path, safe="/") + (f"?{query}" if query else "")).encode(),
-        )
+        return link_text(self.base_url, self.path, self.query.query.parameters, cursor)
 
 
 class Related(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +49,7 @@ class Related(msgspec.Struct, frozen=True, kw_only=True):
     last_event_times: Mapping[int, int] = {}
 
 
-def events_document(frame: Frame, page: Page, related: Related) -> bytes:
+def events_document(frame: ReadFrame, page: Page, related: Related) -> bytes:
     """The answer of get_events."""
     links = b'"links":{"self":%b,"next":%b,"prev":%b}}' % (
         frame.link(),
@@ -68,40 +61,40 @@ def events_document(frame: Frame, page: Page, related: Related) -> bytes:
     return b"".join((b'{"data":[', resources, b"]", included, b",", links))
 
 
-def event_document(frame: Frame, event: StoredEvent, related: Related) -> bytes:
+def event_document(frame: ReadFrame, event: StoredEvent, related: Related) -> bytes:
     """The answer of get_event."""
     resource, included = _event_resources(frame, (event,), related), _included(frame, (event,), related)
     return b"".join((b'{"data":', resource, included, b',"links":{"self":', frame.link(), b"}}"))
 
 
-def metric_document(frame: Frame, metric: Metric) -> bytes:
+def metric_document(frame: ReadFrame, metric: Metric) -> bytes:
     """The answer of get_event_metric."""
     return _related_document(frame, metric_resource(metric, frame.base_url, frame.query.metric_fields))
 
 
-def profile_document(frame: Frame, profile: Profile, last_event_time: int | None) -> bytes:
+def profile_document(frame: ReadFrame, profile: Profile, last_event_time: int | None) -> bytes:
     """The answer of get_event_profile; ``last_event_time`` is the profile's newest event's, in Unix seconds."""
     return _related_document(frame, _profile_resource(frame, profile, last_event_time))
 
 
-def relationship_document(frame: Frame, kind: Literal["metric", "profile"], related_id: str) -> bytes:
+def relationship_document(frame: ReadFrame, kind: Literal["metric", "profile"], related_id: str) -> bytes:
     """The answer of get_event_relationships_metric and _profile: what the event points to, by its public id."""
     identifier = b'{"type":"%b","id":"%b"}' % (kind.encode(), related_id.encode())
     return b'{"data":%b,"links":{"self":%b}}' % (identifier, frame.link())
 
 
-def _related_document(frame: Frame, resource: bytes) -> bytes:
+def _related_document(frame: ReadFrame, resource: bytes) -> bytes:
     if frame.revision.related_is_collection:
         return b'{"data":[%b],"links":{"self":%b,"next":null,"prev":null}}' % (resource, frame.link())
     return b'{"data":%b,"links":{"self":%b}}' % (resource, frame.link())
 
 
-def _event_resources(frame: Frame, events: Sequence[StoredEvent], related: Related) -> bytes | memoryview:
+def _event_resources(frame: ReadFrame, events: Sequence[StoredEvent], related: Related) -> bytes | memoryview:
     writer = event_writer(frame.base_url, frame.query.event_fields)
     return writer.write_all(events, related.metrics, related.profile_ids)
 
 
-def _included(frame: Frame, events: Sequence[StoredEvent], related: Related) -> bytes:
+def _included(frame: ReadFrame, events: Sequence[StoredEvent], related: Related) -> bytes:
     """The member ``included`` with the comma before it, each resource once; nothing where nothing was asked for."""
     includes = frame.query.includes
     if not includes:
@@ -118,7 +111,7 @@ def _included(frame: Frame, events: Sequence[StoredEvent], related: Related) -> 
     return b',"included":[%b]' % b",".join(resources)
 
 
-def _profile_resource(frame: Frame, profile: Profile, last_event_time: int | None) -> bytes:
+def _profile_resource(frame: ReadFrame, profile: Profile, last_event_time: int | None) -> bytes:
     return profile_resource(profile, last_event_time, frame.base_url, frame.query.profile_fields, frame.revision)
 
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eventkeep.protocol.conditions import condition_faults
 from eventkeep.protocol.filters import Filter, Value, parse_filter
-from eventkeep.protocol.reads.conditions import EVENT_TIME_MAX, condition_faults, event_bounds
+from eventkeep.protocol.reads.conditions import EVENT_TIME_MAX, event_bounds
 from eventkeep.protocol.revisions import REVISIONS
 
 NEWEST = REVISIONS[-1]

@@ -10,7 +10,7 @@ from eventkeep.limits import PAGE_BYTES_MAX
 from eventkeep.model.event import StoredEvent
 from eventkeep.protocol.operations import OPERATIONS
 from eventkeep.protocol.reads.pages import Page, page_of
-from eventkeep.protocol.reads.query import parse_query
+from eventkeep.protocol.reads.query import parse_read_query
 from eventkeep.protocol.revisions import REVISIONS
 
 SECRET = b"a secret of the tests"
@@ -28,7 +28,7 @@ def place_of(event: StoredEvent) -> tuple[int, int]:
 def turn(places: Sequence[tuple[int, int]], sort: str, size: int, cursor: str | None) -> Page:
     """One page, found as a store finds it."""
     asked = f"sort={sort}&page[size]={size}" + ("" if cursor is None else f"&page[cursor]={quote(cursor)}")
-    query = parse_query(asked.encode(), OPERATIONS["get_events"], REVISIONS[-1], SECRET)
+    query = parse_read_query(asked.encode(), OPERATIONS["get_events"], REVISIONS[-1], SECRET)
     ordered = sorted(places, reverse=query.finds_descending)
     after = query.find_after
     if after is not None:
@@ -76,7 +76,9 @@ def test_no_events_are_an_empty_page() -> None:
 @given(st.lists(st.sampled_from([0, 1, PAGE_BYTES_MAX // 2, PAGE_BYTES_MAX]), max_size=12), st.integers(1, 12))
 def test_a_page_has_no_more_bytes_than_its_bound_and_tells_that_more_follow(sizes: list[int], size: int) -> None:
     places = [(time, 1) for time in range(len(sizes))]
-    query = parse_query(f"sort=datetime&page[size]={size}".encode(), OPERATIONS["get_events"], REVISIONS[-1], SECRET)
+    query = parse_read_query(
+        f"sort=datetime&page[size]={size}".encode(), OPERATIONS["get_events"], REVISIONS[-1], SECRET
+    )
     found = [StoredEvent(1, *place, 1, 1, "", None, "", bytes(sizes[place[0]])) for place in places]
     page = page_of(query, found[: query.find_count], SECRET)
     taken = len(page.events)
@@ -88,7 +90,7 @@ def test_a_page_has_no_more_bytes_than_its_bound_and_tells_that_more_follow(size
 
 
 def test_included_profiles_count_once() -> None:
-    query = parse_query(b"include=profile", OPERATIONS["get_events"], REVISIONS[-1], SECRET)
+    query = parse_read_query(b"include=profile", OPERATIONS["get_events"], REVISIONS[-1], SECRET)
     found = [StoredEvent(1, time, 1, 1 + time // 2, 1, "", None, "", b"{}") for time in range(6)]
     page = page_of(query, found, SECRET, {number: PAGE_BYTES_MAX * 4 // 10 for number in (1, 2, 3)})
     assert list(page.events) == found[:4]

@@ -10,9 +10,9 @@ from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
 from eventkeep.protocol.operations import OPERATIONS
 from eventkeep.protocol.reads.pages import Page, page_of
-from eventkeep.protocol.reads.query import parse_query
+from eventkeep.protocol.reads.query import parse_read_query
 from eventkeep.protocol.reads.responses import (
-    Frame,
+    ReadFrame,
     Related,
     event_document,
     events_document,
@@ -52,10 +52,12 @@ RELATED = Related(
 )
 
 
-def frame(query_string: str = "", operation: str = "get_events", revision: str = "2024-06-15", path: str = "") -> Frame:
-    query = parse_query(query_string.encode(), OPERATIONS[operation], BY_DATE[revision], SECRET)
+def frame(
+    query_string: str = "", operation: str = "get_events", revision: str = "2024-06-15", path: str = ""
+) -> ReadFrame:
+    query = parse_read_query(query_string.encode(), OPERATIONS[operation], BY_DATE[revision], SECRET)
     path = path or OPERATIONS[operation].path.format(id=IDS[0])
-    return Frame(base_url=BASE, path=path, revision=BY_DATE[revision], query=query)
+    return ReadFrame(base_url=BASE, path=path, revision=BY_DATE[revision], query=query)
 
 
 def events(query_string: str = "", **options: str) -> dict[str, Any]:
@@ -308,7 +310,7 @@ def test_one_revision_answers_with_lists_of_one() -> None:
 
 def test_a_strange_host_stays_inside_its_links() -> None:
     query = frame().query
-    strange = Frame(base_url='http://a","x":"', path="/api/events/", revision=BY_DATE["2024-06-15"], query=query)
+    strange = ReadFrame(base_url='http://a","x":"', path="/api/events/", revision=BY_DATE["2024-06-15"], query=query)
     document = json.loads(events_document(strange, Page(EVENTS[:1]), RELATED))
     assert document.keys() == {"data", "links"}
     assert document["data"][0]["links"]["self"].startswith('http://a","x":"/api/events/')

@@ -1,0 +1,25 @@
+"""The handlers of every family of routes. A new family adds a line here."""
+
+from __future__ import annotations
+
+from eventkeep.protocol.operations import OPERATIONS
+from eventkeep.server.call import Handler
+from eventkeep.server.creates import Creates
+from eventkeep.server.readers import Readers
+from eventkeep.server.reads import Reads
+from eventkeep.server.services import Services
+from eventkeep.server.workers import Workers
+
+
+def handlers(services: Services, workers: Workers) -> dict[str, Handler]:
+    """The handler of each operation, by name. Raises RuntimeError if the registry has another set of operations."""
+    readers = Readers(services)
+    creates = Creates(services, workers)
+    found: dict[str, Handler] = {
+        "create_event": creates.create_event,
+        "bulk_create_events": creates.bulk_create_events,
+        **Reads(services, readers).handlers,
+    }
+    if found.keys() != OPERATIONS.keys():
+        raise RuntimeError(f"operations and handlers differ in {sorted(found.keys() ^ OPERATIONS.keys())}")
+    return found
