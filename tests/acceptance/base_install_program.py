@@ -1,9 +1,9 @@
-"""A program that uses the SDK where nothing but the base install is; see ``test_sdk_install``.
+"""A program that uses the SDK with nothing but the base install; see ``test_sdk_install``.
 
-    base_install_program.py URL KEY
+   base_install_program.py URL KEY
 
 It is run by the interpreter of that environment, so it imports nothing of the tests. It
-prints what it read as JSON.
+prints the events that it read as JSON.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PROFILE = {"email": "ada@shop.example"}
 
 
 def send_and_read(url: str, key: str) -> list[str | None]:
-    """One event alone, two in a batch with a spool file; then all are read."""
+    """One event alone, two in a batch with a spool file; then reads all of them."""
     with eventkeep.Client(key, url) as client, TemporaryDirectory() as folder:
         client.track("Tick", PROFILE, unique_id="single")
         with client.batch(spool=Path(folder) / "spool") as batch:

@@ -1,9 +1,9 @@
-"""A program that tracks events in a batch and is then ended, one way or the other; see ``test_sdk_processes``.
+"""A program that tracks events in a batch and then ends in one of several ways; see ``test_sdk_processes``.
 
-    batch_program.py sync|async END URL KEY SPOOL EVENTS
+   batch_program.py sync|async END URL KEY SPOOL EVENTS
 
-It prints the number of each event as soon as ``track`` has returned. END is what it does
-after the last one: ``sleep``, ``handle`` (sleep, with a handler of its own for SIGTERM,
+It prints the number of each event as soon as ``track`` has returned. END says how it ends
+after the last event: ``sleep``, ``handle`` (sleep, with a handler of its own for SIGTERM,
 that exits with 7) or ``return`` (without closing the batch). SPOOL is a file, or - for none.
 """
 
@@ -22,7 +22,7 @@ NEVER: Final = 600.0
 PROFILE: Final = {"email": "ada@shop.example"}
 
 
-def told(number: int) -> None:
+def report(number: int) -> None:
     print(number, flush=True)
 
 
@@ -39,7 +39,7 @@ def run(end: str, url: str, key: str, options: dict[str, Any], events: int) -> N
     try:
         for number in range(events):
             batch.track("Tick", PROFILE, unique_id=str(number))
-            told(number)
+            report(number)
         if end != "return":
             time.sleep(NEVER)
     except SystemExit:
@@ -52,7 +52,7 @@ async def run_async(url: str, key: str, options: dict[str, Any], events: int) ->
     async with AsyncClient(key, url) as client, client.batch(**options) as batch:
         for number in range(events):
             await batch.track("Tick", PROFILE, unique_id=str(number))
-            told(number)
+            report(number)
         await asyncio.sleep(NEVER)
 
 

@@ -1,7 +1,7 @@
-"""Prism, a mock server that knows the API from an OpenAPI document alone; where it is installed.
+"""Prism, a mock server that knows the API from an OpenAPI document alone, if it is installed.
 
-``npm install @stoplight/prism-cli`` installs it. It is looked for on the PATH, or is what
-EVENTKEEP_PRISM names.
+``npm install @stoplight/prism-cli`` installs it. The tests look for it on the PATH, or use the
+program that EVENTKEEP_PRISM names.
 """
 
 from __future__ import annotations
@@ -63,14 +63,14 @@ class Prism:
 
 
 class Violation(msgspec.Struct, frozen=True):
-    """A rule of the document that is broken: where, and what is said of it."""
+    """A violated rule of the document: its place, and Prism's message."""
 
     location: list[str]
     message: str
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """What Prism said of one request."""
+    """Prism's findings on one request."""
 
     request: str
     status: int
@@ -78,7 +78,7 @@ class Judged(msgspec.Struct, frozen=True):
 
 
 class JudgedTransport(httpx.HTTPTransport):
-    """Sends requests to Prism and remembers in ``judged`` what it said of each."""
+    """Sends requests to Prism and records its findings in ``judged``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,14 +87,14 @@ class JudgedTransport(httpx.HTTPTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         response = super().handle_request(request)
         found = msgspec.json.decode(response.headers.get(_VIOLATIONS, "[]"), type=list[Violation])
-        # It judges its own answers too, which it makes up from examples in the document.
+        # Prism validates its own responses too, which it makes from examples in the document.
         violations = [violation for violation in found if violation.location[0] == "request"]
         self.judged.append(Judged(f"{request.method} {request.url}", response.status_code, violations))
         return response
 
 
 def prism_path() -> str:
-    """Where Prism is; skips the test where it is not."""
+    """The path of Prism; skips the test if it is not installed."""
     found = os.environ.get("EVENTKEEP_PRISM") or shutil.which("prism")
     if not found:
         pytest.skip("prism is not installed (npm install @stoplight/prism-cli; PATH or EVENTKEEP_PRISM)")
@@ -102,10 +102,10 @@ def prism_path() -> str:
 
 
 def _compiled(node: Any) -> Any:
-    """The document without ``nullable`` where no ``type`` stands beside it.
+    """The document with ``nullable`` only beside ``type``.
 
-    OpenAPI 3.0.3 gives it no meaning there, and Prism leaves out the whole validation of
-    a body whose schema has it there, without a word.
+    OpenAPI 3.0.3 gives ``nullable`` no meaning without ``type``. If a schema of a body has it there,
+    Prism skips the whole validation of the body without a message.
     """
     if isinstance(node, list):
         return [_compiled(item) for item in node]

@@ -1,4 +1,4 @@
-"""The SDK's clients as one kind of thing, so that the same tests hold all of them."""
+"""The SDK's clients behind one interface, so that the same tests hold all of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FLAVOURS: Final = ("sync", "async", "in process")
 
 
 class Blocking:
-    """Something of the client for asyncio, called as if it were its counterpart: each call runs the loop to its end."""
+    """A part of the asyncio client, called like its synchronous counterpart: each call runs the loop to its end."""
 
     def __init__(self, runner: asyncio.Runner, target: Any) -> None:
         self._runner, self._target = runner, target
@@ -78,14 +78,14 @@ class Place:
         return self.connect(self.new_key(account), **options)
 
     def new_key(self, account: str, scopes: str = "full") -> str:
-        """A key of an account that is made for it, beside the server, as ``eventkeep keys create`` does it."""
+        """A key of an account that is created for it, beside the server, as ``eventkeep keys create`` does it."""
         with Directory.open(self.server.data) as directory:
             return directory.keys.create(directory.accounts.create(account).number, parse_scopes(scopes))[1]
 
 
 @contextmanager
 def place(flavour: str, server: ServerProcess, folder: Path) -> Iterator[Place]:
-    """Where clients of the flavour are at home: ``server``, or one in this process, its data in ``folder``."""
+    """The server for clients of the flavour: ``server``, or one in this process with its data in ``folder``."""
     if flavour == "sync":
         yield Place(server, Client)
         return
@@ -99,7 +99,7 @@ def place(flavour: str, server: ServerProcess, folder: Path) -> Iterator[Place]:
         try:
             transport = httpx.ASGITransport(AsgiApp(App(services, ServeSettings(rate_limits="off", workers=0))))
             yield Place(
-                # It is not started; its folder is where its keys are made.
+                # It is not started; keys are created in its folder.
                 ServerProcess(folder),
                 lambda *given, **options: cast(
                     Client, Blocking(runner, AsyncClient(*given, transport=transport, **options))

@@ -1,4 +1,4 @@
-"""The program on a terminal of its own: a window of so many columns, and Ctrl-C."""
+"""The program on a terminal of its own: a window with a number of columns, and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ TAKES_THE_TERMINAL: Final = (
     "signal.signal(signal.SIGINT, signal.SIG_DFL); "
     "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
 )
-"""A program that makes the terminal its own, so that Ctrl-C reaches it, and becomes the one that is named.
+"""A program that makes the terminal its own, so that Ctrl-C reaches it, and then runs the given program.
 
-What a shell runs in the background ignores Ctrl-C, and so would all that it starts: a test run, for example.
+Programs that a shell runs in the background ignore Ctrl-C, and so do their children: a test run, for example.
 """
 
 
 class Terminal:
-    """``eventkeep`` in a window; a context manager. ``text`` is all that it has shown, without colours."""
+    """``eventkeep`` in a window; a context manager. ``text`` is everything that it has shown, without colours."""
 
     def __init__(self, *arguments: str, environment: Mapping[str, str], columns: int = 80) -> None:
         self._arguments, self._columns = arguments, columns
@@ -70,7 +70,7 @@ class Terminal:
         return self.text.splitlines()
 
     def wait_for(self, text: str, times: int = 1) -> None:
-        """Return once the text was shown so often."""
+        """Return once the text was shown this many times."""
         deadline = time.monotonic() + SECONDS_MAX
         while self.text.count(text) < times:
             assert time.monotonic() < deadline, f"{text!r} was not shown in:\n{self.text}"
@@ -81,14 +81,14 @@ class Terminal:
         os.write(self._screen, b"\x03")
 
     def end(self) -> int:
-        """Wait until the program has ended; its exit code."""
+        """Wait until the program has ended; returns its exit code."""
         deadline = time.monotonic() + SECONDS_MAX
         while self._read():
             assert time.monotonic() < deadline, f"the program did not end:\n{self.text}"
         return self._process.wait()
 
     def _read(self) -> bool:
-        """Take what is shown next, if something comes soon; False at the end."""
+        """Read the next output, if some arrives soon; returns False at the end."""
         if not select.select([self._screen], [], [], 0.1)[0]:
             return True
         try:

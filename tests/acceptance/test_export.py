@@ -22,7 +22,7 @@ from tests.source_tree import PROJECT
 EXAMPLES: Final = PROJECT / "examples"
 ALL: Final = 69_659
 PURCHASES: Final = ALL if os.environ.get("EVENTKEEP_TEST_ALL_PURCHASES") else 6_000
-"""Rows of the CDNOW purchases that are taken: all of them take a minute on a slow machine."""
+"""Rows of the CDNOW purchases that are used: all of them take a minute on a slow machine."""
 EVENTS: Final[list[dict[str, Any]]] = [
     {
         "metric": "Placed Order",
@@ -54,7 +54,7 @@ EVENTS: Final[list[dict[str, Any]]] = [
         "properties": {"$value_currency": "no code", "n": 10**17},
     },
 ]
-"""Events of every kind; those without a time are all of one second."""
+"""Events of every kind; those without a time all belong to one second."""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def second(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 @pytest.fixture
 def key(server: ServerProcess, request: pytest.FixtureRequest) -> str:
-    """A key of an account that the test has for itself."""
+    """A key of an account of the test's own."""
     return server.make_key(account=request.node.name)
 
 
@@ -123,7 +123,7 @@ def test_events_of_every_kind_survive_every_format(
     assert first.read_bytes() == again.read_bytes()
 
 
-def test_export_holds_what_was_sent(server: ServerProcess, key: str, tmp_path: Path) -> None:
+def test_export_holds_the_events_that_were_sent(server: ServerProcess, key: str, tmp_path: Path) -> None:
     keep(server, key)
     export(server, key, tmp_path / "all.jsonl")
     rows = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]

@@ -28,7 +28,7 @@ properties.items = { column = "items", type = "integer" }
 
 @pytest.fixture
 def key(server: ServerProcess, request: pytest.FixtureRequest) -> str:
-    """A key of an account that the test has for itself."""
+    """A key of an account of the test's own."""
     return server.make_key(account=request.node.name)
 
 
@@ -129,7 +129,7 @@ def test_many_rows_fill_several_requests(server: ServerProcess, key: str, tmp_pa
         (["--mapping", "absent.toml"], 2, "absent.toml can't be read"),
     ],
 )
-def test_what_is_wrong_is_named(
+def test_faults_are_named(
     server: ServerProcess, key: str, orders: Path, options: list[str], code: int, message: str
 ) -> None:
     done = import_(server, key, orders, *options)

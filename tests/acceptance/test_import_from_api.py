@@ -1,4 +1,4 @@
-"""``eventkeep import --from-api``: from one server into another while the first is still written to."""
+"""``eventkeep import --from-api``: from one server into another while events are written to the first."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BEFORE: Final = 3_000
 """Events that the source has when the import begins."""
 PAGE: Final = 200
 LIMITS: Final = '[rate_limits]\nget_events = "5/s 10000/m"\ncreate_event = "off"\nbulk_create_events = "off"\n'
-"""The source throttles its readers, so that the walk takes a while, and waits as it is told."""
+"""The source throttles its readers, so that the walk takes a while, and waits as the responses say."""
 SECONDS_MAX: Final = 120.0
 
 
@@ -38,7 +38,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 
 class Writer(threading.Thread):
-    """Writes single events to a server until it is told to stop: some of now, some late by up to 45 minutes."""
+    """Writes single events to a server until it is stopped: some of now, some late by up to 45 minutes."""
 
     def __init__(self, server: ServerProcess, key: str) -> None:
         super().__init__()
@@ -63,7 +63,7 @@ class Writer(threading.Thread):
 
 
 class Import:
-    """The command, its keys, and what its state file says."""
+    """The command, its keys, and the content of its state file."""
 
     def __init__(self, source: ServerProcess, target: ServerProcess, folder: Path, name: str) -> None:
         self.source_key, self.target_key = source.make_key(account=name), target.make_key(account=name)
@@ -95,7 +95,7 @@ class Import:
                     process.kill()
 
     def wait(self, holds: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """The state, as soon as it is so."""
+        """The state, as soon as it fulfils the condition."""
         deadline = time.monotonic() + SECONDS_MAX
         while time.monotonic() < deadline:
             if self.state.exists() and holds(state := json.loads(self.state.read_text())):
@@ -145,10 +145,10 @@ def test_killed_and_resumed_while_the_source_is_written_to(
     first = exported(source, work.source_key)
     assert first.count("\n") == BEFORE + writer.written
     assert exported(server, work.target_key) == first
-    # It went on where it had been killed: what was kept before was not read again, but for the second pass.
+    # It continued at the place of the kill: only the second pass read events from before it again.
     assert "events repeated" in output
 
-    # Another run takes in what is new since.
+    # Another run imports the events that are new since.
     with Client(work.source_key, source.url) as client:
         for number in range(3):
             client.track("Arrived", {"external_id": "1"}, unique_id=f"new-{number}")

@@ -63,7 +63,7 @@ def test_data_folder_comes_from_the_environment_or_the_settings_file(tmp_path: P
         (["list", "--account", "nobody"], "no account 'nobody'; there is 'default'"),
     ],
 )
-def test_what_can_not_be_done_is_said_on_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
+def test_impossible_commands_are_refused_on_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
     assert run("keys", "create", "--data", tmp_path / "data", "--quiet").code == 0
     done = run("keys", *arguments, "--data", tmp_path / "data")
     assert (done.code, done.output) == (2, "")

@@ -1,4 +1,4 @@
-"""events, profiles, metrics, stats, tail and doctor, as people and programs run them."""
+"""events, profiles, metrics, stats, tail and doctor, run as by people and by programs."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ class Shop(msgspec.Struct):
         return run_here(arguments, {**self.environment, **environment})
 
     def lines(self, *arguments: str) -> list[Any]:
-        """What is told with --json, a line each."""
+        """The output with --json, one value per line."""
         done = self.run(*arguments, "--json")
         assert (done.code, done.errors) == (0, "")
         return [json.loads(line) for line in done.output.splitlines()]
 
     def shown(self, *arguments: str, **environment: str) -> Finished:
-        """The command as on a terminal of 80 columns, ended well."""
+        """The output on a terminal of 80 columns, of a command that succeeded."""
         done = self.run(*arguments, **{"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "80", **environment})
         assert done.code == 0, done.errors
         return done
@@ -66,7 +66,7 @@ class Shop(msgspec.Struct):
 
 
 def run_here(arguments: Sequence[str], environment: Mapping[str, str]) -> Finished:
-    """Runs ``eventkeep`` as its entry point does, with what it prints kept."""
+    """Runs ``eventkeep`` as its entry point does, and captures its output."""
     output, errors = io.StringIO(), io.StringIO()
     kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
     with (
@@ -142,7 +142,7 @@ def test_profiles_are_listed_newest_first_or_by_an_identifier(shop: Shop) -> Non
     assert shop.lines("profiles", "--email", "nobody@shop.example") == []
 
 
-# One thing
+# Single resources
 
 
 def test_one_event_is_shown_in_full(shop: Shop) -> None:
@@ -179,11 +179,11 @@ def test_stats_tell_how_much_there_is(shop: Shop) -> None:
     assert (told["events"], told["by_metric"][0]["events"]) == (7, 5)
 
 
-# How it looks
+# Appearance
 
 
 def without_size(lines: list[str]) -> list[str]:
-    """The lines with the number of bytes on disk left out."""
+    """The lines without the number of bytes on disk."""
     return [re.sub(r"^(on disk +about) [\d,.]+ \w+$", r"\1", line) for line in lines]
 
 
@@ -205,7 +205,7 @@ def test_everything_fits_a_window_of_80_columns(shop: Shop, arguments: tuple[str
     plain = shop.shown(*arguments, NO_COLOR="1").output
     assert "\x1b[3" not in plain
     if arguments[0] != "doctor":
-        # The engine may merge what is stored at any moment, which takes another room then.
+        # The engine may merge stored parts at any moment, which changes their size.
         assert without_size(without_colours(plain).splitlines()) == without_size(lines)
 
 
@@ -234,7 +234,7 @@ def test_piped_tables_are_plain_and_cut_nothing(shop: Shop) -> None:
     assert done.errors == ""
 
 
-def test_terminal_is_told_that_there_is_more(shop: Shop) -> None:
+def test_terminal_shows_that_there_is_more(shop: Shop) -> None:
     assert "only 2 are shown" in shop.shown("events", "--limit", "2").errors
     assert shop.shown("events", "--limit", "7").errors == ""
 
@@ -254,7 +254,7 @@ def test_reader_that_goes_away_ends_it_without_a_word(shop: Shop, arguments: lis
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-# What goes wrong
+# Errors
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_reader_that_goes_away_ends_it_without_a_word(shop: Shop, arguments: lis
         (["stats", "--url", "nonsense"], 2, "--url"),
     ],
 )
-def test_what_goes_wrong_is_said_with_its_exit_code(shop: Shop, arguments: list[str], code: int, says: str) -> None:
+def test_errors_are_printed_with_their_exit_code(shop: Shop, arguments: list[str], code: int, says: str) -> None:
     done = shop.run(*arguments)
     assert (done.code, done.output) == (code, "")
     assert says in done.errors
@@ -287,7 +287,7 @@ def test_what_goes_wrong_is_said_with_its_exit_code(shop: Shop, arguments: list[
 
 @pytest.mark.parametrize("arguments", [["metrics"], ["profiles", "show", LONG], ["stats"], ["tail"]], ids=" ".join)
 def test_server_that_is_no_eventkeep_is_named(shop: Shop, arguments: list[str]) -> None:
-    # Below this address there is nothing, as there is no such route at the hosted service.
+    # The server has no route below this address, as the hosted service has none.
     elsewhere = f"{shop.server.url}/elsewhere"
     done = shop.run(*arguments, "--url", elsewhere)
     assert (done.code, done.output) == (2, "")
@@ -296,7 +296,7 @@ def test_server_that_is_no_eventkeep_is_named(shop: Shop, arguments: list[str]) 
     assert f"--metric: {elsewhere} is no eventkeep server" in by_name.errors
 
 
-def test_key_without_a_scope_is_told_which(shop: Shop) -> None:
+def test_missing_scope_of_a_key_is_named(shop: Shop) -> None:
     (key,) = make_keys(shop.server, "reading", "events:read")
     for arguments in (["stats"], ["profiles"], ["events"]):
         done = shop.run(*arguments, EVENTKEEP_API_KEY=key)
@@ -351,7 +351,7 @@ def test_tail_ends_after_its_count_and_tells_one_metric(shop: Shop) -> None:
     stopping = threading.Event()
 
     def send() -> None:
-        # Nothing on standard output tells a program that tail has begun: events come until it has had enough.
+        # Standard output does not show that tail has begun: events are created until it has seen enough.
         with shop.client() as client:
             while not stopping.wait(0.1):
                 client.track("Other", {"email": LONG})
@@ -370,7 +370,7 @@ def test_tail_ends_after_its_count_and_tells_one_metric(shop: Shop) -> None:
     assert events[0]["id"] != events[1]["id"]
 
 
-# The doctor
+# doctor
 
 
 def test_doctor_finds_a_running_server_well(shop: Shop) -> None:
@@ -387,7 +387,7 @@ def test_doctor_finds_a_running_server_well(shop: Shop) -> None:
     assert checks["sync"]["found"].endswith("ms until a write is on disk")
 
 
-def test_doctor_tells_what_to_do_about_a_fault(tmp_path: Path, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_says_how_to_correct_a_fault(tmp_path: Path, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "eventkeep.toml").write_text(f'data = "eventkeep.toml"\nport = {shop.server.port}\n')
     done = shop.run("doctor")

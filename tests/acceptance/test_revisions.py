@@ -13,11 +13,11 @@ PAIR = ("2024-02-15", "2024-06-15")
 
 
 def lines(text: str) -> list[str]:
-    """The lines with single spaces in them, so that columns do not count."""
+    """The lines with single blanks, so that the width of columns does not matter."""
     return [" ".join(line.split()) for line in text.splitlines()]
 
 
-def test_every_revision_is_listed_with_what_changed() -> None:
+def test_every_revision_is_listed_with_its_changes() -> None:
     done = run("revisions")
     assert (done.code, done.errors) == (0, "")
     assert all(revision.date in done.output for revision in REVISIONS)
@@ -62,12 +62,12 @@ def test_the_difference_shows_the_bulk_operation_and_the_changed_profile() -> No
 def test_the_difference_fits_a_narrow_terminal(before: str, after: str, width: int) -> None:
     done = run("revisions", "diff", before, after, COLUMNS=str(width))
     told = done.output.splitlines()
-    # A name that is too long for a line by itself is not cut.
+    # A name that is too long for one line is not cut.
     assert [line for line in told if len(line) > width and max(map(len, line.split())) <= width - 8] == []
     assert all(line == line.rstrip() for line in told)
 
 
-def test_added_and_removed_are_coloured_where_colours_are_wanted() -> None:
+def test_added_and_removed_are_coloured_on_request() -> None:
     done = run("revisions", "diff", *PAIR, NO_COLOR="", FORCE_COLOR="1", TERM="xterm-256color")
     assert "\x1b[1;32m+ bulk_create_events\x1b[0m" in done.output
     assert "\x1b[31m    - data.attributes.profile.data.meta\x1b[0m" in done.output
@@ -90,7 +90,7 @@ def test_the_difference_as_json_has_every_change() -> None:
     assert {"kind": "added", "part": "limit", "place": "steady", "after": "150/m"} in bulk["changes"]
 
 
-def test_the_way_back_says_what_goes() -> None:
+def test_the_way_back_lists_removed_parts() -> None:
     told = lines(run("revisions", "diff", *reversed(PAIR)).output)
     assert told[1] == "Operations: 1 removed, 4 changed, 3 unchanged."
     assert "- bulk_create_events POST /api/event-bulk-create-jobs/" in told
@@ -107,7 +107,7 @@ def test_a_revision_does_not_differ_from_itself() -> None:
         ((*PAIR, "--json", "--markdown"), "--markdown and --json can't be had at once"),
     ],
 )
-def test_what_can_not_be_told_is_a_wrong_usage(arguments: tuple[str, ...], says: str) -> None:
+def test_impossible_comparisons_are_a_wrong_usage(arguments: tuple[str, ...], says: str) -> None:
     done = run("revisions", "diff", *arguments)
     assert done.code == 2
     assert says in done.errors

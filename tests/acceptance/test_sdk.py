@@ -29,7 +29,7 @@ def here(
 
 @pytest.fixture
 def client(here: Place) -> Iterator[Client]:
-    """A client of an account that the test has for itself."""
+    """A client of an account of the test's own."""
     with here.connect_new(uuid.uuid4().hex) as found:
         yield found
 
@@ -89,7 +89,7 @@ def test_tracked_event_comes_back_joined(client: Client) -> None:
     }
 
 
-def test_repeat_is_told(client: Client) -> None:
+def test_repeat_is_reported(client: Client) -> None:
     counts = [client.track("Ping", {"email": "ada@shop.example"}, unique_id="once") for _ in range(2)]
     assert [(each.stored, each.repeated) for each in counts] == [(1, 0), (0, 1)]
 
@@ -100,7 +100,7 @@ def test_events_without_unique_id_are_all_kept(client: Client) -> None:
     assert len(client.events.get_events()) == 3
 
 
-def test_partial_failure_is_told(client: Client) -> None:
+def test_partial_failure_is_reported(client: Client) -> None:
     created = client.track("Ping", {"email": "ada@shop.example", "phone_number": "+999"})
     assert created.partial_failure == ("phone_number",)
 
@@ -119,7 +119,7 @@ def test_whole_documents_are_created(client: Client) -> None:
     assert len(client.events.get_events()) == 4
 
 
-def test_one_event_and_what_belongs_to_it(reader: Client) -> None:
+def test_one_event_and_its_resources(reader: Client) -> None:
     (found,) = reader.events.get_events(filter=Filter.less_or_equal("datetime", NOON))
     event = reader.events.get_event(found.id, include="metric,profile", fields_metric=["name"])
     assert event.metric is not None and event.profile is not None
@@ -193,7 +193,7 @@ def test_related_resources_are_read_in_the_revision_that_lists_them(here: Place,
         assert later.events.get_event_metric(event.id).name == "Opened"
 
 
-# What is refused
+# Refusals
 
 
 def test_invalid_request_names_its_places(client: Client) -> None:

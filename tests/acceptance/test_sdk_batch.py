@@ -1,4 +1,4 @@
-"""Batches against a real server, which is sometimes not there; without and with asyncio."""
+"""Batches against a real server that is sometimes down; without and with asyncio."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def here(
 
 @pytest.fixture
 def client(here: Place) -> Iterator[Client]:
-    """A client of an account that the test has for itself."""
+    """A client of an account of the test's own."""
     with here.connect_new(uuid.uuid4().hex) as found:
         yield found
 
 
 class Refusals:
-    """What a batch says that it could not deliver."""
+    """The events that a batch reports as undelivered."""
 
     def __init__(self) -> None:
         self.found: list[tuple[str, ClientError]] = []
@@ -53,7 +53,7 @@ def stored(client: Client) -> list[str]:
 
 
 def unreachable(here: Place, **options: Any) -> Client:
-    """A client of a server that is not there."""
+    """A client of a server that does not run."""
     return here.connect("pk_any", f"http://127.0.0.1:{free_port()}", **options)
 
 
@@ -92,11 +92,11 @@ def test_changes_to_a_profile_are_applied_in_their_order(client: Client) -> None
     assert event.profile.title == "t1499"
 
 
-def test_refused_events_are_told_and_the_others_are_kept(client: Client) -> None:
+def test_refused_events_are_reported_and_the_others_are_stored(client: Client) -> None:
     refusals = Refusals()
     with client.batch(on_refused=refusals) as batch:
         for number in range(300):
-            # More of them are wrong than one answer can name.
+            # More of them are invalid than one response can name.
             time = "never" if number % 2 else None
             batch.track("Tick", {"external_id": f"c{number % 7}"}, unique_id=f"{number:05}", time=time)
         batch.track("Tick", {"email": "no address"}, unique_id="profile")
@@ -128,7 +128,7 @@ def test_error_in_the_block_is_not_hidden(client: Client) -> None:
     assert stored(client) == ["kept"]
 
 
-def test_error_of_the_callback_is_told_and_loses_nothing(client: Client) -> None:
+def test_error_of_the_callback_is_reported_and_loses_nothing(client: Client) -> None:
     def broken(event: BatchedEvent, error: ClientError) -> None:
         raise LookupError(event.unique_id)
 
@@ -164,7 +164,7 @@ def test_end_of_a_batch_is_bounded(here: Place) -> None:
     assert len(refusals.found) == 2_100
 
 
-def test_full_batch_refuses_where_it_is_told_to(here: Place) -> None:
+def test_full_batch_refuses_if_it_is_set_to(here: Place) -> None:
     with (
         unreachable(here) as client,
         pytest.raises(eventkeep.BufferFullError, match="the batch is full: 10 events"),

@@ -1,4 +1,4 @@
-"""The SDK through a network in which every fifth request fails, in every way: each event is kept exactly once."""
+"""The SDK through a network in which every fifth request fails, in every way: each event is stored exactly once."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from tests.fault_proxy import ALL, STALL_SECONDS, Fault, FaultProxy
 EVENTS: Final = 100_000
 ASYNC_EVENTS: Final = 20_000
 REQUESTS_MIN: Final = 200
-"""A batch's buffer is made so small that the events go out in so many requests, and every fault is met."""
+"""The batch's buffer is so small that the events need this many requests, which meet every fault."""
 SINGLES: Final = 400
 CHANCE: Final = 0.2
 TIMEOUT_SECONDS: Final = STALL_SECONDS / 2
-"""Shorter than the proxy holds an answer back."""
+"""Shorter than the proxy holds a response back."""
 
 
 @pytest.fixture
 def key(server: ServerProcess) -> str:
-    """A key of an account that the test has for itself."""
+    """A key of an account of the test's own."""
     return Place(server, Client).new_key(uuid.uuid4().hex)
 
 
@@ -101,7 +101,7 @@ def test_reads_come_through_too(server: ServerProcess, key: str, proxy: FaultPro
     with Client(key, server.url) as client, client.batch() as batch:
         for number in range(2_000):
             batch.track("Tick", {"external_id": "c"}, unique_id=str(number))
-    # A stalled read is cut off by the timeout, and so would be a slow one: it is given more time here.
+    # The timeout cuts off a stalled read, and would cut off a slow one too: it is longer here.
     with Client(key, proxy.url, timeout=2 * STALL_SECONDS, max_retries=20) as client:
         found = sorted(int(event.unique_id or -1) for event in client.events.iterate())
     assert found == list(range(2_000))

@@ -1,4 +1,4 @@
-"""What a machine that only sends and reads events installs: the project without extras, in a fresh environment."""
+"""The dependencies of a program that only uses the SDK: the project without extras, in a fresh environment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALLOWED: Final = {
     "eventkeep",
     "httpx",
     "msgspec",
-    # What httpx itself is made of, not all of it with every version of Python.
+    # The dependencies of httpx; not every version of Python needs all of them.
     "anyio",
     "certifi",
     "h11",
@@ -34,7 +34,7 @@ BROUGHT_BY_PYTHON: Final = {"pip", "setuptools"}
 
 @pytest.fixture(scope="module")
 def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of a fresh environment that has the project as ``pip install eventkeep`` brings it."""
+    """Of a fresh environment with the project as ``pip install eventkeep`` installs it."""
     folder = tmp_path_factory.mktemp("base-install") / "environment"
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     python = folder / "bin" / "python"
@@ -65,7 +65,7 @@ def test_base_install_creates_and_reads_events(interpreter: Path, server: Server
     assert found["async"] == ["async", "first", "second", "single"]
 
 
-def test_command_line_says_what_it_needs(interpreter: Path) -> None:
+def test_command_line_names_the_missing_extra(interpreter: Path) -> None:
     done = subprocess.run([interpreter, "-I", "-m", "eventkeep"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.endswith("Install it with: pip install 'eventkeep[server]'\n")

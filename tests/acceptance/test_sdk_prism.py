@@ -15,8 +15,9 @@ from tests.acceptance.prism import JudgedTransport, Prism
 from tests.contract.upstream import load_document
 
 REVISIONS: Final = ("2023-10-15", "2024-06-15", "2026-07-15")
-"""An old one, the client's own, and the newest that it knows. The documents before these forget to say that
-``include`` is one text with commas."""
+"""An old one, the client's own, and the newest that it knows. Older documents do not say that
+``include`` is one text with commas.
+"""
 WITH_BULK: Final = "2024-05-15"
 WITH_PAGE_SIZE: Final = "2026-01-15"
 NOON: Final = datetime.datetime(2024, 6, 15, 12, tzinfo=datetime.UTC)
@@ -57,7 +58,7 @@ def client(prism: tuple[Prism, str], transport: JudgedTransport) -> Iterator[Cli
 
 
 def make(call: Callable[..., Any], *arguments: Any, **options: Any) -> None:
-    """Makes a call. What comes of it is Prism's to say: its answers are made up, and not all can be read."""
+    """Makes a call and ignores its result: Prism judges the request, and makes up a response that may be unreadable."""
     with contextlib.suppress(eventkeep.ResponseError):
         call(*arguments, **options)
 

@@ -1,4 +1,4 @@
-"""What becomes of a batch's events when their process ends: by itself, by SIGTERM, by SIGKILL."""
+"""The events of a batch when their process ends: by itself, by SIGTERM, by SIGKILL."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EVENTS = 200
 
 @pytest.fixture
 def client(server: ServerProcess) -> Iterator[Client]:
-    """A client of an account that the test has for itself."""
+    """A client of an account of the test's own."""
     with Place(server, Client).connect_new(uuid.uuid4().hex) as found:
         yield found
 
@@ -41,7 +41,7 @@ class Program:
         )
 
     def wait_for(self, number: int) -> None:
-        """Until it has tracked the event with that number."""
+        """Wait until it has tracked the event with that number."""
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if int(line) == number:
@@ -49,7 +49,7 @@ class Program:
         pytest.fail(f"the program ended early: {self.process.communicate()[1]}")
 
     def end(self, number: signal.Signals | None = None) -> tuple[int, str, int]:
-        """Ends it with a signal, or waits; returns its exit code, its errors, and how many more it had tracked."""
+        """Ends it with a signal, or waits; returns the exit code, errors, and number of further tracked events."""
         if number is not None:
             self.process.send_signal(number)
         assert self.process.stdout is not None and self.process.stderr is not None
@@ -63,7 +63,7 @@ def stored(client: Client) -> list[int]:
 
 
 @pytest.mark.parametrize("flavour", ["sync", "async"])
-def test_sigterm_sends_what_waits_and_ends_the_process(client: Client, flavour: str) -> None:
+def test_sigterm_sends_waiting_events_and_ends_the_process(client: Client, flavour: str) -> None:
     program = Program(flavour, "sleep", client)
     program.wait_for(EVENTS - 1)
     assert stored(client) == []
@@ -95,7 +95,7 @@ def test_spooled_events_outlive_a_killed_process(client: Client, flavour: str, t
     with client.batch(spool=tmp_path / "spool") as batch:
         pass
     found = stored(client)
-    # The last event may be in the file although nobody was told.
+    # The last event may be in the file although its number was not printed.
     assert len(found) in (EVENTS + 1 + more, EVENTS + 2 + more)
     assert found == list(range(len(found)))
     assert batch.counts.stored == len(found)

@@ -15,7 +15,7 @@ PROFILE = {"data": {"type": "profile", "attributes": {"email": "ada@shop.example
 
 @pytest.fixture
 def key(server: ServerProcess, request: pytest.FixtureRequest) -> str:
-    """A key of an account that the test has for itself."""
+    """A key of an account of the test's own."""
     return server.make_key(account=request.node.name)
 
 
@@ -35,7 +35,7 @@ def document(metric: str, **attributes: Any) -> dict[str, Any]:
     return {"type": "event", "attributes": {"metric": named, "properties": {}, **attributes}}
 
 
-def test_event_from_options_is_kept_once_and_its_id_told(server: ServerProcess, key: str) -> None:
+def test_event_from_options_is_stored_once_and_its_id_printed(server: ServerProcess, key: str) -> None:
     options = ["--metric", "Placed Order", "--email", "Ada@Shop.example", "--external-id", "7", "--value", "42.5"]
     options += ["--currency", "EUR", "--time", "2024-03-01 10:00+02:00", "--unique-id", "order-1", "--service", "till"]
     options += ["-p", "note=two cups", "--property", 'items:=[1,{"a":null}]', "--profile", "first_name=Ada"]
@@ -63,13 +63,13 @@ def test_event_from_options_is_kept_once_and_its_id_told(server: ServerProcess, 
     assert profile.properties == {"visits": 3}
 
 
-def test_what_is_left_out_is_said(server: ServerProcess, key: str) -> None:
+def test_unusable_identifier_is_named(server: ServerProcess, key: str) -> None:
     done = send(server, key, "--metric", "A", "--email", "ada@shop.example", "--phone", "12")
     assert (done.code, done.figures()["stored"]) == (0, "1")
     assert done.errors == "kept without phone_number: it can't be used, or is another profile's\n"
 
 
-def test_key_that_may_not_read_is_told_no_id(server: ServerProcess) -> None:
+def test_key_that_may_not_read_gets_no_id(server: ServerProcess) -> None:
     key = server.make_key(account="writes alone", scopes="events:write")
     done = send(server, key, "--metric", "A", "--email", "ada@shop.example", "--unique-id", "1")
     assert (done.code, done.figures()) == (0, {"stored": "1", "repeated": "0", "unique_id": "1"})
@@ -94,7 +94,7 @@ def test_documents_and_lines_come_from_standard_input(server: ServerProcess, key
     assert found == ["A", "B", "B", "C", "D", *["E"] * 20]
 
 
-def test_what_the_server_refuses_is_named(server: ServerProcess, key: str) -> None:
+def test_refusals_of_the_server_are_named(server: ServerProcess, key: str) -> None:
     done = send(server, key, given=b'{"data": {"type": "event", "attributes": {}}}')
     assert (done.code, done.output) == (3, "")
     assert "The member 'metric' is missing" in done.errors

@@ -29,7 +29,7 @@ def test_ready_line_is_the_only_thing_on_standard_output(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_server_stops_cleanly_on_a_signal_and_keeps_what_it_has(tmp_path: Path, number: signal.Signals) -> None:
+def test_server_stops_cleanly_on_a_signal_and_keeps_its_events(tmp_path: Path, number: signal.Signals) -> None:
     server = ServerProcess(tmp_path / "data")
     with server:
         key = server.make_key()
@@ -67,7 +67,7 @@ def test_second_server_on_the_same_folder_refuses_to_start(server: ServerProcess
     assert "Traceback" not in done.errors
 
 
-def test_taken_port_is_said(server: ServerProcess, tmp_path: Path) -> None:
+def test_port_in_use_is_reported(server: ServerProcess, tmp_path: Path) -> None:
     done = run("serve", "--data", tmp_path / "data", "--port", str(server.port))
     assert done.code == 2
     assert "can't be listened on" in done.errors

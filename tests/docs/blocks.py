@@ -1,10 +1,10 @@
-"""The code blocks of a Markdown page, with what the page says about running them.
+"""The code blocks of a Markdown page, with the page's remarks about running them.
 
-A comment in front of a block says what is special about it:
+A comment in front of a block is such a remark:
 
-- ``<!-- not run: why -->``: it can't be run here (a service of the system, a container).
-- ``<!-- prints -->``: it is what the Python block before it prints.
-- ``<!-- with klaviyo-api 9.0.0 -->``: it needs that official client.
+- ``<!-- not run: why -->``: the block can't be run here (a service of the system, a container).
+- ``<!-- prints -->``: the output of the Python block before it.
+- ``<!-- with klaviyo-api 9.0.0 -->``: the block needs that official client.
 
 A block with ``title="name"`` is a file: it is written before the blocks after it run.
 """
@@ -41,7 +41,7 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_run(self) -> bool:
-        """Whether it does something, or stands for what something does; others are only read."""
+        """True if the block is run, or is the output of one that is; other blocks are only parsed."""
         return self.not_run is None and (
             self.language in ("console", "python") or self.title is not None or self.prints
         )

@@ -1,9 +1,9 @@
-"""Whether what came out is what a page shows.
+"""Compares real output with the output that a page shows.
 
 ``…`` stands for any text in its line, and alone in a line for any number of lines.
-What differs from run to run may be shown as it was once: a key, an id, a UUID, the
-date of an HTTP answer, a moment of the year 2026 stand for any of their kind. A key or
-an id that is shown again has to come out again, and may stand in a later command.
+Values that differ from run to run may be shown as they were once: a key, an id, a UUID, the
+date of an HTTP response, a moment of the year 2026 stand for any value of their kind. A key or
+an id that a page shows again must occur again, and may be used in a later command.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ KEY_ID: Final = re.compile(r"pk_([0-9A-Za-z]{8})[0-9A-Za-z]{32}")
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
-    """What differs from run to run: ``shown`` finds it in a page, ``got`` is what may stand there.
+    """A kind of value that differs from run to run: ``shown`` finds it in a page, ``got`` matches the real value.
 
-    ``is_named`` says that the same text means the same thing all over the page.
+    ``is_named`` says that the same text stands for the same value throughout the page.
     """
 
     shown: str
@@ -33,7 +33,7 @@ KEY: Final = r"pk_[0-9A-Za-z]{40}"
 PROFILE_ID: Final = r"\b01[0-9A-HJKMNP-TV-Z]{24}\b"
 EVENT_ID: Final = r"\b0[0-9A-Za-z]{16}\b"
 METRIC_ID: Final = r"\b(?=(?:[0-9A-Za-z]*[A-Z]){2})(?=[0-9A-Za-z]*[a-z])[0-9A-Za-z]{6}\b"
-"""A page shows those that have two capitals and a small letter, so that no word is one."""
+"""A page shows ids that have two capitals and a small letter, so that no word is one."""
 UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 DATE: Final = r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} 20\d\d \d\d:\d\d:\d\d GMT"
 CLOCK: Final = r"-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:\+00:00|Z)?"
@@ -45,14 +45,14 @@ SHAPES: Final = (
     Shape(shown=METRIC_ID, got=r"\b[0-9A-Za-z]{6}\b", is_named=True),
     Shape(shown=UUID, got=UUID),
     Shape(shown=DATE, got=DATE),
-    # The year of a page is that of its writing.
+    # The year of a page is the year of its writing.
     Shape(shown=rf"\b2026{CLOCK}", got=rf"\b20\d\d{CLOCK}"),
     Shape(shown=re.escape(ANY), got=".*"),
 )
 
 
 class Matching:
-    """What a page shows against what came out; ``names`` maps the shown keys and ids to the real ones."""
+    """Compares pages with real output; ``names`` maps the shown keys and ids to the real ones."""
 
     def __init__(self, page: str) -> None:
         self.names: dict[str, str] = {}
@@ -61,7 +61,7 @@ class Matching:
         self._any_shape = re.compile("|".join(f"({shape.shown})" for shape in self._shapes))
 
     def difference(self, shown: str, got: str) -> str | None:
-        """None where ``got`` is what is shown, else what is wrong, for a person."""
+        """None if ``got`` matches the shown text, else a description of the difference."""
         shown_lines, got_lines = _lines(shown), _lines(got)
         pattern, named = "", []
         for line in shown_lines:
@@ -89,7 +89,7 @@ class Matching:
         return command
 
     def _parts(self, line: str) -> Iterator[tuple[str, str | None]]:
-        """Patterns, one after the other, for the pieces of a line; with the text where it is a name."""
+        """Patterns, one after the other, for the pieces of a line; with the text if it is a name."""
         end = 0
         for found in self._any_shape.finditer(line):
             yield re.escape(line[end : found.start()]), None

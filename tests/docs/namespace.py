@@ -24,7 +24,7 @@ for line in sys.stdin:
             error = traceback.format_exc()
     print(json.dumps([out.getvalue(), error]), flush=True)
 """
-"""Read a block, run it, tell what it printed and what went wrong."""
+"""Read a block, run it, write its output and its error."""
 
 
 class Namespace:
@@ -49,7 +49,7 @@ class Namespace:
         self._process.communicate()
 
     def run(self, place: str, code: str) -> tuple[str, str | None]:
-        """What the block printed, and its traceback where it ended with an error."""
+        """The output of the block, and its traceback if it ended with an error."""
         assert self._process.stdin is not None and self._process.stdout is not None
         print(json.dumps([place, code]), file=self._process.stdin, flush=True)
         printed, error = json.loads(self._process.stdout.readline())

@@ -1,8 +1,8 @@
 """The program ``eventkeep``, started by forking a process that has loaded it already.
 
-Loading the program takes most of a second, and the pages run it half a hundred times.
-What runs is the program itself, with the arguments, the environment, the folder and the
-streams of whoever calls; only ``serve``, which gets signals, is started as it always is.
+Loading the program takes most of a second, and the pages run it about fifty times.
+The child runs the program itself, with the arguments, the environment, the folder and the
+streams of the caller; only ``serve``, which gets signals, is started in the usual way.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ sys.exit(int.from_bytes(calling.recv(1) or b"\\1", "big"))
 
 
 class PreforkedProgram:
-    """A folder with an ``eventkeep`` in it, to be put first into PATH."""
+    """A folder with an ``eventkeep`` in it, which must come first in PATH."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""A page while its blocks run, in order, in a folder of its own and against a real server."""
+"""A page whose blocks run in order, in a folder of its own and against a real server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.docs.shell import Shell, Step, steps
 from tests.source_tree import PROJECT
 
 SHOWN_ADDRESS: Final = "127.0.0.1:8340"
-"""The address that pages show; a free port stands for it here."""
+"""The address that pages show; a free port replaces it here."""
 CLIENTS: Final = PROJECT / ".cache" / "clients"
 SERVES: Final = "$ eventkeep serve"
 
@@ -28,8 +28,8 @@ SERVES: Final = "$ eventkeep serve"
 class PageSession:
     """Runs the blocks of one page.
 
-    A page that starts a server itself has that one and makes its own key. Any other
-    page has a key of an account of its own on ``server``, as ``$KEY``.
+    A page that starts a server uses that server and creates its own key. Any other page has a
+    key of an account of its own on ``server``, as ``$KEY``.
     """
 
     def __init__(self, folder: Path, page: Path, server: ServerProcess, program: PreforkedProgram) -> None:
@@ -47,10 +47,10 @@ class PageSession:
             (environment["KEY"],) = make_keys(server, page.relative_to(PROJECT).as_posix(), "full")
         environment["EVENTKEEP_URL"] = f"http://{self.address}"
         environment["EVENTKEEP_PORT"] = self.address.rpartition(":")[2]
-        # On a terminal curl shows no progress when it shows an answer.
+        # On a terminal curl shows no progress when it shows a response.
         (folder.parent / ".curlrc").write_text("silent\nshow-error\n", encoding="utf-8")
         environment["CURL_HOME"] = str(folder.parent)
-        # A page's pytest clears away at its end what earlier runs left in the system's folder: for a minute, at worst.
+        # A page's pytest removes at its end the files of earlier runs in the system's folder: for up to a minute.
         temporary = folder.parent / "tmp"
         temporary.mkdir()
         environment["TMPDIR"] = str(temporary)
@@ -66,7 +66,7 @@ class PageSession:
         self._stack.close()
 
     def run(self, block: Block) -> None:
-        """Run the block, or write it, and compare what is shown. Raises AssertionError that names the place."""
+        """Run the block, or write it, and compare the shown output. Raises AssertionError that names the place."""
         if block.title is not None:
             path = self._shell.folder / block.title
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,11 +108,11 @@ class PageSession:
 
 
 def surroundings() -> dict[str, str]:
-    """The environment of a page, but for what belongs to its own server."""
+    """The environment of a page, without the variables of its own server."""
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("EVENTKEEP_")},
         **{"NO_COLOR": "1", "COLUMNS": "100", "TERM": "dumb", "LC_ALL": "C.UTF-8", "OPENBLAS_NUM_THREADS": "1"},
-        # A page's own tests need none of the plugins that ours do, and loading them takes seconds.
+        # A page's own tests need none of our plugins, and loading them takes seconds.
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }

@@ -1,4 +1,4 @@
-"""A bash session in a folder of its own: what the console blocks of a page are typed into."""
+"""A bash session in a folder of its own, which runs the console blocks of a page."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _READY: Final = "eventkeep is ready at "
 
 
 class Step(msgspec.Struct, frozen=True):
-    """A command, and the output that the page shows after it ("" where it shows none)."""
+    """A command, and the output that the page shows after it ("" if it shows none)."""
 
     command: str
     shown: str
 
 
 def steps(text: str) -> Iterator[Step]:
-    """The commands of a console block. A command goes on for as long as bash needs more of it."""
+    """The commands of a console block. A command continues while bash needs more of it."""
     lines = text.splitlines()
     position = 0
     while position < len(lines):
@@ -47,7 +47,7 @@ def steps(text: str) -> Iterator[Step]:
 
 
 def is_complete(command: str) -> bool:
-    """Whether bash would run the command as it is, and not ask for more."""
+    """True if bash would run the command as it is, without asking for more."""
     if command.endswith("\\"):
         return False
     done = subprocess.run(["bash", "-n", "-c", command], capture_output=True, text=True, check=False)
@@ -89,13 +89,13 @@ class Shell:
         self._process.stdout.close()
 
     def run(self, step: Step) -> tuple[int, str]:
-        """Run the step's command as typed; its exit code and what it wrote to both outputs."""
+        """Run the step's command as typed; returns its exit code and the text of both outputs."""
         if step.command.startswith(_SERVE):
             return self._serve(step)
         return self._typed(f"{{ {step.command}\n}} < /dev/null")
 
     def environment(self) -> dict[str, str]:
-        """The variables that the session exports by now."""
+        """The variables that the session has exported."""
         _, text = self._typed("env -0")
         return dict(line.split("=", 1) for line in text.split("\0") if "=" in line)
 
@@ -121,7 +121,7 @@ class Shell:
         return output.decode()
 
     def _serve(self, step: Step) -> tuple[int, str]:
-        """Start the server beside the session, and stop it again where the page shows ``^C``."""
+        """Start the server beside the session, and stop it if the page shows ``^C``."""
         assert self._server is None, "a server is running already"
         self._log.write_bytes(b"")
         self._typed(f"{step.command} > '{self._log}' 2>&1 < /dev/null & SERVER=$!")

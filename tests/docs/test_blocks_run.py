@@ -1,4 +1,4 @@
-"""Every code block of README and docs does what the page says that it does."""
+"""Every code block of README and docs does what the page says."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ PARSERS: Final[Mapping[str, Callable[[str], object]]] = {
     "toml": tomllib.loads,
     "yaml": yaml.safe_load,
 }
-"""What is read, also where it is not run."""
+"""Languages whose blocks are parsed even if they are not run."""
 SHOWN_ONLY: Final = frozenset({"bash", "console", "csv", "diff", "text"})
-"""What is run or shown, and holds nothing that could be read by a rule."""
+"""Languages whose blocks are run or shown, and have no syntax to check."""
 NOT_RUN_MAX: Final = 20
-"""Blocks that may say that they can't be run."""
+"""Languages whose blocks may say that they can't be run."""
 MAKE: Final = re.compile(r"\bmake ([a-z-]+)")
 
 
@@ -84,6 +84,6 @@ def test_make_targets_exist() -> None:
 
 
 def make_targets(block: Block) -> list[str]:
-    """The targets that a console block makes."""
+    """The make targets in a console block."""
     commands = [line for line in block.text.splitlines() if block.language == "console" and line.startswith("$ ")]
     return [target for command in commands for target in MAKE.findall(command)]

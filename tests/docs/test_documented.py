@@ -1,4 +1,4 @@
-"""Whatever a user can touch is told in the documentation."""
+"""Everything that a user can use is documented."""
 
 from __future__ import annotations
 
@@ -38,23 +38,23 @@ def page(name: str) -> str:
 
 
 def undocumented(names: Iterable[str], text: str = TEXT) -> list[str]:
-    """Those of the names that stand nowhere in the text as words of their own."""
+    """The names that do not occur in the text as words of their own."""
     return [name for name in names if not re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text)]
 
 
-def test_every_setting_is_told_with_its_flag_and_variable() -> None:
+def test_every_setting_is_documented_with_its_flag_and_variable() -> None:
     told = page("reference/settings.md")
     flags = [f"--{name.replace('_', '-')}" for name in READERS]
     assert undocumented([*READERS, *flags, *(ENVIRONMENT_PREFIX + name.upper() for name in READERS)], told) == []
 
 
-def test_every_variable_that_the_program_reads_is_told() -> None:
+def test_every_variable_that_the_program_reads_is_documented() -> None:
     named = {name for path in source_files() for name in re.findall(r"EVENTKEEP_[A-Z_]*[A-Z]", path.read_text())}
     assert undocumented(named - {"EVENTKEEP_OPTION"}) == []
 
 
 @pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
-def test_every_command_is_told_with_all_its_options(names: tuple[str, ...]) -> None:
+def test_every_command_is_documented_with_all_its_options(names: tuple[str, ...]) -> None:
     heading = f"## eventkeep {' '.join(names)}\n"
     told = page("reference/commands.md").partition(heading)[2].partition("\n## ")[0]
     assert told, f"there is no {heading!r}"
@@ -68,12 +68,12 @@ def test_every_command_is_shown_in_the_guide() -> None:
     assert undocumented({names[0] for names in COMMANDS}, guide) == []
 
 
-def test_every_exit_code_is_told() -> None:
+def test_every_exit_code_is_documented() -> None:
     told = page("reference/commands.md")
     assert [code for code in ExitCode if f"| `{int(code)}` |" not in told] == []
 
 
-def test_every_route_is_told() -> None:
+def test_every_route_is_documented() -> None:
     api, routes = page("reference/api/index.md"), page("reference/routes.md")
     assert [name for name, each in OPERATIONS.items() if f"`{each.method} {each.path}`" not in api] == []
     assert [name for name, each in ADMIN_OPERATIONS.items() if f"`{each.method} {each.path}`" not in routes] == []
@@ -88,17 +88,17 @@ def test_every_revision_has_a_page_with_all_its_operations() -> None:
         assert undocumented(revision.operations, told) == [] or same is not None, revision.date
 
 
-def test_every_status_and_code_is_told_with_what_to_do() -> None:
+def test_every_status_and_code_is_documented_with_advice() -> None:
     told = page("errors.md")
     assert [each for each in (*PROBLEMS.values(), FAILURE) if f"| {each.status} | `{each.code}` |" not in told] == []
 
 
-def test_every_header_of_a_create_is_told() -> None:
+def test_every_header_of_a_create_is_documented() -> None:
     told = page("sending.md").lower()
     assert undocumented([creates.STORED.lower(), creates.REPEATED.lower(), creates.PARTIAL_FAILURE.lower()], told) == []
 
 
-def test_every_metric_is_told() -> None:
+def test_every_metric_is_documented() -> None:
     told = page("reference/metrics.md")
     source = inspect.getsource(telemetry)
     names = set(re.findall(r'"eventkeep_([a-z_]+)"', source)) | set(re.findall(r'^ +\("([a-z_]+)", "', source, re.M))
@@ -108,12 +108,12 @@ def test_every_metric_is_told() -> None:
     ] == []
 
 
-def test_every_limit_is_told() -> None:
+def test_every_limit_is_documented() -> None:
     told = page("reference/limits.md")
     assert undocumented([name for name in vars(limits) if name.isupper()], told) == []
 
 
-def test_everything_that_the_package_exports_is_told() -> None:
+def test_every_export_of_the_package_is_documented() -> None:
     told = re.findall(r"^::: (\S+)$", page("reference/sdk.md"), re.MULTILINE)
     modules = [name for name in told if name.rpartition(".")[2].islower()]
     named = {name.rpartition(".")[2] for name in told} | {
@@ -123,7 +123,7 @@ def test_everything_that_the_package_exports_is_told() -> None:
 
 
 @pytest.mark.parametrize("method", [Client.__init__, Client.batch, AsyncClient.batch])
-def test_every_argument_of_the_client_is_told(method: Any) -> None:
+def test_every_argument_of_the_client_is_documented(method: Any) -> None:
     assert (
         undocumented(
             set(inspect.signature(method).parameters) - {"self", "transport"}, page("sdk.md") + page("settings.md")
@@ -133,7 +133,7 @@ def test_every_argument_of_the_client_is_told(method: Any) -> None:
 
 
 def examples() -> Iterator[tuple[str, str]]:
-    """The commands that the reference gives as examples, each with its place."""
+    """The commands in the reference's examples, each with its place."""
     for block in BLOCKS:
         if block.language == "bash":
             yield from ((block.place, line) for line in block.text.splitlines())
@@ -146,7 +146,7 @@ def test_example_is_accepted_by_the_program(place: str, line: str) -> None:
     command: Any = program()
     parent = command.make_context(name, ["serve"])
     while isinstance(command, TyperGroup) and not (command.invoke_without_command and not words):
-        # Groups that list by default are lists where no command is named.
+        # Groups that list by default run the list if no command is named.
         name = words.pop(0) if words and words[0] in command.commands else "list"
         command = command.commands[name]
     context = command.make_context(name, words, parent=parent)

@@ -1,4 +1,4 @@
-"""Links lead somewhere, in the sources of the pages and in the site that is built of them."""
+"""Links lead somewhere, in the sources of the pages and in the site that is built from them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LINK: Final = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 HEADING: Final = re.compile(r"^#+ (.+)$", re.MULTILINE)
 FENCED: Final = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
 LOADED: Final = re.compile(r"""<(?:script|img|link|iframe)\b[^>]*\b(?:src|href)=["']?(https?:[^"'\s>]+)""")
-"""What a browser would fetch from elsewhere."""
+"""URLs that a browser would fetch from other hosts."""
 
 
 def without_code(path: Path) -> str:
@@ -52,7 +52,7 @@ def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
     assert broken == []
 
 
-def test_the_site_is_built_strictly_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+def test_the_site_is_built_strictly_and_loads_nothing_from_other_hosts(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-W",

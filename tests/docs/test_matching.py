@@ -1,4 +1,4 @@
-"""What a page shows is compared with what came out, and nothing else."""
+"""The comparison of real output with the output that a page shows."""
 
 from __future__ import annotations
 

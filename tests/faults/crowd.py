@@ -1,4 +1,4 @@
-"""A crowd of slow and idle connections, as many as a server serves, and what happens to it."""
+"""A crowd of slow and idle connections, as many as a server serves, and their fate."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ EACH = 100
 """Connections of each kind."""
 DRIBBLE_SECONDS = 0.5
 GRACE_SECONDS = 10.0
-"""How much later than its limit a slow connection may be ended, on a machine that does other things too."""
+"""The allowed delay before the server ends a slow connection, on a machine that does other things too."""
 
 
 class Dribbler:
-    """A connection that sends a beginning and then a little again and again, until it is ended."""
+    """A connection that sends a beginning and then a little again and again, until it is closed."""
 
     def __init__(self, port: int, beginning: bytes, piece: bytes) -> None:
         self._wire, self._piece = Wire(port), piece
@@ -30,7 +30,7 @@ class Dribbler:
         self._started = time.monotonic()
         self.answers: list[Answer] = []
         self.seconds: float | None = None
-        """How long it lasted, once it has been ended."""
+        """The time that it was open, once it has been closed."""
 
     def go_on(self) -> None:
         if self.seconds is None:
@@ -44,7 +44,7 @@ class Dribbler:
 
 
 class Crowd(msgspec.Struct):
-    """Connections that were slow or idle, by kind, and what was seen beside them."""
+    """Connections that were slow or idle, by kind, and observations beside them."""
 
     slow_heads: list[Dribbler]
     slow_bodies: list[Dribbler]
@@ -60,7 +60,7 @@ class Crowd(msgspec.Struct):
 
 
 def gather_crowd(server: ServerProcess) -> Crowd:
-    """Slow and idle connections to a server, until it has ended them all; somebody else creates events meanwhile."""
+    """Slow and idle connections to a server, until it has closed them all; another client creates events meanwhile."""
     allow_open_files()
     key, slow_key = make_keys(server, "connections", "full", "full")
     with Api(server.url, key) as api:
@@ -74,7 +74,7 @@ def gather_crowd(server: ServerProcess) -> Crowd:
         slow_bodies = [Dribbler(server.port, body, b" ") for _ in range(EACH)]
         slow_bodies += [Dribbler(server.port, chunks, chunk(b" ")) for _ in range(EACH)]
         used = [Dribbler(server.port, HEALTH, b"") for _ in range(EACH)]
-        # With these and the connection of the creates no other one is served.
+        # Together with these and the connection of the creates, the server has no room for another one.
         silent = [Dribbler(server.port, b"", b"") for _ in range(CONNECTIONS_MAX - 1 - 5 * EACH)]
         found = Crowd(slow_heads, slow_bodies, used, silent, None, 0, 0, 0)
         with Wire(server.port) as late:

@@ -1,8 +1,8 @@
-"""A load that never waits: bulk creates from many connections, each sent as soon as the last one is answered.
+"""A load that never waits: bulk creates from many connections, each sent right after the response to the last one.
 
 A program of its own, ``python -m tests.faults.flood PORT KEY NAME CONNECTIONS SECONDS EVENTS CHARACTERS``: every
-request has so many events with so many characters of properties each, and a metric of its own. It prints one line of
-JSON: the metrics of the requests that were answered 202, those of the others by status, and how many were cut.
+request has EVENTS events with CHARACTERS characters of properties each, and a metric of its own. It prints one line
+of JSON: the metrics of the requests with status 202, those of the others by status, and the number of cut requests.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NAME: Final = b"@the name@"
 
 
 class Flooded(msgspec.Struct):
-    """What became of the requests; ``kept`` and ``unanswered`` hold the names of their metrics."""
+    """The results of the requests; ``kept`` and ``unanswered`` hold the names of their metrics."""
 
     kept: list[str] = []
     unanswered: list[str] = []
@@ -33,7 +33,7 @@ class Flooded(msgspec.Struct):
 
 
 class Flood:
-    """Requests made of one body in which a name is replaced."""
+    """Requests made from one body by replacing a name."""
 
     def __init__(self, port: int, key: str, name: str, events: int, characters: int) -> None:
         self._port, self._key, self._name = port, key, name
@@ -61,13 +61,13 @@ class Flood:
                 writer.close()
 
     async def _send(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Send one request; False where the connection is of no more use."""
+        """Send one request; returns False if the connection can't be used any more."""
         name = f"{self._name}-{next(self._numbers)}"
         body = self._body.replace(NAME, name.rjust(len(NAME), "_").encode())
         try:
-            # Read while it is sent: a refusal may come before the whole body is there.
+            # Read while sending: a refusal may come before the whole body is sent.
             writer.write(request("POST", BULK_PATH, headers(self._key), body))
-            answer = await next_answer(reader)
+            answer = await next_response(reader)
         except (ConnectionError, TimeoutError):
             answer = None
         if answer is None:
@@ -81,7 +81,7 @@ class Flood:
         return True
 
 
-async def next_answer(reader: asyncio.StreamReader) -> Answer | None:
+async def next_response(reader: asyncio.StreamReader) -> Answer | None:
     received = b""
     while (taken := take_answer(received)) is None:
         piece = await asyncio.wait_for(reader.read(65_536), 120)
@@ -92,7 +92,7 @@ async def next_answer(reader: asyncio.StreamReader) -> Answer | None:
 
 
 def bulk_template(events: int, characters: int) -> bytes:
-    """The body of a bulk create with NAME in the places of its metric's name and in its unique ids."""
+    """The body of a bulk create with NAME in place of its metric's name and in its unique ids."""
     name = NAME.decode()
     listed = [
         {

@@ -1,4 +1,4 @@
-"""Requests as no good client sends them, each with what has to be answered; the table reads as documentation."""
+"""Requests that no valid client sends, each with the required response; the table reads as documentation."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ CHUNKED: Final = "Transfer-Encoding: chunked"
 BODY: Final = single_body("hostile", 1)
 SIZE: Final = f"Content-Length: {len(BODY)}"
 MUCH: Final = 4_900_000
-"""Bytes or so that still fit into a body."""
+"""Roughly the number of bytes that still fit into a body."""
 
 
 class Hostile(msgspec.Struct):
-    """A message, and the statuses that have to come back, in order, before the connection ends.
+    """A message, and the statuses that must be returned, in order, before the connection ends.
 
-    ``is_cut``: our half is closed right behind the message. ``breaks``: the server may
-    hang up before it has read everything, so that the answer can be lost.
-    ``keeps``: events that are stored, for some of these messages are good.
+    ``is_cut``: the client closes its half right behind the message. ``breaks``: the server may
+    close the connection before it has read everything, so that the response can be lost.
+    ``keeps``: events that are stored, because some of these messages are valid.
     """
 
     message: bytes
@@ -47,12 +47,12 @@ class Hostile(msgspec.Struct):
 
 
 def create(*lines: str | bytes, body: bytes = BODY) -> bytes:
-    """A create request with further header lines, and whatever body."""
+    """A create request with further header lines and any body."""
     return head(CREATE, *SIGNED, *lines) + body
 
 
 def whole(body: bytes, *lines: str) -> bytes:
-    """A create request whose framing is right, whatever its body is."""
+    """A create request with valid framing and any body."""
     return create(f"Content-Length: {len(body)}", *lines, body=body)
 
 
@@ -70,7 +70,7 @@ def bulk(items: bytes) -> bytes:
 
 
 def bomb(zeros: int) -> bytes:
-    """Gzip of so many bytes, a thousandth of their size."""
+    """Gzip of this many bytes; its size is a thousandth of them."""
     packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
     piece = bytes(1_000_000)
     return b"".join([packer.compress(piece) for _ in range(zeros // len(piece))]) + packer.flush()

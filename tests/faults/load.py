@@ -1,4 +1,4 @@
-"""A load of single and bulk creates that remembers what it sent and what was answered, and the reading back."""
+"""A load of single and bulk creates that remembers its requests and their statuses, and reads the events back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import httpx
 
 BULK_EVENTS = 40
 LARGE_FILLER = 2_000
-"""Characters of filler with which a bulk create is large enough for a worker."""
+"""Characters of filler that make a bulk create large enough for a worker."""
 PATHS = {False: "/api/events/", True: "/api/event-bulk-create-jobs/"}
 
 
@@ -75,9 +75,9 @@ def bulk_body(unique_ids: list[str], number: int, filler_characters: int = 200) 
 
 
 class Load:
-    """Requests that were sent, by name: their unique ids, and whether they were answered 202.
+    """Requests that were sent, by name: their unique ids, and whether their status was 202.
 
-    ``refusals`` counts the other statuses that were answered.
+    ``refusals`` counts the other statuses.
     """
 
     def __init__(self, url: str, key: str, name: str, filler_characters: int = 200) -> None:
@@ -88,7 +88,7 @@ class Load:
         self.refusals: Counter[int] = Counter()
 
     async def run(self, singles: int, bulks: int) -> None:
-        """Send from so many tasks until the server can't be reached any more."""
+        """Send from this many tasks until the server can't be reached any more."""
         async with httpx.AsyncClient(base_url=self._url, headers=headers(self._key), timeout=30) as client:
             tasks = [self._send_until_cut(client, bulk) for bulk in [False] * singles + [True] * bulks]
             await asyncio.gather(*tasks)
@@ -111,7 +111,7 @@ class Load:
                 await asyncio.sleep(0.01)
 
     def check(self, found: Counter[str]) -> None:
-        """Every answered request is there once, and every other one once or not at all, but whole."""
+        """Check that every accepted request is stored once, and every other one once or not at all, but whole."""
         for name, ids in self.sent.items():
             counts = {found[unique_id] for unique_id in ids}
             assert len(counts) == 1, f"{name} is half there: {counts}"
@@ -130,5 +130,5 @@ def events(url: str, key: str) -> Iterator[dict[str, Any]]:
 
 
 def unique_ids(url: str, key: str) -> Counter[str]:
-    """How often each unique id is found."""
+    """The number of events with each unique id."""
     return Counter(event["attributes"]["event_properties"]["$event_id"] for event in events(url, key))

@@ -1,4 +1,4 @@
-"""What a process takes of memory, as the kernel tells it."""
+"""The memory of a process, as the kernel counts it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 import msgspec
 
 PEAK_FORGOTTEN = "5"
-"""Written to ``clear_refs`` it makes the peak what is resident now."""
+"""Written to ``clear_refs``, it sets the peak to the bytes that are resident now."""
 
 
 class Memory(msgspec.Struct, frozen=True):
-    """Bytes that are resident now, and the most that have been."""
+    """Bytes that are resident now, and the peak."""
 
     resident: int
     peak: int

@@ -1,4 +1,4 @@
-"""Good requests, broken at random: the same ones for the same seed."""
+"""Valid requests, broken at random: the same ones for the same seed."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ STEPS_MAX: Final = 5
 
 
 def mutated(choose: random.Random) -> bytes:
-    """A good request in which a few things are broken; one of ten is nothing but random bytes."""
+    """A valid request in which a few bytes are broken; one of ten consists of random bytes only."""
     if choose.random() < 0.1:
         return choose.randbytes(choose.randrange(1, RANDOM_BYTES_MAX))
     message = choose.choice(GOOD)
@@ -82,7 +82,7 @@ def mutated(choose: random.Random) -> bytes:
 
 
 def place_in(message: bytes, choose: random.Random) -> int:
-    """A place in the message; one of two is in its first lines, which are short beside the rest."""
+    """A place in the message; one of two is in its first lines, which are short compared to the rest."""
     end = message.find(b"\r\n\r\n") if choose.random() < 0.5 else len(message)
     return choose.randint(0, max(0, end))
 

@@ -1,4 +1,4 @@
-"""HTTP by the byte: a connection that sends anything, and a reader of whatever comes back."""
+"""HTTP by the byte: a connection that sends anything, and a reader of any response."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ HOST: Final = "127.0.0.1"
 STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})[^\r\n]*\r\n")
 PIECE_BYTES: Final = 65_536
 ANSWER_SECONDS_MAX: Final = 30.0
-"""How long an answer, or the end of a connection, is waited for."""
+"""Seconds to wait for a response, or for the end of a connection."""
 
 
 class Answer(msgspec.Struct):
-    """One answer; names of headers in lower case."""
+    """One response; names of headers in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -26,7 +26,7 @@ class Answer(msgspec.Struct):
 
 
 class NoAnswer(AssertionError):
-    """Bytes that are no answer, or none in time."""
+    """Bytes that are no response, or no response in time."""
 
 
 class Wire:
@@ -37,7 +37,7 @@ class Wire:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._received = b""
         self.ended = False
-        """Whether the other side has closed its half."""
+        """True if the other side has closed its half."""
 
     def __enter__(self) -> Self:
         return self
@@ -51,7 +51,7 @@ class Wire:
         self._socket.close()
 
     def send(self, *pieces: bytes) -> bool:
-        """Send the pieces one by one. False where the server has hung up meanwhile."""
+        """Send the pieces one by one. Returns False if the server has closed the connection meanwhile."""
         try:
             for piece in pieces:
                 self._socket.sendall(piece)
@@ -67,7 +67,7 @@ class Wire:
             self.ended = True
 
     def answer(self, seconds: float = ANSWER_SECONDS_MAX) -> Answer | None:
-        """The next answer; None where the connection ends before one. Raises NoAnswer where it takes longer."""
+        """The next response; None if the connection ends before one. Raises NoAnswer if it takes longer."""
         deadline = time.monotonic() + seconds
         while True:
             taken = take_answer(self._received)
@@ -81,14 +81,14 @@ class Wire:
             self._receive(deadline)
 
     def answers(self, seconds: float = ANSWER_SECONDS_MAX) -> list[Answer]:
-        """All answers until the connection ends. Raises NoAnswer where it does not within ``seconds``."""
+        """All responses until the connection ends. Raises NoAnswer if it does not within ``seconds``."""
         found: list[Answer] = []
         while (answer := self.answer(seconds)) is not None:
             found.append(answer)
         return found
 
     def answers_until_quiet(self, seconds: float) -> list[Answer]:
-        """The answers that come, up to the end of the connection or until nothing comes for so long."""
+        """The responses up to the end of the connection, or until nothing has arrived for this long."""
         found: list[Answer] = []
         try:
             while (answer := self.answer(seconds)) is not None:
@@ -108,9 +108,9 @@ class Wire:
 
 
 def take_answer(received: bytes) -> tuple[Answer, bytes] | None:
-    """The first whole answer and the bytes behind it; None where more has to come. Raises NoAnswer for anything else.
+    """The first whole response and the bytes behind it; None if it is incomplete. Raises NoAnswer for anything else.
 
-    An interim answer (100 Continue) is an answer too.
+    An interim response (100 Continue) is a response too.
     """
     head, separator, rest = received.partition(b"\r\n\r\n")
     if not separator:
@@ -134,7 +134,7 @@ def take_answer(received: bytes) -> tuple[Answer, bytes] | None:
 
 
 def exchange(port: int, *pieces: bytes, seconds: float = ANSWER_SECONDS_MAX) -> list[Answer]:
-    """Send the pieces on a connection of its own, say that this was all, and return the answers until its end."""
+    """Send the pieces on a connection of its own, close our half, and return the responses until its end."""
     with Wire(port) as wire:
         wire.send(*pieces)
         wire.finish()
@@ -144,7 +144,7 @@ def exchange(port: int, *pieces: bytes, seconds: float = ANSWER_SECONDS_MAX) -> 
 def request(
     method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"", version: str = "HTTP/1.1"
 ) -> bytes:
-    """A request as it should be: with Host, and with Content-Length where it has a body."""
+    """A valid request: with Host, and with Content-Length if it has a body."""
     fields = {"Host": HOST, **({"Content-Length": str(len(body))} if body else {}), **(headers or {})}
     return head(f"{method} {path} {version}", *(f"{name}: {value}" for name, value in fields.items())) + body
 

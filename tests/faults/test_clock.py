@@ -1,4 +1,4 @@
-"""A clock that jumps: ids stay unique and in order, cursors hold, limits let calls through again, repeats are found."""
+"""A clock that jumps: ids stay unique and ordered, cursors stay valid, limits recover, duplicates are detected."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from eventkeep.server.services import Services
 from tests.contract.api import PAGED_REVISION, single_body
 
 NOON = 2_000_000_000.0
-"""Late enough for every revision, wherever the clock jumps to: one of the future is refused."""
+"""Late enough for every revision after any jump of the clock: a revision of the future is refused."""
 HOUR, YEAR = 3_600.0, 365 * 86_400.0
 
 
 class MovedClock:
-    """A clock that a test sets; the monotonic one goes on as ever."""
+    """A clock that a test sets; the monotonic one goes on as usual."""
 
     def __init__(self, now: float) -> None:
         self.time = now
@@ -39,7 +39,7 @@ class MovedClock:
 
 
 class Shop:
-    """A server in this process, asked with one key, on a clock that the test moves."""
+    """A server in this process with one key, on a clock that the test moves."""
 
     def __init__(self, services: Services, clock: MovedClock, client: httpx.AsyncClient) -> None:
         self.services, self.clock, self.client = services, clock, client
@@ -68,7 +68,7 @@ Play = Callable[[Callable[[Shop], Coroutine[Any, Any, None]]], None]
 
 @pytest.fixture
 def play(tmp_path: Path) -> Iterator[Play]:
-    """Runs a story about a shop, in an event loop of its own."""
+    """Runs a scenario about a shop, in an event loop of its own."""
     clock = MovedClock(NOON)
 
     async def run(story: Callable[[Shop], Coroutine[Any, Any, None]]) -> None:
@@ -89,7 +89,7 @@ def play(tmp_path: Path) -> Iterator[Play]:
 JUMPS = [-HOUR, -YEAR, HOUR, -1.5, YEAR]
 
 
-def test_ids_stay_unique_and_in_order_and_pages_whole_whatever_the_clock_does(play: Play) -> None:
+def test_ids_stay_unique_and_in_order_and_pages_whole_with_any_clock(play: Play) -> None:
     async def story(shop: Shop) -> None:
         made = 0
         for jump in [0.0, *JUMPS]:
@@ -145,13 +145,13 @@ def test_rate_limits_let_calls_through_again_at_once_after_a_jump_back(play: Pla
     play(story)
 
 
-def test_what_was_sent_before_a_jump_is_a_repeat_after_it(play: Play) -> None:
+def test_event_from_before_a_jump_is_a_duplicate_after_it(play: Play) -> None:
     async def story(shop: Shop) -> None:
         await shop.create(unique_id="once")
         shop.clock.time -= HOUR
         again = await shop.create(unique_id="once")
         assert again.headers["Eventkeep-Events-Repeated"] == "1"
-        # Without a unique id the second of the event is it: that of the request, where it brings no time.
+        # Without a unique id the second of the event stands for it: the second of the request if it has no time.
         shop.clock.time += HOUR
         first, second = await shop.create(), await shop.create()
         assert (first.headers["Eventkeep-Events-Stored"], second.headers["Eventkeep-Events-Stored"]) == ("1", "0")

@@ -1,4 +1,4 @@
-"""``kill -9`` and power cuts in the middle of a load: what was answered is there once, and nothing is half there."""
+"""``kill -9`` and power cuts in the middle of a load: accepted events are stored once, and no event is incomplete."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_ten_kills_in_the_middle_of_a_load_lose_and_repeat_nothing(tmp_path: Pat
     server.stop()
 
 
-def test_a_copy_of_the_folder_at_a_random_moment_holds_what_was_answered_by_then(tmp_path: Path) -> None:
+def test_a_copy_of_the_folder_at_a_random_moment_holds_accepted_requests(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server:
         key = server.make_key()
         load = Load(server.url, key, "copied")
@@ -44,7 +44,7 @@ def test_a_copy_of_the_folder_at_a_random_moment_holds_what_was_answered_by_then
         loading.start()
         time.sleep(1.7)
         answered = set(load.kept)
-        # Stopped, so that the copy is of one moment, as a power cut would leave it.
+        # Stopped, so that the copy is of one moment, as after a power cut.
         server.pause()
         shutil.copytree(tmp_path / "data", tmp_path / "copy", symlinks=True)
         server.resume()

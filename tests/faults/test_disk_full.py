@@ -1,4 +1,4 @@
-"""A disk that fills up: what can't be kept is refused, what was answered stays, and room brings it back."""
+"""A disk that fills up: requests without room are refused, accepted events stay, and free space brings it back."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_full_disk_refuses_with_503_and_loses_nothing(small_disk: Path) -> Non
 
 
 def eventually_kept(url: str, key: str) -> httpx.Response:
-    """Send one event until it is kept, as a client with retries would, for at most 20 seconds."""
+    """Send one event until it is accepted, as a client with retries would, for at most 20 seconds."""
     deadline = time.monotonic() + 20
     while True:
         body = single_body("after-the-flood", 1)

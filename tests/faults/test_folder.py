@@ -1,4 +1,4 @@
-"""Data folders that are damaged, newer, or not to be written: a clear refusal, or all that was answered."""
+"""Data folders that are damaged, newer, or not writable: a clear refusal, or all accepted events."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ IDS: Final = [f"event-{number}" for number in range(EVENTS)]
 DAMAGED: Final = HEADER.size + 40
 """A place within the first record of the journal."""
 WITHOUT_OVERRIDE: Final = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
-"""Makes the rights of files mean something for root, too."""
+"""Makes the permissions of files apply to root, too."""
 
 
 class Folder(msgspec.Struct):
@@ -60,12 +60,12 @@ class Folder(msgspec.Struct):
         return max(files, key=lambda path: path.stat().st_size)
 
     def found(self) -> Counter[str]:
-        """How often each event is there when a server runs on the folder."""
+        """The number of copies of each event when a server runs on the folder."""
         with ServerProcess(self.path) as server:
             return unique_ids(server.url, self.key)
 
     def refusal(self, *prefix: str) -> str:
-        """What a server says that does not start on the folder, in the last line; it must not be a traceback."""
+        """The message of a server that does not start on the folder: its last line; it must not be a traceback."""
         command = [*prefix, sys.executable, "-m", "eventkeep", "serve", "--data", str(self.path), "--port", "0"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=START_SECONDS_MAX, check=False)
         assert done.returncode == ExitCode.FAILED, done.stderr
@@ -139,7 +139,7 @@ def test_a_journal_that_is_damaged_before_its_end_is_refused(killed: Folder, cop
     refusal = folder.refusal()
     assert "000000000001.journal is damaged" in refusal
     assert "Restore the file from a copy" in refusal
-    # Nothing was removed meanwhile: with the file restored everything is there.
+    # Nothing was removed meanwhile: with the file restored, everything is there.
     content[DAMAGED] ^= 0xFF
     (folder.journal / "000000000001.journal").write_bytes(content)
     assert folder.found() == dict.fromkeys(IDS, 1)
@@ -166,7 +166,7 @@ def overwrite_directory(folder: Folder) -> None:
 
 
 def age_directory(folder: Folder) -> None:
-    """Make it what a copy of some time ago would be: it lacks the newest profile."""
+    """Make it like a backup of some time ago: it lacks the newest profile."""
     change_directory(folder, "DELETE FROM profile WHERE number = (SELECT max(number) FROM profile)")
 
 
@@ -213,7 +213,7 @@ engine.close()
 
 
 def newer_log(folder: Folder) -> None:
-    # In a process of its own: one process has one engine.
+    # In a process of its own: a process can have one engine only.
     subprocess.run([sys.executable, "-c", NEWER_LOG, str(folder.table)], check=True)
 
 
@@ -241,9 +241,7 @@ def test_a_folder_of_a_newer_eventkeep_is_refused(
         ("events/journal/000000000001.journal", 0o000),
     ],
 )
-def test_what_can_not_be_read_or_written_is_refused_by_name(
-    killed: Folder, copied: Copied, place: str, mode: int
-) -> None:
+def test_unreadable_or_unwritable_files_are_named(killed: Folder, copied: Copied, place: str, mode: int) -> None:
     prefix = privileges()
     folder = copied(killed)
     (folder.path / place).chmod(mode)
@@ -276,7 +274,7 @@ def mount(*arguments: str) -> bool:
 
 
 def privileges() -> tuple[str, ...]:
-    """What a command needs before it for the rights of files to hold; skips the test where that can't be had."""
+    """The prefix of a command that makes file permissions apply; skips the test if there is none."""
     if os.geteuid() != 0:
         return ()
     if shutil.which(WITHOUT_OVERRIDE[0]) is None:

@@ -1,4 +1,4 @@
-"""The largest events and profiles that may be sent, many of them, read back page by page in little memory."""
+"""The largest allowed events and profiles, many of them, read back page by page in little memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.contract.api import PAGED_REVISION, Api, make_keys
 from tests.faults.memory import forget_peak, memory
 
 EVENTS = 30
-"""So many that a page of all of them would take more memory than pages may."""
+"""A page of this many would take more memory than pages may."""
 
 
 def large_texts(count: int, characters: int) -> dict[str, str]:

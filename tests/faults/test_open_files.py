@@ -1,4 +1,4 @@
-"""A server that may open no more files: nothing answered is lost, and room brings it back."""
+"""A server that may open no more files: no accepted event is lost, and closed connections bring it back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.contract.api import Api, make_keys
 from tests.faults.raw_http import Wire
 
 
-def test_without_open_files_left_nothing_answered_is_lost_and_closed_connections_bring_it_back(
+def test_without_free_descriptors_nothing_accepted_is_lost_and_closed_connections_help(
     tmp_path: Path,
 ) -> None:
     with ServerProcess(tmp_path / "data") as process:
@@ -23,7 +23,7 @@ def test_without_open_files_left_nothing_answered_is_lost_and_closed_connections
             soft, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
             resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (open_files + 20, hard))
             wires = [Wire(process.port) for _ in range(60)]
-            # A connection that was there before still serves; what needs files may be refused for now.
+            # An earlier connection is still served; requests that need files may be refused for now.
             answers = repeatedly(lambda: api.call("create_event").status_code, seconds=2.0)
             assert set(answers) <= {202, 503}
             for wire in wires:
@@ -38,7 +38,7 @@ def test_without_open_files_left_nothing_answered_is_lost_and_closed_connections
 
 
 def repeatedly(act: Callable[[], int], seconds: float) -> list[int]:
-    """What ``act`` gives, again and again for so long."""
+    """The results of ``act``, called again and again for this long."""
     found: list[int] = []
     end = threading.Event()
     timer = threading.Timer(seconds, end.set)

@@ -1,4 +1,4 @@
-"""Far more load than a server can carry: it answers, refuses the rest, keeps within its memory and recovers at once."""
+"""Far more load than a server can carry: it responds, refuses the rest, bounds its memory and recovers at once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECONDS = 4.0
 LARGE_EVENTS, LARGE_CHARACTERS = 50, 90_000
 """Nearly the largest body."""
 LARGE_CONNECTIONS = BODIES_BYTES_MAX // BODY_BYTES_MAX + QUEUE_BYTES_MAX // BODY_BYTES_MAX
-"""More at once than there is room for, of a load that never waits."""
+"""More at once than there is room for, from a load that never waits."""
 
 
 def flood(port: int, key: str, name: str, connections: int, events: int, characters: int) -> subprocess.Popen[bytes]:
@@ -38,7 +38,7 @@ def flooded(process: subprocess.Popen[bytes]) -> Flooded:
 
 
 def events_by_metric(api: Api) -> dict[str, int]:
-    """How many events there are of each metric, by its name."""
+    """The number of events of each metric, by its name."""
     found: dict[str, int] = {}
     link: str | None = f"/eventkeep/metrics?page[size]={PAGE_EVENTS_MAX}"
     while link is not None:
@@ -64,7 +64,7 @@ def keys(server: ServerProcess) -> list[str]:
     ("name", "connections", "events", "characters"),
     [("large", LARGE_CONNECTIONS, LARGE_EVENTS, LARGE_CHARACTERS), ("small", 300, 1_000, 10)],
 )
-def test_overload_is_refused_in_bounded_memory_and_what_was_answered_is_kept_once(
+def test_overload_is_refused_in_bounded_memory_and_accepted_events_are_stored_once(
     server: ServerProcess, keys: list[str], name: str, connections: int, events: int, characters: int
 ) -> None:
     polite: Counter[int] = Counter()
@@ -76,7 +76,7 @@ def test_overload_is_refused_in_bounded_memory_and_what_was_answered_is_kept_onc
             polite[api.call("bulk_create_events", body=one).status_code] += 1
             time.sleep(0.1)
         result = flooded(flooding)
-        # It recovers at once: the load is over, and the first create is kept.
+        # It recovers at once: the load is over, and the first create is accepted.
         assert api.http.get("/readyz").status_code == 200
         api.create("After", unique_id=name)
         found = events_by_metric(api)

@@ -1,4 +1,4 @@
-"""Bytes that no good client sends: a clear answer, nothing kept, and the server goes on in little memory."""
+"""Bytes that no valid client sends: a clear response, nothing stored, and the server continues in little memory."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ MESSAGES: Final = int(os.environ.get("EVENTKEEP_TEST_EXAMPLES", "300"))
 """Mutated requests: EVENTKEEP_TEST_EXAMPLES in the environment."""
 pytestmark = pytest.mark.timeout(300 + MESSAGES)
 AT_ONCE: Final = 32
-"""Mutated requests that are under way at the same time, each on a connection of its own."""
+"""Mutated requests that are open at the same time, each on a connection of its own."""
 QUIET_SECONDS: Final = 1.0
-"""A server that has said nothing for so long waits for more."""
+"""A server that has sent nothing for this long waits for more."""
 LAST_REQUEST: Final = head("GET /healthz HTTP/1.1", "Host: x", "Connection: close")
 GROWTH_BYTES_MAX: Final = 30 * BODY_BYTES_MAX
-"""How much more memory than before one hostile request after the other may take: what decoding one body may cost."""
+"""The growth of memory that one hostile request after the other may cause: the cost of decoding one body."""
 
 
 CROWD_BYTES_MAX: Final = 100_000_000
-"""What as many slow and idle connections as are served may take of memory together."""
+"""The memory that the maximum number of slow and idle connections may take together."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -46,7 +46,7 @@ def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[Crowd]]:
 
 
 class Target:
-    """A server that is attacked, and a look at what it has stored."""
+    """A server that is attacked, and a view of its stored data."""
 
     def __init__(self, server: ServerProcess, metrics_port: int) -> None:
         self.server, self.port = server, server.port
@@ -64,7 +64,7 @@ class Target:
         return message.replace(KEY, self.key.encode())
 
     def answers_to_anything(self, message: bytes) -> list[Answer]:
-        """All answers to a message of which nobody knows where it ends, if it does."""
+        """All responses to a message whose end is unknown, if it has one."""
         with Wire(self.port) as wire:
             wire.send(self.signed(message), LAST_REQUEST)
             answers = wire.answers_until_quiet(QUIET_SECONDS)
@@ -72,7 +72,7 @@ class Target:
             return answers + wire.answers()
 
     def check_health(self) -> None:
-        """The process lives, says so, keeps an event and reads it back."""
+        """Check that the process lives, reports so, stores an event and reads it back."""
         assert self.server.is_running(), self.server.log_text()
         assert self.api.http.get("/healthz").status_code == 200
         self._created += 1
@@ -92,7 +92,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
 
 
 def check_answer(answer: Answer) -> None:
-    """It is one of ours or of the HTTP layer's, and tells what is wrong where."""
+    """Check that it comes from the product or from the HTTP layer, and names the fault and its place."""
     assert answer.status < 500, answer
     if answer.status < 400 or not answer.body:
         return
@@ -106,7 +106,7 @@ def check_answer(answer: Answer) -> None:
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-def test_hostile_requests_are_answered_and_leave_nothing_behind(target: Target, name: str) -> None:
+def test_hostile_requests_get_a_response_and_store_nothing(target: Target, name: str) -> None:
     hostile = REQUESTS[name]
     before, memory_before = target.snapshot.take(), memory(target.server.pid)
     forget_peak(target.server.pid)
@@ -137,7 +137,7 @@ def answers_to(target: Target, hostile: Hostile) -> list[Answer]:
         return answers + wire.answers()
 
 
-def test_mutated_requests_are_answered_and_only_what_is_answered_202_is_kept(
+def test_mutated_requests_get_a_response_and_only_202_stores_events(
     target: Target, record_property: Callable[[str, object], None]
 ) -> None:
     statuses: Counter[str] = Counter()
@@ -203,7 +203,7 @@ def test_client_that_would_send_too_much_is_not_asked_to(target: Target) -> None
 
 
 def test_client_that_is_refused_before_it_was_asked_has_to_begin_anew(target: Target) -> None:
-    """It may go on with the body or with the next request, and nobody could tell which it is."""
+    """The rest may be the body or the next request, and the server can't know which."""
     message = head("POST /api/events/ HTTP/1.1", "Host: x", SIZE, "Expect: 100-continue") + HEALTH
     with Wire(target.port) as wire:
         wire.send(message)
@@ -211,13 +211,13 @@ def test_client_that_is_refused_before_it_was_asked_has_to_begin_anew(target: Ta
     assert (refusal.status, refusal.headers["connection"]) == (401, "close")
 
 
-def test_client_that_closes_its_half_gets_its_answer(target: Target) -> None:
+def test_client_that_closes_its_half_gets_its_response(target: Target) -> None:
     for _ in range(20):
         assert [answer.status for answer in exchange(target.port, target.signed(create(SIZE)))] == [202]
 
 
-def test_answers_keep_the_order_of_pipelined_requests(target: Target) -> None:
-    """A create takes longer than what stands behind it; the body of the last one comes in pieces."""
+def test_responses_keep_the_order_of_pipelined_requests(target: Target) -> None:
+    """A create takes longer than the requests behind it; the body of the last one arrives in pieces."""
     create_request = target.signed(create(SIZE))
     with Wire(target.port) as wire:
         wire.send((create_request + HEALTH) * 50 + create_request[:-100])

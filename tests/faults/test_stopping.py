@@ -1,4 +1,4 @@
-"""How a server starts and ends: cleanly, alone on its folder, and keeping what it answered."""
+"""The start and the end of a server: clean, alone on its folder, and without loss of accepted events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.faults.load import LARGE_FILLER, Load, headers, single_body, unique_i
 
 
 @pytest.mark.parametrize(("number", "filler"), [(signal.SIGTERM, LARGE_FILLER), (signal.SIGINT, 200)])
-def test_a_signal_under_full_load_loses_nothing_that_was_answered(
+def test_a_signal_under_full_load_loses_nothing_that_was_accepted(
     tmp_path: Path, number: signal.Signals, filler: int
 ) -> None:
     with ServerProcess(tmp_path / "data") as server:
@@ -50,7 +50,7 @@ def test_a_second_server_on_the_same_folder_refuses_to_start_and_says_why(tmp_pa
         assert httpx.get(f"{server.url}/healthz").is_success
 
 
-def test_a_port_that_is_taken_is_refused_with_what_to_do(tmp_path: Path) -> None:
+def test_a_port_in_use_is_refused_with_advice(tmp_path: Path) -> None:
     with (
         ServerProcess(tmp_path / "one") as server,
         pytest.raises(ServerUnreachable, match="choose another with --host and --port"),
