@@ -1,4 +1,4 @@
-"""Settings: where they come from, which wins, and what is refused."""
+"""Settings: their sources, their precedence, and the values that are refused."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("flags", "environment", "file", "told"), REFUSED)
-def test_what_can_not_be_used_is_refused_with_its_place(
+def test_invalid_values_are_refused_with_their_place(
     tmp_path: Path, flags: dict[str, object], environment: dict[str, str], file: str | None, told: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=told):

@@ -1,4 +1,4 @@
-"""Holds the shape of the source: which way imports point, what the base install needs, how long things may be."""
+"""Holds the structure of the source: the direction of imports, the needs of the base install, sizes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ INPUT_AND_OUTPUT: Final = {"asyncio", "http", "httpx", "io", "os", "pathlib", "s
 
 BASE_INSTALL: Final = {"httpx", "msgspec"}
 BASE_MODULES: Final = (PACKAGE, *(f"{PACKAGE}.{name}" for name in ("client", "exporter", "importer", "testing", "cli")))
-"""What works without the extra ``server``: packages with all their modules, of cli only the package itself."""
+"""The parts that work without the extra ``server``: packages with all their modules, of cli only the package itself."""
 
 LEFTOVER_NAMES: Final = {"utils", "util", "helpers", "helper", "common", "base", "misc", "shared"}
 FILE_LINES_MAX: Final = 600
@@ -99,7 +99,7 @@ def test_pure_layers_import_nothing_that_does_io_or_tells_the_time(pure: str) ->
 
 
 def modules_of_the_base_install() -> dict[str, Path]:
-    """Everything that is imported, on import, from the parts that work without the extra ``server``."""
+    """All imports, at import time, of the parts that work without the extra ``server``."""
     known = {module_name(path): path for path in source_files()}
     waiting = [
         module
@@ -156,7 +156,7 @@ def test_functions_do_one_thing() -> None:
 
 
 def code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Lines of a function's body; signature and docstring tell the reader what it does and don't count."""
+    """Lines of a function's body; signature and docstring don't count, because they tell the reader about it."""
     body = node.body[1:] if ast.get_docstring(node) is not None else node.body
     return body[-1].end_lineno - body[0].lineno + 1 if body and body[-1].end_lineno is not None else 0
 

@@ -33,6 +33,6 @@ def test_assignments_make_an_object(given: list[str], found: dict[str, Any]) -> 
         (["location=here", "location.city=Paris"], r"location\.city is given twice"),
     ],
 )
-def test_what_is_no_assignment_is_refused(given: list[str], told: str) -> None:
+def test_invalid_assignments_are_refused(given: list[str], told: str) -> None:
     with pytest.raises(ConfigurationError, match=told):
         parse_assignments("--property", given, nested=("location",))

@@ -48,7 +48,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with three events that a server has left behind."""
+    """A data folder with three events, written by a server that has stopped."""
     folder = tmp_path_factory.mktemp("prepared") / "data"
     Directory.open(folder).close()
     log = EventLog.open(folder / "events")
@@ -60,7 +60,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(prepared: Path, tmp_path: Path) -> Path:
     copy = tmp_path / "data"
-    # The engine's links lie within the folder; what they point to is not to be there twice.
+    # The engine's links lie within the folder; the files that they point to must not be copied twice.
     shutil.copytree(prepared, copy, symlinks=True)
     copy.chmod(0o700)
     return copy
@@ -94,7 +94,7 @@ def test_kind_of_the_file_system_is_that_of_the_innermost_mount() -> None:
         (1_000.0, None, None, "warning", "before the newest revision"),
     ],
 )
-def test_clock_is_held_against_what_can_not_be_later(
+def test_clock_is_compared_with_files_that_can_not_be_newer(
     now: float, server_date: float | None, last_change: float | None, status: str, says: str
 ) -> None:
     finding = clock(now, server_date, last_change)
@@ -132,7 +132,7 @@ def test_folder_of_a_stopped_server_is_read_and_left_as_it_is(folder: Path) -> N
     EventLog.open(folder / "events").close()
 
 
-def test_folder_in_use_is_told_with_its_process(folder: Path) -> None:
+def test_folder_in_use_is_reported_with_its_process(folder: Path) -> None:
     lock = FolderLock(folder)
     try:
         state = check_folder(folder)
@@ -144,7 +144,7 @@ def test_folder_in_use_is_told_with_its_process(folder: Path) -> None:
     assert check_folder(folder).holder is None
 
 
-def test_events_that_wait_in_the_journal_are_told(folder: Path) -> None:
+def test_events_that_wait_in_the_journal_are_reported(folder: Path) -> None:
     (folder / "events" / "journal" / "000000000009.journal").write_bytes(b"torn")
     assert "the next start completes" in check_folder(folder).findings[2].found
 
@@ -191,7 +191,7 @@ def test_directory_that_is_none_is_a_fault(folder: Path) -> None:
 
 @pytest.fixture
 def stranger() -> Iterator[int]:
-    """The port of a server that is none of ours."""
+    """The port of a server that is not eventkeep."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -200,7 +200,7 @@ def stranger() -> Iterator[int]:
             self.wfile.write(b'{"status": "ok"}')
 
         def log_message(self, *_: object) -> None:
-            """Says nothing."""
+            """Log nothing."""
 
     with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
         serving = threading.Thread(target=server.serve_forever)

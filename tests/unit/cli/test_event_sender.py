@@ -26,7 +26,7 @@ from eventkeep.testing import free_port
         (b'{"metric": "A", "profile": {}}', ArgumentError, "profile: expected one of id, external_id"),
     ],
 )
-def test_what_is_no_event_is_named(given: bytes, error: type[EventkeepError], told: str) -> None:
+def test_invalid_events_are_named(given: bytes, error: type[EventkeepError], told: str) -> None:
     with (
         Client("pk_any", f"http://127.0.0.1:{free_port()}", max_retries=0) as client,
         pytest.raises(error, match=told),

@@ -31,7 +31,7 @@ def test_moment_is_a_time_or_how_long_ago_it_was(text: str, moment: str) -> None
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "7", "1y", "-1d", "999999w", "2024-02-30", "24:00"])
-def test_what_is_no_moment_is_refused_by_its_option(text: str) -> None:
+def test_invalid_moments_are_refused_by_their_option(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"--until: expected a time such as .*, got"):
         parse_moment("--until", text, NOW)
 

@@ -1,4 +1,4 @@
-"""What send, export and import say to wrong usage; none of these reaches a server."""
+"""The errors of send, export and import for wrong usage; none of these reaches a server."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from eventkeep.errors import ConfigurationError
 
 
 class Shop:
-    """A program with a command, a group of two, and the group's own command; it notes what its commands were given."""
+    """A program with a command, a group of two, and the group's own command; it records the values of their options."""
 
     def __init__(self) -> None:
         self.given: dict[str, Any] = {}
@@ -147,7 +147,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("text", "told"), REFUSED)
-def test_what_can_not_be_used_is_refused_with_its_place(shop: Shop, text: str, told: str) -> None:
+def test_invalid_values_are_refused_with_their_place(shop: Shop, text: str, told: str) -> None:
     write(text)
     with pytest.raises(ConfigurationError, match=told):
         shop.run("load")
@@ -174,7 +174,7 @@ def test_named_file_must_be_there(shop: Shop, monkeypatch: pytest.MonkeyPatch) -
         shop.run("tills")
 
 
-def test_real_program_takes_every_option_of_every_command_from_everywhere() -> None:
+def test_real_program_takes_every_option_of_every_command_from_every_source() -> None:
     commands = dict(commands_of(program()))
     assert {("serve",), ("import",), ("keys", "create"), ("revisions",), ("revisions", "diff")} <= commands.keys()
     for names, command in commands.items():

@@ -1,4 +1,4 @@
-"""Tables that fit, text that can command no terminal, and figures as people read them."""
+"""Tables that fit, text that can't control a terminal, and figures for people."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COLUMNS = (Column("time", 10), Column("name", 20, can_be_cut=True), Column("valu
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Standard output as rich would see a window of 30 columns."""
+    """Standard output, which rich takes for a window of 30 columns."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
@@ -41,7 +41,7 @@ def plain(text: str) -> list[str]:
     return text.replace("\x1b[1m", "").replace("\x1b[0m", "").splitlines()
 
 
-def test_table_is_plain_and_uncut_where_there_is_no_window(
+def test_table_is_plain_and_uncut_without_a_window(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("FORCE_COLOR", raising=False)
@@ -81,7 +81,7 @@ def test_followed_table_has_its_head_before_its_rows(capsys: pytest.CaptureFixtu
     st.lists(st.tuples(st.integers(1, 200), st.booleans()), min_size=1, max_size=8),
     st.integers(20, 200),
 )
-def test_columns_give_way_only_where_they_have_to(widths: list[tuple[int, bool]], window: int) -> None:
+def test_columns_shrink_only_if_they_must(widths: list[tuple[int, bool]], window: int) -> None:
     columns = [Column("x", width, can_be_cut=can_be_cut) for width, can_be_cut in widths]
     natural = [width for width, _ in widths]
     found = fitted(natural, columns, window)

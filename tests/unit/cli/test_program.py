@@ -1,4 +1,4 @@
-"""How the program ends, and what works where only the base install is."""
+"""The end of the program, and the parts that work with the base install alone."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ EXTRA: Final = ("typer", "rich", "chdb", "sqlalchemy", "httptools", "pyarrow", "
 
 
 def python_without_extra(code: str) -> subprocess.CompletedProcess[str]:
-    """Runs code where importing anything of the extra ``server`` fails as if it were not installed."""
+    """Runs code in which importing anything of the extra ``server`` fails as if it were not installed."""
     hidden = f"import sys; sys.modules.update(dict.fromkeys({EXTRA!r})); "
     return subprocess.run(
         [sys.executable, "-c", hidden + code], capture_output=True, text=True, check=False, cwd=PROJECT
     )
 
 
-def test_program_says_what_to_install_where_only_the_client_part_is() -> None:
+def test_program_names_the_missing_extra_if_only_the_client_part_is_installed() -> None:
     done = python_without_extra("from eventkeep.cli import main; main()")
     assert (done.returncode, done.stdout) == (1, "")
     assert "needs typer, which is not installed here" in done.stderr
@@ -41,7 +41,7 @@ def test_program_says_what_to_install_where_only_the_client_part_is() -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_base_install_can_import_rows_and_start_servers_elsewhere() -> None:
+def test_base_install_can_import_rows() -> None:
     done = python_without_extra("import eventkeep.testing, eventkeep.importer.sending, eventkeep.importer.rows")
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -52,7 +52,7 @@ def test_program_loads_no_engine_and_no_database_before_it_needs_one() -> None:
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
-def test_options_of_keys_name_what_the_directory_has() -> None:
+def test_options_of_keys_have_the_names_of_the_directory() -> None:
     assert cli_keys.DEFAULT_ACCOUNT == DEFAULT_ACCOUNT
     assert ", ".join(SCOPES) == cli_keys.SCOPES
 

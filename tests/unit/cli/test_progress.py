@@ -21,7 +21,7 @@ def test_terminal_gets_a_bar_with_rate_and_remaining_time(size_bytes: int | None
     assert ("50%" in text) is (size_bytes is not None)
 
 
-def test_elsewhere_plain_lines_come_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_plain_lines_are_printed_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.StringIO()
     with import_progress(Console(file=written), "a.csv", 200) as shown:
         assert isinstance(shown, ProgressLines)

@@ -1,4 +1,4 @@
-"""A server that does to a connection what a test tells it."""
+"""A server that handles a connection as a test says."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Self
 
 Script = Callable[[socket.socket], None]
-"""Talks on one connection, which is closed when it returns."""
+"""Handles one connection, which is closed when it returns."""
 
 
 class ScriptedServer:
-    """Listens on ``url`` and has ``script`` talk on each connection, one after the other."""
+    """Listens on ``url`` and has ``script`` handle each connection, one after the other."""
 
     def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:
         self._script, self._tls = script, tls
@@ -43,7 +43,7 @@ class ScriptedServer:
             except OSError:
                 return
             self.connections += 1
-            # The other end may be gone at any moment: that is what is tested.
+            # The other end may be gone at any moment: the tests cause that.
             with connection, contextlib.suppress(OSError):
                 connection.settimeout(30)
                 if self._tls is None:
@@ -54,7 +54,7 @@ class ScriptedServer:
 
 
 def read_request(connection: socket.socket) -> bytes:
-    """One request with its body; nothing where the connection ends first."""
+    """One request with its body; empty if the connection ends first."""
     request = b""
     while b"\r\n\r\n" not in request:
         if not (data := connection.recv(1)):

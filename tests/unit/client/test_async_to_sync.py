@@ -1,4 +1,4 @@
-"""The client without asyncio is what the tool makes of the other one."""
+"""The client without asyncio is the output of the tool for the asyncio one."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def test_full_request_is_due_at_once() -> None:
     assert filled(BULK_EVENTS_MAX).seconds_until_due(10.0) == 0.0
 
 
-def test_hurry_makes_due_what_came_before_it() -> None:
+def test_hurry_makes_earlier_events_due() -> None:
     buffer = filled(3)
     assert buffer.flush() == 3
     assert buffer.seconds_until_due(10.0) == 0.0
@@ -33,7 +33,7 @@ def test_hurry_makes_due_what_came_before_it() -> None:
     assert (buffer.seconds_until_due(10.0), buffer.is_flushing) == (5.0, False)
 
 
-def test_bounds_count_what_is_under_way() -> None:
+def test_bounds_count_requests_that_are_open() -> None:
     buffer = filled(2, events_max=3)
     taken = buffer.take()
     assert buffer.has_room(made_event(3))
@@ -74,7 +74,7 @@ def test_event_larger_than_a_request_is_known() -> None:
     assert not is_too_large(made_event(1, text="x" * (BODY_BYTES_MAX - 1_000)))
 
 
-def test_first_event_and_the_one_that_fills_a_request_are_told() -> None:
+def test_first_event_and_the_one_that_fills_a_request_are_reported() -> None:
     buffer = Buffer(100_000, 100_000_000, 5.0)
     told = [number for number in range(BULK_EVENTS_MAX * 2) if buffer.add(made_event(number), now=10.0)]
     assert told == [0, BULK_EVENTS_MAX - 1]

@@ -11,7 +11,7 @@ from eventkeep.protocol.filters import Filter
 
 
 def target(**given: Any) -> str:
-    """Where a call of get_events with these arguments goes."""
+    """The target of a call of get_events with these arguments."""
     names = ("fields_event", "fields_metric", "fields_profile", "filter", "include", "page_cursor", "page_size", "sort")
     return get_events_call(**{**dict.fromkeys(names), **given}).target
 

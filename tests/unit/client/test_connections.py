@@ -1,4 +1,4 @@
-"""The connections of both clients, against servers that behave in every way."""
+"""The connections of both clients, against servers that behave in every possible way."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.unit.client.scripted_server import ScriptedServer, read_request
 
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 LARGE = b"x" * 20_000_000
-"""More than the buffers between two sockets take."""
+"""More bytes than the buffers between two sockets take."""
 
 
 class Sender:
@@ -66,7 +66,7 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Sender]]
 
 
 def answering(*answers: bytes) -> Callable[[socket.socket], None]:
-    """Answers so many requests on a connection, and closes it."""
+    """Responds to this many requests on a connection, and closes it."""
 
     def script(connection: socket.socket) -> None:
         for answer in answers:
@@ -97,12 +97,12 @@ def test_connection_that_the_server_closed_is_not_used_again(connect: Connect) -
         send = connect(server.url)
         for _ in range(3):
             assert send().status_code == 202
-            # Until the end of the connection has come.
+            # Wait until the end of the connection has arrived.
             time.sleep(0.1)
     assert server.connections == 3
 
 
-def test_connection_is_closed_where_the_server_wants_it(connect: Connect) -> None:
+def test_connection_is_closed_if_the_server_wants_it(connect: Connect) -> None:
     def script(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(b"HTTP/1.1 202 Accepted\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
@@ -114,7 +114,7 @@ def test_connection_is_closed_where_the_server_wants_it(connect: Connect) -> Non
     assert server.connections == 2
 
 
-def test_answer_before_the_end_of_the_request_is_read(connect: Connect) -> None:
+def test_response_before_the_end_of_the_request_is_read(connect: Connect) -> None:
     def script(connection: socket.socket) -> None:
         connection.recv(1_000)
         connection.sendall(b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 3\r\n\r\nbig")
@@ -128,7 +128,7 @@ def test_answer_before_the_end_of_the_request_is_read(connect: Connect) -> None:
 
 def test_a_lost_connection_can_be_closed() -> None:
     class Lost(asyncio.Transport):
-        """As asyncio's own is once it has told so."""
+        """True if asyncio has been told that the connection is closing."""
 
         def abort(self) -> None:
             raise AttributeError("'NoneType' object has no attribute 'call_soon'")
@@ -143,7 +143,7 @@ def test_a_lost_connection_can_be_closed() -> None:
     asyncio.run(lose_and_close())
 
 
-def test_large_requests_and_answers_come_whole(connect: Connect) -> None:
+def test_large_requests_and_responses_come_whole(connect: Connect) -> None:
     def script(connection: socket.socket) -> None:
         body = read_request(connection).partition(b"\r\n\r\n")[2]
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
@@ -160,7 +160,7 @@ def test_large_requests_and_answers_come_whole(connect: Connect) -> None:
         (b"nonsense\r\n\r\n", httpx.RemoteProtocolError),
     ],
 )
-def test_answer_that_is_none_is_an_error(connect: Connect, sent: bytes, kind: type[httpx.TransportError]) -> None:
+def test_invalid_response_is_an_error(connect: Connect, sent: bytes, kind: type[httpx.TransportError]) -> None:
     with ScriptedServer(answering(sent)) as server, pytest.raises(kind):
         connect(server.url)()
 
@@ -168,14 +168,14 @@ def test_answer_that_is_none_is_an_error(connect: Connect, sent: bytes, kind: ty
 def test_reset_is_an_error(connect: Connect) -> None:
     def script(connection: socket.socket) -> None:
         read_request(connection)
-        # Closing with no time to linger sends a reset.
+        # Closing without time to linger sends a reset.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
 
     with ScriptedServer(script) as server, pytest.raises(httpx.ReadError):
         connect(server.url)()
 
 
-def test_answer_that_does_not_come_is_a_timeout(connect: Connect) -> None:
+def test_missing_response_is_a_timeout(connect: Connect) -> None:
     with ScriptedServer(wait_for_end) as server:
         send = connect(server.url)
         with pytest.raises(httpx.ReadTimeout, match=r"nothing came in 0\.1 s"):

@@ -100,7 +100,7 @@ def test_values_of_python_become_json() -> None:
         ({"properties": {"a": "\ud800"}}, "properties: can't be written as JSON: 'utf-8' codec can't encode"),
     ],
 )
-def test_what_can_not_be_sent_is_refused_before(event: dict[str, Any], message: str) -> None:
+def test_invalid_events_are_refused_before_sending(event: dict[str, Any], message: str) -> None:
     with pytest.raises(ArgumentError, match=re.escape(message)):
         body(REVISIONS[-1], **event)
 
@@ -140,7 +140,7 @@ def test_profile_is_known_by_its_strongest_identifier() -> None:
     assert event.identity == identity_of(event.profile) == "anonymous_id a"
 
 
-def test_event_of_a_batch_tells_what_was_tracked() -> None:
+def test_event_of_a_batch_shows_the_tracked_values() -> None:
     given = {"id": "01M1PA9MBA7VB258TP74BXMQTG", "first_name": "Ada", "patch_properties": {"unset": "old"}}
     event = batched_event(
         draft_attributes("Tick", properties={"a": 1}, value=2, unique_id="u1", defaults=DEFAULTS), draft_profile(given)

@@ -1,4 +1,4 @@
-"""What ``import eventkeep`` offers, held to the letter."""
+"""The names that ``import eventkeep`` offers, one by one."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ SEED_OPTIONS: dict[str, list[str]] = {
     "get_event_relationships_metric": ["id"],
     "get_event_relationships_profile": ["id"],
 }
-"""The operations of the official client 9.0.0 and what each can be told, apart from the transport's own options."""
+"""The operations of the official client 9.0.0 and their arguments, without the transport's own options."""
 
 
 def test_exported_names_are_these() -> None:
@@ -121,8 +121,8 @@ def test_client_loads_nothing_of_the_server() -> None:
 
 @pytest.mark.parametrize("kind", [Events, AsyncEvents])
 @pytest.mark.parametrize("operation", SEED_OPTIONS)
-def test_every_operation_takes_what_the_official_client_takes(kind: Any, operation: str) -> None:
+def test_every_operation_takes_the_arguments_of_the_official_client(kind: Any, operation: str) -> None:
     for name in (operation, f"{operation}_with_http_info"):
         taken = list(inspect.signature(getattr(kind, name)).parameters)[1:]
-        # The size of a page is known only to later revisions.
+        # Only later revisions have a size of the page.
         assert [option for option in taken if option != "page_size"] == SEED_OPTIONS[operation]

@@ -29,7 +29,7 @@ def read(parts: Iterable[bytes]) -> tuple[httpx.Response | None, ResponseReader]
 
 
 def whole(answer: bytes) -> tuple[httpx.Response, bool]:
-    """The answer, and whether the connection may go on."""
+    """The response, and True if the connection may be used again."""
     response, reader = read([answer])
     assert response is not None
     return response, reader.can_be_reused
@@ -58,7 +58,7 @@ def test_body_is_read_to_its_end(answer: bytes) -> None:
 
 @settings(deadline=None)
 @given(st.data(), st.sampled_from([LENGTH, CHUNKED, NO_CONTENT, b"HTTP/1.1 100 Continue\r\n\r\n" + CHUNKED]))
-def test_answer_may_come_in_any_pieces(data: st.DataObject, answer: bytes) -> None:
+def test_response_may_come_in_any_pieces(data: st.DataObject, answer: bytes) -> None:
     cuts = sorted(data.draw(st.sets(st.integers(1, len(answer) - 1))))
     pieces = [answer[start:end] for start, end in zip([0, *cuts], [*cuts, len(answer)], strict=True)]
     response, reader = read(pieces)
@@ -68,7 +68,7 @@ def test_answer_may_come_in_any_pieces(data: st.DataObject, answer: bytes) -> No
 
 @settings(deadline=None)
 @given(st.binary(max_size=2_000), st.lists(st.integers(1, 500), max_size=10))
-def test_chunks_hold_what_was_cut_into_them(body: bytes, sizes: list[int]) -> None:
+def test_chunks_are_joined(body: bytes, sizes: list[int]) -> None:
     sent, rest = b"", body
     for size in [*sizes, len(body)]:
         if chunk := rest[:size]:
@@ -136,14 +136,14 @@ def test_connection_with_more_than_the_answer_does_not_go_on() -> None:
         (b"x" * (RESPONSE_HEAD_BYTES_MAX + 1), "expected a head of at most 100,000 bytes"),
     ],
 )
-def test_what_is_no_answer_is_refused(answer: bytes, message: str) -> None:
+def test_invalid_responses_are_refused(answer: bytes, message: str) -> None:
     with pytest.raises(httpx.RemoteProtocolError) as refused:
         ResponseReader().feed(answer)
     assert str(refused.value).startswith(message)
 
 
 @pytest.mark.parametrize("answer", [LENGTH, CHUNKED])
-def test_answer_that_ends_early_is_refused_wherever_it_ends(answer: bytes) -> None:
+def test_incomplete_response_is_refused_wherever_it_ends(answer: bytes) -> None:
     for length in range(len(answer)):
         reader = ResponseReader()
         assert not length or reader.feed(answer[:length]) is None

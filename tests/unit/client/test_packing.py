@@ -62,7 +62,7 @@ def test_request_is_full_at_its_number_of_bytes() -> None:
     assert BODY_BYTES_MAX - 70_000 < len(packing.body()) <= BODY_BYTES_MAX
 
 
-def test_bytes_of_an_event_alone_are_told_exactly_enough() -> None:
+def test_size_of_a_single_event_is_exact_enough() -> None:
     event = made_event(1, text="ü" * 100)
     assert 0 <= single_event_bytes(event) - len(packed([event]).body()) <= 2
 

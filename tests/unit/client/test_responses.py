@@ -52,7 +52,7 @@ def test_every_status_means_one_error(status: int, kind: type[ResponseError]) ->
     assert found.status == status
 
 
-def test_all_errors_of_an_answer_are_kept_with_their_places() -> None:
+def test_all_errors_of_a_response_are_kept_with_their_places() -> None:
     faults = [Fault("too early", pointer="/data/attributes/time"), Fault("unknown", parameter="filter")]
     status, headers, content = error_document(InvalidRequest(faults), "request-7")
     found = response_error(httpx.Response(status, headers=headers, content=content, request=REQUEST), 1, 0.0)
@@ -87,7 +87,7 @@ def test_messages_say_what_to_do() -> None:
     assert str(error(204)).endswith("Is base_url (EVENTKEEP_URL) the address of the API?")
 
 
-def test_request_id_comes_from_the_header_where_there_is_one() -> None:
+def test_request_id_comes_from_the_header_if_there_is_one() -> None:
     assert (
         error(400, {"id": "of the error", "detail": "x"}, X_Request_Id="of the request").request_id == "of the request"
     )

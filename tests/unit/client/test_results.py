@@ -22,7 +22,7 @@ from eventkeep.client.results import (
 )
 
 
-def answer(document: Any, status: int = 200, **headers: str) -> httpx.Response:
+def response_of(document: Any, status: int = 200, **headers: str) -> httpx.Response:
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx.Response(status, headers=names, content=msgspec.json.encode(document))
 
@@ -75,7 +75,7 @@ def test_relationship_to_nothing_is_none_or_an_id(data: Any) -> None:
     event = {**EVENT, "relationships": {"metric": {"data": data}}}
     if data == []:
         with pytest.raises(msgspec.DecodeError):
-            read_event(answer({"data": event}))
+            read_event(response_of({"data": event}))
     else:
         metric: PartialMetric | None = read_event(answer({"data": event})).metric
         assert metric == (None if data is None else PartialMetric(id="x"))
@@ -83,7 +83,7 @@ def test_relationship_to_nothing_is_none_or_an_id(data: Any) -> None:
 
 def test_page_has_events_and_cursors() -> None:
     links = {"self": "…", "next": "http://a/api/events/?sort=datetime&page%5Bcursor%5D=WzE3_-x", "prev": None}
-    page = read_events(answer({"data": [EVENT, EVENT], "included": [METRIC], "links": links}))
+    page = read_events(response_of({"data": [EVENT, EVENT], "included": [METRIC], "links": links}))
     assert (len(page), page.next_cursor, page.prev_cursor) == (2, "WzE3_-x", None)
     assert [event.metric.name for event in page] == ["Placed Order"] * 2
     assert page.as_sent()["links"] == links
@@ -91,23 +91,25 @@ def test_page_has_events_and_cursors() -> None:
 
 @pytest.mark.parametrize("wrapped", [METRIC, [METRIC]])
 def test_related_resource_may_stand_in_a_list_of_one(wrapped: Any) -> None:
-    assert read_metric(answer({"data": wrapped})).name == "Placed Order"
+    assert read_metric(response_of({"data": wrapped})).name == "Placed Order"
 
 
 def test_list_of_several_is_not_taken_for_one() -> None:
     with pytest.raises(msgspec.DecodeError, match="expected one resource, got 2"):
-        read_profile(answer({"data": [PROFILE, PROFILE]}))
+        read_profile(response_of({"data": [PROFILE, PROFILE]}))
 
 
 def test_reference_has_type_and_id() -> None:
-    assert read_reference(answer({"data": {"type": "metric", "id": "SkDfHe"}})) == Reference(type="metric", id="SkDfHe")
+    assert read_reference(response_of({"data": {"type": "metric", "id": "SkDfHe"}})) == Reference(
+        type="metric", id="SkDfHe"
+    )
 
 
-def test_created_tells_what_the_headers_tell() -> None:
+def test_created_shows_the_values_of_the_headers() -> None:
     told = {"Eventkeep_Events_Stored": "2", "Eventkeep_Events_Repeated": "1"}
-    created = read_created(answer(None, 202, **told, X_Klaviyo_Partial_Failure="email, phone_number"))
+    created = read_created(response_of(None, 202, **told, X_Klaviyo_Partial_Failure="email, phone_number"))
     assert (created.stored, created.repeated, created.partial_failure) == (2, 1, ("email", "phone_number"))
-    silent = read_created(answer(None, 202))
+    silent = read_created(response_of(None, 202))
     assert (silent.stored, silent.repeated, silent.partial_failure) == (None, None, ())
 
 

@@ -27,7 +27,7 @@ REQUEST = httpx.Request("POST", "http://127.0.0.1:8340/api/events/")
 
 
 class Course:
-    """One run of the generator on a clock that moves only by its waits and by ``try_seconds`` a try."""
+    """One run of the generator on a clock that only its waits and ``try_seconds`` per try move."""
 
     def __init__(self, outcomes: Sequence[Outcome], try_seconds: float = 0.0, chance: float = 0.0) -> None:
         self.outcomes, self.try_seconds = list(outcomes), try_seconds
@@ -49,7 +49,7 @@ class Course:
                 else:
                     self.tries.append(step.seconds_max)
                     self.clock += self.try_seconds
-                    # The last outcome stands for all that follow.
+                    # The last outcome is repeated.
                     answer = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
         except StopIteration as stop:
             finished: Finished = stop.value
@@ -103,7 +103,7 @@ def test_no_try_comes_earlier_than_the_server_asked(asked: int, chance: float, t
     assert all(wait >= asked for wait in course.waits)
 
 
-def test_last_answer_is_given_when_the_retries_are_used_up() -> None:
+def test_last_response_is_returned_when_the_retries_are_used_up() -> None:
     course = Course([answered(503)])
     finished = course.run(policy(retries_max=2))
     assert (finished.response.status_code, finished.tries) == (503, 3)
@@ -163,9 +163,7 @@ def test_deadline_may_come_nearer_while_tries_go_on() -> None:
         (broken(httpx.RemoteProtocolError), False),
     ],
 )
-def test_what_must_not_be_done_twice_is_tried_again_only_where_it_was_not_done(
-    outcome: Outcome, is_tried_again: bool
-) -> None:
+def test_unrepeatable_request_is_tried_again_only_if_it_was_not_done(outcome: Outcome, is_tried_again: bool) -> None:
     course = Course([outcome, answered(202)])
     try:
         tries = course.run(policy(), is_repeatable=False).tries
@@ -200,7 +198,7 @@ def test_retry_after_is_seconds_or_a_date(headers: dict[str, str], seconds: floa
         (httpx.ReadTimeout, "The server is running but slow: raise timeout"),
     ],
 )
-def test_message_says_what_to_do_where_no_answer_came(kind: type[httpx.RequestError], advice: str) -> None:
+def test_message_gives_advice_if_no_response_came(kind: type[httpx.RequestError], advice: str) -> None:
     with pytest.raises(ConnectionFailedError, match=advice):
         Course([broken(kind)]).run(policy(retries_max=0))
 

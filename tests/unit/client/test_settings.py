@@ -23,7 +23,7 @@ def test_defaults_are_a_server_on_this_machine() -> None:
     assert settings.headers["revision"] == "2024-06-15"
 
 
-def test_environment_is_used_where_no_argument_is_given() -> None:
+def test_environment_is_used_without_an_argument() -> None:
     environment = {
         "EVENTKEEP_API_KEY": "pk_environment",
         "EVENTKEEP_URL": "https://events.shop.example/base/",

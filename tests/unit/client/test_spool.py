@@ -29,7 +29,7 @@ def numbers(events: Sequence[BatchedEvent]) -> list[int]:
     return [event.number for event in events]
 
 
-def test_what_was_not_settled_is_left(path: Path) -> None:
+def test_unsettled_events_are_left(path: Path) -> None:
     events = [made_event(number, {"external_id": f"c{number}"}, text="ü\n😀") for number in (1, 2, 3, 5, 6)]
     spool = Spool(path)
     assert spool.left == []
@@ -83,7 +83,7 @@ def test_file_is_used_by_one_batch_at_a_time(path: Path) -> None:
     Spool(path).close()
 
 
-def test_compacted_file_holds_only_what_is_unsettled_and_stays_locked(path: Path) -> None:
+def test_compacted_file_holds_only_unsettled_events_and_stays_locked(path: Path) -> None:
     spool = Spool(path, compact_bytes=100)
     events = [made_event(number, text="x" * 100) for number in range(1, 11)]
     spool.append(events)
@@ -111,7 +111,7 @@ def test_folder_that_is_not_there_is_named(path: Path) -> None:
 
 @settings(deadline=None)
 @given(steps=st.lists(st.one_of(st.just("append"), st.integers(0, 30), st.just("compact"), st.just("reopen"))))
-def test_any_course_leaves_what_was_not_settled(
+def test_any_course_leaves_the_unsettled_events(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str | int]
 ) -> None:
     path = tmp_path_factory.mktemp("spool") / "events.spool"

@@ -8,7 +8,7 @@ from eventkeep.exporter.records import Metric, Profile, Record
 
 
 def record(unique_id: str = "1", time: int = 1_709_287_200, **changes: Any) -> Record:
-    """A record like any other, apart from what changes."""
+    """A record with default values, except for the given ones."""
     made = Record(
         id="0fE4gDwzo5i1fFnAA",
         uuid="ca93e000-2b0e-11ef-8001-c21d956ecb52",

@@ -1,4 +1,4 @@
-"""What was sent comes back out of what is shown."""
+"""The values that were sent are restored from a response."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_event_that_is_created_again_is_shown_the_same(
         ('{"$event_id":"x","$value":3}', Attributes("x", 3.0, None, b"{}")),
         ('{"$value_currency":"EUR","$event_id":"x","$value":0}', Attributes("x", 0.0, "EUR", b"{}")),
         ('{"$event_id":"x","$extra":{"b":[]}}', Attributes("x", None, None, b'{"$extra":{"b":[]}}')),
-        # What stands elsewhere, or can't be what its name says, was sent as a property.
+        # Fields in other places, or with values that don't fit their name, were sent as properties.
         ('{"$value":3,"a":1,"$event_id":"x"}', Attributes("x", None, None, b'{"$value":3,"a":1}')),
         ('{"$value_currency":"EUR","a":1}', Attributes(str(TIME), None, None, b'{"$value_currency":"EUR","a":1}')),
         ('{"$value_currency":"euros","$event_id":"x"}', Attributes("x", None, None, b'{"$value_currency":"euros"}')),

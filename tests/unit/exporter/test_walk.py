@@ -36,7 +36,7 @@ def test_too_many_of_one_second_come_in_pieces(monkeypatch: pytest.MonkeyPatch) 
     assert [[each.unique_id for each in batch] for batch in found] == [["a", "b", "c", "e"], ["d"], ["f"]]
 
 
-def test_metrics_and_profiles_tell_apart_what_has_the_same_unique_id() -> None:
+def test_metrics_and_profiles_distinguish_events_with_the_same_unique_id() -> None:
     one = record()
     others = [
         record(metric=type(one.metric)("x", "Another")),

@@ -1,4 +1,4 @@
-"""Files of every format, and what an import makes of them."""
+"""Files of every format, and the events that an import makes from them."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def read_back(path: Path) -> list[MappedRow]:
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet", "a.csv.gz", "a.ndjson.gz"])
 @pytest.mark.parametrize("ids", [False, True])
-def test_import_makes_of_a_file_what_it_makes_of_the_records(tmp_path: Path, name: str, ids: bool) -> None:
+def test_import_makes_the_same_of_a_file_and_of_the_records(tmp_path: Path, name: str, ids: bool) -> None:
     records = [record(), BARE]
     path = written(tmp_path / name, format_of(name, None), records, ids)
     assert read_back(path) == [exported_record(number, each) for number, each in enumerate(records, 1)]
 
 
-def test_document_that_is_sent_says_what_was_sent_once() -> None:
+def test_document_to_send_has_each_sent_value_once() -> None:
     row = exported_record(1, BARE)
     assert json.loads(row.identity) == {"email": "ada@shop.example"}
     assert json.loads(row.profile) == {

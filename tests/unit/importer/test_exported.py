@@ -1,4 +1,4 @@
-"""Rows of an export: what is recognised as one, and what is refused in one."""
+"""Rows of an export: how they are recognised, and what is refused."""
 
 from __future__ import annotations
 
@@ -71,6 +71,6 @@ def test_objects_may_be_text_or_objects() -> None:
         ({"profile_title": msgspec.Raw(b"5")}, "profile_title: expected text, got '5'"),
     ],
 )
-def test_what_is_wrong_is_named(changes: dict[str, Any], told: str) -> None:
+def test_faults_are_named(changes: dict[str, Any], told: str) -> None:
     with pytest.raises(RowRefused, match=told):
         exported_row(Row(3, {**ROW, **changes}))

@@ -58,7 +58,7 @@ def test_requests_are_never_larger_than_allowed_and_hold_every_row_once(rows: li
     assert all(len(request.body) <= BODY_BYTES_MAX for request in requests)
     found = [number for request in requests for _, numbers in groups(request) for number in numbers]
     assert sorted(found) == list(range(len(rows)))
-    # As full as possible: two neighbours would not have fitted into one.
+    # As full as possible: two neighbours would not have fitted into one request.
     for first, second in itertools.pairwise(requests):
         assert len(first.body) + len(second.body) > BODY_BYTES_MAX - 1_000_000
 

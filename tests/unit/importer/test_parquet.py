@@ -23,7 +23,7 @@ def written(path: Path, columns: dict[str, Any], row_group_size: int | None = No
     return path
 
 
-def test_values_become_what_json_can_say(tmp_path: Path) -> None:
+def test_values_become_json_values(tmp_path: Path) -> None:
     path = written(
         tmp_path / "a.parquet",
         {
@@ -68,7 +68,7 @@ def test_mapping_applies_to_its_rows_over_all_row_groups(tmp_path: Path) -> None
     assert b'"time":"2024-03-01T10:00:00+00:00"' in events[-1].event
 
 
-def test_what_can_not_be_read_is_refused(tmp_path: Path) -> None:
+def test_unreadable_files_are_refused(tmp_path: Path) -> None:
     whole = written(tmp_path / "a.parquet", {"id": [str(number) * 50 for number in range(5_000)]}, row_group_size=1_000)
     content = bytearray(whole.read_bytes())
     for name, part in {"cut": bytes(content[:-20]), "text": b"id\n1\n", "empty": b""}.items():
@@ -79,7 +79,7 @@ def test_what_can_not_be_read_is_refused(tmp_path: Path) -> None:
         open_rows(str(tmp_path / "absent.parquet"))
     with pytest.raises(ConfigurationError, match="the column 'raw' holds bytes"):
         open_rows(str(written(tmp_path / "raw.parquet", {"raw": [b"a"]})))
-    # Bytes in the middle, where the pages of the rows are.
+    # Bytes in the middle, which hold the pages of the rows.
     content[200:400] = bytes(200)
     whole.write_bytes(content)
     with open_rows(str(whole)) as rows, pytest.raises(RowRefused, match="can't be read"):

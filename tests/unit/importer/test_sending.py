@@ -1,4 +1,4 @@
-"""Against a small server on a socket that answers as it is told, for answers that a healthy server does not give."""
+"""Against a small server on a socket with scripted responses that a healthy server does not give."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEPT: ApiResponse = (202, {"Eventkeep-Events-Stored": "2", "Eventkeep-Events-Rep
 
 
 class ScriptedServer(http.server.ThreadingHTTPServer):
-    """Gives its answers in order, the last one for ever; an answer of status 0 cuts the connection."""
+    """Gives its responses in order and repeats the last one; a response of status 0 cuts the connection."""
 
     def __init__(self, answers: list[ApiResponse]) -> None:
         super().__init__(("127.0.0.1", 0), ScriptedHandler)
@@ -59,7 +59,7 @@ class ScriptedHandler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing: the tests look at what was received."""
+        """Log nothing: the tests look at the received requests."""
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def send(server: ScriptedServer, count: int = 3, at_once: int = 1) -> Counts:
     return Sender(server.url, "pk_test", at_once, lambda counts: None).send(requests(count))
 
 
-def test_counts_come_from_the_answers(scripted: ScriptedServer) -> None:
+def test_counts_come_from_the_responses(scripted: ScriptedServer) -> None:
     assert send(scripted) == Counts(requests=3, sent=9, stored=6, repeated=3)
     assert scripted.headers_seen[0]["authorization"] == "Klaviyo-API-Key pk_test"
     assert scripted.headers_seen[0]["revision"] == REVISION
@@ -108,7 +108,7 @@ def test_server_that_tells_no_counts_is_not_believed_to_have_stored(scripted: Sc
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504, 0])
-def test_request_is_sent_again_where_the_server_had_no_room(scripted: ScriptedServer, status: int) -> None:
+def test_request_is_sent_again_if_the_server_had_no_room(scripted: ScriptedServer, status: int) -> None:
     scripted.answers = [KEPT, (status, {"Retry-After": "0"}, None), (status, {}, None), KEPT]
     counts = send(scripted)
     assert (counts.requests, counts.tries_repeated) == (3, 2)

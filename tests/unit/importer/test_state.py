@@ -36,13 +36,13 @@ def test_state_of_another_import_is_refused(tmp_path: Path, own: tuple[str, str,
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"colour":1}', "\xff", '{"version":2'])
-def test_what_is_no_state_is_refused(tmp_path: Path, content: str) -> None:
+def test_invalid_states_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "state.json").write_text(content, encoding="latin-1")
     with pytest.raises(ConfigurationError, match="is not the state of an import"):
         load_state(tmp_path / "state.json", "http://a", "http://b", None)
 
 
-def test_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_missing_folder_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="can't be written: No such file"):
         save_state(tmp_path / "absent" / "state.json", STATE)
 

@@ -124,7 +124,7 @@ def test_times_of_every_format(text: Any, source: Source, expected: str | None) 
         assert read(Row(1, {"t": text})) == expected
 
 
-def test_default_stands_in_for_what_is_missing() -> None:
+def test_default_replaces_missing_values() -> None:
     assert value(Source(column="empty", default="EUR"), "text") == "EUR"
     assert value(Source(column="id", default="EUR"), "text") == "12"
 

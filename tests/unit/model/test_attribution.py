@@ -30,7 +30,7 @@ def touch(time: int, id: int = 1, metric: str = "Opened Email", **more: Any) -> 
     return Touch(time=time, id=id, metric=metric, message="MSG", **more)
 
 
-# What is a touch.
+# Touches.
 
 RECORDED: Final = {
     "$ESP": 0,
@@ -69,7 +69,7 @@ def test_a_flow_event_names_flow_and_variation() -> None:
         ("Clicked Email", {**RECORDED, "Bot Click": "true"}),
     ],
 )
-def test_what_is_no_touch(metric: str, properties: dict[str, Any]) -> None:
+def test_other_events_are_no_touches(metric: str, properties: dict[str, Any]) -> None:
     assert touch_of(START, 1, metric, properties, DEFAULT) is None
 
 
@@ -97,7 +97,7 @@ def test_a_send_time_that_can_not_be_read_is_unknown(cohort: Any) -> None:
         ("Read Letter", {}, True),
     ],
 )
-def test_what_can_be_credited(metric: str, properties: dict[str, Any], can_be: bool) -> None:
+def test_creditable_events(metric: str, properties: dict[str, Any], can_be: bool) -> None:
     assert is_creditable(metric, properties, DEFAULT) is can_be
 
 
@@ -124,7 +124,7 @@ def test_the_channel_stands_in_the_name(metric: str, channel: str | None) -> Non
     assert channel_of(metric) == channel
 
 
-# Who is credited.
+# Credits.
 
 
 @pytest.mark.parametrize("metric", DEFAULT_WINDOWS)
@@ -163,7 +163,7 @@ def test_how_far_back_a_touch_may_lie() -> None:
     assert Rule(windows={}).look_back == 0
 
 
-# Two other ways to the same.
+# Two other implementations of the same rule.
 
 touches = st.lists(
     st.builds(
@@ -200,7 +200,7 @@ def plain_credit(moment: int, all_touches: list[Touch], rule: Rule) -> Touch | N
 
 
 @given(moments, touches, rules, st.randoms(use_true_random=False))
-def test_credits_are_those_of_a_plain_model_in_whatever_order_events_arrive(
+def test_credits_are_those_of_a_plain_model_in_any_order_of_events(
     at: list[int], all_touches: list[Touch], rule: Rule, chance: Any
 ) -> None:
     expected = [plain_credit(moment, all_touches, rule) for moment in at]
@@ -222,9 +222,9 @@ with numbered as (
 select number, case when time - session_start <= window then touch_id end
 from started where not is_touch order by number
 """
-"""As dbt_klaviyo credits: a touch starts a session, and later events are the session's while its window is open.
+"""The rule of dbt_klaviyo: a touch starts a session, and later events belong to the session while its window is open.
 
-It knows one session at a time: a touch whose window has closed hides one before it whose window is still open.
+It knows one session at a time: a touch with a closed window hides an earlier one with an open window.
 """
 
 
@@ -260,7 +260,7 @@ def test_with_several_windows_sessions_credit_the_same_or_nobody(
         assert by_session in (own, None)
 
 
-# What it is called outside.
+# Its names outside.
 
 
 def test_the_id_follows_from_the_event_alone() -> None:

@@ -1,4 +1,4 @@
-"""Consent: what statements make of it, in whatever order they arrive."""
+"""Consent: the effect of statements, in any order of arrival."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_who_never_subscribed_can_be_suppressed() -> None:
         ("INVALID_EMAIL", False, False),
     ],
 )
-def test_what_ends_a_suppression(reason: Reason, subscribing: bool, unsuppressing: bool) -> None:
+def test_ends_of_a_suppression(reason: Reason, subscribing: bool, unsuppressing: bool) -> None:
     consent = suppressed(reason, T)
     assert joined(consent, subscribed(EMAIL, T + 1)).can_receive(EMAIL) is subscribing
     assert joined(consent, unsuppressed(T + 1)).can_receive(EMAIL) is unsuppressing
@@ -138,7 +138,7 @@ def test_the_lists_remembered_are_those_of_the_newest_statements() -> None:
     assert after(*reversed(statements)).list_suppressions == remembered
 
 
-# In whatever order.
+# Any order.
 
 times = st.integers(T, T + 6)
 methods = st.sampled_from([None, "API", "PREFERENCE_PAGE"])
@@ -170,7 +170,7 @@ def test_the_order_of_arrival_does_not_matter(given_statements: list[Consent], c
 
 
 @given(st.lists(statements, max_size=8), st.lists(statements, max_size=8))
-def test_two_profiles_join_to_what_one_would_have_been(one: list[Consent], other: list[Consent]) -> None:
+def test_two_profiles_join_to_the_state_of_one(one: list[Consent], other: list[Consent]) -> None:
     assert joined(after(*one), after(*other)) == joined(after(*other), after(*one)) == after(*one, *other)
 
 
@@ -181,13 +181,13 @@ def test_a_consent_survives_as_json(given_statements: list[Consent]) -> None:
 
 
 @given(st.lists(statements, max_size=12), statements)
-def test_what_adds_nothing_leaves_the_same_object(given_statements: list[Consent], one: Consent) -> None:
+def test_statement_without_effect_leaves_the_same_object(given_statements: list[Consent], one: Consent) -> None:
     consent = after(*given_statements, one)
     assert joined(consent, one) is consent
 
 
 class Model:
-    """The same for distinct times in a few lines: sort by time, then go from one to the next."""
+    """The same for distinct times in a few lines: sort by time, then apply one after the other."""
 
     def __init__(self, sequence: Iterable[tuple[int, str]]) -> None:
         self.status, self.suppressed = "NEVER_SUBSCRIBED", set[str]()
@@ -257,14 +257,14 @@ def test_a_sequence_ends_as_a_plain_model_predicts(sequence: list[tuple[int, str
         ("Placed Order", {}, None),
     ],
 )
-def test_what_an_imported_event_states(metric: str, properties: dict[str, Any], statement: Consent | None) -> None:
+def test_statements_of_an_imported_event(metric: str, properties: dict[str, Any], statement: Consent | None) -> None:
     assert stated_by(metric, T, properties) == statement
     assert statement is None or metric in CONSENT_METRICS
 
 
 @pytest.mark.parametrize("channel", [EMAIL, SMS])
 @pytest.mark.parametrize("method", ["API", None])
-def test_what_a_job_records_states_the_same_again(channel: Channel, method: str | None) -> None:
+def test_event_of_a_job_states_the_same_again(channel: Channel, method: str | None) -> None:
     for is_subscribed, make in ((True, subscribed), (False, unsubscribed)):
         event = recorded_subscription(channel, is_subscribed, method=method, method_detail="shop.example")
         assert event is not None
@@ -272,7 +272,7 @@ def test_what_a_job_records_states_the_same_again(channel: Channel, method: str 
         assert again == make(channel, T, method=method, method_detail="shop.example")
 
 
-def test_what_a_suppression_job_records_states_the_same_again() -> None:
+def test_event_of_a_suppression_job_states_the_same_again() -> None:
     for is_suppressed, expected in ((True, suppressed("USER_SUPPRESSED", T)), (False, unsuppressed(T))):
         event = recorded_suppression(is_suppressed)
         assert stated_by(event.metric, T, event.properties) == expected
@@ -283,7 +283,7 @@ def test_a_channel_without_a_metric_records_nothing() -> None:
 
 
 def test_the_event_of_a_job_does_not_overrule_the_next_job() -> None:
-    """A job states at a microsecond, its event at the second."""
+    """A job states with microseconds, its event with seconds."""
     off, on = T + 700_000, T + 900_000
     consent = after(unsubscribed(EMAIL, off), subscribed(EMAIL, on))
     for event_time in (off // SECOND * SECOND, on // SECOND * SECOND):

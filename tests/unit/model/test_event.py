@@ -27,7 +27,7 @@ def test_public_ids_sort_as_events_do(one: tuple[int, int], other: tuple[int, in
 
 
 @given(st.text(max_size=20))
-def test_what_is_no_public_id_is_told(text: str) -> None:
+def test_invalid_public_ids_are_detected(text: str) -> None:
     found = parse_public_id(text)
     assert found is None or public_id(*found) == text
 

@@ -61,7 +61,7 @@ def test_an_email_has_a_normal_form(text: str, email: str) -> None:
         "a" * 1000000 + "@",
     ],
 )
-def test_what_is_no_email_is_told(text: str) -> None:
+def test_invalid_emails_are_detected(text: str) -> None:
     assert normal_email(text) is None
 
 
@@ -105,7 +105,7 @@ def test_a_phone_number_has_a_normal_form(text: str, number: str) -> None:
         "+" + "1" * 1000000,
     ],
 )
-def test_what_is_no_phone_number_is_told(text: str) -> None:
+def test_invalid_phone_numbers_are_detected(text: str) -> None:
     assert normal_phone_number(text) is None
 
 
@@ -134,5 +134,5 @@ def test_a_currency_is_taken_in_any_case(text: str, code: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "US", "USDX", " USD", "ABC", "u\u017fd", "$"])
-def test_what_is_no_currency_is_told(text: str) -> None:
+def test_invalid_currencies_are_detected(text: str) -> None:
     assert normal_currency(text) is None

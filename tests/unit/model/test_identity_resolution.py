@@ -1,4 +1,4 @@
-"""Who is meant by identifiers, and what comes of it."""
+"""Resolution of identifiers to profiles, and its effects."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NOW = 1_750_000_000_000_000
 
 
 def roster(*profiles: Profile, owners: dict[tuple[str, str], int] | None = None) -> IdentityResolution:
-    """A roster of these profiles, each owning the identifiers among its attributes."""
+    """An identity resolution over these profiles, each owning the identifiers among its attributes."""
     found: dict[tuple[str, str], int] = dict(owners or {})
     for each in profiles:
         found["id", each.id] = each.number
@@ -178,7 +178,7 @@ def test_faults_are_reported_up_to_a_cap() -> None:
     assert len(caught.value.faults) == FAULTS_MAX
 
 
-# What a plain model predicts.
+# Comparison with a plain model.
 
 identifiers = st.fixed_dictionaries(
     {},
@@ -234,7 +234,7 @@ def test_any_sequence_of_creates_ends_as_a_plain_model_predicts(
         except KeyError:
             with pytest.raises(InvalidRequest):
                 people.apply(writes, NOW)
-            # The numbers that a refused request has drawn are not used again; begin where the model stands.
+            # A refused request uses up its numbers; continue with the numbers of the model.
             people.next_number = count(len(model.titles)).__next__
             ids_by_now = iter(range(len(model.titles), 1000))
             continue

@@ -1,4 +1,4 @@
-"""What a write makes of a profile."""
+"""The effect of a write on a profile."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_merging_the_same_write_again_changes_nothing(before: Profile, write: Pr
 
 
 @given(profiles, writes)
-def test_merging_leaves_what_it_was_given_as_it_was(before: Profile, write: ProfileWrite) -> None:
+def test_merging_leaves_its_arguments_unchanged(before: Profile, write: ProfileWrite) -> None:
     copies = copy.deepcopy(before), copy.deepcopy(write)
     result = merged(before, write, NOW)
     assert (before, write) == copies

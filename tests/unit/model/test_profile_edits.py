@@ -1,4 +1,4 @@
-"""What edits make of profiles, held against a model that is as plain as can be."""
+"""The effect of edits on profiles, compared with a plain model."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Shelf:
         self._numbers = count(1)
 
     def roster(self) -> IdentityResolution:
-        """All of it, as a commit loads it."""
+        """All of its data, as a commit loads it."""
         owners = {**self.owners, **{("id", each.id): number for number, each in self.profiles.items()}}
         stored: dict[int, set[Owned]] = {number: set() for number in self.profiles}
         for identifier, number in self.owners.items():
@@ -53,7 +53,7 @@ class Shelf:
         )
 
     def keep(self, roster: IdentityResolution) -> None:
-        """Write what the commit has changed, as the directory does."""
+        """Write the changes of the commit, as the directory does."""
         for identifier in roster.released:
             self.owners.pop(identifier, None)
         self.owners.update(roster.new_owners)
@@ -72,7 +72,7 @@ class Shelf:
         return edited
 
     def send(self, write: ProfileWrite, now_us: int = NOW) -> int:
-        """The profile's number, as an event gets it."""
+        """The profile's number, as events store it."""
         roster = self.roster()
         (number,) = roster.apply([write], now_us).numbers
         self.keep(roster)
@@ -191,7 +191,7 @@ def test_a_merge_is_refused_past_the_limit_of_properties(shelf: Shelf) -> None:
         (MergeProfiles("ID0", "ID0"), InvalidRequest, "/data/relationships/profiles/data/0/id"),
     ],
 )
-def test_what_edits_are_refused_for(shelf: Shelf, edit: ProfileEdit, kind: type[RequestRefused], pointer: str) -> None:
+def test_refused_edits(shelf: Shelf, edit: ProfileEdit, kind: type[RequestRefused], pointer: str) -> None:
     shelf.edit(CreateProfile(write(email="a@example.org")), 0)
     with pytest.raises(kind) as refusal:
         shelf.edit(edit)
@@ -209,7 +209,7 @@ def test_edits_of_one_commit_see_each_other(shelf: Shelf) -> None:
     assert (set(roster.changed), roster.merged) == ({one.number}, {two.number: one.number})
 
 
-def test_what_has_to_be_loaded_for_an_edit() -> None:
+def test_data_that_an_edit_must_load() -> None:
     update = UpdateProfile("P", write(email="a", added_emails=("b",), removed_emails=("c",)))
     assert [(each.id, each.email) for each in named(update)] == [("P", None), (None, "a"), (None, "b"), (None, "c")]
     assert [each.id for each in named(MergeProfiles("D", "S"))] == ["D", "S"]
@@ -219,7 +219,7 @@ def test_what_has_to_be_loaded_for_an_edit() -> None:
 
 
 class PlainProfile:
-    """A profile of the plain model: what it owns, what it shows, and the events that are read under it."""
+    """A profile of the plain model: its identifiers, its attributes, and the events that are read under it."""
 
     def __init__(self, made: int) -> None:
         self.made = made
@@ -231,7 +231,7 @@ class PlainProfile:
 
 
 class PlainModel:
-    """The rules in the fewest words: a list of profiles, looked through from its start."""
+    """The rules in few words: a list of profiles, searched from its start."""
 
     def __init__(self) -> None:
         self.profiles: list[PlainProfile] = []
@@ -305,7 +305,7 @@ def profile_write(given: dict[str, str], title: str | None) -> ProfileWrite:
 
 
 def run(step: tuple[Any, ...], number: int, shelf: Shelf, model: PlainModel, events: dict[int, int]) -> None:
-    """One step on both; they have to agree on whether it is refused."""
+    """One step on both; they must agree on whether it is refused."""
     ids = {each.made: f"ID{each.made}" for each in model.profiles}
     try:
         match step:

@@ -20,7 +20,7 @@ def test_a_ulid_tells_its_moment(milliseconds: int, random: bytes) -> None:
 
 
 @given(st.tuples(moments, randomness), st.tuples(moments, randomness))
-def test_ulids_sort_like_what_they_are_made_of(one: tuple[int, bytes], other: tuple[int, bytes]) -> None:
+def test_ulids_sort_by_time_and_number(one: tuple[int, bytes], other: tuple[int, bytes]) -> None:
     assert (new_ulid(*one) < new_ulid(*other)) == (one < other)
 
 
@@ -32,7 +32,7 @@ def test_the_ends_of_the_range() -> None:
 @pytest.mark.parametrize(
     ("milliseconds", "random"), [(-1, bytes(10)), (MILLISECONDS_MAX + 1, bytes(10)), (0, bytes(9))]
 )
-def test_what_does_not_fit_is_refused(milliseconds: int, random: bytes) -> None:
+def test_values_out_of_range_are_refused(milliseconds: int, random: bytes) -> None:
     with pytest.raises(ValueError, match="expected"):
         new_ulid(milliseconds, random)
 
@@ -50,7 +50,7 @@ def test_what_does_not_fit_is_refused(milliseconds: int, random: bytes) -> None:
         "0" * 26 + "\n",
     ],
 )
-def test_what_is_no_ulid_is_told(text: str) -> None:
+def test_invalid_ulids_are_detected(text: str) -> None:
     assert not is_ulid(text)
     with pytest.raises(ValueError, match="expected a ULID"):
         ulid_milliseconds(text)

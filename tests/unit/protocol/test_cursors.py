@@ -59,5 +59,5 @@ def test_no_text_is_a_cursor_by_chance(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "=", "WzE3ODg1MjkxMzQsICI3cVdrWThoaGZLQSIsIHRydWVd", "A" * (CURSOR_CHARACTERS_MAX + 1), "é", "A" * 39]
 )
-def test_what_is_no_cursor_is_refused(text: str) -> None:
+def test_invalid_cursors_are_refused(text: str) -> None:
     assert is_refused(text)

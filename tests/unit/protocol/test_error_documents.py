@@ -72,7 +72,7 @@ def test_the_table_has_every_refusal() -> None:
     assert {type(row[0]) for row in TABLE} == PROBLEMS.keys()
 
 
-def test_every_fault_says_where_it_lies() -> None:
+def test_every_fault_has_its_place() -> None:
     faults = [Fault("a", pointer="/data/id"), Fault("b", parameter="filter"), Fault("c"), Fault("d", code="special")]
     _, _, body = error_document(InvalidRequest(faults), REQUEST_ID)
     found = [(error["detail"], error["code"], error["source"]) for error in errors_of(body)]
@@ -103,7 +103,7 @@ def test_the_media_type_is_the_revisions() -> None:
     assert headers["Content-Type"] == "application/vnd.api+json"
 
 
-def test_what_is_no_unicode_is_shown_all_the_same() -> None:
+def test_invalid_unicode_is_shown_too() -> None:
     _, _, body = error_document(InvalidRequest([Fault("\udc80", pointer="/\ud800")]), REQUEST_ID)
     assert (errors_of(body)[0]["detail"], errors_of(body)[0]["source"]) == ("?", {"pointer": "/?"})
 

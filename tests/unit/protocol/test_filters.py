@@ -50,7 +50,7 @@ def refusal(text: str) -> str:
 
 
 def kinds(value: Value | Any) -> Any:
-    """The types too: True equals 1 in Python, and they are two things in a filter."""
+    """The types too: True equals 1 in Python, and the two differ in a filter."""
     return [kinds(each) for each in value] if isinstance(value, tuple) else (type(value), value)
 
 
@@ -158,7 +158,7 @@ def test_conditions_are_joined_by_commas_and_by_and(text: str) -> None:
         ("greater-than(datetime,2024-06-15T25)", "at position 23, got '2024-06-15T25)'."),
     ],
 )
-def test_errors_name_the_position_and_what_was_expected(text: str, expected: str) -> None:
+def test_errors_name_the_position_and_the_expectation(text: str, expected: str) -> None:
     detail = refusal(text)
     assert detail.startswith("Invalid filter provided: ")
     assert expected in detail

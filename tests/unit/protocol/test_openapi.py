@@ -1,4 +1,4 @@
-"""The OpenAPI documents: whole, true to the registry, and fit for what is read and written."""
+"""The OpenAPI documents: complete, equal to the registry, and valid for requests and responses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BASE_URL: Final = "https://events.shop.example"
 DATES: Final = [revision.date for revision in REVISIONS]
 BODY_STATUSES: Final = {"413", "415"}
 HTTP_STATUSES: Final = {"414", "431"}
-"""What is answered before the API is asked."""
+"""The errors of the HTTP layer, which come before the API."""
 EVERY_STATUS: Final = {"400", "401", "403", "404", "429", "500", "503"}
 
 
@@ -89,7 +89,7 @@ def test_its_parameters_are_those_that_queries_are_read_with(revision: Revision,
         assert ("id" in {each["name"] for each in described["parameters"]}) == ("{id}" in path)
 
 
-def test_every_reference_leads_somewhere_and_every_component_is_used(document: dict[str, Any]) -> None:
+def test_every_reference_leads_to_a_component_and_every_component_is_used(document: dict[str, Any]) -> None:
     components = document["components"]["schemas"]
     used = {reference.removeprefix("#/components/schemas/") for reference in references(document)}
     assert used == components.keys()
@@ -106,7 +106,7 @@ def test_every_refusal_is_documented_with_its_status(document: dict[str, Any]) -
         success = "202" if method == "POST" else "200"
         refusals = EVERY_STATUS | HTTP_STATUSES | (BODY_STATUSES if method == "POST" else set())
         assert described["responses"].keys() == {success} | refusals
-        # All but 405: on a path that is documented the method is too.
+        # All but 405: a documented path has all its methods.
         assert refusals - HTTP_STATUSES <= known - {"405"}
         for status in ("429", "503"):
             assert described["responses"][status]["headers"]["Retry-After"]["required"]
@@ -119,7 +119,7 @@ def test_media_types_are_the_revisions(revision: Revision, document: dict[str, A
         assert {name for content in contents for name in content} == {revision.media_type}
 
 
-def test_a_bulk_create_says_what_one_request_may_hold() -> None:
+def test_a_bulk_create_states_the_limits_of_one_request() -> None:
     described = of_date("2024-06-15")["paths"]["/api/event-bulk-create-jobs/"]["post"]
     assert described["x-eventkeep-limits"] == {"events": BULK_EVENTS_MAX, "bytes": BODY_BYTES_MAX}
     assert "1,000 events" in described["description"]
@@ -146,7 +146,7 @@ def test_a_bulk_create_says_what_one_request_may_hold() -> None:
         ("2023-09-15", "Location", ["city", "ip"], []),
     ],
 )
-def test_what_create_bodies_hold(date: str, component: str, present: list[str], absent: list[str]) -> None:
+def test_members_of_create_bodies(date: str, component: str, present: list[str], absent: list[str]) -> None:
     members = schema(of_date(date), component)["properties"].keys()
     assert members >= set(present)
     assert not members & set(absent)
@@ -172,12 +172,12 @@ def test_unknown_members_of_create_bodies_are_refused_at_every_level() -> None:
         ("2024-06-15", "created", {"type": "string", "format": "date-time", "nullable": True}),
     ],
 )
-def test_what_a_profiles_attributes_are(date: str, attribute: str, expected: dict[str, Any]) -> None:
+def test_attributes_of_a_profile(date: str, attribute: str, expected: dict[str, Any]) -> None:
     attributes = schema(of_date(date), "ProfileResource")["properties"]["attributes"]["properties"]
     assert attributes[attribute] == expected
 
 
-def test_additional_fields_are_only_where_they_can_be_asked_for() -> None:
+def test_additional_fields_are_only_in_operations_that_have_them() -> None:
     document = of_date("2024-06-15")
     names = {
         name: schema(document, name)["properties"]["attributes"]["properties"].keys()

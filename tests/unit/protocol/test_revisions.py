@@ -41,7 +41,7 @@ def test_a_date_picks_the_newest_revision_not_after_it(header: str | None, expec
 @pytest.mark.parametrize(
     "header", ["", "yesterday", "2024-6-15", "2024-02-30", "20240615", "2024-06-15.pre", "\u0662024-06-15"]
 )
-def test_what_is_no_date_is_invalid(header: str) -> None:
+def test_invalid_dates(header: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         resolve_revision(header, "2023-07-15", TODAY)
     assert refused.value.faults[0].parameter == "revision"
@@ -86,7 +86,7 @@ def test_bulk_creates_exist_from_2024_05_15_on(revision: Revision) -> None:
         ("2023-12-15", "lists_have_data", True, False),
     ],
 )
-def test_what_changed_when(date: str, name: str, before: object, after: object) -> None:
+def test_changes_by_revision(date: str, name: str, before: object, after: object) -> None:
     place = [revision.date for revision in REVISIONS].index(date)
     assert (getattr(REVISIONS[place - 1], name), getattr(REVISIONS[place], name)) == (before, after)
 
@@ -106,7 +106,7 @@ def test_what_changed_when(date: str, name: str, before: object, after: object) 
         ("2023-10-15", "additional_fields", "subscriptions"),
     ],
 )
-def test_what_came_when(date: str, name: str, field: str) -> None:
+def test_additions_by_revision(date: str, name: str, field: str) -> None:
     assert next(revision.date for revision in REVISIONS if field in getattr(revision, name)) == date
     assert field in getattr(BY_DATE["2026-07-15"], name)
 

@@ -107,7 +107,7 @@ def test_every_name_of_the_registry_is_shown_and_no_other(revision: Revision) ->
 @pytest.mark.parametrize("revision", REVISIONS, ids=lambda revision: revision.date)
 def test_a_profile_that_never_subscribed_is_as_captured(revision: Revision) -> None:
     assert subscriptions_of(NOTHING, None, revision) == revision.never_subscribed
-    # What only newer revisions can show changes nothing in the older ones.
+    # Channels that only newer revisions have change nothing in the older ones.
     if revision.date < "2026-04-15":
         assert subscriptions_of(only("email.open_tracking"), None, revision)["email"].keys() == {"marketing"}
 

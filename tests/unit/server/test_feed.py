@@ -1,4 +1,4 @@
-"""The feed: what was kept lately, read by position, bounded, and honest about what it lacks."""
+"""The feed: recently stored events, read by position, bounded, and explicit about gaps."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def start_of(feed: Feed) -> Position:
     return feed.read(1, None, 10).position
 
 
-def test_reader_begins_now_and_gets_what_is_kept_from_then_on_in_its_order() -> None:
+def test_reader_begins_now_and_gets_later_events_in_their_order() -> None:
     feed = feed_of()
     add(feed, rows(1))
     start = feed.read(1, None, 10)
@@ -85,7 +85,7 @@ def test_accounts_share_commits_and_see_their_own_events() -> None:
     assert feed.read(3, position, 10).events == []
 
 
-def test_reader_that_falls_behind_is_told_once_and_gets_what_is_left() -> None:
+def test_reader_that_falls_behind_is_informed_once_and_gets_the_rest() -> None:
     feed = feed_of(events_max=3)
     position = start_of(feed)
     for number in range(5):
@@ -130,7 +130,7 @@ def test_nothing_is_held_while_nobody_reads() -> None:
     assert (numbers_of(again.events), again.has_skipped) == ([3], False)
 
 
-def test_reader_of_another_run_gets_all_of_this_one_and_is_told() -> None:
+def test_reader_of_another_run_gets_all_of_this_one_and_is_informed() -> None:
     before, feed = feed_of(), feed_of()
     add(before, rows(1))
     position = before.read(1, None, 10).position
@@ -156,7 +156,7 @@ def test_wait_ends_with_a_commit_of_another_thread() -> None:
         adding.start()
         await feed.wait(position, 30)
         adding.join()
-        # What is there already is not waited for.
+        # Events that are there already are returned without waiting.
         await feed.wait(position, 30)
         return numbers_of(feed.read(1, position, 10).events)
 

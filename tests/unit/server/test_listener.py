@@ -1,4 +1,4 @@
-"""Connections to a listener whose application answers what the test says."""
+"""Connections to a listener whose application responds as the test says."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from eventkeep.server.listener import Listener, bind
 
 HOST = "127.0.0.1"
 LARGE = 20_000_000
-"""Bytes of an answer that no system buffers hold."""
+"""The size of a response that no system buffers hold."""
 PATIENCE_SECONDS = 1.0
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 class Answering:
-    """Stands for the application: answers by ``act``, and counts the requests that were given up."""
+    """Stands for the application: responds by ``act``, and counts the requests that were given up."""
 
     def __init__(self, act: Callable[[Request], Awaitable[Response]]) -> None:
         self._act = act
@@ -57,7 +57,7 @@ def impatience(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def run(act: Callable[[Request], Awaitable[Response]], test: Callable[[int, Answering], Awaitable[None]]) -> None:
-    """Have ``test`` speak to the port of a listener that answers by ``act``."""
+    """Have ``test`` talk to the port of a listener that responds by ``act``."""
 
     async def both() -> None:
         application = Answering(act)
@@ -73,7 +73,7 @@ def run(act: Callable[[Request], Awaitable[Response]], test: Callable[[int, Answ
     uvloop.run(both())
 
 
-async def large_answer(_request: Request) -> Response:
+async def large_response(_request: Request) -> Response:
     return Response(200, None, b"x" * LARGE)
 
 
@@ -82,7 +82,7 @@ async def echo(request: Request) -> Response:
 
 
 def connected(port: int) -> socket.socket:
-    """A connection that takes little before it is read from."""
+    """A connection with small buffers for incoming bytes."""
     made = socket.socket()
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
     made.connect((HOST, port))
@@ -90,7 +90,7 @@ def connected(port: int) -> socket.socket:
 
 
 async def received(connection: socket.socket, pause: float = 0.0) -> int:
-    """Bytes that come until the end, read with pauses."""
+    """The bytes up to the end, read with pauses."""
     connection.setblocking(False)
     loop, count = asyncio.get_running_loop(), 0
     try:
@@ -102,17 +102,17 @@ async def received(connection: socket.socket, pause: float = 0.0) -> int:
     return count
 
 
-def test_client_that_takes_nothing_of_its_answer_is_cut_off() -> None:
+def test_client_that_reads_nothing_of_its_response_is_cut_off() -> None:
     async def test(port: int, _application: Answering) -> None:
         with closing(connected(port)) as connection:
             connection.sendall(GET)
             await asyncio.sleep(2 * PATIENCE_SECONDS)
             assert await received(connection) < LARGE
 
-    run(large_answer, test)
+    run(large_response, test)
 
 
-def test_client_that_asks_again_and_takes_no_answer_is_cut_off() -> None:
+def test_client_that_sends_again_without_reading_is_cut_off() -> None:
     async def test(port: int, _application: Answering) -> None:
         with closing(connected(port)) as connection:
             connection.sendall(GET)
@@ -121,10 +121,10 @@ def test_client_that_asks_again_and_takes_no_answer_is_cut_off() -> None:
             await asyncio.sleep(2 * PATIENCE_SECONDS)
             assert await received(connection) < LARGE
 
-    run(large_answer, test)
+    run(large_response, test)
 
 
-def test_client_that_takes_its_answer_slowly_gets_it_whole() -> None:
+def test_client_that_reads_its_response_slowly_gets_it_whole() -> None:
     async def test(port: int, _application: Answering) -> None:
         with closing(connected(port)) as connection:
             connection.sendall(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
@@ -132,10 +132,10 @@ def test_client_that_takes_its_answer_slowly_gets_it_whole() -> None:
             assert await received(connection, pause=0.005) > LARGE
             assert asyncio.get_running_loop().time() - started > PATIENCE_SECONDS
 
-    run(large_answer, test)
+    run(large_response, test)
 
 
-def test_answers_that_wait_for_their_clients_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_responses_that_wait_for_their_clients_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener, "UNSENT_BYTES_MAX", 2 * LARGE)
     monkeypatch.setattr(http1, "ANSWER_SECONDS_MAX", 60.0)
 
@@ -149,7 +149,7 @@ def test_answers_that_wait_for_their_clients_are_bounded_together(monkeypatch: p
         for connection in connections:
             connection.close()
 
-    run(large_answer, test)
+    run(large_response, test)
 
 
 def test_connections_past_the_most_wait_for_one_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +226,7 @@ def test_bodies_come_whole_however_they_are_cut(size: int, is_chunked: bool, pie
     run(echo, test)
 
 
-def test_bodies_that_nobody_wants_are_dropped_and_what_follows_is_answered() -> None:
+def test_unread_bodies_are_dropped_and_the_next_request_gets_a_response() -> None:
     async def refusing(request: Request) -> Response:
         return Response(200, None, request.path.encode())
 
@@ -242,7 +242,7 @@ def test_bodies_that_nobody_wants_are_dropped_and_what_follows_is_answered() -> 
     run(refusing, test)
 
 
-def test_answer_that_takes_long_is_waited_for_behind_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_response_is_waited_for_by_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http1, "HEADER_SECONDS_MAX", 0.1)
 
     async def slow_second(request: Request) -> Response:
@@ -261,7 +261,7 @@ def test_answer_that_takes_long_is_waited_for_behind_another_one(monkeypatch: py
     run(slow_second, test)
 
 
-def test_answer_that_can_not_be_sent_ends_the_connection(capsys: pytest.CaptureFixture[str]) -> None:
+def test_response_that_can_not_be_sent_ends_the_connection(capsys: pytest.CaptureFixture[str]) -> None:
     async def broken(_request: Request) -> Response:
         return Response(200, {"X-Text": "\N{EURO SIGN}"})
 
@@ -306,7 +306,7 @@ def test_targets_are_split(target: bytes, path: str, query: str) -> None:
     assert found == [(path, query)]
 
 
-def test_old_clients_are_answered_and_hung_up_on_unless_they_ask() -> None:
+def test_old_clients_get_a_response_and_are_closed_unless_they_ask() -> None:
     async def test(port: int, _application: Answering) -> None:
         reader, writer = await asyncio.open_connection(HOST, port)
         writer.write(b"POST / HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\na")

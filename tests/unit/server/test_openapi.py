@@ -1,4 +1,4 @@
-"""The documents as they are served."""
+"""The documents that the server serves."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from eventkeep.server.probes import Probes
 from tests.contract.api import single_body
 
 
-def answer(probes: Probes, path: str) -> Response:
+def response_of(probes: Probes, path: str) -> Response:
     async def no_body() -> NoReturn:
         raise AssertionError("nobody asks for a body")
 
@@ -29,17 +29,17 @@ def test_server_is_not_ready_while_its_queue_is_full() -> None:
     submission = parse_create_event(json.dumps(single_body()).encode(), REVISIONS[-1], 1_718_452_800)
     statuses = []
     for _ in range(2):
-        statuses.append(answer(probes, "/readyz").status)
+        statuses.append(response_of(probes, "/readyz").status)
         queue.put(Waiting(1, submission, None))
-    full = answer(probes, "/readyz")
-    assert answer(probes, "/healthz").status == 200
+    full = response_of(probes, "/readyz")
+    assert response_of(probes, "/healthz").status == 200
     assert (statuses, full.status, full.headers["Retry-After"]) == ([200, 200], 503, "1")
     queue.take(1, len(json.dumps(single_body())))
-    assert answer(probes, "/readyz").status == 200
+    assert response_of(probes, "/readyz").status == 200
 
 
 def test_server_that_stops_is_not_ready() -> None:
     probes = Probes(SubmissionQueue())
     probes.stopping = True
-    assert answer(probes, "/readyz").status == 503
-    assert answer(probes, "/healthz").status == 200
+    assert response_of(probes, "/readyz").status == 503
+    assert response_of(probes, "/healthz").status == 200

@@ -1,4 +1,4 @@
-"""The windows of the rate limits, on a clock that stands where the test puts it."""
+"""The windows of the rate limits, on a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def limits(burst: int, steady: int) -> RateLimits:
 
 
 def wait_of(limited: RateLimits, now: float, account: int = 1) -> int:
-    """The seconds that a call at ``now`` is told to wait; 0 where it is let through."""
+    """The seconds that a call at ``now`` must wait; 0 if it is let through."""
     try:
         limited.take(account, OPERATION, now)
     except Throttled as exc:
@@ -52,7 +52,7 @@ def test_a_minute_lets_through_as_many_calls_as_its_steady_limit() -> None:
     assert [wait_of(limited, MINUTE + 60) for _ in range(4)] == [0, 0, 0, 1]
 
 
-def test_longer_wait_is_told_where_both_windows_are_full() -> None:
+def test_longer_wait_is_returned_if_both_windows_are_full() -> None:
     limited = limits(burst=2, steady=2)
     assert [wait_of(limited, MINUTE) for _ in range(3)] == [0, 0, 60]
 
@@ -135,14 +135,14 @@ def test_no_window_ever_holds_more_than_its_limit_and_a_wait_is_long_enough(
             minutes[minute] += 1
         else:
             assert seconds[second] == burst or minutes[minute] == steady
-            # Whoever waits as long as it was told is let through.
+            # A caller that waits as long as required is let through.
             assert int(now + wait) > second
             assert minutes[minute] < steady or int(now + wait) // 60 > minute
     assert max(seconds.values(), default=0) <= burst
     assert max(minutes.values(), default=0) <= steady
 
 
-# Which limits there are
+# The table of limits
 
 
 def test_hosted_figures_are_the_default() -> None:

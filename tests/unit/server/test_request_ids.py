@@ -1,4 +1,4 @@
-"""Request ids are UUIDs that never come twice."""
+"""Request ids are UUIDs that never repeat."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from eventkeep.server.request_ids import RequestIds
 
 
 class Drawn:
-    """Randomness that is known; its counter begins at its greatest."""
+    """Known randomness; its counter begins at its greatest value."""
 
     def token_bytes(self, count: int) -> bytes:
         return b"\x12" * (count - 6) + b"\xff" * 6

@@ -1,4 +1,4 @@
-"""What the server's process does before it serves."""
+"""The steps of the server's process before it serves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The purchases at CDNOW, which the literature on customer value tests its models with."""
+"""The purchases at CDNOW, the data that the literature on customer value tests its models with."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def purchases() -> Orders:
 
 @functools.cache
 def sample() -> Orders:
-    """The purchases of every tenth customer, 2,357 of them, with whom the published figures were computed."""
+    """The purchases of every tenth customer, 2,357 of them: the basis of the published figures."""
     numbers = [int(line) for line in (EXAMPLES / "cdnow-sample-ids.txt").read_text(encoding="utf-8").split()]
     assert len(set(numbers)) == 2_357
     return purchases().take(np.isin(purchases().customer, numbers))

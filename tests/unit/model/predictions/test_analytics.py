@@ -1,4 +1,4 @@
-"""The attributes of customers, and when there are enough orders for predictions."""
+"""The attributes of customers, and the number of orders that predictions need."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def orders_of(customers: int, loyal: int, days: int, value: float = 10.0) -> tup
         ),
     ],
 )
-def test_what_is_documented_as_the_minimum_is_asked_for(
+def test_documented_minimum_is_required(
     customers: int, loyal: int, days: int, value: float, lacking: list[str]
 ) -> None:
     orders, end = orders_of(customers, loyal, days, value)

@@ -78,11 +78,11 @@ def test_ten_cents_thrice_are_thirty_cents() -> None:
         ([Row(1, START + 5, -4.0, 11)], [6.0, 20.0, 30.0]),
         ([Row(1, START + 5, 4.0, 11), Row(1, START + 6, 6.0, 11)], [20.0, 30.0]),
         ([Row(1, START + 5, NAN, 12)], [10.0, 30.0]),
-        # Without a key that anybody knows: the latest order before it.
+        # Without a known key: the latest order before it.
         ([Row(1, START + 1, 5.0)], [10.0, 15.0, 30.0]),
         ([Row(1, START + 9, 5.0, 99)], [10.0, 20.0, 25.0]),
         ([Row(1, START - 1, 5.0)], [10.0, 20.0, 30.0]),
-        # More than was paid: no more than the order.
+        # A refund larger than the payment: no more than the order.
         ([Row(1, START + 9, 500.0, 13)], [10.0, 20.0]),
         ([Row(2, START + 9, 5.0, 11)], [10.0, 20.0, 30.0]),
     ],

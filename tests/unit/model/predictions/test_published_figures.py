@@ -1,4 +1,4 @@
-"""The models reproduce what was published of the purchases at CDNOW.
+"""The models reproduce the published figures for the purchases at CDNOW.
 
 Sources: Fader, Hardie, Lee, Marketing Science 24 (2005), and the authors' spreadsheets; Fader and Hardie, The
 Gamma-Gamma Model of Monetary Value (2013); the tests of the packages BTYD, BTYDplus and lifetimes.
@@ -77,7 +77,7 @@ def test_the_expected_purchases_of_one_customer() -> None:
 
 
 def test_the_expected_purchases_of_anybody() -> None:
-    """The figure for 78 weeks is 1.8576 in print, where the series is cut off early; its limit is 1.8580."""
+    """The printed figure for 78 weeks is 1.8576, from a series that was cut off early; its limit is 1.8580."""
     found = in_weeks(leaves_at_once=False).expected_of_new(np.array([0.1429, 1, 3, 31.8571, 32, 78]))
     assert found.round(4).tolist() == [0.0078, 0.0532, 0.1506, 1.0405, 1.0437, 1.8580]
 
@@ -95,7 +95,7 @@ def test_the_expected_spend_of_the_first_ten_customers() -> None:
     assert found == pytest.approx(printed, abs=0.01)
 
 
-def test_what_the_customers_of_the_paper_bought_after_it() -> None:
+def test_later_purchases_of_the_customer_of_the_paper() -> None:
     tracking = tracked(sample(), CALIBRATION_END, END, leaves_at_once=False)
     assert tracking is not None
     actual = [0.237, 0.697, 1.393, 1.560, 2.532, 2.947, 3.862, 6.359]
@@ -122,7 +122,7 @@ def test_all_customers_as_another_program_fitted_them(
     model = fitted_purchases(customers.repeats, customers.recency, customers.age, leaves_at_once=False)
     money = fitted_spend(customers.repeats, customers.repeat_spend)
     assert model is not None and money is not None
-    # The likelihood was noted for weeks: each repeat purchase has a density per week.
+    # The published likelihood is in weeks: each repeat purchase has a density per week.
     in_weeks = model.log_likelihood + int(customers.repeats.sum()) * np.log(WEEK)
     found = (round(model.r, 4), round(model.alpha, 4), round(model.a, 4), round(model.b, 4), round(float(in_weeks), 2))
     assert found == pytest.approx(bg_nbd, abs=1.01e-4, rel=1e-9)

@@ -1,4 +1,4 @@
-"""Properties of the models of purchases that hold whatever their parameters are."""
+"""Properties of the models of purchases that hold for any parameters."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ models = st.builds(
 @settings(max_examples=50, deadline=None)
 @given(models, st.floats(0.1, 20))
 def test_probabilities_add_up_to_one_and_their_mean_is_the_expectation(model: PurchaseModel, time: float) -> None:
-    # Rates so that hundreds of purchases are all but impossible.
+    # Rates at which hundreds of purchases are nearly impossible.
     model = PurchaseModel(
         r=model.r, alpha=model.alpha + 4 * time, a=model.a, b=model.b, leaves_at_once=model.leaves_at_once
     )
@@ -52,7 +52,7 @@ def test_expectations_are_finite_and_grow_with_time(
 
 @given(st.floats(-3, 5), st.floats(-3, 5), st.floats(0.1, 500), st.floats(0, 0.99))
 def test_the_hypergeometric_function_is_that_of_scipy(a: float, b: float, c: float, z: float) -> None:
-    # A hair away from the whole numbers, for which scipy's may be infinite.
+    # Slightly off the whole numbers, at which scipy's function may be infinite.
     a += 1e-3 * (1 + np.sqrt(2))
     expected = float(scipy_special.hyp2f1(a, b, c, z))
     assume(np.isfinite(expected) and 1e-6 < abs(expected) < 1e12)

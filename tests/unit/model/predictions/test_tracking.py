@@ -1,4 +1,4 @@
-"""The comparison of a fit with what came after it, and its drawing."""
+"""The comparison of a fit with later purchases, and its plot."""
 
 from __future__ import annotations
 

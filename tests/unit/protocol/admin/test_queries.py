@@ -1,4 +1,4 @@
-"""What may be asked of our own operations, and how positions are written."""
+"""The parameters of our own operations, and the form of positions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_nothing_asked_is_the_first_page_of_all() -> None:
     assert parse_no_parameters(b"").parameters == ()
 
 
-def test_parameters_become_what_they_mean() -> None:
+def test_parameters_are_parsed() -> None:
     metrics = parse_metrics_query(b"name=Placed+Order&page%5Bsize%5D=7&page[cursor]=abc123")
     assert (metrics.name, metrics.page_size, metrics.cursor) == ("Placed Order", 7, "abc123")
     assert metrics.next_page("def456") == [
@@ -90,7 +90,7 @@ def test_positions_are_read_as_they_are_written(position: Position) -> None:
 
 
 @given(st.text("0123456789abcdef-", max_size=40))
-def test_what_is_no_position_is_refused(text: str) -> None:
+def test_invalid_positions_are_refused(text: str) -> None:
     try:
         position = parse_position(text)
     except InvalidRequest as refused:

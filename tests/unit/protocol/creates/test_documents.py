@@ -1,4 +1,4 @@
-"""The create bodies as a client makes them: what is encoded is accepted."""
+"""The create bodies that a client makes: an encoded body is accepted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from eventkeep.protocol.revisions import REVISIONS
 from tests.submitted import numbers, values
 
 
-def test_an_encoded_create_holds_only_what_was_given() -> None:
+def test_an_encoded_create_holds_only_given_values() -> None:
     document = event_create(
         SingleEventAttributes(
             metric=metric("Placed Order"),

@@ -19,7 +19,7 @@ forms = st.sampled_from(["seconds", "minutes", "milliseconds", "microseconds"])
 
 
 def column_of(texts: list[str]) -> list[int] | None:
-    """What parse_times makes of them."""
+    """The result of parse_times."""
     times = parse_times(texts)
     return None if times is None else times.tolist()
 
@@ -49,7 +49,7 @@ near_times = st.builds(
 
 
 @given(near_times)
-def test_a_column_refuses_what_one_alone_is_refused_for(text: str) -> None:
+def test_a_column_refuses_the_same_as_a_single_value(text: str) -> None:
     column = column_of([text] * COLUMN_TIMES_MIN)
     alone = parse_time(text)
     assert column == (None if alone is None else [alone] * COLUMN_TIMES_MIN)

@@ -79,7 +79,7 @@ def test_an_event_becomes_a_row_of_the_columns() -> None:
     assert given.profiles == [ProfileWrite(email="sarah@example.org", only_identifier=("email", "sarah@example.org"))]
 
 
-def test_what_is_not_sent_has_its_default() -> None:
+def test_missing_members_have_their_default() -> None:
     given = parsed(single(time=None))
     assert (given.metrics, numbers(given.time), values(given)) == ([("Placed Order", "api")], [RECEIVED_AT], [None])
     assert (currencies(given), unique_ids(given)) == ([""], [str(RECEIVED_AT)])

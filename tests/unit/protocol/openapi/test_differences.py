@@ -1,4 +1,4 @@
-"""What changed between two documents: small documents for every kind of change, and the revisions themselves."""
+"""The differences between two documents: small documents for every kind of change, and the revisions themselves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STRING: Final = {"type": "string"}
 
 
 def document(version: str = "1", **operation: Any) -> dict[str, Any]:
-    """A document with one operation; without anything said of it, with none."""
+    """A document with one operation; with none by default."""
     described = {"operationId": "get_thing", "responses": {}, **operation}
     return {
         "info": {"version": version},
@@ -30,7 +30,7 @@ def body(schema: dict[str, Any]) -> dict[str, Any]:
     return document(requestBody={"content": {"application/json": {"schema": schema}}})
 
 
-def answer(schema: dict[str, Any], media_type: str = "application/json") -> dict[str, Any]:
+def response_with(schema: dict[str, Any], media_type: str = "application/json") -> dict[str, Any]:
     return document(responses={"200": {"description": "", "content": {media_type: {"schema": schema}}}})
 
 
@@ -90,13 +90,13 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
             ],
         ),
         (
-            answer(thing(data=thing(id=STRING))),
-            answer(thing(data={"type": "array", "items": thing(id=STRING)})),
+            response_with(thing(data=thing(id=STRING))),
+            response_with(thing(data={"type": "array", "items": thing(id=STRING)})),
             [Change(kind="changed", part="answer", place="data", before="object", after="array of objects")],
         ),
         (
-            answer(thing()),
-            answer(thing(), "application/vnd.api+json"),
+            response_with(thing()),
+            response_with(thing(), "application/vnd.api+json"),
             [
                 Change(kind="added", part="media type", place="answer", value="application/vnd.api+json"),
                 Change(kind="removed", part="media type", place="answer", value="application/json"),
@@ -150,7 +150,7 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
         ),
     ],
 )
-def test_what_changed_is_told_with_its_place(
+def test_changes_are_listed_with_their_place(
     before: dict[str, Any], after: dict[str, Any], expected: list[Change]
 ) -> None:
     assert changes(before, after) == expected
@@ -167,10 +167,10 @@ def test_what_changed_is_told_with_its_place(
     ],
 )
 def test_how_a_schema_is_put_together_does_not_count(schema: dict[str, Any]) -> None:
-    assert changes(answer(thing(name=STRING)), answer(schema)) == []
+    assert changes(response_with(thing(name=STRING)), response_with(schema)) == []
 
 
-def test_what_stands_beside_a_reference_counts() -> None:
+def test_members_beside_a_reference_count() -> None:
     one = {"$ref": "#/components/schemas/Thing"}
     other = {**one, "nullable": True}
     assert changes(body(thing(of=one)), body(thing(of=other))) == [
@@ -178,11 +178,11 @@ def test_what_stands_beside_a_reference_counts() -> None:
     ]
 
 
-def test_resources_of_several_types_are_told_apart() -> None:
+def test_resources_of_several_types_are_distinguished() -> None:
     def included(**more: Any) -> dict[str, Any]:
         metric = thing(type={"type": "string", "enum": ["metric"]}, name=STRING)
         profile = thing(type={"type": "string", "enum": ["profile"]}, **more)
-        return answer(thing(included={"type": "array", "items": {"oneOf": [metric, profile]}}))
+        return response_with(thing(included={"type": "array", "items": {"oneOf": [metric, profile]}}))
 
     assert changes(included(), included(locale=STRING)) == [
         Change(kind="added", part="answer", place="included(profile).locale", after="string")
@@ -190,7 +190,10 @@ def test_resources_of_several_types_are_told_apart() -> None:
 
 
 def test_a_schema_that_refers_to_itself_comes_to_an_end() -> None:
-    before, after = answer({"$ref": "#/components/schemas/Thing"}), answer({"$ref": "#/components/schemas/Thing"})
+    before, after = (
+        response_with({"$ref": "#/components/schemas/Thing"}),
+        response_with({"$ref": "#/components/schemas/Thing"}),
+    )
     after["components"] = {"schemas": {"Thing": thing(inner={"$ref": "#/components/schemas/Thing"})}}
     assert changes(before, after)[0] == Change(kind="removed", part="answer", place="name", before="string")
 

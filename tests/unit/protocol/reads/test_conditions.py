@@ -29,7 +29,7 @@ TIME_VALUES = st.one_of(
 
 
 @given(st.lists(st.tuples(st.sampled_from(sorted(COMPARISONS)), TIME_VALUES), min_size=1, max_size=4), TIMES)
-def test_bounds_let_through_what_the_conditions_say(
+def test_bounds_select_the_same_as_the_conditions(
     comparisons: list[tuple[str, tuple[str, Value, float]]], time: int
 ) -> None:
     conditions = [Filter.where(name, field, value).conditions[0] for name, (field, value, _) in comparisons]
@@ -95,7 +95,7 @@ def test_ids_are_bounds() -> None:
         ("greater-than(timestamp,2024-06-15)", "for timestamp, got 2024-06-15T00:00:00Z."),
     ],
 )
-def test_what_is_wrong_is_told_in_the_services_words(text: str, detail: str) -> None:
+def test_faults_have_the_words_of_the_service(text: str, detail: str) -> None:
     (fault,) = condition_faults(parse_filter(text), NEWEST.filters)
     assert fault.parameter == "filter"
     assert detail in fault.detail

@@ -48,7 +48,7 @@ def expected(sent: dict[str, Any], event: StoredEvent, has_value: bool) -> list[
     st.booleans(),
     st.booleans(),
 )
-def test_properties_come_back_with_what_the_server_adds(
+def test_properties_come_back_with_the_members_that_the_server_adds(
     sent: dict[str, Any], value: float | None, currency: str, has_value: bool, is_ascii: bool
 ) -> None:
     event = stored(json.dumps(sent, ensure_ascii=is_ascii).encode("utf-8", "replace"), value, currency)

@@ -26,7 +26,7 @@ def place_of(event: StoredEvent) -> tuple[int, int]:
 
 
 def turn(places: Sequence[tuple[int, int]], sort: str, size: int, cursor: str | None) -> Page:
-    """One page, found as a store finds it."""
+    """One page, selected as a store selects it."""
     asked = f"sort={sort}&page[size]={size}" + ("" if cursor is None else f"&page[cursor]={quote(cursor)}")
     query = parse_read_query(asked.encode(), OPERATIONS["get_events"], REVISIONS[-1], SECRET)
     ordered = sorted(places, reverse=query.finds_descending)
@@ -53,7 +53,7 @@ def test_pages_hold_everything_once_there_and_back(places: set[tuple[int, int]],
 
 
 @given(PLACES, PLACES, st.integers(1, 5))
-def test_what_was_there_at_the_start_is_walked_once_while_more_arrives(
+def test_walk_has_events_of_the_start_once_while_more_arrive(
     places: set[tuple[int, int]], arriving: set[tuple[int, int]], size: int
 ) -> None:
     waiting = sorted(arriving - places)

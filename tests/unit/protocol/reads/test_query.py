@@ -52,7 +52,7 @@ def test_nothing_asked_for_is_the_default() -> None:
         "&&fields%5bevent%5d=uuid%2ctimestamp&include=metric,profile&filter=has(profile),+greater-than(timestamp,%205)&",
     ],
 )
-def test_what_clients_encode_and_what_not_is_the_same(query_string: str) -> None:
+def test_encoded_and_plain_queries_are_the_same(query_string: str) -> None:
     query = read(query_string)
     assert query.event_fields.names == ("uuid", "timestamp")
     assert query.includes == ("metric", "profile")
@@ -126,7 +126,7 @@ def test_each_refusal_names_its_parameter(query_string: str, parameter: str, det
     assert detail in told
 
 
-def test_all_faults_are_told_together() -> None:
+def test_all_faults_are_reported_together() -> None:
     found = faults("x=1&sort=a&include=b,c&fields[event]=d&filter=e&page[cursor]=f")
     assert sorted(name for name, _ in found) == ["fields[event]", "filter", "include", "include", "sort", "x"]
     assert len(faults("&".join(f"x{number}=1" for number in range(FAULTS_MAX + 1)))) == FAULTS_MAX
@@ -229,7 +229,7 @@ def test_a_cursor_is_bound_to_sort_and_filter() -> None:
     asked = "sort=datetime&filter=equals(metric_id,'SkDfHe')"
     text = read(asked).cursor_text(FORWARD, SECRET)
     assert read(f"{asked}&page[cursor]={text}").cursor == FORWARD
-    # Another spelling of the same question.
+    # Another spelling of the same query.
     assert read(f'sort=datetime&filter=and( equals(metric_id,"SkDfHe") )&page[cursor]={text}').cursor == FORWARD
     for other in (asked.replace("=datetime", "=-datetime"), "sort=datetime", asked.replace("SkDfHe", "SkDfHf")):
         assert faults(f"{other}&page[cursor]={text}") == [("page[cursor]", "Invalid cursor provided.")]

@@ -97,7 +97,7 @@ def test_an_event_is_as_the_live_service_writes_it() -> None:
     }
 
 
-def test_an_event_without_a_value_reads_zero_where_its_metric_has_had_one() -> None:
+def test_an_event_without_a_value_reads_zero_if_its_metric_has_had_one() -> None:
     properties = [event["attributes"]["event_properties"] for event in events()["data"]]
     assert [each.get("$value") for each in properties] == [3, 0, None]
 
@@ -282,7 +282,7 @@ def test_subscriptions_belonged_to_a_profile_at_first() -> None:
     assert "subscriptions" not in profile(revision="2023-10-15")["attributes"]
 
 
-def test_what_has_no_value_was_left_out_at_first() -> None:
+def test_first_revisions_leave_out_members_without_a_value() -> None:
     attributes = profile(revision="2023-12-15")["attributes"]
     assert "phone_number" not in attributes
     assert attributes["location"] == {"city": "Porto"}
@@ -301,7 +301,7 @@ def test_relationships(kind: Literal["metric", "profile"]) -> None:
     }
 
 
-def test_one_revision_answers_with_lists_of_one() -> None:
+def test_one_revision_responds_with_lists_of_one() -> None:
     for revision, expected in (("2024-06-15", dict), ("2024-07-15", list), ("2024-10-15", dict)):
         metric = json.loads(metric_document(frame("", "get_event_metric", revision), METRIC))
         person = json.loads(profile_document(frame("", "get_event_profile", revision), PROFILE, None))
