@@ -1,13 +1,13 @@
-# Every target does all the set-up that it needs; what is already done is not done again.
+# Every target does the set-up that it needs; completed steps are not repeated.
 #
 #   make install   .venv with eventkeep, all its extras and the development tools
-#   make demo      a real server, 69,659 real purchases in, and back out again
+#   make demo      a real server, 69,659 real purchases imported, and read back
 #   make test      the whole test suite, several files at a time (JOBS); ARGS="-k cursor" narrows it
-#   make lint      formatting, lint rules, strict types, and whether the sync client is that of the async one
+#   make lint      formatting, lint rules, strict types, and whether the sync client is made from the async one
 #   make bench     the benchmarks
-#   make docs      the documentation as a site, in .cache/site (make docs-serve shows it while you write)
+#   make docs      the documentation as a site, in .cache/site (make docs-serve reloads it while you write)
 #   make reference the pages of docs/reference, made anew from the code
-#   make clean     removes what the targets above have made
+#   make clean     removes the output of the targets above
 
 PYTHON ?= python3
 VENV := .venv
@@ -15,7 +15,7 @@ BIN := $(VENV)/bin
 CLIENTS := 7.0.0 9.0.0 25.0.0
 CLIENT_STAMPS := $(CLIENTS:%=.cache/clients/%/.installed)
 ARGS ?=
-# Files of tests that run at the same time: the tests wait more than they work. What is narrowed starts sooner alone.
+# Test files that run at the same time: tests wait more than they compute. A narrowed run starts sooner in one process.
 JOBS ?= $(if $(ARGS),0,3)
 
 .DEFAULT_GOAL := install
@@ -30,15 +30,15 @@ $(VENV)/.installed: pyproject.toml constraints.txt hatch_build.py $(wildcard src
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[server,dev,docs]'
 	@$(BIN)/python -c 'from eventkeep.native.library import is_built; is_built() or print("There is no C compiler: \
-	eventkeep works without its compiled reader, at about half of its rate. To have it, install gcc and: make clean install")'
+	eventkeep works without its compiled reader, at about half of its rate. To get it, install gcc and run: make clean install")'
 	@touch $@
 
-# Where Python may not write what it has compiled (PYTHONDONTWRITEBYTECODE), as in many containers, each of the
-# hundreds of processes of a test run would compile the whole of the product anew, which is a fifth of a start.
+# If Python may not write compiled files (PYTHONDONTWRITEBYTECODE), as in many containers, each of the hundreds of
+# processes of a test run would compile the whole product again, which is a fifth of a start.
 compile: install
 	@$(BIN)/python -m compileall -q src
 
-# The official clients need different versions of pydantic: each has an environment of its own.
+# The official clients need different versions of pydantic, so each has an environment of its own.
 .cache/clients/%/.installed: tests/contract/clients/%.txt
 	$(PYTHON) -m venv .cache/clients/$*
 	.cache/clients/$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
@@ -68,7 +68,7 @@ $(VENV)/.installed-bench: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
-# NO_MKDOCS_2_WARNING: the theme would else advertise its successor on every build.
+# NO_MKDOCS_2_WARNING: otherwise the theme advertises its successor on every build.
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 

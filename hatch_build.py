@@ -1,4 +1,4 @@
-"""Builds the compiled reader into the package, where a C compiler is at hand; without one the package works too."""
+"""Builds the compiled reader into the package if there is a C compiler; without one the package works too."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class CompiledReader(BuildHookInterface):  # type: ignore[type-arg]
     """The build hook of ``tool.hatch.build.targets.wheel.hooks.custom``; editable installs run it too."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile, and make the wheel one of this platform; on failure say so and leave it a pure one."""
+        """Compile, and make the wheel one of this platform; on failure print a warning and leave it a pure one."""
         folder = Path(self.root) / FOLDER
         library = folder / "_reader.so"
         library.unlink(missing_ok=True)
@@ -29,7 +29,9 @@ class CompiledReader(BuildHookInterface):  # type: ignore[type-arg]
             sources = [str(folder / name) for name in SOURCES]
             subprocess.run([*compiler, *FLAGS, "-o", str(library), *sources], check=True)
         except (OSError, subprocess.CalledProcessError) as exc:
-            self.app.display_warning(f"eventkeep is installed without its compiled reader, and is slower: {exc}")
+            self.app.display_warning(
+                f"eventkeep is installed without its compiled reader, which makes it slower: {exc}"
+            )
             return
         build_data["force_include"][str(library)] = "eventkeep/native/_reader.so"
         build_data["pure_python"] = False

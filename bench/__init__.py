@@ -1,1 +1,1 @@
-"""What eventkeep does in how much time: ``python -m bench``."""
+"""Measures the speed of eventkeep: ``python -m bench``."""

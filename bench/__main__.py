@@ -2,7 +2,7 @@
 
 make bench                                      a million events, a few minutes
 make bench ARGS="--levels 1,5,10,20"            the figures and the plot of docs/performance.md
-make bench ARGS="--json figures.json"           where the JSON goes
+make bench ARGS="--json figures.json"           the file of the JSON
 
 The SDK has a benchmark of its own: ``python -m bench.sdk``.
 """
@@ -46,7 +46,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=10.0, help="seconds of each load (10)")
     parser.add_argument("--json", type=Path, default=Path("bench-figures.json"), help="the file for the figures")
     parser.add_argument("--plot", type=Path, help="an SVG of rate and latency against the number of stored events")
-    parser.add_argument("--folder", type=Path, help="where the data goes; a temporary folder by default")
+    parser.add_argument("--folder", type=Path, help="folder of the data; a temporary one by default")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""Request bodies for the load: distinct events of about 520 bytes, with a marker for what changes."""
+"""Request bodies for the load: distinct events of about 520 bytes, with a marker for the parts that change."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ METRICS: Final = ("Viewed Product", "Added to Cart", "Started Checkout", "Placed
 PRODUCTS: Final = 5_000
 FIRST_MOMENT: Final = datetime(2024, 5, 1, tzinfo=UTC)
 REGULARS_PER_REQUEST: Final = 5
-"""Profiles that come again and again, in a request of their events."""
+"""The number of recurring profiles in a request."""
 REGULAR_EVENTS: Final = EVENTS_PER_REQUEST // REGULARS_PER_REQUEST
 TEMPLATE_SECONDS: Final = 3_600
-"""How much later the events of each template are than those of the one before."""
+"""The time between the events of two successive templates."""
 
 
 def properties(choose: random.Random) -> dict[str, Any]:
-    """What a shop sends with an event."""
+    """The properties that a shop sends with an event."""
     product = choose.randrange(PRODUCTS)
     return {
         "ProductID": 100_000 + product,
@@ -35,7 +35,7 @@ def properties(choose: random.Random) -> dict[str, Any]:
 
 
 def event(choose: random.Random, unique_id: str, second: int) -> dict[str, Any]:
-    """One event resource, so many seconds after FIRST_MOMENT."""
+    """One event resource, this many seconds after FIRST_MOMENT."""
     return {
         "type": "event",
         "attributes": {
@@ -53,7 +53,7 @@ def profile(name: str) -> dict[str, Any]:
 
 
 def bulk_item(who: dict[str, Any], events: list[dict[str, Any]]) -> dict[str, Any]:
-    """A profile and its events as a bulk request has them."""
+    """A profile and its events, as a bulk request has them."""
     attributes = {"profile": {"data": who}, "events": {"data": events}}
     return {"type": "event-bulk-create", "attributes": attributes}
 
@@ -64,9 +64,9 @@ def bulk_job(items: list[dict[str, Any]]) -> str:
 
 
 def regulars_body(seed: int, templates: int) -> str:
-    """A bulk request of the events of some profiles that come again and again.
+    """A bulk request of the events of some recurring profiles.
 
-    The events of each lie anywhere among those of so many templates.
+    The events of each lie anywhere among those of this many templates.
     """
     choose = random.Random(seed)
     items = []
@@ -81,10 +81,10 @@ def regulars_body(seed: int, templates: int) -> str:
 
 
 class Churn(StrEnum):
-    """What a load does to the directory besides naming profiles."""
+    """The changes that a load makes in the directory, beyond naming profiles."""
 
     NEW_PROFILES = "new-profiles"
-    """Every event is of a profile that nobody has named before."""
+    """Every event belongs to a new profile."""
     CHANGED_PROFILES = "changed-profiles"
     """Every event changes its profile."""
 
@@ -112,7 +112,7 @@ def single_body(seed: int, profiles: int) -> str:
 
 
 def write_bodies(folder: Path, bodies: list[str]) -> None:
-    """The templates as the load generator reads them: 1.json, 2.json, …"""
+    """The templates as files for the load generator: 1.json, 2.json, …"""
     folder.mkdir(parents=True, exist_ok=True)
     for number, body in enumerate(bodies, start=1):
         (folder / f"{number}.json").write_text(body)

@@ -1,8 +1,7 @@
-"""What the figures are held against, measured in the same run: less work than eventkeep does, or another's.
+"""Floors to compare the figures with, measured in the same run: a part of the work, or another program's.
 
-(a) the engine alone, inserting batches that are ready; (b) decoding alone; (c)
-PostgreSQL by COPY with the same uniqueness; (d) the mock server Prism. The last two
-only where they are installed.
+(a) the engine alone, inserting batches that are ready; (b) decoding alone; (c) PostgreSQL by COPY
+with the same uniqueness; (d) the mock server Prism. The last two only if they are installed.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ POSTGRES_EVENTS = 200_000
 
 
 def measure(folder: Path, say: Callable[[str], None]) -> dict[str, float | None]:
-    """Every floor, events per second; None for what is not installed."""
+    """Every floor, events per second; None for programs that are not installed."""
     say("decoding alone")
     floors: dict[str, float | None] = {"decoding_alone": decoding_events_per_second()}
     say("the engine alone")
@@ -45,10 +44,10 @@ def measure(folder: Path, say: Callable[[str], None]) -> dict[str, float | None]
 
 
 def prism_events_per_second(folder: Path) -> tuple[float | None, float | None]:
-    """Events per second that the mock server Prism answers, single and bulk; it stores nothing.
+    """Events per second that the mock server Prism accepts, single and bulk; it stores nothing.
 
-    None where it is not installed (``prism`` on the path or in EVENTKEEP_PRISM). It
-    serves our own document of the revision that the load speaks.
+    None if it is not installed (``prism`` on the path or in EVENTKEEP_PRISM). It serves our own
+    document of the revision that the load uses.
     """
     if not (os.environ.get("EVENTKEEP_PRISM") or shutil.which("prism")):
         return None, None
@@ -62,7 +61,7 @@ def prism_events_per_second(folder: Path) -> tuple[float | None, float | None]:
 
 
 def prism_rate(bodies: Path, written: list[str], url: str, path: str) -> float:
-    """Requests per second that are accepted."""
+    """Accepted requests per second."""
     write_bodies(bodies, written)
     environment = {
         "BENCH_KEY": "pk_prism",
@@ -88,7 +87,7 @@ def decoding_events_per_second() -> float:
 def engine_events_per_second(folder: Path, batches: int = 40) -> float:
     """Events per second of the engine alone: prepared batches of 50,000 into the event table.
 
-    In a process of its own, for a process has one engine only.
+    In a process of its own, because a process can have one engine only.
     """
     done = subprocess.run(
         [sys.executable, "-m", "bench.engine_floor", str(folder), str(batches)],
@@ -100,17 +99,17 @@ def engine_events_per_second(folder: Path, batches: int = 40) -> float:
 
 
 def postgres_events_per_second() -> float | None:
-    """Events per second of PostgreSQL by COPY into a table with the same uniqueness; None where it is not installed."""
+    """Events per second of PostgreSQL by COPY into a table with the same uniqueness; None if it is not installed."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if Path("/usr/lib/postgresql").exists() else []
     if not programs:
         return None
-    # A folder of its own at the top, for PostgreSQL does not run as root and must be able to enter it.
+    # A folder of its own at the top: PostgreSQL does not run as root, and its user must be able to enter the folder.
     with tempfile.TemporaryDirectory(prefix="eventkeep-bench-postgres-") as name:
         return PostgresFloor(programs[-1], Path(name)).measure()
 
 
 class PostgresFloor:
-    """A PostgreSQL of its own in a folder, stopped when it was measured."""
+    """A PostgreSQL of its own in a folder, stopped after the measurement."""
 
     def __init__(self, programs: Path, folder: Path) -> None:
         self._programs, self._folder = programs, folder

@@ -1,8 +1,8 @@
-"""Whether an event costs more in a large store: the large one and a new one under the same load, in turns.
+"""Compares the cost of an event in a large store with that in a new one, under the same load, in turns.
 
-A machine that is shared runs at another speed some minutes later. So what a store of millions
-takes is held against what a new one takes right before or after it, and the middle one of some
-such pairs is the answer.
+A shared machine changes its speed within minutes. So each measurement of a store of millions is
+compared with one of a new store right before or after it, and the result is the median of some
+such pairs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PAIRS: Final = 5
 
 
 def against_a_new_store(large: Target, folder: Path, seconds: float, say: Callable[[str], None]) -> Figures:
-    """The ratios of the large store's rate and cost to a new one's, which has a million events or so."""
+    """The ratios of the large store's rate and cost to a new one's, which has about a million events."""
     pairs = []
     for number in range(PAIRS):
         pair: dict[str, Figures] = {}
@@ -41,7 +41,7 @@ def against_a_new_store(large: Target, folder: Path, seconds: float, say: Callab
 
 
 def round_of(target: Target, seconds: float) -> Figures:
-    """A measured round after one to get going, in which parts begin to be merged as they are in a long load."""
+    """A measured round after one to warm up, in which parts begin to be merged as in a long load."""
     target.bulk_creates(seconds)
     stored = target.stored
     return {"stored_before": stored, **target.bulk_creates(seconds)}

@@ -1,4 +1,4 @@
-"""Runs wrk, the load generator, and reads what it measured."""
+"""Runs wrk, the load generator, and reads its figures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RESULT: Final = "RESULT "
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """One run of the generator; ``refused`` counts answers other than 2xx, ``broken`` socket errors."""
+    """One run of the generator; ``refused`` counts responses other than 2xx, ``broken`` socket errors."""
 
     requests: int
     seconds: float
@@ -33,7 +33,7 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 def generator() -> str:
-    """The path of wrk. Raises ConfigurationError where it is not installed."""
+    """The path of wrk. Raises ConfigurationError if it is not installed."""
     found = shutil.which("wrk")
     if found is None:
         raise ConfigurationError("the benchmarks need wrk, the load generator: apt-get install wrk")
@@ -41,7 +41,7 @@ def generator() -> str:
 
 
 def run(url: str, script: str, connections: int, seconds: float, environment: dict[str, str]) -> Measured:
-    """Load ``url`` for so many seconds from so many connections in one thread."""
+    """Load ``url`` for this many seconds from this many connections in one thread."""
     length = f"-d{max(1, round(seconds))}s"
     done = subprocess.run(
         [generator(), "-t1", f"-c{connections}", length, "--timeout", "30s", "-s", str(SCRIPTS / script), url],

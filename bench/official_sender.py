@@ -1,10 +1,10 @@
 """Runs inside an official client's own environment: sends events as that client does, and measures it.
 
-    official_sender.py MODE URL KEY EVENTS THREADS
+   official_sender.py MODE URL KEY EVENTS THREADS
 
 MODE is ``single`` (a call of create_event for each event) or ``bulk`` (one of
 bulk_create_events for each 1,000). EVENTS is a file of JSON, a list of events. THREADS is
-how many threads call the client side by side. Prints a line of JSON: events, seconds,
+the number of threads that call the client at once. Prints a line of JSON: events, seconds,
 and CPU seconds of this process.
 
 This file is run by the client's interpreter, so it imports nothing of the project.
@@ -27,7 +27,7 @@ WARM_EVENTS = 20
 
 
 def attributes(event: dict[str, Any]) -> dict[str, Any]:
-    """The attributes of an event, as the API has them."""
+    """The attributes of an event in the form of the API."""
     return {
         "metric": {"data": {"type": "metric", "attributes": {"name": event["metric"]}}},
         "properties": event["properties"],
@@ -60,7 +60,7 @@ def bulk_body(events: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def send(mode: str, client: Any, events: list[dict[str, Any]], threads: int) -> None:
-    """Sends all events; what the client raises ends the program."""
+    """Sends all events; an exception of the client ends the program."""
     calls: list[tuple[Callable[[Any], Any], Callable[[Any], Any], Any]]
     if mode == "single":
         calls = [(client.Events.create_event, single_body, event) for event in events]

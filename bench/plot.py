@@ -21,8 +21,8 @@ NAMES = {
 
 
 def draw(levels: Sequence[Figures], file: Path) -> None:
-    """Write the plot of what was measured at each level to ``file``, as SVG."""
-    # Only whoever wants the plot needs it installed.
+    """Write the plot of the figures of each level to ``file``, as SVG."""
+    # Only the plot needs it installed.
     import matplotlib
 
     matplotlib.use("svg")

@@ -1,4 +1,4 @@
-"""What a process and its children used, as the kernel counts it."""
+"""The resources that a process and its children used, as the kernel counts them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def cpu_seconds(pid: int) -> float:
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory that the processes have resident now; what they share counts for each."""
+    """Memory that the processes have resident now; shared pages count for each."""
     return sum(status_bytes(each, "VmRSS:") for each in family(pid))
 
 
 def peak_resident_bytes(pid: int) -> int:
-    """The most memory that the processes have had resident, each at its own time."""
+    """The peak of the resident memory of the processes, each at its own time."""
     return sum(status_bytes(each, "VmHWM:") for each in family(pid))
 
 
@@ -45,7 +45,7 @@ def folder_bytes(folder: Path) -> int:
 
 
 def machine() -> dict[str, str | int | float]:
-    """What the figures were measured on."""
+    """The machine that the figures were measured on."""
     processors = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.partition(":")[2].strip() for line in processors if "model name" in line), "unknown")
     memory = int(Path("/proc/meminfo").read_text().split()[1]) * 1024

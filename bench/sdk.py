@@ -1,7 +1,7 @@
 """``python -m bench.sdk``: the SDK beside the official client, a table on the terminal and a JSON file.
 
 Both send the same kind of events to the same server in one run, each in a process of its
-own. CPU is that of the client's process. The official client comes with ``make test``.
+own. CPU is that of the client's process. ``make test`` installs the official client.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Figures = dict[str, Any]
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """One run of a sender. ``at_once`` is tasks, threads or requests side by side.
+    """One run of a sender. ``at_once`` is the number of tasks, threads or concurrent requests.
 
     ``rival`` names the run of the official client that does the same.
     """
@@ -59,11 +59,11 @@ RUNS: Final = (
     Run(name="batch_4_at_once", sender="own", mode="batch", at_once=4, events=200_000, rival="official_bulk"),
     Run(name="asyncio_batch", sender="own", mode="async-batch", at_once=1, events=200_000, rival="official_bulk"),
 )
-"""The official client waits for each answer, so that a loop is how it is used; its runs with threads stand beside."""
+"""The official client waits for each response, so a loop is its usual form; runs with threads are for comparison."""
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """What a sender says of itself."""
+    """The figures that a sender prints."""
 
     events: int
     seconds: float
@@ -80,7 +80,7 @@ class Measured(msgspec.Struct, frozen=True):
 
 
 def measure(folder: Path, rounds: int, say: Callable[[str], None]) -> Figures:
-    """All runs, one after the other and so many times, of each the fastest; against one server.
+    """All runs against one server, in turns; the fastest of each.
 
     Its data goes to ``folder``. Raises ConfigurationError.
     """
@@ -91,7 +91,7 @@ def measure(folder: Path, rounds: int, say: Callable[[str], None]) -> Figures:
         for number in range(rounds):
             say(f"round {number + 1}")
             for run in RUNS:
-                # In every round an account of its own, so that nothing is a repeat.
+                # In every round an account of its own, so that no event is a duplicate.
                 key = server.make_key(f"{run.name}-{number}")
                 events = folder / f"{run.name}.json"
                 events.write_bytes(msgspec.json.encode(made_events(run.name, run.events)))
@@ -102,7 +102,7 @@ def measure(folder: Path, rounds: int, say: Callable[[str], None]) -> Figures:
 
 
 def made_events(name: str, count: int) -> list[Figures]:
-    """Events as a program has them before it hands them to a client, their unique ids those of the run."""
+    """Events in the form that a program hands to a client; the unique ids belong to the run."""
     choose = random.Random(name)
     return [
         {
@@ -118,7 +118,7 @@ def made_events(name: str, count: int) -> list[Figures]:
 
 
 def send(run: Run, events: Path, url: str, key: str) -> Measured:
-    """One run. Raises ConfigurationError with what the sender printed."""
+    """One run. Raises ConfigurationError with the output of the sender."""
     interpreter = INTERPRETER if run.sender == "official" else sys.executable
     command = [interpreter, SENDERS / f"{run.sender}_sender.py", run.mode, url, key, events, str(run.at_once)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,6 +1,6 @@
 """Sends events with eventkeep's SDK, and measures it: the counterpart of ``official_sender``.
 
-    own_sender.py MODE URL KEY EVENTS AT_ONCE
+   sdk_sender.py MODE URL KEY EVENTS AT_ONCE
 
 MODE is ``single`` (AT_ONCE tasks call ``track`` of one asyncio client), ``loop`` (one
 ``track`` after the other of a client without asyncio), ``batch`` (without asyncio) or
@@ -33,7 +33,7 @@ class Stopwatch:
         self._started, self._used = time.perf_counter(), time.process_time()
 
     def tell(self, events: int) -> None:
-        """Prints what it measured as a line of JSON."""
+        """Prints its figures as a line of JSON."""
         figures = {
             "events": events,
             "seconds": time.perf_counter() - self._started,
@@ -47,7 +47,7 @@ def options(event: Event) -> dict[str, Any]:
 
 
 async def single(client: AsyncClient, events: Sequence[Event], at_once: int) -> None:
-    """So many tasks take one event after the other."""
+    """This many tasks take one event after the other."""
     left: Iterator[Event] = iter(events)
 
     async def work() -> None:

@@ -44,7 +44,7 @@ def measure() -> dict[str, float]:
     """Microseconds of CPU per event, by step, in the order of the path.
 
     In a thread of its own, as the committer's is: the main thread of a process gives freed
-    memory back to the system sooner, and pays for having it again.
+    memory back to the system sooner, and must get it again.
     """
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(_measured).result()

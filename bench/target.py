@@ -1,4 +1,4 @@
-"""One server under load: its creates, what they cost it, and how many events it has."""
+"""One server under load: its creates, their cost, and the number of its events."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ BULK_PATH: Final = "/api/event-bulk-create-jobs/"
 SINGLE_PATH: Final = "/api/events/"
 BULK_CONNECTIONS: Final = 16
 QUIET_SECONDS: Final = REST_SECONDS + 2
-"""How long the server takes nearly nothing before it is said to rest; what it does by itself has begun by then."""
+"""Seconds without load before the server counts as idle; its own background work has begun by then."""
 REST_SECONDS_MAX: Final = 240.0
-"""What the server gets to finish what it does by itself, merges above all, before it is asked for anything else."""
+"""Seconds that the server gets to finish background work, merges above all, before it is asked for anything else."""
 REST_SHARE: Final = 0.05
-"""Of one processor: a server that takes less rests."""
+"""Share of one processor: a server that uses less is idle."""
 
 Figures = dict[str, Any]
 
 
 class Target:
-    """A server on the folder ``data``, running within ``with``; ``bodies`` is where the templates of requests are."""
+    """A server on the folder ``data``, running within ``with``; ``bodies`` is the folder of the request templates."""
 
     def __init__(self, data: Path, bodies: Path) -> None:
         self.server = ServerProcess(data, options=["--log-level", "warning"])
@@ -47,13 +47,13 @@ class Target:
         self.server.__exit__(kind, exc, trace)
 
     def bulk_creates(self, seconds: float, bodies: str = "bulk", connections: int = BULK_CONNECTIONS) -> Figures:
-        """Bulk creates from the templates in the folder ``bodies``, as fast as they are taken."""
+        """Bulk creates from the templates in the folder ``bodies``, as fast as they are accepted."""
         return self.creates(BULK_PATH, bodies, connections, seconds)
 
     def creates(
         self, path: str, bodies: str, connections: int, seconds: float, wait_milliseconds: float = 0.0
     ) -> Figures:
-        """Creates for so long; each connection waits so long before a request."""
+        """Creates for this long; each connection waits before a request."""
         self._rounds += 1
         environment = {
             **self.environment,
@@ -77,7 +77,7 @@ class Target:
         }
 
     def rest(self) -> None:
-        """Wait until the server has nothing to do any more."""
+        """Wait until the server has nothing left to do."""
         deadline = time.perf_counter() + REST_SECONDS_MAX
         quiet, before = 0, cpu_seconds(self.server.pid)
         while quiet < QUIET_SECONDS and time.perf_counter() < deadline:

@@ -36,17 +36,17 @@ SINGLE_CONNECTIONS = 64
 READ_CONNECTIONS = 8
 READ_SECONDS = 3.0
 PATHS = 6_000
-"""Pages that are asked for once, more than can be read in twice READ_SECONDS."""
+"""Pages that are read once, more than can be read in twice READ_SECONDS."""
 REGULAR_REQUESTS = 10
-"""Requests of the events of profiles that come again and again, so that each event lies in another hour."""
+"""Requests of the events of recurring profiles, such that each event lies in another hour."""
 FORGOTTEN_PAGES = 200
-"""Pages of which the first are not remembered by the server once the last has been read."""
+"""Pages enough that the server has dropped the first from its cache once the last has been read."""
 FORGOTTEN_IDS = 4_000
 SINGLE_ROUNDS = 3
 
 
 class Workload:
-    """Everything that is asked of one server; ``run`` gives the figures by name.
+    """All measurements of one server; ``run`` gives the figures by name.
 
     ``levels`` are the numbers of stored events, ascending, at which the store is read.
     """
@@ -91,7 +91,7 @@ class Workload:
         return httpx.Client(base_url=self._server.url, headers=headers)
 
     def _create_regulars(self) -> None:
-        """Create the events of profiles that come again and again; they are to be merged with all others."""
+        """Create the events of recurring profiles; the server must merge them with all others."""
         with self._client() as client:
             for seed in range(REGULAR_REQUESTS):
                 body = regulars_body(seed, BULK_TEMPLATES)
@@ -104,7 +104,7 @@ class Workload:
                 path = page["links"]["next"]
 
     def _level(self, level: int) -> Figures:
-        """Bulk creates until ``level`` events are stored, then what the store is like with them."""
+        """Bulk creates until ``level`` events are stored, then the figures of the store with them."""
         self._say(f"bulk creates up to {level:,} events")
         rounds: list[Figures] = []
         while self._target.stored < level or not rounds:
@@ -120,7 +120,7 @@ class Workload:
             "bulk": middle_one(rounds),
             "rounds_events_per_second": [figures["events_per_second"] for figures in rounds],
             "bytes_per_event_after_load": after_load,
-            # At rest, when what was merged into larger parts is gone.
+            # At rest, when the server has removed parts that it has merged.
             "bytes_per_event": self._bytes_per_event(),
             "resident_bytes": resident,
             **reads,
@@ -130,7 +130,7 @@ class Workload:
         return folder_bytes(self._server.data / "events") / self._target.stored
 
     def _restart(self) -> Figures:
-        """A start with all that is stored, and bulk creates from its first second on."""
+        """A start with all stored events, and bulk creates from its first second on."""
         self._say("restart")
         stored = self._target.stored
         self._server.stop()
@@ -140,13 +140,13 @@ class Workload:
         return {"seconds_to_ready": ready, "stored": stored, **self._target.bulk_creates(self._seconds)}
 
     def _singles(self) -> Figures:
-        """Single creates as fast as they go, and then at half of that rate."""
+        """Single creates at full speed, and then at half of that rate."""
         self._target.rest()
         self._say("single creates")
         single = SINGLE_PATH, "single", SINGLE_CONNECTIONS, self._seconds
         rounds = [self._target.creates(*single) for _ in range(SINGLE_ROUNDS)]
         middle = middle_one(rounds)
-        # What an answer takes is no wait of the client's.
+        # The time of a response does not count as a wait of the client.
         wait = SINGLE_CONNECTIONS / (middle["events_per_second"] / 2) * 1000 - middle["p50_ms"]
         half = self._target.creates(*single, wait_milliseconds=max(1.0, wait))
         return {
@@ -166,7 +166,7 @@ class Workload:
             "read_metric": never_twice([Filter.equals("metric_id", id) for id in metrics]),
             "read_profile": never_twice([Filter.equals("profile_id", id) for id in profiles_of(page) - self._regulars]),
             "read_scattered": never_twice([Filter.equals("profile_id", id) for id in self._regulars]),
-            # Those of the first pages are not remembered any more, for other pages followed.
+            # The cache no longer has the first pages, because others followed.
             "read_event": [f"/api/events/{id}/" for id in elsewhere[:FORGOTTEN_IDS]],
             "read_again": ["/api/events/"],
             "read_listed": [f"/api/events/{event['id']}/" for event in page],
@@ -193,9 +193,9 @@ def middle_one(rounds: Sequence[Figures]) -> Figures:
 
 
 def older(choose: random.Random, count: int) -> list[str]:
-    """Paths of pages that lie anywhere among the events."""
+    """Paths of pages at random places among the events."""
     seconds = (BULK_TEMPLATES - 1) * TEMPLATE_SECONDS
-    # Some way behind the first event, so that the page is a full one.
+    # Some way behind the first event, so that the page is full.
     moments = [FIRST_MOMENT + timedelta(seconds=choose.uniform(60, seconds)) for _ in range(count)]
     return [f"/api/events/?filter={quote(str(Filter.less_than('datetime', moment)))}" for moment in moments]
 
@@ -213,7 +213,7 @@ def events_of(client: httpx.Client, paths: Sequence[str]) -> list[dict[str, Any]
 def never_twice(filters: Sequence[Filter | None]) -> list[str]:
     """Paths of the newest page under each filter in turn, each with an end of its own that no event is behind.
 
-    The server remembers pages; of these it has not seen one.
+    The server caches pages; it has seen none of these.
     """
     paths = []
     for number in range(PATHS):

@@ -30,7 +30,7 @@ CUSTOMER: Final = "cdnow-00125"
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """What was bought, in cents so that sums are exact."""
+    """The purchases, in cents so that sums are exact."""
 
     events: int
     profiles: int
@@ -46,7 +46,7 @@ class Totals(msgspec.Struct, frozen=True):
 
 
 EXPECTED: Final = Totals(events=69_659, profiles=23_570, cents=250_031_563)
-"""What the data set is known to hold."""
+"""The known totals of the data set."""
 
 
 class Reader:
@@ -73,7 +73,7 @@ class Reader:
 
 
 def import_purchases(server: ServerProcess, key: str) -> dict[str, int]:
-    """Runs ``eventkeep import`` and returns what it counted: sent, stored, repeated, and the rate in events/s."""
+    """Runs ``eventkeep import`` and returns its counts: sent, stored, repeated, and the rate in events/s."""
     command = [sys.executable, "-m", "eventkeep", "import", str(PURCHASES), "--mapping", str(MAPPING)]
     done = subprocess.run(
         [*command, "--url", server.url, "--api-key", key], stdout=subprocess.PIPE, text=True, check=True
@@ -101,7 +101,7 @@ def print_events(console: Console, title: str, page: dict[str, Any]) -> None:
 
 
 def read_totals(console: Console, reader: Reader) -> Totals:
-    """Walks all pages of all events and adds up."""
+    """Walks all pages of all events and adds them up."""
     events = cents = 0
     profiles: set[str] = set()
     with Progress(console=console, transient=True) as progress:
@@ -116,7 +116,7 @@ def read_totals(console: Console, reader: Reader) -> Totals:
 
 
 def differences(found: Totals, first: dict[str, int], second: dict[str, int]) -> list[str]:
-    """What is not as it has to be, in words."""
+    """Differences from the known totals, in words."""
     pairs = [
         ("events read back", EXPECTED.events, found.events),
         ("profiles read back", EXPECTED.profiles, found.profiles),
@@ -129,7 +129,7 @@ def differences(found: Totals, first: dict[str, int], second: dict[str, int]) ->
 
 
 def show(console: Console, server: ServerProcess) -> list[str]:
-    """The demonstration; returns what was wrong."""
+    """The demonstration; returns the differences."""
     key = server.make_key()
     console.print(f"[bold]A server at {server.url}, its data in {server.data}[/bold]\n")
     console.print("[bold]Importing the purchases[/bold]")

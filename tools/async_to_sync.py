@@ -1,11 +1,11 @@
 """Makes the client without asyncio from the one for asyncio.
 
 ``async`` and ``await`` are dropped, and names are replaced by their counterparts, also
-in docstrings and comments; ruff then sorts the imports and formats the file. What truly
-differs between the two stands in the two files ``waiting.py``, which are written by hand.
+in docstrings and comments; ruff then sorts the imports and formats the file. The real
+differences between the two are in the two files ``waiting.py``, which are written by hand.
 
-    python tools/async_to_sync.py           writes the files
-    python tools/async_to_sync.py --check   exits with 1, and names them, where they are not up to date
+   python tools/async_to_sync.py           writes the files
+   python tools/async_to_sync.py --check   exits with 1, and names them, if they are not up to date
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ PATTERNS: Final = (
     (re.compile(r"\btasks?\b"), lambda found: found[0].replace("task", "thread")),
 )
 FIXES: Final = ["check", "--quiet", "--fix", "--unsafe-fixes", "--select", "I,UP028"]
-"""What to have ruff put right: the order of the imports, and loops that only yield (which ``async`` needs)."""
+"""Ruff corrects the order of the imports, and loops that only yield (which ``async`` needs)."""
 _WORDS: Final = re.compile(r"\b(" + "|".join(NAMES) + r")\b")
 
 
@@ -80,7 +80,7 @@ def formatted(text: str, path: Path) -> str:
 
 
 def generated() -> dict[Path, str]:
-    """Every file of the client without asyncio, as it has to be."""
+    """Every file of the client without asyncio, as it should be."""
     return {
         TARGET / path.name: formatted(NOTICE.format(name=path.name) + to_sync(path.read_text()), TARGET / path.name)
         for path in sorted(SOURCE.glob("*.py"))
@@ -91,7 +91,7 @@ def generated() -> dict[Path, str]:
 def main() -> int:
     """Writes the files, or compares them."""
     parser = argparse.ArgumentParser(description="Makes the client without asyncio from the one for asyncio.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where a file is stale")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file is stale")
     arguments = parser.parse_args()
     wanted = generated()
     kept = {path for path in TARGET.glob("*.py") if path.name not in BY_HAND}

@@ -1,7 +1,7 @@
 """Makes the pages of ``docs/reference`` that follow from the code.
 
 python -m tools.reference_pages           writes the pages
-python -m tools.reference_pages --check   exits with 1, and names them, where they are not up to date
+python -m tools.reference_pages --check   exits with 1, and names them, if they are not up to date
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BY_HAND: Final = frozenset({"sdk.md"})
 
 
 def generated() -> dict[Path, str]:
-    """Every page that is made, as it has to be."""
+    """Every generated page, as it should be."""
     pages = {
         "commands.md": commands_page(),
         "errors.md": problems_page(),
@@ -41,7 +41,7 @@ def generated() -> dict[Path, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make the reference pages of the documentation.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 where a page is out of date")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a page is out of date")
     check = parser.parse_args().check
     pages = generated()
     there = {path for path in FOLDER.rglob("*.md") if path.name not in BY_HAND}
@@ -49,7 +49,7 @@ def main() -> None:
     changed = [path for path, text in pages.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if check:
         for path in sorted([*changed, *left_over]):
-            print(f"{path.relative_to(PROJECT)} is not what the code says: run make reference", file=sys.stderr)
+            print(f"{path.relative_to(PROJECT)} does not match the code: run make reference", file=sys.stderr)
         sys.exit(bool(changed or left_over))
     for path in changed:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,9 +6,9 @@ import re
 from typing import Any, Final
 
 _CODE_FOLLOWS: Final = re.compile(r"<p>::</p>\s*")
-"""What introduces an example in a docstring; in HTML the example stands for itself."""
+"""The line before an example in a docstring; HTML does not need it."""
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """The page as it is shown."""
+    """The page in its displayed form."""
     return _CODE_FOLLOWS.sub("", html)

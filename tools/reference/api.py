@@ -1,4 +1,4 @@
-"""The pages of the API: one for each revision, with what changed since the one before."""
+"""The pages of the API: one for each revision, with the changes since the one before."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from eventkeep.protocol.revisions import REVISIONS, Revision
 from tools.reference.markdown import code, escaped, listed, page, table
 
 INTRODUCTION: Final = """
-Every revision of the API that this server speaks. [Revisions](../../revisions.md) says which one answers a request. The
+Every revision of the API that this server speaks. [Revisions](../../revisions.md) says which one a request gets. The
 OpenAPI 3.0 document of each is served at `/openapi/<revision>.json`, without a key.
 """
 OPERATIONS_TEXT: Final = """
@@ -30,7 +30,7 @@ BASE_URL: Final = "http://127.0.0.1:8340"
 TREES: Final = ("request body", "answer")
 """Parts that are shown as indented lines."""
 WORDS_COLUMN: Final = 52
-"""Where the words of a tree begin, in characters."""
+"""The column of the words of a tree, in characters."""
 
 
 def api_pages() -> dict[str, str]:
@@ -68,7 +68,7 @@ def _index() -> str:
         OPERATIONS_TEXT,
         table(("operation", "method and path", "scopes", "rate limit", "since"), operations),
         "## Revisions",
-        table(("revision", "media type", "what changed"), reversed(revisions)),
+        table(("revision", "media type", "changes"), reversed(revisions)),
     )
 
 
@@ -85,13 +85,11 @@ def _revision(revision: Revision, before: Revision | None) -> str:
     if before is not None:
         changes = list(_changes(before, revision))
         if not changes:
-            told = (
-                f"A client sees no difference to [{before.date}]({before.date}.md): what is said there holds here too."
-            )
+            told = f"A client sees no difference from [{before.date}]({before.date}.md): its page holds here too."
             return page(f"Revision {revision.date}", *parts, told)
         parts += [f"## Changes since {before.date}", *changes]
     parts.append("## Operations")
-    # Against a document without paths everything is new: so all of it is told.
+    # Compared with a document without paths everything is new, so everything is listed.
     whole = difference({**document, "paths": {}}, document)
     for operation in whole.operations:
         parts += _operation(operation, document)
@@ -128,7 +126,7 @@ def _operation(operation: OperationDifference, document: dict[str, Any]) -> Iter
         if title in found:
             rows = found[title]
             if operation.name == "get_event":
-                # Half of the page would be what the list says already.
+                # Half of the page would repeat the list.
                 rows = list(itertools.takewhile(lambda row: row.name != "included", rows))
                 yield "`included` is that of [get_events](#get_events)."
             yield f"{title.capitalize()}:"
@@ -137,7 +135,7 @@ def _operation(operation: OperationDifference, document: dict[str, Any]) -> Iter
 
 
 def _parameters(rows: Sequence[Row]) -> Iterator[tuple[str, str]]:
-    """What a parameter is, and then its values."""
+    """The meaning of a parameter, and then its values."""
     for name, group in itertools.groupby(sorted(rows, key=lambda row: row.name), key=lambda row: row.name):
         same = list(group)
         kinds = [row.words for row in same if not row.is_value]
@@ -153,7 +151,7 @@ def _headers_of_success(rows: Iterable[Row]) -> Iterator[str]:
 
 
 def _lines(rows: Iterable[Row]) -> Iterator[tuple[Row, str]]:
-    """Rows as indented lines. What is in ``links`` is the same everywhere, and left out."""
+    """Rows as indented lines. Objects in ``links`` are the same everywhere, and left out."""
     hidden_below: int | None = None
     for row in rows:
         if hidden_below is not None and row.depth > hidden_below:

@@ -19,8 +19,8 @@ INTRODUCTION: Final = """
 `eventkeep --install-completion` teaches the shell to complete commands and options.
 
 Every option can also be given in the environment, or in the file `eventkeep.toml` in the current folder; see
-[Settings](../settings.md). Tables, colours and progress bars are for terminals: where the output goes to a file or
-a pipe, or where `NO_COLOR` is set, it is plain text.
+[Settings](../settings.md). Tables, colours and progress bars are for terminals: if the output goes to a file or
+a pipe, or if `NO_COLOR` is set, it is plain text.
 """
 _EXAMPLES: Final = re.compile(r"Examples?: ?(.*)")
 
@@ -34,11 +34,11 @@ def commands_page() -> str:
     return page("Command line", *parts)
 
 
-EXIT_CODES: Final = "They are the same for every command that does not say otherwise."
+EXIT_CODES: Final = "They are the same for every command whose help does not say otherwise."
 
 
 def exit_codes() -> dict[int, str]:
-    """What the program's help says of each exit code."""
+    """The program's help for each exit code."""
     told = EXIT_CODES_HELP.partition(": ")[2].rstrip(".")
     return {int(number): meaning for number, meaning in re.findall(r"(\d+) ([^,]+)(?:,|$)", told)}
 
@@ -74,7 +74,7 @@ def _command(names: tuple[str, ...], command: Any) -> Iterator[str]:
 
 
 def epilog(command: Any) -> tuple[list[str], list[str]]:
-    """The examples in the help of a command, each as one would type it, and what else it tells."""
+    """The examples in the help of a command, each as one would type it, and the rest of the help."""
     examples: list[str] = []
     told: list[str] = []
     for paragraph in (command.epilog or "").strip().split("\n\n"):
@@ -82,7 +82,7 @@ def epilog(command: Any) -> tuple[list[str], list[str]]:
         if heading := _EXAMPLES.match(text):
             examples += [heading[1]] if heading[1] else []
         elif text[:1].islower():
-            # What is typed begins with the name of a program, and a sentence with a capital.
+            # A command begins with the name of a program, a sentence with a capital.
             examples.append(text)
         elif text != EXIT_CODES_HELP:
             told.append(text)

@@ -14,12 +14,12 @@ from tools.reference.markdown import code, page, plain, table
 
 INTRODUCTION: Final = """
 Nothing in eventkeep is unbounded: every limit has a name in `eventkeep/limits.py`, and this page is made from
-that file. None of them is a setting. What is over a limit of the wire is refused with an error that names the limit.
+that file. None of them is a setting. A request over a limit is refused with an error that names the limit.
 """
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """A constant of the file, under the comment that it stands below."""
+    """A constant of the file, under the comment above it."""
 
     group: str
     name: str
@@ -42,12 +42,12 @@ def all_limits() -> Iterator[Limit]:
         following = body[place + 1] if place + 1 < len(body) else None
         name = node.target.id
         if not (isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)):
-            raise ValueError(f"limits.py: {name} needs a docstring that says what it bounds, and in which unit")
+            raise ValueError(f"limits.py: {name} needs a docstring that says its meaning and its unit")
         yield Limit(group, name, getattr(limits, name), plain(str(following.value.value)))
 
 
 def limits_page() -> str:
-    """Every limit with its value and what it bounds."""
+    """Every limit with its value and meaning."""
     groups: dict[str, list[Limit]] = {}
     for limit in all_limits():
         groups.setdefault(limit.group, []).append(limit)
@@ -55,5 +55,5 @@ def limits_page() -> str:
     for group, listed in groups.items():
         parts.append(f"## {group.rstrip('.').partition(':')[0]}")
         rows = [(code(each.name), f"{each.value:,}", each.meaning) for each in listed]
-        parts.append(table(("name", "value", "what it bounds"), rows))
+        parts.append(table(("name", "value", "meaning"), rows))
     return page("Limits", *parts)

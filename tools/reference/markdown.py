@@ -1,4 +1,4 @@
-"""Markdown as the pages that are made need it."""
+"""Markdown for the generated pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of the Prometheus metrics, from what a server's own collector tells."""
+"""The page of the Prometheus metrics, from the metrics of a server's own collector."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from eventkeep.server.telemetry import Telemetry
 from tools.reference.markdown import code, listed, page, table
 
 INTRODUCTION: Final = """
-`eventkeep serve --metrics-port 9090` answers `GET /metrics` on a port of its own, in the text format of Prometheus. A
+`eventkeep serve --metrics-port 9090` serves `GET /metrics` on a port of its own, in the text format of Prometheus. A
 histogram has the three series `…_bucket`, `…_sum` and `…_count`; a label `operation` is the name of
-[an operation](api/index.md), or `none` for a request that asks for none of them.
+[an operation](api/index.md), or `none` for any other request.
 """
 BOOKKEEPING: Final = frozenset({"le"})
 
@@ -39,7 +39,7 @@ def described_metrics() -> Iterator[Described]:
         services = Services(Path(folder) / "data")
         try:
             telemetry = Telemetry(services)
-            # A counter with labels has none of them before the first request.
+            # A counter with labels has no series before the first request.
             telemetry.answered(next(iter(OPERATIONS)), PROBLEMS[Throttled].status, 0.0)
             families = list(telemetry.registry.collect())
         finally:

@@ -1,4 +1,4 @@
-"""The page of the errors: every status and code that an answer can have."""
+"""The page of the errors: every status and code that a response can have."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ def problems_page() -> str:
         (code(problem.status), code(problem.code), problem.title, plain(kind.__doc__ or ""), HEADERS.get(kind, ""))
         for kind, problem in PROBLEMS.items()
     ]
-    failure = "The server itself went wrong. Its log tells more, under the request's id."
+    failure = "The server failed. Its log has the details, under the request's id."
     rows.append((code(FAILURE.status), code(FAILURE.code), FAILURE.title, failure, ""))
     return page("Error codes", INTRODUCTION, table(("status", "code", "title", "meaning", "header"), sorted(rows)))

@@ -18,16 +18,14 @@ from eventkeep.protocol.admin.queries import (
 from tools.reference.markdown import code, listed, page, table
 
 INTRODUCTION: Final = """
-What the server answers beside [the Events API](api/index.md).
+The routes of the server beside [the Events API](api/index.md).
 """
 PROBES: Final = (
-    ("GET /healthz", "`200` while the process answers"),
-    ("GET /readyz", "`200` while it would take events; `503` while its queue is full or it is stopping"),
+    ("GET /healthz", "`200` while the process responds"),
+    ("GET /readyz", "`200` while it accepts events; `503` while its queue is full or it is stopping"),
     ("GET /openapi/<revision>.json", "the OpenAPI 3.0 document of a revision, with this server's address in it"),
 )
-METRICS: Final = (
-    "`GET /metrics` is answered on [a port of its own](settings.md#metrics_port): see [Metrics](metrics.md)."
-)
+METRICS: Final = "`GET /metrics` has [a port of its own](settings.md#metrics_port): see [Metrics](metrics.md)."
 OWN: Final = f"""
 The Events API has no operation that lists metrics or profiles, counts events or waits for new ones.
 [The command line](../commands.md) needs them, and so may you. They take the same keys and scopes, answer in the
@@ -46,18 +44,18 @@ READERS: Final[Mapping[str, Callable[[bytes], object]]] = {
 }
 MEANINGS: Final[Mapping[str, str]] = {
     "list_metrics": f"The metrics of the account. With `{EVENTS_SCOPE}` each has its number of events, its oldest and "
-    "its newest event in `meta`. `name` chooses the metrics of that name.",
+    "its newest event in `meta`. `name` selects the metrics of that name.",
     "get_metric": "One metric, with the same `meta`.",
-    "list_profiles": "The profiles of the account, the oldest first; `sort=-created` turns that round. One of `email`, "
-    "`phone_number` and `external_id` chooses the profile that it means.",
+    "list_profiles": "The profiles of the account, the oldest first; `sort=-created` reverses the order. One of "
+    "`email`, `phone_number` and `external_id` selects the profile that has it.",
     "get_profile": "One profile.",
-    "get_stats": "How many events, profiles and metrics the account has, its oldest and its newest event, the events "
-    "of its largest metrics, and about how many bytes its events take on disk.",
-    "tail": "Events in the order in which they are kept. Without `after` it answers with the position of now, in "
-    "`meta.position`. With `after` set to the position of an earlier answer it gives what was kept since then; where "
-    f"there is nothing yet it waits up to `wait_seconds` (at most {FEED_WAIT_SECONDS_MAX}). `include` takes `metric` "
-    "and `profile`. `meta.skipped` says that events may be missing in between: the server was restarted, or kept more "
-    "than it holds for readers.",
+    "get_stats": "The numbers of events, profiles and metrics of the account, its oldest and newest event, the events "
+    "of its largest metrics, and the approximate size of its events on disk in bytes.",
+    "tail": "Events in the order in which they are stored. Without `after` it returns the current position, in "
+    "`meta.position`. With `after` set to the position of an earlier response it returns the events stored since then; "
+    f"if there are none yet it waits up to `wait_seconds` (at most {FEED_WAIT_SECONDS_MAX}). `include` takes `metric` "
+    "and `profile`. `meta.skipped` says that events may be missing in between: the server was restarted, or stored "
+    "more than it holds for readers.",
 }
 _NAMES: Final = re.compile(r"Allowed parameters are (.*)$")
 
@@ -65,11 +63,11 @@ _NAMES: Final = re.compile(r"Allowed parameters are (.*)$")
 def routes_page() -> str:
     """The probes, and our own operations with their scopes and parameters."""
     if not ADMIN_OPERATIONS.keys() == READERS.keys() == MEANINGS.keys():
-        raise ValueError(f"the page of the routes has to tell {', '.join(ADMIN_OPERATIONS)}, and nothing else")
+        raise ValueError(f"the page of the routes must describe {', '.join(ADMIN_OPERATIONS)}, and nothing else")
     parts = [
         INTRODUCTION,
         "## Without a key",
-        table(("route", "answer"), [(code(route), answer) for route, answer in PROBES]),
+        table(("route", "response"), [(code(route), response) for route, response in PROBES]),
         METRICS,
         "## With a key",
         OWN,
@@ -89,7 +87,7 @@ def _rows(operation: AdminOperation) -> list[tuple[str, str]]:
 
 
 def parameters(read: Callable[[bytes], object]) -> list[str]:
-    """The names of the parameters that a query may have, as the refusal of another one tells them."""
+    """The names of the parameters that a query may have, from the refusal of an unknown one."""
     try:
         read(b"another=one")
     except InvalidRequest as refusal:

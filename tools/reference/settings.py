@@ -13,30 +13,31 @@ from eventkeep.protocol.operations import OPERATIONS
 from tools.reference.markdown import code, listed, page, table
 
 INTRODUCTION: Final = """
-What `eventkeep serve` can be told. A flag wins over the environment, the environment over the file
+The settings of `eventkeep serve`. A flag wins over the environment, the environment over the file
 `eventkeep.toml`, and the file over the default. [Settings](../settings.md) explains the file.
 """
 MORE: Final = {
-    "data": "Made where there is none. One server at a time may have it. A relative path in the file is relative to "
+    "data": "Created if it does not exist. One server at a time can use it. A relative path in the file is relative to "
     "the file's folder.",
     "host": "`0.0.0.0` listens on every IPv4 address of the machine. The server speaks HTTP without TLS.",
     "port": "A TCP port.",
-    "rate_limits": "In the file it may also be a table with a line for each operation that differs from the hosted "
+    "rate_limits": "In the file it can also be a table with a line for each operation that differs from the hosted "
     'figures: `get_event = "350/s 3500/m"` or `get_event = "off"`. See [Rate limits](../rate-limits.md).',
-    "log_level": "The least level that is logged. `debug` logs every request. Logs go to standard error.",
+    "log_level": "The lowest level that is logged. `debug` logs every request. Logs go to standard error.",
     "log_format": "`json` writes one JSON object on a line, for machines.",
-    "public_url": "For a server behind a proxy: links in answers begin with this, whatever the request's host is.",
-    "trust_forwarded": "Only for a server that is reached through a proxy alone, for anyone can send these headers.",
-    "default_revision": "What a request without the header `revision` is answered in.",
+    "public_url": "For a server behind a proxy: links in responses begin with this, with any host in the request.",
+    "trust_forwarded": "Only if clients reach the server through a proxy alone: anyone can send these headers.",
+    "default_revision": "The revision of requests without the header `revision`.",
     "metrics_port": "On the same address as the server; see [Metrics](metrics.md).",
-    "workers": "They start when the first body of more than 50 kB comes; with 0 the server reads all by itself, which "
-    "is quickest with the compiled reader and then the default. Without it that is a core each but one, 3 at most.",
+    "workers": "They start when the first body of more than 50 kB arrives. With 0 the server parses all bodies itself, "
+    "which is fastest with the compiled reader, and the default then. Without it the default is the number of cores "
+    "minus 1, at most 3.",
 }
-"""What the help has no room for."""
+"""Details that the help has no room for."""
 
 
 def settings_page() -> str:
-    """Every setting: flag, variable, key of the file, default, what it may be."""
+    """Every setting: flag, variable, key of the file, default, allowed values."""
     if MORE.keys() != READERS.keys():
         raise ValueError(f"MORE and the settings differ in {sorted(MORE.keys() ^ READERS.keys())}")
     options = options_of(program().commands["serve"])
@@ -53,14 +54,14 @@ def settings_page() -> str:
         parts += [f"## {name}", f"{option.help} {MORE[name]}", table(("", ""), rows)]
     parts += [
         "## config",
-        "The file that the settings are read from. A file that is named must be there.",
+        "The file of the settings. A named file must exist.",
         table(("", ""), [("flag", "`--config`"), ("variable", "`EVENTKEEP_CONFIG`"), ("default", "`eventkeep.toml`")]),
     ]
     return page("Settings of the server", *parts)
 
 
 def default(name: str, shown: object) -> str:
-    """The default as code, or what the help says instead."""
+    """The default as code, or the words of the help."""
     value = msgspec.structs.asdict(ServeSettings())[name]
     if value is None:
         return str(shown)
@@ -68,7 +69,7 @@ def default(name: str, shown: object) -> str:
 
 
 def expected(name: str) -> str:
-    """What a reader says that it expects."""
+    """The value that a reader says that it expects."""
     if name == "rate_limits":
         return f"{' or '.join(map(code, RATE_LIMITS))}; a table of {listed(sorted(OPERATIONS))}"
     try:
