@@ -83,7 +83,7 @@ def test_every_route_is_documented() -> None:
 def test_every_revision_has_a_page_with_all_its_operations() -> None:
     for revision in REVISIONS:
         told = page(f"reference/api/{revision.date}.md")
-        same = re.search(r"no difference to \[(\S+)\]", told)
+        same = re.search(r"no difference from \[(\S+)\]", told)
         told = told if same is None else page(f"reference/api/{same[1]}.md")
         assert undocumented(revision.operations, told) == [] or same is not None, revision.date
 

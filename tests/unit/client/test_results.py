@@ -51,7 +51,7 @@ EVENT: dict[str, Any] = {
 
 
 def test_event_is_joined_with_what_is_included() -> None:
-    event = read_event(answer({"data": EVENT, "included": [METRIC, PROFILE, {"type": "attribution", "id": "a"}]}))
+    event = read_event(response_of({"data": EVENT, "included": [METRIC, PROFILE, {"type": "attribution", "id": "a"}]}))
     assert (event.id, event.metric.name, event.profile.email) == ("7qWkC6JPz7g", "Placed Order", "ada@shop.example")
     assert event.datetime == event.profile.created == datetime.datetime(2024, 6, 15, 12, tzinfo=datetime.UTC)
     assert (event.timestamp, event.value, event.unique_id) == (1718452800, 9.5, "order-1")
@@ -59,13 +59,13 @@ def test_event_is_joined_with_what_is_included() -> None:
 
 
 def test_what_is_not_included_is_known_by_its_id() -> None:
-    event = read_event(answer({"data": EVENT}))
+    event = read_event(response_of({"data": EVENT}))
     assert (event.metric, event.profile) == (PartialMetric(id="SkDfHe"), Profile(id=PROFILE["id"]))
     assert event.metric.as_sent() == {"type": "metric", "id": "SkDfHe"}
 
 
 def test_event_without_attributes_and_relationships_is_one_too() -> None:
-    event: PartialEvent = read_event(answer({"data": {"type": "event", "id": "7qWkC6JPz7g", "attributes": {}}}))
+    event: PartialEvent = read_event(response_of({"data": {"type": "event", "id": "7qWkC6JPz7g", "attributes": {}}}))
     assert (event.event_properties, event.value, event.unique_id, event.metric) == (None, None, None, None)
     assert repr(event) == "PartialEvent(id='7qWkC6JPz7g')"
 
@@ -77,7 +77,7 @@ def test_relationship_to_nothing_is_none_or_an_id(data: Any) -> None:
         with pytest.raises(msgspec.DecodeError):
             read_event(response_of({"data": event}))
     else:
-        metric: PartialMetric | None = read_event(answer({"data": event})).metric
+        metric: PartialMetric | None = read_event(response_of({"data": event})).metric
         assert metric == (None if data is None else PartialMetric(id="x"))
 
 
