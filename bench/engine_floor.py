@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,6 @@ import pyarrow as pa
 from bench.bodies import EVENTS_PER_REQUEST, bulk_body
 from eventkeep.eventlog.rows import ROWS_SCHEMA
 from eventkeep.eventlog.table import EventTable
-from eventkeep.model.submission import NUMBER_TYPE
 from eventkeep.protocol.creates.parser import parse_bulk_create
 from eventkeep.protocol.revisions import REVISIONS
 
@@ -42,8 +42,8 @@ def batch(number: int, texts: list[bytes]) -> pa.Table:
 def main(folder: Path, batches: int) -> float:
     """Events per second of appending prepared batches."""
     submission = parse_bulk_create(bulk_body(1, 20_000).encode(), REVISIONS[-1], RECEIVED_AT)
-    ends = np.frombuffer(submission.property_bytes, dtype=NUMBER_TYPE).cumsum().tolist()
-    texts = [submission.properties[start:end] for start, end in zip([0, *ends], ends, strict=False)]
+    properties = submission.texts["properties"]
+    texts = [properties.joined[start:end] for start, end in pairwise(properties.offsets().tolist())]
     table = EventTable.open(folder)
     try:
         prepared = [batch(number, texts) for number in range(batches)]

@@ -12,12 +12,15 @@ from pathlib import Path
 from bench.bodies import EVENTS_PER_REQUEST, MARKER, bulk_body
 from eventkeep.clock import SystemClock
 from eventkeep.directory import Directory
+from eventkeep.eventlog.columns import Columns
 from eventkeep.eventlog.journal import Journal
 from eventkeep.eventlog.seen import SeenFilter
 from eventkeep.eventlog.tail import Tail
 from eventkeep.ingest.batch import Batch
-from eventkeep.ingest.queue import Waiting
+from eventkeep.ingest.parsing import ParsedCreates
 from eventkeep.ingest.resolve import Resolver
+from eventkeep.model.submission import Submission
+from eventkeep.protocol.creates.native_parser import parse_natively
 from eventkeep.protocol.creates.parser import parse_bulk_create
 from eventkeep.protocol.revisions import REVISIONS
 
@@ -72,8 +75,8 @@ def one_batch(number: int, steps: Steps, resolver: Resolver, journal: Journal, t
         bulk_body(seed, 20_000).replace(MARKER, f"{number}-{seed}").encode() for seed in range(REQUESTS_PER_BATCH)
     ]
     with steps.step("parse and check"):
-        submissions = [parse_bulk_create(body, REVISIONS[-1], RECEIVED_AT) for body in bodies]
-    waiting = [Waiting(1, submission, None) for submission in submissions]
+        submissions = [parsed(body) for body in bodies]
+    waiting = [ParsedCreates(1, submission, [None]) for submission in submissions]
     with steps.step("profiles and metrics"):
         kept, _ = resolver.resolve(waiting)
     with steps.step("keys"):
@@ -84,7 +87,7 @@ def one_batch(number: int, steps: Steps, resolver: Resolver, journal: Journal, t
     with steps.step("first values"):
         resolver.note_values(kept, fresh)
     with steps.step("columns"):
-        columns = batch.columns(fresh)
+        columns = Columns.of_events(batch.columns(fresh))
     with steps.step("journal"):
         payload = columns.encode()
         journal.append(payload)
@@ -93,3 +96,9 @@ def one_batch(number: int, steps: Steps, resolver: Resolver, journal: Journal, t
         tail.remove(tail.seal())
     with steps.step("release"):
         del submissions, waiting, kept, batch, columns
+
+
+def parsed(body: bytes) -> Submission:
+    """The submission of a bulk create, by the native parser if it was built."""
+    submission, _ = parse_natively([body], True, REVISIONS[-1], RECEIVED_AT)
+    return parse_bulk_create(body, REVISIONS[-1], RECEIVED_AT) if submission is None else submission

@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
-import struct
+import math
+from itertools import pairwise
+from typing import Any
 
 from eventkeep.model.submission import Submission
 
 
-def numbers(column: bytes) -> list[int]:
-    """The numbers of a column."""
-    return [number for (number,) in struct.iter_unpack("<I", column)]
+def numbers(submission: Submission, name: str) -> list[Any]:
+    """A column of numbers."""
+    column: list[Any] = submission.numbers[name].tolist()
+    return column
+
+
+def texts(submission: Submission, name: str) -> list[str]:
+    """A column of texts."""
+    column = submission.texts[name]
+    offsets = column.offsets().tolist()
+    assert offsets[-1] == len(column.joined)
+    return [column.joined[start:end].decode() for start, end in pairwise(offsets)]
 
 
 def unique_ids(submission: Submission) -> list[str]:
     """The unique id of each event."""
-    return texts(submission.unique_id, submission.unique_id_bytes)
+    return texts(submission, "unique_id")
 
 
 def currencies(submission: Submission) -> list[str]:
-    """The currency of each event, "" where it has none."""
-    return texts(submission.currency, submission.currency_bytes)
+    """The currency of each event, "" if it has none."""
+    return texts(submission, "currency")
 
 
 def values(submission: Submission) -> list[float | None]:
-    """The value of each event, None where it has none."""
-    given = struct.iter_unpack("<d", submission.value)
-    return [value if is_given else None for (value,), is_given in zip(given, submission.has_value, strict=True)]
+    """The value of each event, None if it has none."""
+    return [None if math.isnan(value) else value for value in numbers(submission, "value")]
 
 
-def texts(joined: bytes, sizes: bytes) -> list[str]:
-    found = []
-    for size in numbers(sizes):
-        found.append(joined[:size].decode())
-        joined = joined[size:]
-    assert joined == b""
-    return found
+def comparable(submission: Submission | None) -> object:
+    """All of a submission, so that two that are equal compare as equal. Values are compared by their bytes."""
+    if submission is None:
+        return None
+    return (
+        submission.profiles,
+        list(submission.pointers[: len(submission.profiles)]),
+        submission.metrics,
+        {name: (column.dtype, column.tobytes()) for name, column in submission.numbers.items()},
+        {name: (column.joined, column.sizes.tobytes()) for name, column in submission.texts.items()},
+    )

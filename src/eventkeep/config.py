@@ -34,7 +34,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from eventkeep.errors import ConfigurationError
-from eventkeep.limits import ECHO_CHARACTERS_MAX, WORKERS_MAX
+from eventkeep.limits import ECHO_CHARACTERS_MAX
 
 FILE_NAME: Final = "eventkeep.toml"
 SERVE_TABLE: Final = "serve"
@@ -59,7 +59,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     ``rate_limits`` is ``hosted`` (the hosted service's figures), ``off``, or what
     differs from the hosted figures per operation, None for no limit. ``public_url`` has
     no slash at its end; None takes the request's. Port 0 lets the system choose;
-    ``metrics_port`` None opens none. ``workers`` None leaves it to the server.
+    ``metrics_port`` None opens none.
     """
 
     data: Path = Path("eventkeep-data")
@@ -72,7 +72,6 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     trust_forwarded: bool = False
     default_revision: str = "2023-07-15"
     metrics_port: int | None = None
-    workers: int | None = None
 
 
 class SettingsFile(msgspec.Struct, frozen=True):
@@ -270,6 +269,5 @@ READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "trust_forwarded": truth,
     "default_revision": revision_date,
     "metrics_port": whole_number(0, PORT_MAX),
-    "workers": whole_number(0, WORKERS_MAX),
 }
 """Every option with what reads it; a reader raises ValueError naming what it expected."""

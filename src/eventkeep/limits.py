@@ -313,26 +313,10 @@ BATCH_REFUSALS_REMEMBERED_MAX: Final = 20
 """Refused events that the error at the end of a batch holds."""
 SPOOL_COMPACT_BYTES: Final = 64_000_000
 """Bytes of a spool file from which it is written anew, with only the events that are not answered yet."""
-COMPILED_METRICS_MAX: Final = 64
-"""Distinct metrics of a create body that the compiled reader takes; bodies with more are read in Python."""
-PARSED_AT_ONCE_BYTES_MAX: Final = 50_000
-"""Bytes of a create body up to which it is read in the event loop; larger ones are a worker's, or the committer's."""
-WORKERS_MAX: Final = 8
-"""Processes that read large create bodies beside the server's own."""
-WORKERS_BY_DEFAULT_MAX: Final = 3
-"""Such processes where none are asked for and there is no compiled reader, with as many cores and one more."""
-WORKER_SLOTS: Final = 4
-"""Bodies that one worker is given at once: the next one is there when it has done with one."""
-WORKER_BYTES_MAX: Final = BODY_BYTES_MAX + 1_000_000
-"""Bytes that a body, or what a worker makes of it, may have in the memory that it shares with the server."""
-WORKER_KEPT_BYTES_MAX: Final = 64_000_000
-"""Bytes of freed memory that a worker keeps for the next body."""
-WORKER_SECONDS_MAX: Final = 10.0
-"""How long a body may wait for a worker, and in it, before the committer reads it; a worker so slow is replaced."""
-WORKER_RESTART_SECONDS: Final = 1.0
-"""What the server waits before it starts a worker in place of one that ended, in seconds."""
 PARSER_THREADS: Final = 2
-"""Threads for large create bodies that need the closer look."""
+"""Threads that parse, in full, the create bodies that the native parser leaves."""
+PARSER_BYTES_MAX: Final = 100_000_000
+"""Bytes of the bodies that may wait for these threads; past it: 503."""
 HEADS_REMEMBERED_MAX: Final = 10_000
 """Heads of creates whose parsing is remembered, by their bytes; they differ in their keys and their lengths."""
 HEADS_BYTES_REMEMBERED_MAX: Final = 30_000_000
@@ -427,8 +411,9 @@ MEMORY_BYTES_MAX: Final = (
     # Bodies: in the pieces in which they came, in one, and as Python has them; and what was parsed of those that wait.
     + 3 * BODIES_BYTES_MAX
     + QUEUE_BYTES_MAX
-    # Bodies in the memory that is shared with the workers.
-    + WORKERS_MAX * WORKER_SLOTS * WORKER_BYTES_MAX
+    # Bodies that wait for the full parser, and those that it has as Python values.
+    + PARSER_BYTES_MAX
+    + PARSER_THREADS * 20 * BODY_BYTES_MAX
     # A commit: columns, rows and record; then the tail, which one commit may overfill, and its way into the table.
     + 3 * BATCH_BYTES_MAX
     + 3 * (TAIL_BYTES_MAX + BATCH_BYTES_MAX)
@@ -437,5 +422,5 @@ MEMORY_BYTES_MAX: Final = (
 )
 """Bytes of memory that a server takes under any load, about, and more than was ever seen.
 
-Not in it: the seen filter, which takes 4 to 16 bytes for each stored event, and the workers' own processes.
+Not in it: the seen filter, which takes 4 to 16 bytes for each stored event.
 """

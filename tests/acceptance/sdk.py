@@ -19,9 +19,9 @@ from eventkeep.config import ServeSettings
 from eventkeep.directory import Directory
 from eventkeep.directory.scopes import parse_scopes
 from eventkeep.server.app import App
-from eventkeep.server.asgi import AsgiApp
 from eventkeep.server.services import Services
 from eventkeep.testing import ServerProcess
+from tests.asgi import AsgiApp
 
 FLAVOURS: Final = ("sync", "async", "in process")
 
@@ -97,7 +97,7 @@ def place(flavour: str, server: ServerProcess, folder: Path) -> Iterator[Place]:
             return
         services = Services(folder)
         try:
-            transport = httpx.ASGITransport(AsgiApp(App(services, ServeSettings(rate_limits="off", workers=0))))
+            transport = httpx.ASGITransport(AsgiApp(App(services, ServeSettings(rate_limits="off"))))
             yield Place(
                 # It is not started; keys are created in its folder.
                 ServerProcess(folder),

@@ -16,8 +16,8 @@ from eventkeep.config import ServeSettings
 from eventkeep.directory import parse_scopes
 from eventkeep.model.ulid import ulid_milliseconds
 from eventkeep.server.app import App
-from eventkeep.server.asgi import AsgiApp
 from eventkeep.server.services import Services
+from tests.asgi import AsgiApp
 from tests.contract.api import PAGED_REVISION, single_body
 
 NOON = 2_000_000_000.0
@@ -77,7 +77,7 @@ def play(tmp_path: Path) -> Iterator[Play]:
             account = services.directory.accounts.list()[0].number
             _, key = services.directory.keys.create(account, parse_scopes("full"))
             headers = {"Authorization": f"Klaviyo-API-Key {key}", "revision": PAGED_REVISION}
-            transport = httpx.ASGITransport(AsgiApp(App(services, ServeSettings(workers=0))))
+            transport = httpx.ASGITransport(AsgiApp(App(services, ServeSettings())))
             async with httpx.AsyncClient(transport=transport, base_url="http://shop", headers=headers) as client:
                 await story(Shop(services, clock, client))
         finally:

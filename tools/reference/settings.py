@@ -29,9 +29,6 @@ MORE: Final = {
     "trust_forwarded": "Only if clients reach the server through a proxy alone: anyone can send these headers.",
     "default_revision": "The revision of requests without the header `revision`.",
     "metrics_port": "On the same address as the server; see [Metrics](metrics.md).",
-    "workers": "They start when the first body of more than 50 kB arrives. With 0 the server parses all bodies itself, "
-    "which is fastest with the compiled reader, and the default then. Without it the default is the number of cores "
-    "minus 1, at most 3.",
 }
 """Details that the help has no room for."""
 

@@ -40,10 +40,6 @@ def serve(
     metrics_port: Annotated[
         str | None, typer.Option(help="A port for /metrics; 0 takes a free one.", show_default="none")
     ] = None,
-    workers: Annotated[
-        str | None,
-        typer.Option(help="Processes that read large bodies.", show_default="none, or some without the C reader"),
-    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Serve the Klaviyo Events API from a data folder, until SIGTERM or SIGINT."""
@@ -60,7 +56,6 @@ def serve(
             "trust_forwarded": trust_forwarded,
             "default_revision": default_revision,
             "metrics_port": metrics_port,
-            "workers": workers,
             "config": config,
         }
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count as counted_from
-from itertools import repeat
 from operator import itemgetter
 from typing import Any
 
@@ -17,7 +16,7 @@ from eventkeep.directory.schema import identifier, profile
 from eventkeep.limits import IDENTIFIER_CACHE_ENTRIES_MAX, PROFILE_CACHE_BYTES_MAX, PROFILE_CACHE_ENTRIES_MAX
 from eventkeep.model.identity_resolution import IdentityResolution
 from eventkeep.model.profile import IDENTIFIER_KINDS, Profile
-from eventkeep.model.submission import NamedProfiles, ProfileWrite
+from eventkeep.model.submission import ProfileWrite
 
 COLUMNS = tuple(column.name for column in profile.columns)
 NO_MEMBERS = "{}"
@@ -69,14 +68,11 @@ class Profiles:
             """The highest number of a profile when this was opened."""
         self._next_number = counted_from(self.newest_number + 1).__next__
 
-    def settled(self, account: int, writes: Sequence[ProfileWrite] | NamedProfiles) -> list[int] | None:
-        """The profile of each write, where memory alone can tell that none of them changes anything.
+    def settled(self, account: int, writes: Sequence[ProfileWrite]) -> list[int] | None:
+        """The profile of each write, if memory alone can tell that none of them changes anything; otherwise None.
 
-        So it is for writes that only name a profile, by one ``only_identifier`` identifier that was
-        seen lately: most of what a busy shop sends. Otherwise None.
+        So it is for writes that only name a profile, by one identifier that was seen lately.
         """
-        if isinstance(writes, NamedProfiles):
-            return self._owners.get_all(list(zip(repeat(account), repeat(writes.kind), writes.values)))
         recall = self._owners.get
         numbers: list[int] = []
         for write in writes:

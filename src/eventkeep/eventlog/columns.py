@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from eventkeep.errors import EventLogError
 from eventkeep.eventlog.rows import ROWS_SCHEMA
+from eventkeep.model.event_columns import EventColumns
 
 Sizes = npt.NDArray[np.uint32]
 
@@ -65,6 +66,19 @@ class Columns:
 
     def __init__(self, numbers: dict[str, npt.NDArray[Any]], texts: dict[str, Texts]) -> None:
         self.numbers, self.texts = numbers, texts
+
+    @classmethod
+    def of_events(cls, events: EventColumns) -> Columns:
+        """The same events, in the form of this log."""
+        has_value = ~np.isnan(events.numbers["value"])
+        return cls(
+            {
+                name: has_value if name == "has_value" else events.numbers[name].astype(kind, copy=False)
+                for name, kind in NUMBERS.items()
+            }
+            | ({} if has_value.all() else {"value": np.where(has_value, events.numbers["value"], 0.0)}),
+            {name: Texts(text.joined, text.sizes) for name, text in events.texts.items()},
+        )
 
     @classmethod
     def of_table(cls, table: pa.Table) -> Columns:

@@ -14,11 +14,11 @@ from eventkeep.directory import Directory
 from eventkeep.directory.database import Transaction
 from eventkeep.errors import Fault, InvalidRequest, MetricsExceeded, RequestRefused
 from eventkeep.ingest.batch import Resolved
-from eventkeep.ingest.queue import SingleGroup, Waiting
+from eventkeep.ingest.parsing import ParsedCreates
 from eventkeep.limits import METRICS_PER_ACCOUNT_MAX
 from eventkeep.model.identity_resolution import Applied
 from eventkeep.model.metric import Metric
-from eventkeep.model.submission import FLAG_TYPE, NUMBER_TYPE, Submission
+from eventkeep.model.submission import ProfileWrite, Submission
 
 MetricNames = dict[tuple[int, str, str], Metric]
 
@@ -38,7 +38,7 @@ class ResolvedRequest(msgspec.Struct):
     now_us: int
 
 
-Refused = list[tuple[Waiting, RequestRefused]]
+Refused = list[tuple[ParsedCreates, RequestRefused]]
 
 
 class Resolver:
@@ -47,78 +47,57 @@ class Resolver:
     def __init__(self, directory: Directory, clock: Clock) -> None:
         self._directory, self._clock = directory, clock
 
-    def resolve(self, items: Sequence[Waiting | SingleGroup]) -> tuple[list[ResolvedRequest], Refused]:
+    def resolve(self, items: Sequence[ParsedCreates]) -> tuple[list[ResolvedRequest], Refused]:
         """The submissions with their numbers, and those that are refused.
 
-        A refused submission leaves nothing behind. Raises DirectoryError where the
-        transaction fails; nothing is written then.
+        A refused submission leaves nothing behind. Raises DirectoryError if the transaction fails; nothing is written
+        then.
         """
         now_us = int(self._clock.now() * 1_000_000)
-        kept, waiting = self._take_together(items, now_us)
-        plain, waiting = self._take_plain_singles(waiting, now_us)
-        kept += plain
+        resolved, waiting = self._take_known_singles(items, now_us)
         refused: dict[int, RequestRefused] = {}
         while waiting:
             try:
-                kept += self._resolve_but(refused, waiting, now_us)
+                resolved += self._resolve_but(refused, waiting, now_us)
                 break
             except MetricsExceeded as exceeded:
-                # Seen only after the profiles were applied: begin again without those that are at fault.
+                # Found only after the profiles were applied: start again without the requests at fault.
                 refused.update(dict.fromkeys(exceeded.places, too_many_metrics()))
-        return kept, [(waiting[place], refusal) for place, refusal in refused.items()]
+        return resolved, [(waiting[place], refusal) for place, refusal in refused.items()]
 
-    def _take_together(
-        self, items: Sequence[Waiting | SingleGroup], now_us: int
-    ) -> tuple[list[ResolvedRequest], list[Waiting]]:
-        """What memory alone can resolve among the requests that stand together, and all others, each by itself."""
+    def _take_known_singles(
+        self, items: Sequence[ParsedCreates], now_us: int
+    ) -> tuple[list[ResolvedRequest], list[ParsedCreates]]:
+        """The single creates that memory alone can resolve, and all other requests, each by itself.
+
+        Memory resolves a profile that was seen lately and does not change, with a metric that exists. Most single
+        creates of a busy shop are of that kind; they stay together, as if they were one request.
+        """
         taken: list[ResolvedRequest] = []
-        rest: list[Waiting] = []
+        rest: list[ParsedCreates] = []
         for item in items:
-            if isinstance(item, Waiting):
+            account, submission = item.account, item.submission
+            if len(submission) > len(item.tickets):
                 rest.append(item)
                 continue
-            account, submission = item.account, item.submission
-            profiles = self._directory.profiles.settled(account, submission.profiles)
-            metrics = {
-                (account, *name): metric
-                for name in submission.metrics
-                if (metric := self._directory.metrics.remembered(account, *name)) is not None
-            }
-            if profiles is None or len(metrics) < len(submission.metrics):
-                rest += item.separated()
-            else:
-                taken.append(kept(account, submission, item.tickets, Applied(profiles, {}), metrics, now_us))
+            numbers = [self._known_profile(account, write) for write in submission.profiles]
+            names = {name: self._directory.metrics.remembered(account, *name) for name in submission.metrics}
+            has_metric = [names[submission.metrics[place]] is not None for place in metric_places(submission)]
+            known = [place for place, number in enumerate(numbers) if number is not None and has_metric[place]]
+            if len(known) < len(numbers):
+                alone = item.separated()
+                rest += [alone[place] for place in sorted(set(range(len(alone))).difference(known))]
+                submission = submission.take(np.array(known, dtype=np.intp))
+            if known:
+                applied = Applied([number for place in known if (number := numbers[place]) is not None], {})
+                found = {(account, *name): metric for name, metric in names.items() if metric is not None}
+                tickets = [item.tickets[place] for place in known]
+                taken.append(kept(account, submission, tickets, applied, found, now_us))
         return taken, rest
 
-    def _take_plain_singles(self, waiting: list[Waiting], now_us: int) -> tuple[list[ResolvedRequest], list[Waiting]]:
-        """What memory alone can resolve among the submissions of one event, and the rest.
-
-        The profile is one that was seen lately and does not change, the metric is known:
-        so is most of what a busy shop sends. Such are kept together, as if they were one request of each account.
-        """
-        singles: dict[int, PlainSingles] = {}
-        profile_of = self._directory.profiles.owner
-        metrics: dict[tuple[int, tuple[str, str]], Metric | None] = {}
-        rest: list[Waiting] = []
-        for item in waiting:
-            submission, account = item.submission, item.account
-            if submission.events == 1 and isinstance(submission.profiles, list):
-                only_identifier = submission.profiles[0].only_identifier
-                profile = None if only_identifier is None else profile_of((account, *only_identifier))
-                name = account, submission.metrics[0]
-                if name not in metrics:
-                    metrics[name] = self._directory.metrics.remembered(account, *submission.metrics[0])
-                metric = metrics[name]
-                if profile is not None and metric is not None:
-                    taken = singles.get(account)
-                    if taken is None:
-                        taken = singles[account] = PlainSingles()
-                    taken.items.append(item)
-                    taken.profiles.append(profile)
-                    taken.metrics.append(metric)
-                    continue
-            rest.append(item)
-        return [taken.kept(account, now_us) for account, taken in singles.items()], rest
+    def _known_profile(self, account: int, write: ProfileWrite) -> int | None:
+        named = write.only_identifier
+        return None if named is None else self._directory.profiles.owner((account, *named))
 
     def note_values(self, parts: Sequence[ResolvedRequest], fresh: npt.NDArray[np.bool_]) -> None:
         """Mark the metrics that get their first value: from then on their events without one read back as 0.
@@ -131,7 +110,7 @@ class Resolver:
         for part in parts:
             events = len(part.resolved.metrics)
             if part.valueless:
-                has_value = np.frombuffer(part.resolved.submission.has_value, dtype=FLAG_TYPE)
+                has_value = ~np.isnan(part.resolved.submission.numbers["value"])
                 valued = set(part.resolved.metrics[fresh[start : start + events] & has_value].tolist())
                 marked |= {number: part.valueless[number] for number in valued & part.valueless.keys()}
                 now_us = part.now_us
@@ -141,7 +120,7 @@ class Resolver:
                 self._directory.metrics.mark_has_value(marked.values(), now_us, transaction)
 
     def _resolve_but(
-        self, refused: dict[int, RequestRefused], waiting: list[Waiting], now_us: int
+        self, refused: dict[int, RequestRefused], waiting: list[ParsedCreates], now_us: int
     ) -> list[ResolvedRequest]:
         """What can be kept but those in ``refused``, by their places, to which others are added."""
         applied: dict[int, Applied] = {}
@@ -155,7 +134,7 @@ class Resolver:
             metrics = self._metrics(applied, waiting, now_us, transaction)
         refused.update(answers)
         return [
-            kept(item.account, item.submission, [item.ticket], applied[place], metrics, now_us)
+            kept(item.account, item.submission, item.tickets, applied[place], metrics, now_us)
             for place, item in enumerate(waiting)
             if place in applied
         ]
@@ -164,7 +143,7 @@ class Resolver:
         self,
         account: int,
         places: list[int],
-        waiting: list[Waiting],
+        waiting: list[ParsedCreates],
         now_us: int,
         transaction: Transaction,
         applied: dict[int, Applied],
@@ -181,7 +160,7 @@ class Resolver:
                 applied[place] = Applied(numbers, {})
         if not unsettled:
             return
-        written = {place: waiting[place].submission.writes() for place in unsettled}
+        written = {place: waiting[place].submission.profiles for place in unsettled}
         writes = [write for place in unsettled for write in written[place]]
         roster = profiles.load_identities(account, writes, transaction)
         for place in unsettled:
@@ -193,7 +172,7 @@ class Resolver:
         profiles.flush(roster, transaction)
 
     def _metrics(
-        self, applied: dict[int, Applied], waiting: list[Waiting], now_us: int, transaction: Transaction
+        self, applied: dict[int, Applied], waiting: list[ParsedCreates], now_us: int, transaction: Transaction
     ) -> MetricNames:
         """The metrics of the submissions that were applied, made where there was none."""
         named = {place: waiting[place].submission.metrics for place in applied}
@@ -210,70 +189,31 @@ class Resolver:
         return resolved.found
 
 
-class PlainSingles(msgspec.Struct):
-    """Submissions of one event each, of one account, with the profile's number and the metric of each."""
-
-    items: list[Waiting] = []
-    profiles: list[int] = []
-    metrics: list[Metric] = []
-
-    def kept(self, account: int, now_us: int) -> ResolvedRequest:
-        return ResolvedRequest(
-            [item.ticket for item in self.items],
-            Resolved(
-                account,
-                joined([item.submission for item in self.items]),
-                np.array(self.profiles, dtype=np.uint64),
-                np.array([metric.number for metric in self.metrics], dtype=np.uint32),
-            ),
-            {},
-            {metric.number: metric for metric in self.metrics if not metric.has_value},
-            now_us,
-        )
-
-
-def joined(singles: Sequence[Submission]) -> Submission:
-    """The events of submissions of one event each, side by side; who they are of is known already."""
-    return Submission(
-        events=len(singles),
-        profiles=[],
-        pointers=(),
-        profile_index=b"",
-        metrics=[],
-        metric_index=b"",
-        time=b"".join([single.time for single in singles]),
-        unique_id=b"".join([single.unique_id for single in singles]),
-        unique_id_bytes=b"".join([single.unique_id_bytes for single in singles]),
-        unique_id_hash=b"".join([single.unique_id_hash for single in singles]),
-        value=b"".join([single.value for single in singles]),
-        has_value=b"".join([single.has_value for single in singles]),
-        currency=b"".join([single.currency for single in singles]),
-        currency_bytes=b"".join([single.currency_bytes for single in singles]),
-        properties=b"".join([single.properties for single in singles]),
-        property_bytes=b"".join([single.property_bytes for single in singles]),
-        body_bytes=sum([single.body_bytes for single in singles]),
-    )
-
-
 def kept(
     account: int, submission: Submission, tickets: list[Any], applied: Applied, metrics: MetricNames, now_us: int
 ) -> ResolvedRequest:
     """The submission with its numbers, one per event."""
     own = [metrics[account, *pair] for pair in submission.metrics]
-    profile_numbers = np.array(applied.numbers, dtype=np.uint64)
+    profile_numbers = np.array(applied.numbers, dtype=np.uint32)
     metric_numbers = np.array([metric.number for metric in own], dtype=np.uint32)
     return ResolvedRequest(
         tickets,
         Resolved(
             account,
             submission,
-            profile_numbers[np.frombuffer(submission.profile_index, dtype=NUMBER_TYPE)],
-            metric_numbers[np.frombuffer(submission.metric_index, dtype=NUMBER_TYPE)],
+            profile_numbers[submission.numbers["profile_index"]],
+            metric_numbers[submission.numbers["metric_index"]],
         ),
         applied.left,
         {metric.number: metric for metric in own if not metric.has_value},
         now_us,
     )
+
+
+def metric_places(submission: Submission) -> list[int]:
+    """The place of each event's metric in the submission's list."""
+    places: list[int] = submission.numbers["metric_index"].tolist()
+    return places
 
 
 def too_many_metrics() -> InvalidRequest:

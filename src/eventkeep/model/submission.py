@@ -1,37 +1,41 @@
-"""What one create request asks to keep: profile writes, and its events as columns."""
+"""What create requests ask to store: writes to profiles, and events as columns."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from eventkeep.model.consent import Consent
+from eventkeep.model.event_columns import Places, TextColumn
 
-NUMBER_TYPE: Final = "<u4"
-"""The numbers of a submission's columns, as numpy calls them; times are in Unix seconds, sizes in bytes."""
-VALUE_TYPE: Final = "<f8"
-FLAG_TYPE: Final = "?"
-HASH_TYPE: Final = ">u8"
-"""Each of the two halves of a hash."""
+NUMBERS: Final[dict[str, np.dtype[Any]]] = {
+    "time": np.dtype("<i8"),
+    "value": np.dtype("<f8"),
+    "hash_high": np.dtype("<u8"),
+    "hash_low": np.dtype("<u8"),
+    "profile_index": np.dtype("<u4"),
+    "metric_index": np.dtype("<u4"),
+}
+"""The columns of numbers of a submission, and their types.
+
+``time`` is in Unix seconds; ``value`` is NaN if the event has none; ``hash_high`` and ``hash_low`` are the halves of
+the 128-bit XXH3 of the unique id; ``profile_index`` and ``metric_index`` are places in the submission's lists.
+"""
 
 
 class ProfileWrite(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
-    """What a request says of one profile, with its identifiers in normal form.
+    """What a request writes to one profile, with its identifiers in normal form.
 
-    ``attributes`` holds the plain attributes that were given (``first_name``,
-    ``last_name``, ``organization``, ``locale``, ``title``, ``image``); None
-    clears. ``location`` holds its given members likewise, or is None when the
-    whole location was not given. ``append``, ``unappend`` and ``unset`` are the
-    patch operations on ``properties``, applied after them in that order.
-    ``added_emails`` and ``removed_emails`` are the patch operations on the secondary
-    email addresses. ``consent`` is a statement about consent. A write that
-    ``keeps_identifiers`` adds none to a profile that exists. ``ignored`` names
-    identifiers that were given and can't be used (``phone_number``).
+    ``attributes`` holds the plain attributes that were given (``first_name``, ``last_name``, ``organization``,
+    ``locale``, ``title``, ``image``); None clears one. ``location`` holds the members of the location that were given,
+    likewise; it is None if no location was given. ``append``, ``unappend`` and ``unset`` are the patch operations on
+    ``properties``, applied after them in that order. ``added_emails`` and ``removed_emails`` are the patch operations
+    on the secondary email addresses. ``consent`` is a statement about consent. A write that ``keeps_identifiers`` adds
+    none to a profile that exists. ``ignored`` names identifiers that were given and can't be used (``phone_number``).
     """
 
     id: str | None = None
@@ -53,10 +57,10 @@ class ProfileWrite(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     keeps_identifiers: bool = False
     ignored: tuple[str, ...] = ()
     only_identifier: tuple[str, str] | None = None
-    """What ``find_only_identifier`` says, put here by who made the write and hands it out often."""
+    """The result of ``find_only_identifier``, computed once because a write is often used again."""
 
     def only_identifies(self) -> bool:
-        """Whether the write names a profile and changes nothing but identifiers."""
+        """Whether the write changes nothing but identifiers."""
         return not (
             self.attributes
             or self.location
@@ -71,7 +75,7 @@ class ProfileWrite(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         )
 
     def find_only_identifier(self) -> tuple[str, str] | None:
-        """The kind and value of the one identifier given, where the write says nothing else; else None."""
+        """The kind and value of the identifier, if it is all that the write holds; otherwise None."""
         if not self.only_identifies() or self.ignored:
             return None
         if self.id is not None or self.kx is not None or self.anonymous_id is not None:
@@ -84,129 +88,62 @@ class ProfileWrite(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
         return None if phone_number is None else ("phone_number", phone_number)
 
 
-class NamedProfiles(msgspec.Struct, gc=False):
-    """Profiles that a request only names, each by one identifier, all of the same kind."""
-
-    kind: str
-    values: list[str]
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def writes(self) -> list[ProfileWrite]:
-        """What is said of each."""
-        writes = [ProfileWrite(only_identifier=(self.kind, value)) for value in self.values]
-        for write, value in zip(writes, self.values, strict=True):
-            setattr(write, self.kind, value)
-        return writes
-
-
 class Submission(msgspec.Struct, kw_only=True, gc=False):
-    """One request's profile writes and events, the events as columns.
+    """The profile writes and events of one bulk create, or of single creates of one account.
 
-    A column of numbers is bytes, the numbers one after the other; a column of texts is
-    the texts in UTF-8, end to end, beside a column of their sizes. So they pass between
-    processes and into a batch without a Python object for each event.
+    The events are columns, so that they reach the log without a Python object for each: ``numbers`` holds those of
+    NUMBERS, ``texts`` those of ``event_columns.TEXTS``. ``unique_id`` is filled in (the second as text if none was
+    sent), ``currency`` is empty if there is none, ``properties`` are raw JSON objects as they were sent.
 
-    ``pointers`` says where each profile stands in the request, and may be longer.
-    ``profile_index`` points into ``profiles``, ``metric_index`` into ``metrics``, which
-    holds each (name, service) once; ``unique_id`` is filled in already (the second as
-    text where none was sent), and ``unique_id_hash`` is the 128-bit XXH3 of each;
-    ``value`` is 0 and ``has_value`` false where none was sent; ``currency`` is empty
-    likewise; ``properties`` holds the raw JSON objects as they were sent.
+    ``pointers`` says where each profile is in its request; it may be longer than ``profiles``. ``metrics`` holds each
+    (name, service) once. With single creates, event and profile number i are those of request number i.
     """
 
-    events: int
-    profiles: list[ProfileWrite] | NamedProfiles
+    profiles: list[ProfileWrite]
     pointers: Sequence[str]
-    profile_index: bytes
     metrics: list[tuple[str, str]]
-    metric_index: bytes
-    time: bytes
-    unique_id: bytes
-    unique_id_bytes: bytes
-    unique_id_hash: bytes
-    value: bytes
-    has_value: bytes
-    currency: bytes
-    currency_bytes: bytes
-    properties: bytes
-    property_bytes: bytes
-    body_bytes: int
+    numbers: dict[str, npt.NDArray[Any]]
+    texts: dict[str, TextColumn]
 
     def __len__(self) -> int:
-        return self.events
-
-    def writes(self) -> list[ProfileWrite]:
-        """What the request says of each profile."""
-        return self.profiles if isinstance(self.profiles, list) else self.profiles.writes()
+        return len(self.numbers["time"])
 
     def ignored(self) -> list[str]:
         """The identifiers that were given and can't be used."""
-        if not isinstance(self.profiles, list):
-            return []
         return [name for write in self.profiles for name in write.ignored]
 
-
-class Gathered(msgspec.Struct, gc=False):
-    """What many single creates ask to keep: the one event of each, by the place of its request.
-
-    ``together`` has the events of the requests at ``places``, one after the other, each
-    with the profile of the same place; ``alone`` has those of the others, None for a
-    body that needs the closer look.
-    """
-
-    together: Submission | None
-    places: list[int]
-    alone: list[tuple[int, Submission | None]]
-
-
-def separated(together: Submission) -> list[Submission]:
-    """Each event of a submission that has as many profiles, as a submission of its own."""
-    count = together.events
-    writes = together.writes()
-    metric_places = np.frombuffer(together.metric_index, dtype=NUMBER_TYPE).tolist()
-    texts = [
-        pieces(together.unique_id, together.unique_id_bytes),
-        pieces(together.currency, together.currency_bytes),
-        pieces(together.properties, together.property_bytes),
-    ]
-    first = number_column([0])
-    return [
-        Submission(
-            events=1,
-            profiles=[writes[place]],
-            pointers=together.pointers,
-            profile_index=first,
-            metrics=[together.metrics[metric_places[place]]],
-            metric_index=first,
-            time=together.time[4 * place : 4 * place + 4],
-            unique_id=unique_id,
-            unique_id_bytes=together.unique_id_bytes[4 * place : 4 * place + 4],
-            unique_id_hash=together.unique_id_hash[16 * place : 16 * place + 16],
-            value=together.value[8 * place : 8 * place + 8],
-            has_value=together.has_value[place : place + 1],
-            currency=currency,
-            currency_bytes=together.currency_bytes[4 * place : 4 * place + 4],
-            properties=properties,
-            property_bytes=together.property_bytes[4 * place : 4 * place + 4],
-            body_bytes=together.body_bytes // count,
+    def take(self, places: Places) -> Submission:
+        """The single creates at ``places``, in that order."""
+        numbers = {name: column[places] for name, column in self.numbers.items()}
+        # Metrics that none of them names must not be made.
+        used, metric_index = np.unique(numbers["metric_index"], return_inverse=True)
+        numbers["metric_index"] = metric_index.astype(NUMBERS["metric_index"])
+        numbers["profile_index"] = np.arange(len(places), dtype=NUMBERS["profile_index"])
+        return Submission(
+            profiles=[self.profiles[place] for place in places.tolist()],
+            pointers=self.pointers,
+            metrics=[self.metrics[metric] for metric in used.tolist()],
+            numbers=numbers,
+            texts={name: column.take(places) for name, column in self.texts.items()},
         )
-        for place, unique_id, currency, properties in zip(range(count), *texts, strict=True)
-    ]
 
-
-def pieces(texts: bytes, sizes: bytes) -> list[bytes]:
-    """The texts of a column, given the column of their sizes."""
-    ends = np.cumsum(np.frombuffer(sizes, dtype=NUMBER_TYPE), dtype=np.int64).tolist()
-    return [texts[start:end] for start, end in pairwise([0, *ends])]
-
-
-def number_column(numbers: Sequence[int]) -> bytes:
-    """A column of NUMBER_TYPE."""
-    return struct.pack(f"<{len(numbers)}I", *numbers)
-
-
-def value_column(values: Sequence[float]) -> bytes:
-    """A column of VALUE_TYPE."""
-    return struct.pack(f"<{len(values)}d", *values)
+    def separated(self) -> list[Submission]:
+        """Each of the single creates as a submission of its own."""
+        first = np.zeros(1, dtype=NUMBERS["profile_index"])
+        texts = {name: (column, column.offsets().tolist()) for name, column in self.texts.items()}
+        return [
+            Submission(
+                profiles=[self.profiles[place]],
+                pointers=self.pointers,
+                metrics=[self.metrics[metric]],
+                numbers={name: column[place : place + 1] for name, column in self.numbers.items()}
+                | {"profile_index": first, "metric_index": first},
+                texts={
+                    name: TextColumn(
+                        column.joined[offsets[place] : offsets[place + 1]], column.sizes[place : place + 1]
+                    )
+                    for name, (column, offsets) in texts.items()
+                },
+            )
+            for place, metric in enumerate(self.numbers["metric_index"].tolist())
+        ]

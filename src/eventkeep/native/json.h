@@ -1,7 +1,7 @@
-/* JSON, one token at a time, without copying: what is not plain is refused, and somebody else looks closer.
+/* JSON, one token at a time, without copying. What is not plain is refused: Python parses it in full.
 
-   The text is UTF-8, which the caller has made sure of, and a NUL follows its last byte.
-   No token begins with NUL, so looking at the next byte needs no other look at the end. */
+   The text is UTF-8, which the caller has checked, and a NUL follows its last byte. No token
+   starts with NUL, so the next byte can be read without a check for the end. */
 
 #ifndef EVENTKEEP_JSON_H
 #define EVENTKEEP_JSON_H
@@ -19,8 +19,11 @@ struct text {
     size_t size;
 };
 
-/* Digits from which on an integer may be past 64 bits. */
+/* An integer with this many digits may not fit into 64 bits. */
 enum { LONG_RUN = 19 };
+
+/* The most bytes that one character takes in UTF-8. */
+enum { CHARACTER_BYTES_MAX = 4 };
 
 #define IS(text, name) ((text).size == sizeof(name) - 1 && memcmp((text).start, name, sizeof(name) - 1) == 0)
 
@@ -38,7 +41,7 @@ static inline void skip_blanks(struct cursor *c)
     }
 }
 
-/* Steps over this byte and the blanks behind it; false where another one stands here. */
+/* Steps over this byte and the blanks behind it. Returns false if another byte is here. */
 static inline bool take(struct cursor *c, uint8_t byte)
 {
     if (*c->at != byte) {
@@ -49,7 +52,7 @@ static inline bool take(struct cursor *c, uint8_t byte)
     return true;
 }
 
-/* Steps over the comma that tells of a further member or element. */
+/* Steps over the comma before a further member or element. */
 static inline bool goes_on(struct cursor *c)
 {
     skip_blanks(c);
@@ -60,7 +63,8 @@ static inline bool goes_on(struct cursor *c)
 static inline const uint8_t *plain_end(const uint8_t *at, const uint8_t *end)
 {
     while (end - at >= 8) {
-        /* The high bit of each byte that is found. A byte above one that is found may be marked wrongly. */
+        /* The high bit of each byte that is found. The byte above one that is found may be marked wrongly,
+           which does no harm because only the lowest mark is used. */
         uint64_t word = word_at(at), quotes = word ^ EVERY_BYTE('"'), slashes = word ^ EVERY_BYTE('\\');
         uint64_t found = ((word - EVERY_BYTE(0x20)) & ~word) | ((quotes - EVERY_BYTE(1)) & ~quotes) |
                          ((slashes - EVERY_BYTE(1)) & ~slashes);
@@ -76,7 +80,7 @@ static inline const uint8_t *plain_end(const uint8_t *at, const uint8_t *end)
     return at;
 }
 
-/* The number of four hexadecimal digits; -1 where they are none. */
+/* The number that four hexadecimal digits write; -1 if they are none. */
 static inline int hexadecimal(const uint8_t *at)
 {
     int number = 0;
@@ -93,15 +97,14 @@ static inline int hexadecimal(const uint8_t *at)
     return number;
 }
 
-/* What follows the escape at ``at``; NULL for one that is none, for NUL, and for half a surrogate pair.
-   Where ``is_counted``, quotes and colons in hexadecimal are refused: they mislead whoever counts keys. */
-static const uint8_t *after_escape(const uint8_t *at, bool is_counted)
+/* The end of the escape at ``at``. NULL for an invalid one, for NUL, and for half a surrogate pair. */
+static const uint8_t *after_escape(const uint8_t *at)
 {
     if (at[1] != 'u') {
         return at[1] != 0 && strchr("\"\\/bfnrt", at[1]) != NULL ? at + 2 : NULL;
     }
     int code = hexadecimal(at + 2);
-    if (code <= 0 || (is_counted && (code == '"' || code == ':'))) {
+    if (code <= 0) {
         return NULL;
     }
     if (code < 0xD800 || code > 0xDFFF) {
@@ -114,15 +117,48 @@ static const uint8_t *after_escape(const uint8_t *at, bool is_counted)
     return low >= 0xDC00 && low <= 0xDFFF ? at + 12 : NULL;
 }
 
-/* Steps over the string that begins here; false where there is none, or one that is refused. */
-static inline bool skip_string(struct cursor *c, bool is_counted)
+/* Writes the character of a valid escape in UTF-8. Returns its bytes, CHARACTER_BYTES_MAX at most. */
+static inline size_t write_escaped(const uint8_t *at, uint8_t *out)
+{
+    if (at[1] != 'u') {
+        static const char escapes[] = "bfnrt", characters[] = "\b\f\n\r\t";
+        const char *named = strchr(escapes, at[1]);
+        out[0] = named == NULL ? at[1] : (uint8_t)characters[named - escapes];
+        return 1;
+    }
+    uint32_t code = (uint32_t)hexadecimal(at + 2);
+    if (code < 0x80) {
+        out[0] = (uint8_t)code;
+        return 1;
+    }
+    if (code < 0x800) {
+        out[0] = (uint8_t)(0xC0 | code >> 6);
+        out[1] = (uint8_t)(0x80 | (code & 0x3F));
+        return 2;
+    }
+    if (code < 0xD800 || code > 0xDFFF) {
+        out[0] = (uint8_t)(0xE0 | code >> 12);
+        out[1] = (uint8_t)(0x80 | (code >> 6 & 0x3F));
+        out[2] = (uint8_t)(0x80 | (code & 0x3F));
+        return 3;
+    }
+    code = 0x10000 + ((code - 0xD800) << 10) + ((uint32_t)hexadecimal(at + 8) - 0xDC00);
+    out[0] = (uint8_t)(0xF0 | code >> 18);
+    out[1] = (uint8_t)(0x80 | (code >> 12 & 0x3F));
+    out[2] = (uint8_t)(0x80 | (code >> 6 & 0x3F));
+    out[3] = (uint8_t)(0x80 | (code & 0x3F));
+    return 4;
+}
+
+/* Steps over the string that starts here. Returns false if there is none, or a refused one. */
+static inline bool skip_string(struct cursor *c)
 {
     if (*c->at != '"') {
         return false;
     }
     const uint8_t *at = plain_end(c->at + 1, c->end);
     while (*at == '\\') {
-        at = after_escape(at, is_counted);
+        at = after_escape(at);
         if (at == NULL) {
             return false;
         }
@@ -151,6 +187,40 @@ static inline bool read_text(struct cursor *c, struct text *text)
     return true;
 }
 
+/* A string, and the blanks behind it. One with escapes is written into ``decoded``, and refused if it does
+   not fit into ``room`` bytes. */
+static bool read_decoded(struct cursor *c, uint8_t *decoded, size_t room, struct text *text)
+{
+    if (read_text(c, text)) {
+        return true;
+    }
+    const uint8_t *at = c->at + 1;
+    size_t size = 0;
+    if (*c->at != '"') {
+        return false;
+    }
+    for (;;) {
+        const uint8_t *stop = plain_end(at, c->end);
+        size_t plain = (size_t)(stop - at);
+        if (plain + CHARACTER_BYTES_MAX > room - size) {
+            return false;
+        }
+        memcpy(decoded + size, at, plain);
+        size += plain;
+        if (*stop == '"') {
+            *text = (struct text){decoded, size};
+            c->at = stop + 1;
+            skip_blanks(c);
+            return true;
+        }
+        at = *stop == '\\' ? after_escape(stop) : NULL;
+        if (at == NULL) {
+            return false;
+        }
+        size += write_escaped(stop, decoded + size);
+    }
+}
+
 /* A key without escapes, with its colon and all blanks. */
 static inline bool read_key(struct cursor *c, struct text *key)
 {
@@ -169,8 +239,8 @@ static inline bool take_word(struct cursor *c, const char *word, size_t size)
 
 #define TAKE_WORD(cursor, word) take_word(cursor, word, sizeof(word) - 1)
 
-/* Steps over a number. False where there is none, and for what may not fit: integers of
-   LONG_RUN digits and more, exponents of three and more. */
+/* Steps over a number. Returns false if there is none, and for one that may not fit: an integer of LONG_RUN
+   digits or more, an exponent of three or more. */
 static inline bool skip_number(struct cursor *c)
 {
     const uint8_t *at = c->at + (*c->at == '-'), *start = at;
@@ -201,38 +271,6 @@ static inline bool skip_number(struct cursor *c)
         }
     }
     c->at = at;
-    return true;
-}
-
-/* Steps over an object by its brackets alone: whoever decodes it looks at the rest. */
-static bool skip_object(struct cursor *c, struct text *object)
-{
-    const uint8_t *start = c->at;
-    unsigned depth = 0, digits = 0;
-    if (*start != '{') {
-        return false;
-    }
-    do {
-        uint8_t byte = *c->at;
-        digits = is_digit(byte) ? digits + 1 : 0;
-        if (digits >= LONG_RUN) {
-            return false;
-        }
-        if (byte == '"') {
-            if (!skip_string(c, true)) {
-                return false;
-            }
-            continue;
-        }
-        if (byte < 0x20 && byte != '\n' && byte != '\t' && byte != '\r') {
-            return false;
-        }
-        depth += byte == '{' || byte == '[';
-        depth -= byte == '}' || byte == ']';
-        c->at++;
-    } while (depth > 0);
-    *object = (struct text){start, (size_t)(c->at - start)};
-    skip_blanks(c);
     return true;
 }
 

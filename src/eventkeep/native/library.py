@@ -1,7 +1,7 @@
-"""What is compiled as a shared library: its structures, its calls, and whether it is there.
+"""The compiled library: its structures, its calls, and whether it was built.
 
-Nothing of it knows Python: bytes go in, columns come out, in memory that is made here.
-So a call may run beside other threads, and one build serves every version of Python.
+It knows nothing of Python: bytes go in, columns come out, in memory that the caller owns. A call may run beside
+other threads, and one build serves every version of Python.
 """
 
 from __future__ import annotations
@@ -12,99 +12,86 @@ from pathlib import Path
 from typing import Any, Final
 
 LIBRARY: Final = Path(__file__).parent / "_reader.so"
-FORM: Final = 3
-"""What is exchanged, as ``eventkeep_reader_form`` numbers it."""
+FORM: Final = 4
+"""The version of the structures and calls, as ``eventkeep_reader_form`` returns it."""
 
 _numbers: Final = ctypes.POINTER(ctypes.c_uint32)
 _bytes: Final = ctypes.POINTER(ctypes.c_uint8)
 
 
 class Span(ctypes.Structure):
-    """A piece of the body, in bytes."""
+    """A piece of the bodies, in bytes."""
 
     _fields_ = (("start", ctypes.c_uint32), ("size", ctypes.c_uint32))
 
 
 class LongValue(ctypes.Structure):
-    """A value that takes more to be exact than the reader does, and which event it is of."""
+    """A value whose nearest double Python has to find, and its event."""
 
     _fields_ = (("event", ctypes.c_uint32), ("text", Span))
 
 
-class PropertyLimits(ctypes.Structure):
-    """What properties past which are refused."""
+class ObjectLimits(ctypes.Structure):
+    """The limits of a JSON object, all levels of it together."""
 
-    _fields_ = (
-        ("properties", ctypes.c_uint32),
-        ("levels", ctypes.c_uint32),
-        ("elements", ctypes.c_uint32),
-        ("string_bytes", ctypes.c_uint32),
-    )
+    _fields_ = tuple((name, ctypes.c_uint32) for name in ("keys", "levels", "elements", "string_bytes"))
 
 
 class Rules(ctypes.Structure):
-    """What a body is held to. Times are in Unix seconds; ``currencies`` has a byte for each three letters."""
+    """The rules of a body. Times are in Unix seconds; ``currencies`` has a byte for every three letters."""
 
     _fields_ = (
-        ("received_at", ctypes.c_int64),
-        ("time_min", ctypes.c_int64),
-        ("time_max", ctypes.c_int64),
-        ("events_max", ctypes.c_uint32),
-        ("metrics_max", ctypes.c_uint32),
-        ("unique_id_bytes_max", ctypes.c_uint32),
-        ("members", ctypes.c_uint32),
-        ("properties", PropertyLimits),
+        *((name, ctypes.c_int64) for name in ("received_at", "time_min", "time_max")),
+        *((name, ctypes.c_uint32) for name in ("events_max", "unique_id_bytes_max", "members")),
+        *((name, ObjectLimits) for name in ("properties", "resources")),
         ("currencies", ctypes.c_char_p),
     )
 
 
 class Columns(ctypes.Structure):
-    """What is found: how much of each, and where it is written."""
+    """The parsed events: how many there are of each, and the addresses of the columns."""
 
     _fields_ = (
         *((name, ctypes.c_uint32) for name in ("events", "profiles", "metrics", "long_values")),
         *((name, ctypes.c_uint32) for name in ("unique_ids_size", "currencies_size", "properties_size")),
-        *((name, _numbers) for name in ("profile_index", "metric_index", "time")),
-        *((name, _numbers) for name in ("unique_id_bytes", "currency_bytes", "property_bytes")),
-        ("value", ctypes.POINTER(ctypes.c_double)),
-        *((name, _bytes) for name in ("has_value", "unique_id_hash", "unique_ids", "currencies", "properties")),
+        *((name, ctypes.c_void_p) for name in ("time", "value", "hash_high", "hash_low")),
+        *((name, ctypes.c_void_p) for name in ("profile_index", "metric_index")),
+        *((name, ctypes.c_void_p) for name in ("unique_id_bytes", "currency_bytes", "property_bytes")),
+        *((name, ctypes.c_void_p) for name in ("unique_ids", "currencies", "properties")),
         *((name, ctypes.POINTER(Span)) for name in ("profile", "metric")),
         ("long_value", ctypes.POINTER(LongValue)),
     )
 
 
-ARGUMENTS: Final = (ctypes.c_char_p, ctypes.c_size_t, ctypes.POINTER(Rules), ctypes.POINTER(Columns))
-"""What the readers of one body take."""
-MANY_ARGUMENTS: Final = (
+READ_ARGUMENTS: Final = (
     ctypes.c_char_p,
     _numbers,
     ctypes.c_uint32,
+    ctypes.c_bool,
     ctypes.POINTER(Rules),
     ctypes.POINTER(Columns),
-    ctypes.POINTER(ctypes.c_uint8),
+    _bytes,
 )
-"""What the reader of many bodies takes."""
+"""The arguments of the reader: bodies, sizes, their number, whether they are bulk creates, rules, columns, flags."""
 SEEN_ARGUMENTS: Final = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
-"""What the calls of the seen filter take: its layer, the keys, and how many they are."""
+"""The arguments of the seen filter's calls: its layer, the keys, and their number."""
 
 
 @cache
 def library(holding: bool = False) -> Any:
-    """The library, None where it was not built or is of another version.
+    """The library; None if it was not built or is of another version.
 
-    Its calls let go of the interpreter's lock, unless they are ``holding`` it: for what
-    takes less time than to get it back.
+    Its calls release the interpreter's lock, unless they are ``holding`` it: for calls that take less time than
+    getting the lock back.
     """
     try:
         loaded = (ctypes.PyDLL if holding else ctypes.CDLL)(str(LIBRARY))
         loaded.eventkeep_reader_form.restype = ctypes.c_uint32
         if loaded.eventkeep_reader_form() != FORM:
             return None
-        for read in (loaded.eventkeep_read_bulk_create, loaded.eventkeep_read_single_create):
-            read.argtypes, read.restype = ARGUMENTS, ctypes.c_bool
-        read_many = loaded.eventkeep_read_single_creates
-        read_many.argtypes, read_many.restype = MANY_ARGUMENTS, ctypes.c_bool
-        # Its page is a structure of its own; see eventkeep.native.page_writer.
+        read = loaded.eventkeep_read_creates
+        read.argtypes, read.restype = READ_ARGUMENTS, ctypes.c_bool
+        # The structure of its page is in eventkeep.native.page_writer.
         loaded.eventkeep_write_page.argtypes = (ctypes.c_void_p,)
         loaded.eventkeep_write_page.restype = ctypes.c_uint64
         # See eventkeep.native.native_bloom.
@@ -117,5 +104,5 @@ def library(holding: bool = False) -> Any:
 
 
 def is_built() -> bool:
-    """Whether the compiled reader is there."""
+    """Whether the library is there."""
     return library() is not None

@@ -1,17 +1,19 @@
-/* Create bodies to columns, in one pass over their bytes.
+/* Parses create bodies into columns, in one pass over their bytes.
 
-   Only plain bodies are taken: the members that the documents know, each once, keys without
-   escapes, no value near a limit. All others are refused without a word; eventkeep.protocol
-   then reads them in its own way, and has the last word of what is wrong with them. */
+   Only plain bodies are accepted: the members that the documents know, each once, their names
+   without escapes, no value near a limit. Any other body is refused without a reason:
+   eventkeep.protocol then parses it in full, and finds what is wrong with it, if anything. */
 
 #include "json.h"
-#include "properties.h"
+#include "objects.h"
 #include "scalars.h"
 #include "xxh3.h"
 
+#include <math.h>
+
 #define EXPORTED __attribute__((visibility("default")))
 
-/* Members of an event, by the bits that say which were seen. */
+/* Members of an event, as bits of a set. */
 enum member {
     TIME = 1,
     VALUE = 2,
@@ -28,11 +30,11 @@ enum { CURRENCY_BYTES = 3, LETTERS = 26 };
 
 struct rules {
     int64_t received_at, time_min, time_max;
-    uint32_t events_max, metrics_max, unique_id_bytes_max;
-    /* Which of TIME to BACKFILL an event may have. */
+    uint32_t events_max, unique_id_bytes_max;
+    /* The optional members that an event may have, TIME to BACKFILL. */
     uint32_t members;
-    struct property_limits properties;
-    /* A byte for each three letters: whether they are a currency. */
+    struct object_limits properties, resources;
+    /* A byte for every three letters: 1 if they are a currency. */
     const uint8_t *currencies;
 };
 
@@ -40,19 +42,21 @@ struct span {
     uint32_t start, size;
 };
 
-/* A value that takes more than this to be exact, and its event. */
+/* A value whose nearest double this parser can't find, and its event. */
 struct long_value {
     uint32_t event;
     struct span text;
 };
 
-/* What is found; all arrays have room for events_max, those of texts for the longest of each. */
+/* What was parsed. All arrays have room for events_max entries, those of texts for the longest of each. */
 struct columns {
     uint32_t events, profiles, metrics, long_values;
     uint32_t unique_ids_size, currencies_size, properties_size;
-    uint32_t *profile_index, *metric_index, *time, *unique_id_bytes, *currency_bytes, *property_bytes;
+    int64_t *time;
     double *value;
-    uint8_t *has_value, *unique_id_hash, *unique_ids, *currencies, *properties;
+    uint64_t *hash_high, *hash_low;
+    uint32_t *profile_index, *metric_index, *unique_id_bytes, *currency_bytes, *property_bytes;
+    uint8_t *unique_ids, *currencies, *properties;
     struct span *profile, *metric;
     struct long_value *long_value;
 };
@@ -64,10 +68,11 @@ struct reader {
     struct columns *out;
 };
 
-/* What is read of one event until all of it is. */
+/* Members of an event that are written once all of it is parsed. */
 struct event {
     int64_t time;
     struct text unique_id, currency;
+    uint8_t decoded[HASHED_BYTES_MAX + CHARACTER_BYTES_MAX];
 };
 
 static inline struct span span_of(const struct reader *r, struct text text)
@@ -75,7 +80,7 @@ static inline struct span span_of(const struct reader *r, struct text text)
     return (struct span){(uint32_t)(text.start - r->body), (uint32_t)text.size};
 }
 
-/* Begins an object with one member, which has this name. */
+/* Starts an object whose only member has this name. */
 static bool enter(struct cursor *c, const char *name)
 {
     struct text key;
@@ -88,7 +93,7 @@ static bool leave(struct cursor *c)
     return take(c, '}');
 }
 
-/* An object with this type and its attributes, which ``read`` reads. */
+/* An object with this type, and with attributes that ``read`` parses. */
 static bool read_typed(struct reader *r, const char *type, bool (*read)(struct reader *))
 {
     struct cursor *c = &r->cursor;
@@ -118,7 +123,7 @@ static bool read_typed(struct reader *r, const char *type, bool (*read)(struct r
     return take(c, '}') && has_type && has_attributes;
 }
 
-/* An array with one element at least; ``read`` reads each. */
+/* An array of at least one element; ``read`` parses each. */
 static bool read_array(struct reader *r, bool (*read)(struct reader *))
 {
     struct cursor *c = &r->cursor;
@@ -161,20 +166,20 @@ static bool read_profile(struct reader *r)
 {
     struct columns *out = r->out;
     struct text profile;
-    if (!skip_object(&r->cursor, &profile)) {
+    if (!skip_object(&r->cursor, &r->rules->resources, &profile)) {
         return false;
     }
     out->profile[out->profiles] = span_of(r, profile);
     return true;
 }
 
-/* A metric; one that came before, in the same bytes, is the same. */
+/* A metric. One that was written before in the same bytes is the same metric. */
 static bool read_metric(struct reader *r)
 {
     struct columns *out = r->out;
     struct text metric;
     uint32_t place = 0;
-    if (!skip_object(&r->cursor, &metric)) {
+    if (!skip_object(&r->cursor, &r->rules->resources, &metric)) {
         return false;
     }
     while (place < out->metrics && (out->metric[place].size != metric.size ||
@@ -182,9 +187,6 @@ static bool read_metric(struct reader *r)
         place++;
     }
     if (place == out->metrics) {
-        if (out->metrics == r->rules->metrics_max) {
-            return false;
-        }
         out->metric[out->metrics++] = span_of(r, metric);
     }
     out->metric_index[out->events] = place;
@@ -199,10 +201,9 @@ static bool read_value(struct reader *r)
         return false;
     }
     if (r->cursor.at - start == 2 && start[0] == '-' && start[1] == '0') {
-        /* An integer, of which there is no negative zero: others make the positive one of it. */
+        /* As an integer it is zero, as a double the negative zero: the full parser decides. */
         return false;
     }
-    out->has_value[out->events] = 1;
     if (!plain_double(start, r->cursor.at, &out->value[out->events])) {
         struct text number = {start, (size_t)(r->cursor.at - start)};
         out->long_value[out->long_values++] = (struct long_value){out->events, span_of(r, number)};
@@ -222,7 +223,7 @@ static bool read_properties(struct reader *r)
 {
     struct columns *out = r->out;
     struct text properties;
-    if (!skip_properties(&r->cursor, &r->rules->properties, &properties)) {
+    if (!skip_object(&r->cursor, &r->rules->properties, &properties)) {
         return false;
     }
     memcpy(out->properties + out->properties_size, properties.start, properties.size);
@@ -231,7 +232,7 @@ static bool read_properties(struct reader *r)
     return true;
 }
 
-/* A member that need not be there, of which null says the same. */
+/* An optional member; null means that it is absent. */
 static bool read_optional(struct reader *r, enum member member, struct event *event)
 {
     struct cursor *c = &r->cursor;
@@ -246,8 +247,8 @@ static bool read_optional(struct reader *r, enum member member, struct event *ev
     case VALUE:
         return read_value(r);
     case UNIQUE_ID:
-        return read_text(c, &event->unique_id) && event->unique_id.size > 0 &&
-               event->unique_id.size <= r->rules->unique_id_bytes_max;
+        return read_decoded(c, event->decoded, sizeof event->decoded, &event->unique_id) &&
+               event->unique_id.size > 0 && event->unique_id.size <= r->rules->unique_id_bytes_max;
     case CURRENCY:
         return read_text(c, &event->currency) && event->currency.size == CURRENCY_BYTES;
     default:
@@ -255,7 +256,7 @@ static bool read_optional(struct reader *r, enum member member, struct event *ev
     }
 }
 
-/* The currency in upper case; false for what is none. */
+/* Writes the currency in upper case. Returns false if it is not one. */
 static bool write_currency(struct reader *r, struct text currency)
 {
     struct columns *out = r->out;
@@ -287,21 +288,24 @@ static void write_unique_id(struct columns *out, const struct event *event)
     memcpy(out->unique_ids + out->unique_ids_size, unique_id.start, unique_id.size);
     out->unique_ids_size += unique_id.size;
     out->unique_id_bytes[out->events] = unique_id.size;
-    write_hash(unique_id.start, unique_id.size, out->unique_id_hash + HASH_BYTES * out->events);
+    struct wide hash = hash_of(unique_id.start, unique_id.size);
+    out->hash_high[out->events] = hash.high;
+    out->hash_low[out->events] = hash.low;
 }
 
-/* The attributes of an event, which are ``needed`` and perhaps those of the rules. */
+/* The attributes of an event: those ``needed``, and those that the rules allow. */
 static bool read_attributes(struct reader *r, uint32_t needed)
 {
     struct cursor *c = &r->cursor;
     struct columns *out = r->out;
-    struct event event = {r->rules->received_at, {NULL, 0}, {NULL, 0}};
+    struct event event;
+    event.time = r->rules->received_at;
+    event.unique_id = event.currency = (struct text){NULL, 0};
     uint32_t seen = 0, allowed = needed | r->rules->members;
     if (out->events == r->rules->events_max || !take(c, '{')) {
         return false;
     }
-    out->value[out->events] = 0;
-    out->has_value[out->events] = 0;
+    out->value[out->events] = NAN;
     do {
         struct text key;
         if (!read_key(c, &key)) {
@@ -323,7 +327,7 @@ static bool read_attributes(struct reader *r, uint32_t needed)
     if ((seen & needed) != needed || !take(c, '}') || !write_currency(r, event.currency)) {
         return false;
     }
-    out->time[out->events] = (uint32_t)event.time;
+    out->time[out->events] = event.time;
     out->profile_index[out->events] = out->profiles;
     write_unique_id(out, &event);
     out->events++;
@@ -391,10 +395,11 @@ static bool read_job_attributes(struct reader *r)
     return enter(c, "events-bulk-create") && enter(c, "data") && read_array(r, read_item) && leave(c) && leave(c);
 }
 
-/* Whether the reader can keep to the rules; empties ``out`` if so. */
+/* Empties ``out``. Returns false if this parser can't hold the rules. */
 static bool begin(const struct rules *rules, size_t size, struct columns *out)
 {
-    if (size > UINT32_MAX || rules->properties.levels > LEVELS_ROOM || rules->properties.properties > KEYS_ROOM ||
+    if (size > UINT32_MAX || rules->properties.levels > LEVELS_ROOM || rules->properties.keys > KEYS_ROOM ||
+        rules->resources.levels > LEVELS_ROOM || rules->resources.keys > KEYS_ROOM ||
         rules->unique_id_bytes_max > HASHED_BYTES_MAX || rules->received_at < 1 || rules->time_min < 1) {
         return false;
     }
@@ -403,35 +408,22 @@ static bool begin(const struct rules *rules, size_t size, struct columns *out)
     return true;
 }
 
-/* A whole body, a NUL behind it. */
-static bool read_create(struct reader *r, const char *type, bool (*read)(struct reader *))
+/* A whole body, with a NUL behind it. */
+static bool read_create(struct reader *r, bool is_bulk)
 {
     struct cursor *c = &r->cursor;
     skip_blanks(c);
-    return enter(c, "data") && read_typed(r, type, read) && leave(c) && c->at == c->end;
+    return enter(c, "data") &&
+           (is_bulk ? read_typed(r, "event-bulk-create-job", read_job_attributes)
+                    : read_typed(r, "event", read_single_attributes)) &&
+           leave(c) && c->at == c->end;
 }
 
-/* Fills ``out`` with what the body of ``size`` bytes, a NUL behind them, asks to keep.
-   False where the body is not plain; what is in ``out`` then means nothing. */
-EXPORTED bool eventkeep_read_bulk_create(const uint8_t *body, size_t size, const struct rules *rules,
-                                         struct columns *out)
-{
-    struct reader r = {{body, body + size}, body, rules, out};
-    return begin(rules, size, out) && read_create(&r, "event-bulk-create-job", read_job_attributes);
-}
-
-/* The same of a single create. The rules allow one event, of one metric. */
-EXPORTED bool eventkeep_read_single_create(const uint8_t *body, size_t size, const struct rules *rules,
-                                           struct columns *out)
-{
-    struct reader r = {{body, body + size}, body, rules, out};
-    return begin(rules, size, out) && read_create(&r, "event", read_single_attributes);
-}
-
-/* The same of ``count`` single creates, which stand one behind the other, ``sizes`` bytes each and a NUL behind each.
-   ``is_plain`` tells which of them are; the others leave nothing in ``out``. False where the rules can't be kept. */
-EXPORTED bool eventkeep_read_single_creates(const uint8_t *bodies, const uint32_t *sizes, uint32_t count,
-                                            const struct rules *rules, struct columns *out, uint8_t *is_plain)
+/* Parses ``count`` bodies, bulk creates or single ones, one behind the other: ``sizes`` bytes each, and a NUL behind
+   each. ``is_plain`` says which were accepted; the others leave nothing in ``out``. Returns false if the rules can't
+   be held. */
+EXPORTED bool eventkeep_read_creates(const uint8_t *bodies, const uint32_t *sizes, uint32_t count, bool is_bulk,
+                                     const struct rules *rules, struct columns *out, uint8_t *is_plain)
 {
     size_t all = 0;
     for (uint32_t place = 0; place < count; place++) {
@@ -444,7 +436,7 @@ EXPORTED bool eventkeep_read_single_creates(const uint8_t *bodies, const uint32_
     for (uint32_t place = 0; place < count; place++) {
         struct reader r = {{body, body + sizes[place]}, bodies, rules, out};
         struct columns before = *out;
-        is_plain[place] = read_create(&r, "event", read_single_attributes);
+        is_plain[place] = read_create(&r, is_bulk);
         if (!is_plain[place]) {
             *out = before;
         }
@@ -453,14 +445,16 @@ EXPORTED bool eventkeep_read_single_creates(const uint8_t *bodies, const uint32_
     return true;
 }
 
-/* Changes with every change of what is exchanged, so that a library of another time is not called. */
+/* Changes whenever the structures or the calls change, so that a library of another build is not used. */
 EXPORTED uint32_t eventkeep_reader_form(void)
 {
-    return 3;
+    return 4;
 }
 
-/* What unique ids are hashed by; for the tests. */
-EXPORTED void eventkeep_hash(const uint8_t *text, size_t size, uint8_t *hash)
+/* The hash of a unique id; for the tests. */
+EXPORTED void eventkeep_hash(const uint8_t *text, size_t size, uint64_t *high, uint64_t *low)
 {
-    write_hash(text, size, hash);
+    struct wide hash = hash_of(text, size);
+    *high = hash.high;
+    *low = hash.low;
 }

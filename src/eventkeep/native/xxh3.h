@@ -1,12 +1,12 @@
-/* The 128-bit XXH3 of short texts, with seed 0, as its specification has it: what an event is identified by. */
+/* The 128-bit XXH3 of short texts, with seed 0, by its specification. Unique ids are hashed by it. */
 
 #ifndef EVENTKEEP_XXH3_H
 #define EVENTKEEP_XXH3_H
 
 #include "words.h"
 
-/* Longer texts are hashed in another way. */
-enum { HASHED_BYTES_MAX = 240, HASH_BYTES = 16 };
+/* XXH3 hashes longer texts by another method, which is not here. */
+enum { HASHED_BYTES_MAX = 240 };
 
 #define PRIME32_1 UINT64_C(0x9E3779B1)
 #define PRIME32_2 UINT64_C(0x85EBCA77)
@@ -43,7 +43,7 @@ static inline uint64_t half_word_at(const uint8_t *at)
     return word;
 }
 
-/* Two words of the secret, one upon the other. */
+/* Two words of the secret, combined. */
 static inline uint64_t secret_pair(int place, int other)
 {
     return word_at(SECRET + place) ^ word_at(SECRET + other);
@@ -137,16 +137,13 @@ static inline struct wide hash_of_more(const uint8_t *text, size_t size)
     return (struct wide){avalanche(low), UINT64_C(0) - avalanche(high)};
 }
 
-/* Writes the hash of 1 to HASHED_BYTES_MAX bytes, the upper half first, each half from its highest byte on. */
-static inline void write_hash(const uint8_t *text, size_t size, uint8_t *hash)
+/* The hash of 1 to HASHED_BYTES_MAX bytes. */
+static inline struct wide hash_of(const uint8_t *text, size_t size)
 {
-    struct wide made = size <= 3    ? hash_of_1_to_3(text, size)
-                       : size <= 8  ? hash_of_4_to_8(text, size)
-                       : size <= 16 ? hash_of_9_to_16(text, size)
-                                    : hash_of_more(text, size);
-    uint64_t high = __builtin_bswap64(made.high), low = __builtin_bswap64(made.low);
-    memcpy(hash, &high, sizeof high);
-    memcpy(hash + sizeof high, &low, sizeof low);
+    return size <= 3    ? hash_of_1_to_3(text, size)
+           : size <= 8  ? hash_of_4_to_8(text, size)
+           : size <= 16 ? hash_of_9_to_16(text, size)
+                        : hash_of_more(text, size);
 }
 
 #endif

@@ -20,8 +20,10 @@ from eventkeep.limits import (
     PROPERTY_LEVELS_MAX,
     PROPERTY_STRING_BYTES_MAX,
 )
-from eventkeep.protocol.raw_json import INTEGER_MAX, INTEGER_MIN
 
+INTEGER_MIN: Final = -(2**63)
+INTEGER_MAX: Final = 2**64 - 1
+"""An integer in JSON fits into 64 bits, with a sign or without."""
 DOCUMENT: Final = "/data"
 """Where the fault of a whole body is said to be: the member that every body has, as the hosted service does."""
 INTEGER_CHARACTERS_MAX: Final = len(str(INTEGER_MIN))

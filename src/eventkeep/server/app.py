@@ -36,7 +36,6 @@ from eventkeep.server.request_log import RequestLog
 from eventkeep.server.routing import Router, with_single_slashes
 from eventkeep.server.services import Services
 from eventkeep.server.telemetry import NO_OPERATION, Telemetry
-from eventkeep.server.workers import Workers, worker_count
 
 API_PREFIXES = ("/api/", "/client/")
 DAY_SECONDS = 24 * 60 * 60
@@ -59,12 +58,11 @@ class App:
         self._request_log = RequestLog(services.clock, self.telemetry, settings.log_level == "debug")
         self._singles = Singles(services, self._standing_of, self._limits, self._request_log)
         self.begin_single = self._singles.begin
-        self._workers = Workers(worker_count(settings.workers))
         self._own_router = Router(ADMIN_OPERATIONS.values())
         self._feed = Feed(self._clock, SystemRandomness())
         self._own_routes = AdminRoutes(services, self._feed)
         services.committer.follow(self._feed.add)
-        self._handlers = handlers(services, self._workers)
+        self._handlers = handlers(services)
         self._draining = False
 
     async def handle(self, request: Request) -> Response:
@@ -114,7 +112,7 @@ class App:
         return self._clock.now()
 
     async def drain(self, seconds_max: float) -> None:
-        """Refuse new requests and wait for those under way, ``seconds_max`` at the most; then end the workers."""
+        """Refuse new requests and wait for those under way, ``seconds_max`` at the most."""
         self._draining = True
         self._singles.close()
         self._probes.stopping = True
@@ -122,7 +120,6 @@ class App:
         deadline = self._clock.monotonic() + seconds_max
         while self._request_log.count and self._clock.monotonic() < deadline:
             await asyncio.sleep(0.01)
-        self._workers.close()
 
     def _options(self, path: str) -> Response:
         """The methods of a path. Nobody needs a key to ask. Raises NotFound for an unknown path."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Final
 
 import structlog
@@ -18,13 +18,12 @@ import structlog
 from eventkeep.directory.keys import Known
 from eventkeep.errors import RequestRefused, Unavailable
 from eventkeep.ingest.committer import ONE_STORED, Outcome
+from eventkeep.ingest.queue import QueuedCreates
 from eventkeep.limits import (
     GATHERED_BYTES_MAX,
     GATHERED_SINGLES_MAX,
     GATHERING_SECONDS_MAX,
-    PARSED_AT_ONCE_BYTES_MAX,
 )
-from eventkeep.protocol.creates.parser import checked_create_event, quick_create_events
 from eventkeep.protocol.revisions import Revision
 from eventkeep.server.creates import accepted
 from eventkeep.server.exchange import BufferedRequest
@@ -63,7 +62,6 @@ class Single:
     __slots__ = (
         "_answer",
         "_is_given_up",
-        "_look_closer",
         "_request_id",
         "_request_log",
         "_started",
@@ -79,11 +77,9 @@ class Single:
         request_log: RequestLog,
         started: float,
         loop: asyncio.AbstractEventLoop,
-        look_closer: Callable[[Single], None],
         answer: Answer,
     ) -> None:
         self.standing, self._request_log, self._started, self.loop = standing, request_log, started, loop
-        self._look_closer: Callable[[Single], None] | None = look_closer
         self._answer = answer
         self._request_id = request_log.next_id()
         request_log.count += 1
@@ -91,20 +87,10 @@ class Single:
         self.body = b""
         self._is_given_up = False
 
-    def settle(self, result: Result | Exception) -> None:
-        """Answer what became of it, where somebody still waits; None is for a body that needs the closer look."""
+    def settle(self, result: Result) -> None:
+        """Respond with what became of it, if somebody still waits."""
         if self._is_given_up:
             return
-        if result is None and (look_closer := self._look_closer) is not None:
-            self._look_closer = None
-            try:
-                look_closer(self)
-                return
-            except RequestRefused as refusal:
-                # Its traceback holds this frame, and so the body, until the collector comes by.
-                result = refusal.with_traceback(None)
-            except Exception as failure:
-                result = failure
         self._request_log.count -= 1
         try:
             response = self._response(result)
@@ -120,14 +106,13 @@ class Single:
             self._request_log.count -= 1
             self._answer(None)
 
-    def _response(self, result: Result | Exception) -> Response:
+    def _response(self, result: Result) -> Response:
         request_log, standing, request_id = self._request_log, self.standing, self._request_id
         if isinstance(result, Outcome):
             lines = STORED_LINES if result is ONE_STORED else header_lines(accepted(result).headers)
             response = Response(202, lines=f"{lines}{self.limit_lines}x-request-id: {request_id}\r\n")
         else:
-            failure = result or RuntimeError("what was read already was not committed")
-            response = request_log.answer_to(failure, request_id, SINGLE_CREATE, standing.revision.media_type)
+            response = request_log.answer_to(result, request_id, SINGLE_CREATE, standing.revision.media_type)
             response.headers["X-Request-Id"] = request_id
         request_log.answered(SINGLE_CREATE, standing.method, standing.path, request_id, response.status, self._started)
         return response
@@ -159,24 +144,23 @@ class Singles:
         """
         started, now = self._clock.monotonic(), self._clock.now()
         standing = self._standing(exchange, started, int(now) // DAY_SECONDS)
-        if standing is None or exchange.received > PARSED_AT_ONCE_BYTES_MAX or self._is_closed:
+        if standing is None or self._is_closed:
             return None
-        single = Single(standing, self._request_log, started, self._loop, self._look_closer, answer)
+        single = Single(standing, self._request_log, started, self._loop, answer)
         try:
             single.limit_lines = self._limits.take_lines(standing.account, SINGLE_CREATE, now)
             single.body = exchange.taken()
         except Exception as failure:
             self._loop.call_soon(single.settle, failure)
         else:
+            if self._gathered_bytes + exchange.received > GATHERED_BYTES_MAX:
+                self._hand_over()
             if not self._gathered:
                 self._gathering_until = started + GATHERING_SECONDS_MAX
                 self._loop.call_soon(self._hand_over_in_time, 1)
             self._gathered.append(single)
             self._gathered_bytes += exchange.received
-            if (
-                len(self._gathered) == GATHERED_SINGLES_MAX
-                or self._gathered_bytes > GATHERED_BYTES_MAX - PARSED_AT_ONCE_BYTES_MAX
-            ):
+            if len(self._gathered) == GATHERED_SINGLES_MAX:
                 self._hand_over()
         return single
 
@@ -218,16 +202,17 @@ class Singles:
             alike.setdefault((standing.account, standing.revision.date), []).append(single)
         now = int(self._clock.now())
         for (account, _), singles in alike.items():
-            bodies = [single.body for single in singles]
-            read = partial(quick_create_events, bodies, singles[0].standing.revision, now)
             try:
-                self._committer.offer_unread_singles(account, read, sum(map(len, bodies)), singles)
+                self._committer.offer(
+                    QueuedCreates(
+                        account=account,
+                        revision=singles[0].standing.revision,
+                        is_bulk=False,
+                        bodies=[single.body for single in singles],
+                        received_at=now,
+                        tickets=singles,
+                    )
+                )
             except Unavailable as refusal:
                 for single in singles:
                     self._loop.call_soon(single.settle, refusal.with_traceback(None))
-
-    def _look_closer(self, single: Single) -> None:
-        """Have a create committed that could not be read at once. Raises RequestRefused."""
-        standing = single.standing
-        submission = checked_create_event(single.body, standing.revision, int(self._clock.now()))
-        self._committer.offer(standing.account, submission, single)

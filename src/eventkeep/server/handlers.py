@@ -8,13 +8,12 @@ from eventkeep.server.creates import Creates
 from eventkeep.server.readers import Readers
 from eventkeep.server.reads import Reads
 from eventkeep.server.services import Services
-from eventkeep.server.workers import Workers
 
 
-def handlers(services: Services, workers: Workers) -> dict[str, Handler]:
+def handlers(services: Services) -> dict[str, Handler]:
     """The handler of each operation, by name. Raises RuntimeError if the registry has another set of operations."""
     readers = Readers(services)
-    creates = Creates(services, workers)
+    creates = Creates(services)
     found: dict[str, Handler] = {
         "create_event": creates.create_event,
         "bulk_create_events": creates.bulk_create_events,

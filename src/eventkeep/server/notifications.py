@@ -6,10 +6,9 @@ import asyncio
 from contextlib import suppress
 from typing import Protocol
 
-from eventkeep.errors import RequestRefused
 from eventkeep.ingest.committer import Delivery, Outcome
 
-Result = Outcome | RequestRefused | None
+Result = Outcome | Exception
 
 
 class Ticket(Protocol):
@@ -30,13 +29,13 @@ class FutureTicket:
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.outcome: asyncio.Future[Outcome | None] = self.loop.create_future()
+        self.outcome: asyncio.Future[Outcome] = self.loop.create_future()
 
     def settle(self, result: Result) -> None:
         # A request whose client went away is not waited for any more.
         if self.outcome.done():
             return
-        if isinstance(result, RequestRefused):
+        if isinstance(result, Exception):
             self.outcome.set_exception(result)
         else:
             self.outcome.set_result(result)

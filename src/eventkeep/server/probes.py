@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eventkeep.errors import Fault, MethodNotAllowed
-from eventkeep.ingest.queue import SubmissionQueue
+from eventkeep.ingest.queue import CreateQueue
 from eventkeep.limits import RETRY_AFTER_SECONDS
 from eventkeep.server.http import Request, Response
 from eventkeep.server.openapi import OpenApiDocuments
@@ -18,7 +18,7 @@ class Probes:
     ``/openapi/<revision>.json``: the OpenAPI document of a revision.
     """
 
-    def __init__(self, queue: SubmissionQueue) -> None:
+    def __init__(self, queue: CreateQueue) -> None:
         self._queue = queue
         self._documents = OpenApiDocuments()
         self.stopping = False

@@ -46,11 +46,11 @@ def test_server_reads_the_short_form_in_every_revision(revision: Revision) -> No
     given |= {"id": "01M1PA9MBA7VB258TP74BXMQTG", "patch_properties": {"append": {"tags": "new"}, "unset": ["old"]}}
     content = body(revision, given, value=9, unique_id="order-1", properties={"items": ["Teapot"]})
     submission = parse_create_event(content, revision, NOW)
-    (write,) = submission.writes()
+    (write,) = submission.profiles
     assert (write.id, write.email, write.attributes) == (given["id"], given["email"], {"first_name": "Ada"})
     assert (write.location, write.append, write.unset) == ({"city": "London"}, {"tags": "new"}, ("old",))
-    assert (unique_ids(submission), numbers(submission.time), values(submission)) == (["order-1"], [NOW], [9.0])
-    assert msgspec.json.decode(submission.properties) == {"items": ["Teapot"]}
+    assert (unique_ids(submission), numbers(submission, "time"), values(submission)) == (["order-1"], [NOW], [9.0])
+    assert msgspec.json.decode(submission.texts["properties"].joined) == {"items": ["Teapot"]}
 
 
 def test_unique_id_and_time_are_filled_in() -> None:
@@ -163,7 +163,7 @@ def test_whole_document_is_completed_and_left_as_it_was() -> None:
     assert is_complete
     assert document == single()
     submission = parse_create_event(content, REVISIONS[-1], NOW)
-    assert (unique_ids(submission), numbers(submission.time)) == (["made"], [NOW])
+    assert (unique_ids(submission), numbers(submission, "time")) == (["made"], [NOW])
 
 
 def test_what_a_document_says_itself_stays() -> None:
@@ -182,7 +182,7 @@ def test_typed_document_is_completed() -> None:
     content, is_complete = completed_event(typed, DEFAULTS)
     assert is_complete
     submission = parse_create_event(content, REVISIONS[-1], NOW)
-    assert (unique_ids(submission), submission.properties) == (["made"], b'{"big":9223372036854775807}')
+    assert (unique_ids(submission), submission.texts["properties"].joined) == (["made"], b'{"big":9223372036854775807}')
 
 
 def test_every_event_of_a_bulk_document_is_completed() -> None:

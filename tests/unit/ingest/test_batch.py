@@ -1,24 +1,26 @@
-"""The keys of events, the first of each key, and the rows of a batch."""
+"""The keys of events, the first of each key, and the columns of a batch."""
 
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from xxhash import xxh3_128_digest
+from xxhash import xxh3_128_intdigest
 
 from eventkeep.ingest.batch import Batch, Resolved, event_keys
-from eventkeep.model.submission import HASH_TYPE, Submission
+from eventkeep.model.event_columns import EventColumns
+from eventkeep.model.submission import Submission
 from eventkeep.protocol.creates.parser import parse_bulk_create
 from eventkeep.protocol.revisions import REVISIONS
 
 RECEIVED_AT = 1_780_000_000
 
 numbers = st.integers(1, 2**32 - 1)
-names = st.tuples(numbers, st.integers(1, 2**64 - 1), numbers, st.binary(min_size=1, max_size=12))
+names = st.tuples(numbers, numbers, numbers, st.binary(min_size=1, max_size=12))
 
 
 def keys_of(events: list[tuple[int, int, int, bytes]]) -> list[tuple[int, int]]:
@@ -26,9 +28,10 @@ def keys_of(events: list[tuple[int, int, int, bytes]]) -> list[tuple[int, int]]:
     accounts, profiles, metrics, unique_ids = zip(*events, strict=True)
     ids, lows = event_keys(
         np.array(accounts, dtype=np.uint32),
-        np.array(profiles, dtype=np.uint64),
+        np.array(profiles, dtype=np.uint32),
         np.array(metrics, dtype=np.uint32),
-        np.frombuffer(b"".join(map(xxh3_128_digest, unique_ids)), dtype=HASH_TYPE).astype(np.uint64),
+        np.array([xxh3_128_intdigest(each) >> 64 for each in unique_ids], dtype=np.uint64),
+        np.array([xxh3_128_intdigest(each) & (1 << 64) - 1 for each in unique_ids], dtype=np.uint64),
     )
     return list(zip(ids.tolist(), lows.tolist(), strict=True))
 
@@ -79,30 +82,35 @@ def batch(*parts: list[dict[str, Any]]) -> Batch:
     made = [submission(part) for part in parts]
     return Batch(
         [
-            Resolved(7, part, np.full(len(part), 5, dtype=np.uint64), np.full(len(part), 3, dtype=np.uint32))
+            Resolved(7, part, np.full(len(part), 5, dtype=np.uint32), np.full(len(part), 3, dtype=np.uint32))
             for part in made
         ]
     )
 
 
-def test_rows_hold_what_was_sent() -> None:
+def texts(columns: EventColumns, name: str) -> list[bytes]:
+    column = columns.texts[name]
+    offsets = column.offsets().tolist()
+    return [column.joined[start:end] for start, end in pairwise(offsets)]
+
+
+def test_columns_hold_what_was_sent() -> None:
     made = batch(
         [
             {"properties": {"ä": "€"}, "unique_id": "ö-1", "value": 1.5, "value_currency": "eur", "time": "2024-06-15"},
             {"properties": {}, "unique_id": "2"},
         ],
-        [{"properties": {"x": [1, 2]}}],
+        [{"properties": {"x": [1, 2]}, "value": -0.0}],
     )
-    rows = made.columns(np.ones(3, dtype=np.bool_)).table.to_pylist()
-    assert [(row["account"], row["profile"], row["metric"]) for row in rows] == [(7, 5, 3)] * 3
-    assert [row["time"] for row in rows] == [1718409600, RECEIVED_AT, RECEIVED_AT]
-    assert [row["unique_id"].decode() for row in rows] == ["ö-1", "2", str(RECEIVED_AT)]
-    assert [row["value"] for row in rows] == [1.5, None, None]
-    assert [row["currency"] for row in rows] == [b"EUR", b"", b""]
-    assert [json.loads(row["properties"]) for row in rows] == [{"ä": "€"}, {}, {"x": [1, 2]}]
-    assert [(row["id"], row["key_low"]) for row in rows] == list(
-        zip(made.ids.tolist(), made.key_lows.tolist(), strict=True)
-    )
+    columns = made.columns(np.ones(3, dtype=np.bool_))
+    numbers = {name: column.tolist() for name, column in columns.numbers.items()}
+    assert (numbers["account"], numbers["profile"], numbers["metric"]) == ([7] * 3, [5] * 3, [3] * 3)
+    assert numbers["time"] == [1718409600, RECEIVED_AT, RECEIVED_AT]
+    assert texts(columns, "unique_id") == ["ö-1".encode(), b"2", str(RECEIVED_AT).encode()]
+    assert list(map(repr, numbers["value"])) == ["1.5", "nan", "-0.0"]
+    assert texts(columns, "currency") == [b"EUR", b"", b""]
+    assert list(map(json.loads, texts(columns, "properties"))) == [{"ä": "€"}, {}, {"x": [1, 2]}]
+    assert (numbers["id"], numbers["key_low"]) == (made.ids.tolist(), made.key_lows.tolist())
 
 
 def test_of_equal_keys_the_first_is_kept() -> None:
@@ -112,4 +120,4 @@ def test_of_equal_keys_the_first_is_kept() -> None:
     )
     first = made.first_of_each_key()
     assert first.tolist() == [True, True, False, True]
-    assert [row["unique_id"] for row in made.columns(first).table.to_pylist()] == [b"a", b"b", b"c"]
+    assert texts(made.columns(first), "unique_id") == [b"a", b"b", b"c"]

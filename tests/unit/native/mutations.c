@@ -1,4 +1,4 @@
-/* Reads mutated bodies for as long as it is told to; built with sanitizers, which end it at the first wrong access.
+/* Parses mutated bodies; built with sanitizers, which end the program at the first wrong access.
 
    mutations SEED ROUNDS FILE...: each file is a body, and every round changes one of them in a few places. */
 
@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { EVENT_ROOM = 20, METRIC_ROOM = 3, CHANGES_MAX = 4, BODY_MAX = 1 << 16 };
+enum { EVENT_ROOM = 20, UNIQUE_ID_ROOM = 240, CHANGES_MAX = 4, BODY_MAX = 1 << 16 };
 
 static const char *const PIECES[] = {"\"", ":", ",", "{", "}", "[", "]", "\\", "\\u00", "\\ud83d\\ude00", "\\ud800", " ",
                                      "9", "-", ".", "e99", "1e999", "null", "true", "\"a\":1,", "[[[[[[[[[[", "\xc3\xa9",
-                                     "\"type\":\"event\",", "2024-02-29T23:59:59.5+01:30", "12345678901234567890"};
+                                     "\"type\":\"event\",", "2024-02-29T23:59:59.5+01:30", "12345678901234567890", "\\u00e9", "2024-02-29", "\\n"};
 
 static size_t changed(uint8_t *body, size_t size)
 {
@@ -31,62 +31,59 @@ static size_t changed(uint8_t *body, size_t size)
     return chance(20) ? size : chance(size + 1);
 }
 
-/* The body as one of many, in which a broken one stands too. */
-static bool read_copies(const uint8_t *body, size_t size, const struct rules *rules, struct columns *out)
+/* Parses a body alone, or several copies of it of which one is broken. Everything has just the room that the reader may
+   count on. Returns how many were plain. */
+static uint32_t read_in_exact_memory(const uint8_t *body, size_t size, uint32_t count, bool is_bulk, const uint8_t *table)
 {
-    enum { COPIES = EVENT_ROOM + 2 };
-    uint8_t *copies = malloc(COPIES * (size + 1)), *is_plain = malloc(COPIES), *at = copies;
-    uint32_t *sizes = malloc(COPIES * sizeof(uint32_t));
-    for (int copy = 0; copy < COPIES; copy++) {
+    struct rules rules = {1750000000, 946684800, 1780000000, EVENT_ROOM, UNIQUE_ID_ROOM, 31,
+                          {5, 4, 6, 40}, {20, 8, 6, 80}, table};
+    uint8_t *exact = malloc(count * (size + 1)), *is_plain = malloc(count), *at = exact;
+    uint32_t *sizes = malloc(count * sizeof(uint32_t)), plain = 0;
+    for (uint32_t copy = 0; copy < count; copy++) {
         sizes[copy] = copy == 1 ? size / 2 : size;
         memcpy(at, body, sizes[copy]);
         at[sizes[copy]] = 0;
         at += sizes[copy] + 1;
     }
-    out->properties = realloc(out->properties, COPIES * size);
-    bool is_read = eventkeep_read_single_creates(copies, sizes, COPIES, rules, out, is_plain);
-    uint32_t plain = 0;
-    for (int copy = 0; copy < COPIES; copy++) {
-        plain += is_plain[copy];
-    }
-    if (!is_read || plain != out->events || plain != out->profiles) {
-        abort();
-    }
-    free(copies), free(is_plain), free(sizes);
-    return plain > 0;
-}
-
-/* Everything has just the room that the reader may count on. */
-static bool read_in_exact_memory(const uint8_t *body, size_t size, const uint8_t *table)
-{
-    struct rules rules = {1750000000, 946684800, 1780000000, EVENT_ROOM, METRIC_ROOM, 240, 31, {5, 4, 6, 40}, table};
-    uint8_t *exact = malloc(size + 1);
     struct columns out = {0};
-    memcpy(exact, body, size);
-    exact[size] = 0;
-    uint32_t **numbers[] = {&out.profile_index,   &out.metric_index,   &out.time,
-                            &out.unique_id_bytes, &out.currency_bytes, &out.property_bytes};
+    uint32_t **numbers[] = {&out.profile_index, &out.metric_index, &out.unique_id_bytes, &out.currency_bytes,
+                            &out.property_bytes};
     for (size_t place = 0; place < sizeof numbers / sizeof *numbers; place++) {
         *numbers[place] = malloc(EVENT_ROOM * sizeof(uint32_t));
     }
-    out.value = malloc(EVENT_ROOM * sizeof(double));
-    out.has_value = malloc(EVENT_ROOM);
-    out.unique_id_hash = malloc(EVENT_ROOM * HASH_BYTES);
-    out.unique_ids = malloc(EVENT_ROOM * 240);
-    out.currencies = malloc(EVENT_ROOM * CURRENCY_BYTES);
-    out.properties = malloc(size);
-    out.profile = malloc(EVENT_ROOM * sizeof(struct span));
-    out.metric = malloc(METRIC_ROOM * sizeof(struct span));
+    out.time = malloc(EVENT_ROOM * sizeof(int64_t)), out.value = malloc(EVENT_ROOM * sizeof(double));
+    out.hash_high = malloc(EVENT_ROOM * sizeof(uint64_t)), out.hash_low = malloc(EVENT_ROOM * sizeof(uint64_t));
+    out.unique_ids = malloc(EVENT_ROOM * UNIQUE_ID_ROOM), out.currencies = malloc(EVENT_ROOM * CURRENCY_BYTES);
+    out.properties = malloc(count * size);
+    out.profile = malloc(EVENT_ROOM * sizeof(struct span)), out.metric = malloc(EVENT_ROOM * sizeof(struct span));
     out.long_value = malloc(EVENT_ROOM * sizeof(struct long_value));
-    bool is_plain = eventkeep_read_bulk_create(exact, size, &rules, &out);
-    is_plain |= eventkeep_read_single_create(exact, size, &rules, &out);
-    is_plain |= read_copies(body, size, &rules, &out);
+    if (!eventkeep_read_creates(exact, sizes, count, is_bulk, &rules, &out, is_plain)) {
+        abort();
+    }
+    for (uint32_t copy = 0; copy < count; copy++) {
+        plain += is_plain[copy];
+    }
+    if (!is_bulk && (plain != out.events || plain != out.profiles)) {
+        abort();
+    }
     for (size_t place = 0; place < sizeof numbers / sizeof *numbers; place++) {
         free(*numbers[place]);
     }
-    free(out.value), free(out.has_value), free(out.unique_id_hash), free(out.unique_ids), free(out.currencies);
-    free(out.properties), free(out.profile), free(out.metric), free(out.long_value), free(exact);
-    return is_plain;
+    free(out.time), free(out.value), free(out.hash_high), free(out.hash_low), free(out.unique_ids);
+    free(out.currencies), free(out.properties), free(out.profile), free(out.metric), free(out.long_value);
+    free(exact), free(is_plain), free(sizes);
+    return plain;
+}
+
+static bool is_plain(const uint8_t *body, size_t size, const uint8_t *table)
+{
+    uint32_t bulk = read_in_exact_memory(body, size, 1, true, table);
+    uint32_t one = read_in_exact_memory(body, size, 1, false, table);
+    uint32_t many = read_in_exact_memory(body, size, EVENT_ROOM + 2, false, table);
+    if (many != 0 && one == 0) {
+        abort();
+    }
+    return bulk + one > 0;
 }
 
 int main(int count, char **arguments)
@@ -99,7 +96,7 @@ int main(int count, char **arguments)
     for (int place = 3; place < count && files < 16; place++) {
         FILE *file = fopen(arguments[place], "rb");
         sizes[files] = file == NULL ? 0 : fread(bodies[files], 1, BODY_MAX / 2, file);
-        if (file == NULL || !read_in_exact_memory(bodies[files], sizes[files], table)) {
+        if (file == NULL || !is_plain(bodies[files], sizes[files], table)) {
             fprintf(stderr, "%s is not plain\n", arguments[place]);
             return 2;
         }
@@ -109,7 +106,7 @@ int main(int count, char **arguments)
     for (uint64_t round = 0; round < rounds; round++) {
         size_t chosen = chance(files);
         memcpy(body, bodies[chosen], sizes[chosen]);
-        plain += read_in_exact_memory(body, changed(body, sizes[chosen]), table);
+        plain += is_plain(body, changed(body, sizes[chosen]), table);
     }
     printf("%llu of %llu were plain\n", (unsigned long long)plain, (unsigned long long)rounds);
     return 0;

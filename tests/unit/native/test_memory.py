@@ -1,5 +1,5 @@
-"""What is compiled stays within its memory, whatever it is given: it reads mutated bodies under sanitizers, writes
-random pages, and sees random keys."""
+"""The compiled library stays within its memory: under sanitizers it parses mutated bodies, writes random pages and sees
+random keys."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BODIES: Final = (
     ),
     bulk(item(event(properties={"a": [1, {"b": "é\n"}], "c": {}, "d": -1.5e-7}, value=None, time=None))),
     bulk(item(*[event(unique_id="x" * length, value=0.1 + 0.2) for length in (3, 8, 16, 40, 100, 130, 240)])),
-    single(value=12, value_currency="EUR", unique_id="order-1"),
+    single(value=12, value_currency="EUR", unique_id="örder-1", properties={"é": {"ö": 1, "o": 2}}),
 )
 
 
@@ -35,7 +35,7 @@ needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="there is
 
 
 def built(name: str, folder: Path) -> Path:
-    """The program of that name, with sanitizers; skips the test where the compiler has none."""
+    """The program of that name, with sanitizers; skips the test if the compiler has none."""
     program = folder / name
     command = ["cc", *SANITIZERS, "-I", str(LIBRARY.parent), "-o", str(program), str(PROGRAMS / f"{name}.c")]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -46,7 +46,7 @@ def built(name: str, folder: Path) -> Path:
 
 
 def first_number_printed(program: Path, *files: Path) -> int:
-    """What the program counts in its rounds; it must come to its end."""
+    """The number that the program counts in its rounds; it has to end normally."""
     run = subprocess.run([program, "1", str(ROUNDS), *files], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     return int(run.stdout.split()[0])
@@ -60,7 +60,7 @@ def test_mutated_bodies_are_read_within_bounds(tmp_path: Path) -> None:
         files.append(tmp_path / f"{number}.json")
         files[-1].write_text(json.dumps(body, ensure_ascii=number % 2 == 0, separators=(",", ":")), encoding="utf-8")
     plain = first_number_printed(program, *files)
-    # Else the reader gave up at the first byte of each.
+    # Otherwise the reader refused each at its first byte.
     assert 0 < plain < ROUNDS
 
 

@@ -79,7 +79,7 @@ def run(folder: Path, test: Callable[[Shop], Awaitable[None]], limit: RateLimit 
     async def all_of_it() -> None:
         limits: str | dict[str, RateLimit | None] = "off" if limit is None else {"create_event": limit}
         services = Services(folder / "data")
-        app = App(services, ServeSettings(data=folder / "data", rate_limits=limits, workers=0))
+        app = App(services, ServeSettings(data=folder / "data", rate_limits=limits))
         try:
             with closing(bind(HOST, 0)) as bound:
                 listening = Listener(app, bound)

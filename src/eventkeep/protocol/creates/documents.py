@@ -1,11 +1,10 @@
-"""The bodies of the two create operations, as types: what a client encodes and the server decodes.
+"""The bodies of the two create operations, as types: a client encodes them, the server decodes them.
 
-Source: the OpenAPI documents, EventCreateQueryV2 and EventsBulkCreateJob. A member that
-is UNSET is absent; None is an explicit null. Decoding checks shapes, types and lengths;
-the further rules stand in ``eventkeep.protocol.creates.submissions``.
+Source: the OpenAPI documents, EventCreateQueryV2 and EventsBulkCreateJob. A member that is UNSET is absent; None is an
+explicit null. Decoding checks shapes, types and lengths; ``eventkeep.protocol.creates.validation`` checks all rules.
 
-Nothing in a document can hold itself, so none of it is tracked by the garbage
-collector: decoding a bulk request would otherwise start a dozen of its rounds.
+No document can contain itself, so the garbage collector does not track them: decoding a bulk create would otherwise
+start it a dozen times.
 """
 
 from __future__ import annotations
@@ -56,17 +55,17 @@ Resource = TypeVar("Resource")
 
 
 class Data(msgspec.Struct, Generic[Resource], kw_only=True, gc=False, forbid_unknown_fields=True):
-    """What JSON:API wraps every resource in."""
+    """The object around every resource of JSON:API."""
 
     data: Resource
 
 
 class Document(msgspec.Struct, kw_only=True, gc=False, forbid_unknown_fields=True):
-    """What all parts of a create body have in common: members that are not known are refused."""
+    """A part of a create body. Unknown members are refused."""
 
 
 class MetricAttributes(Document, kw_only=True):
-    """``service`` picks the integration that the metric belongs to; without it that is ``api``."""
+    """``service`` stands for the integration that the metric belongs to; the default is ``api``."""
 
     name: Annotated[str, Meta(min_length=1, max_length=METRIC_NAME_CHARACTERS_MAX)]
     service: Annotated[str, Meta(min_length=1, max_length=SERVICE_NAME_CHARACTERS_MAX)] | UnsetType | None = UNSET
@@ -91,7 +90,7 @@ class Location(Document, kw_only=True):
 
 
 class PatchProperties(Document, kw_only=True):
-    """Changes of a profile's properties: values to add to and take from arrays, and keys to remove."""
+    """Changes to a profile's properties: values to add to arrays and remove from them, and keys to remove."""
 
     append: Patch | UnsetType | None = UNSET
     unappend: Patch | UnsetType | None = UNSET
@@ -103,7 +102,7 @@ class ProfileMeta(Document, kw_only=True):
 
 
 class ProfileAttributes(Document, kw_only=True):
-    """``meta`` stands here in single creates of later revisions and in ``Profile`` otherwise."""
+    """``meta`` is here in single creates of later revisions, and in ``Profile`` otherwise."""
 
     email: str | UnsetType | None = UNSET
     phone_number: str | UnsetType | None = UNSET
@@ -129,11 +128,10 @@ class Profile(Document, kw_only=True):
 
 
 class EventContent(Document, kw_only=True):
-    """What an event says besides its metric and profile.
+    """The attributes of an event besides its metric and profile.
 
-    ``properties`` is the raw JSON object, so that it is kept as it was sent. ``time`` is
-    ISO 8601, ``value_currency`` an ISO 4217 code. ``backfill`` is known from revision
-    2026-04-15 on; it holds back flows, and eventkeep has none.
+    ``properties`` is a raw JSON object, so that it is stored as it was sent. ``time`` is ISO 8601, ``value_currency``
+    an ISO 4217 code. ``backfill`` exists from revision 2026-04-15 on; it suppresses flows, which eventkeep lacks.
     """
 
     properties: Raw
@@ -191,7 +189,7 @@ BulkCreate = Data[BulkCreateJob]
 
 
 def metric(name: str, service: str | None = None) -> Data[Metric]:
-    """A metric as an event names it."""
+    """A metric in an event."""
     return Data(
         data=Metric(
             type="metric", attributes=MetricAttributes(name=name, service=UNSET if service is None else service)
@@ -200,12 +198,12 @@ def metric(name: str, service: str | None = None) -> Data[Metric]:
 
 
 def profile(attributes: ProfileAttributes, id: str | None = None) -> Data[Profile]:
-    """A profile as an event or an item of a bulk request names it."""
+    """A profile in an event or in an item of a bulk create."""
     return Data(data=Profile(type="profile", attributes=attributes, id=UNSET if id is None else id))
 
 
 def raw_properties(properties: Mapping[str, Any]) -> Raw:
-    """Properties as an event holds them."""
+    """Properties in an event."""
     return Raw(msgspec.json.encode(properties))
 
 

@@ -1,4 +1,4 @@
-"""A closer look at the profile of a create request: every fault, and where it stands."""
+"""The validation of a profile in a create body: every fault, with the place where it is."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ IDENTIFIERS: Final = ("external_id", "email", "phone_number", "anonymous_id", "_
 COORDINATES: Final = ("latitude", "longitude")
 
 
-def diagnose_profile(value: Any, pointer: str, revision: Revision, faults: Faults) -> None:
+def validate_profile(value: Any, pointer: str, revision: Revision, faults: Faults) -> None:
     """Faults of a profile: an object with ``type``, ``attributes`` and perhaps ``id`` and ``meta``."""
     profile = check_object(value, pointer, faults, required=("type", "attributes"), optional=("id", "meta"))
     if profile is None or not check_type(profile, "profile", pointer, faults):
@@ -45,9 +45,9 @@ def diagnose_profile(value: Any, pointer: str, revision: Revision, faults: Fault
         attributes = check_object(
             profile["attributes"], inside, faults, optional=revision.create_profile_attributes | {"meta"}
         )
-    diagnose_identifiers(profile.get("id"), attributes, pointer, revision, faults)
+    validate_identifiers(profile.get("id"), attributes, pointer, revision, faults)
     if attributes is not None:
-        diagnose_attributes(attributes, inside, faults)
+        validate_attributes(attributes, inside, faults)
     metas = [
         (meta, f"{place}/meta")
         for meta, place in ((profile.get("meta"), pointer), ((attributes or {}).get("meta"), inside))
@@ -56,21 +56,21 @@ def diagnose_profile(value: Any, pointer: str, revision: Revision, faults: Fault
     if len(metas) > 1:
         faults.add(metas[1][1], "Expected 'meta' beside the attributes or inside them, got both.")
     for meta, place in metas:
-        diagnose_meta(meta, place, faults)
+        validate_meta(meta, place, faults)
 
 
 def check_type(resource: Mapping[str, Any], expected: str, pointer: str, faults: Faults) -> bool:
-    """Whether the resource's ``type``, where it has one, is this; a fault where it is another."""
+    """Whether the resource has this ``type`` or none. Another one is a fault."""
     if "type" in resource and resource["type"] != expected:
         faults.add(below(pointer, "type"), f"Expected the string {expected!r}, got {shown(resource['type'])}.")
         return False
     return True
 
 
-def diagnose_identifiers(
+def validate_identifiers(
     id: Any, attributes: Mapping[str, Any] | None, pointer: str, revision: Revision, faults: Faults
 ) -> None:
-    """Faults of the identifiers, and one where there is none."""
+    """Faults of the identifiers; having none is one."""
     given = attributes or {}
     inside = below(pointer, "attributes")
     if id is not None:
@@ -97,7 +97,7 @@ def diagnose_identifiers(
     if phone_number is not None:
         place = below(inside, "phone_number")
         text = check_text(phone_number, place, faults)
-        # Beside another identifier a phone number that can't be used is passed over.
+        # Beside another identifier, a phone number that can't be used is ignored.
         if text is not None and not others and normal_phone_number(text) is None:
             faults.add(place, f"Expected a phone number in E.164 form such as '+15005550006', got {shown(text)}.")
     elif not others and attributes is not None:
@@ -105,13 +105,13 @@ def diagnose_identifiers(
         faults.add(inside, f"Expected an identifier of the profile: its id, or one of {', '.join(names)}; got none.")
 
 
-def diagnose_attributes(attributes: Mapping[str, Any], pointer: str, faults: Faults) -> None:
-    """Faults of the attributes that are no identifiers."""
+def validate_attributes(attributes: Mapping[str, Any], pointer: str, faults: Faults) -> None:
+    """Faults of the attributes that are not identifiers."""
     for name in PLAIN_ATTRIBUTES:
         if attributes.get(name) is not None:
             check_text(attributes[name], below(pointer, name), faults, most=PROFILE_ATTRIBUTE_CHARACTERS_MAX)
     if attributes.get("location") is not None:
-        diagnose_location(attributes["location"], below(pointer, "location"), faults)
+        validate_location(attributes["location"], below(pointer, "location"), faults)
     properties = attributes.get("properties")
     if isinstance(properties, dict):
         check_json(properties, below(pointer, "properties"), faults)
@@ -119,7 +119,7 @@ def diagnose_attributes(attributes: Mapping[str, Any], pointer: str, faults: Fau
         faults.add(below(pointer, "properties"), f"Expected an object, got {shown(properties)}.")
 
 
-def diagnose_location(value: Any, pointer: str, faults: Faults) -> None:
+def validate_location(value: Any, pointer: str, faults: Faults) -> None:
     location = check_object(value, pointer, faults, optional=Location.__struct_fields__)
     for name, member in (location or {}).items():
         place = below(pointer, name)
@@ -131,7 +131,7 @@ def diagnose_location(value: Any, pointer: str, faults: Faults) -> None:
             check_text(member, place, faults, most=PROFILE_ATTRIBUTE_CHARACTERS_MAX)
 
 
-def diagnose_meta(value: Any, pointer: str, faults: Faults) -> None:
+def validate_meta(value: Any, pointer: str, faults: Faults) -> None:
     """Faults of ``meta``: an object whose ``patch_properties`` append, unappend and unset."""
     meta = check_object(value, pointer, faults, optional=("patch_properties",))
     if meta is None or meta.get("patch_properties") is None:
@@ -142,13 +142,13 @@ def diagnose_meta(value: Any, pointer: str, faults: Faults) -> None:
         if operation is None:
             continue
         if name == "unset":
-            diagnose_unset(operation, below(inside, name), faults)
+            validate_unset(operation, below(inside, name), faults)
         else:
-            diagnose_values(operation, below(inside, name), faults)
+            validate_values(operation, below(inside, name), faults)
 
 
-def diagnose_values(value: Any, pointer: str, faults: Faults) -> None:
-    """Faults of ``append`` and ``unappend``: keys with a simple value or an array of such."""
+def validate_values(value: Any, pointer: str, faults: Faults) -> None:
+    """Faults of ``append`` and ``unappend``: keys with a simple value or an array of simple values."""
     if not isinstance(value, dict):
         faults.add(pointer, f"Expected an object, got {shown(value)}.")
         return
@@ -160,20 +160,20 @@ def diagnose_values(value: Any, pointer: str, faults: Faults) -> None:
         if check_characters(key, place, faults):
             check_bytes(key, pointer, faults)
         if not isinstance(given, list):
-            diagnose_simple(given, place, faults)
+            validate_simple(given, place, faults)
         elif check_elements(given, place, faults):
             for number, element in enumerate(given):
-                diagnose_simple(element, below(place, number), faults)
+                validate_simple(element, below(place, number), faults)
 
 
-def diagnose_simple(value: Any, pointer: str, faults: Faults) -> None:
+def validate_simple(value: Any, pointer: str, faults: Faults) -> None:
     if value is None or isinstance(value, dict | list):
         faults.add(pointer, f"Expected a string, a number or a boolean, got {shown(value)}.")
     else:
         check_json(value, pointer, faults)
 
 
-def diagnose_unset(value: Any, pointer: str, faults: Faults) -> None:
+def validate_unset(value: Any, pointer: str, faults: Faults) -> None:
     """Faults of ``unset``: a key or an array of keys."""
     if isinstance(value, list):
         for place, key in enumerate(value):

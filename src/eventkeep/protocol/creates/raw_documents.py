@@ -1,9 +1,4 @@
-"""The create bodies as the server decodes them: like ``documents``, but profiles and metrics stay raw at first.
-
-A shop names the same ones again and again, in the same bytes. Raw, they are found in
-the memories of ``profile_writes`` and ``metric_names`` before anything of them is
-decoded.
-"""
+"""The create bodies as the full parser decodes them: like ``documents``, but profiles and metrics stay raw JSON."""
 
 from __future__ import annotations
 
@@ -15,51 +10,51 @@ from msgspec import UNSET, Raw, UnsetType
 from eventkeep.protocol.creates.documents import Data, Document, EventContent
 
 
-class ReceivedEventAttributes(EventContent, kw_only=True):
+class RawEventAttributes(EventContent, kw_only=True):
     """``metric`` is an object with the member ``data``."""
 
     metric: Raw
 
 
-class ReceivedEvent(Document, kw_only=True):
+class RawEvent(Document, kw_only=True):
     type: Literal["event"]
-    attributes: ReceivedEventAttributes
+    attributes: RawEventAttributes
 
 
-class ReceivedSingleAttributes(ReceivedEventAttributes, kw_only=True):
+class RawSingleAttributes(RawEventAttributes, kw_only=True):
     """``profile`` is an object with the member ``data``."""
 
     profile: Raw
 
 
-class ReceivedSingleEvent(Document, kw_only=True):
+class RawSingleEvent(Document, kw_only=True):
     type: Literal["event"]
-    attributes: ReceivedSingleAttributes
+    attributes: RawSingleAttributes
 
 
-class ReceivedItemAttributes(Document, kw_only=True):
+class RawItemAttributes(Document, kw_only=True):
     """``profile`` is an object with the member ``data``."""
 
     profile: Raw
-    events: Data[list[ReceivedEvent]]
+    events: Data[list[RawEvent]]
     backfill: bool | UnsetType | None = UNSET
 
 
-class ReceivedItem(Document, kw_only=True):
+class RawItem(Document, kw_only=True):
     type: Literal["event-bulk-create"]
-    attributes: ReceivedItemAttributes
+    attributes: RawItemAttributes
 
 
-class ReceivedJobAttributes(Document, kw_only=True):
-    items: Data[list[ReceivedItem]] = msgspec.field(name="events-bulk-create")
+class RawJobAttributes(Document, kw_only=True):
+    items: Data[list[RawItem]] = msgspec.field(name="events-bulk-create")
 
 
-class ReceivedJob(Document, kw_only=True):
+class RawJob(Document, kw_only=True):
     type: Literal["event-bulk-create-job"]
-    attributes: ReceivedJobAttributes
+    attributes: RawJobAttributes
 
 
-ReceivedSingle = Data[ReceivedSingleEvent]
+RawSingleCreate = Data[RawSingleEvent]
 """The body of POST /api/events/."""
-ReceivedBulk = Data[ReceivedJob]
+RawBulkCreate = Data[RawJob]
 """The body of POST /api/event-bulk-create-jobs/."""

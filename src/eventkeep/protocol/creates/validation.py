@@ -1,13 +1,9 @@
-"""A closer look at the body of a create request: every fault, and where it stands.
-
-Slower than the quick way of ``eventkeep.protocol.creates.parser`` by an order of magnitude,
-which only bodies pay that the quick way gave up on.
-"""
+"""The validation of a create body: every fault, with the place where it is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from msgspec import UNSET
 
@@ -22,9 +18,9 @@ from eventkeep.limits import (
     UNIQUE_ID_CHARACTERS_MAX,
 )
 from eventkeep.model.currency import normal_currency
+from eventkeep.protocol.creates.documents import EventContent
 from eventkeep.protocol.creates.event_times import TIME_FORM, TIME_MIN, is_in_window, parse_time
-from eventkeep.protocol.creates.profile_validation import check_type, diagnose_profile
-from eventkeep.protocol.creates.submissions import EVENT_ATTRIBUTES
+from eventkeep.protocol.creates.profile_validation import check_type, validate_profile
 from eventkeep.protocol.json_values import (
     Faults,
     check_json,
@@ -36,23 +32,26 @@ from eventkeep.protocol.json_values import (
 )
 from eventkeep.protocol.revisions import Revision
 
+EVENT_ATTRIBUTES: Final = frozenset(EventContent.__struct_encode_fields__) - {"properties"}
+"""The optional attributes of an event, in all revisions together."""
+
 
 def faults_of_create_event(body: bytes, revision: Revision, received_at: int) -> list[Fault]:
-    """Faults of the body of POST /api/events/; empty where it can be accepted."""
-    diagnosis = Diagnosis(revision, received_at)
-    diagnosis.single(body)
-    return diagnosis.faults.found
+    """Faults of the body of POST /api/events/; none if it is accepted."""
+    validation = Validation(revision, received_at)
+    validation.single(body)
+    return validation.faults.found
 
 
 def faults_of_bulk_create(body: bytes, revision: Revision, received_at: int) -> list[Fault]:
-    """Faults of the body of POST /api/event-bulk-create-jobs/; empty where it can be accepted."""
-    diagnosis = Diagnosis(revision, received_at)
-    diagnosis.bulk(body)
-    return diagnosis.faults.found
+    """Faults of the body of POST /api/event-bulk-create-jobs/; none if it is accepted."""
+    validation = Validation(revision, received_at)
+    validation.bulk(body)
+    return validation.faults.found
 
 
-class Diagnosis:
-    """One look at one body, by the rules of a revision, received at a Unix second."""
+class Validation:
+    """Validates one body by the rules of a revision, received at a Unix second."""
 
     def __init__(self, revision: Revision, received_at: int) -> None:
         self.revision, self.received_at = revision, received_at
@@ -89,7 +88,7 @@ class Diagnosis:
             )
 
     def item(self, value: Any, pointer: str) -> int:
-        """One profile with its events; how many those are."""
+        """Validate one profile with its events. Returns the number of events."""
         attributes = self.resource(
             value, pointer, "event-bulk-create", required=("profile", "events"), optional=self.backfill()
         )
@@ -102,7 +101,7 @@ class Diagnosis:
             return 0
         place = f"{inside}/events"
         events = self.array(self.data(attributes["events"], place), f"{place}/data") or []
-        # Past the limit the count is the fault; the events need no look.
+        # Past the limit the number of events is the fault, and the events are not validated.
         for number, event in enumerate(events[:BULK_EVENTS_MAX]):
             if self.faults.full:
                 break
@@ -133,7 +132,7 @@ class Diagnosis:
         if "profile" in attributes:
             profile = self.data(attributes["profile"], f"{pointer}/profile")
             if profile is not UNSET:
-                diagnose_profile(profile, f"{pointer}/profile/data", self.revision, self.faults)
+                validate_profile(profile, f"{pointer}/profile/data", self.revision, self.faults)
 
     def metric(self, attributes: Mapping[str, Any], pointer: str) -> None:
         if "metric" not in attributes:
@@ -181,7 +180,7 @@ class Diagnosis:
             self.faults.add(pointer, f"Expected an ISO 4217 currency code such as 'USD', got {shown(value)}.")
 
     def backfill(self) -> tuple[str, ...]:
-        """The name of the member, where the revision knows it; it may stand in an event and in an item."""
+        """The name of the member, if the revision has it. An event and an item may have it."""
         return tuple(self.revision.create_event_attributes & {"backfill"})
 
     def check_backfill(self, attributes: Mapping[str, Any], pointer: str) -> None:
@@ -190,24 +189,24 @@ class Diagnosis:
             self.faults.add(f"{pointer}/backfill", f"Expected true or false, got {shown(backfill)}.")
 
     def data(self, value: Any, pointer: str) -> Any:
-        """The ``data`` of an object that holds nothing else; UNSET, and a fault, where there is none."""
+        """The ``data`` of an object that holds nothing else; UNSET, and a fault, if there is none."""
         members = check_object(value, pointer, self.faults, required=("data",))
         return UNSET if members is None else members.get("data", UNSET)
 
     def resource(
         self, value: Any, pointer: str, type: str, required: tuple[str, ...], optional: tuple[str, ...] = ()
     ) -> dict[str, Any] | None:
-        """The attributes of a resource of this type; None, and a fault, where there are none."""
+        """The attributes of a resource of this type; None, and a fault, if there are none."""
         members = check_object(value, pointer, self.faults, required=("type", "attributes"))
         if members is None:
             return None
-        # What is of another type has other attributes.
+        # A resource of another type has other attributes.
         if not check_type(members, type, pointer, self.faults) or "attributes" not in members:
             return None
         return check_object(members["attributes"], f"{pointer}/attributes", self.faults, required, optional)
 
     def array(self, value: Any, pointer: str) -> list[Any] | None:
-        """The elements of an array that has some; None, and a fault, for anything else."""
+        """The elements of an array that is not empty; None, and a fault, for anything else."""
         if value is UNSET:
             return None
         if not isinstance(value, list):

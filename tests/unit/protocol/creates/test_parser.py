@@ -6,8 +6,9 @@ import pytest
 
 from eventkeep.errors import InvalidRequest
 from eventkeep.limits import EVENT_FUTURE_SECONDS_MAX, FAULTS_MAX
-from eventkeep.model.submission import NamedProfiles, ProfileWrite, Submission
+from eventkeep.model.submission import ProfileWrite, Submission
 from eventkeep.protocol.creates.event_times import parse_time
+from eventkeep.protocol.creates.native_parser import parse_natively
 from eventkeep.protocol.creates.parser import parse_bulk_create, parse_create_event
 from eventkeep.protocol.creates.profile_validation import IDENTIFIERS
 from eventkeep.protocol.creates.profile_writes import PROFILE_ATTRIBUTES
@@ -44,7 +45,7 @@ def parsed(body: object, operation: str = "create_event", date: str = NEWEST) ->
 
 
 def written(body: object) -> ProfileWrite:
-    return parsed(body).writes()[0]
+    return parsed(body).profiles[0]
 
 
 def refusal(body: object, operation: str = "create_event") -> list[str | None]:
@@ -74,62 +75,70 @@ def test_an_event_becomes_a_row_of_the_columns() -> None:
             unique_id="order-1",
         )
     )
-    assert (given.metrics, numbers(given.time), values(given)) == ([("Placed Order", "shop")], [1718452800], [9.99])
-    assert (currencies(given), unique_ids(given), numbers(given.profile_index)) == (["EUR"], ["order-1"], [0])
+    assert (given.metrics, numbers(given, "time"), values(given)) == ([("Placed Order", "shop")], [1718452800], [9.99])
+    assert (currencies(given), unique_ids(given), numbers(given, "profile_index")) == (["EUR"], ["order-1"], [0])
     assert given.profiles == [ProfileWrite(email="sarah@example.org", only_identifier=("email", "sarah@example.org"))]
 
 
 def test_missing_members_have_their_default() -> None:
     given = parsed(single(time=None))
-    assert (given.metrics, numbers(given.time), values(given)) == ([("Placed Order", "api")], [RECEIVED_AT], [None])
+    assert (given.metrics, numbers(given, "time"), values(given)) == ([("Placed Order", "api")], [RECEIVED_AT], [None])
     assert (currencies(given), unique_ids(given)) == ([""], [str(RECEIVED_AT)])
 
 
 def test_properties_are_kept_as_they_were_sent() -> None:
     sent = '{ "z":1.50, "a" : [ 1e2, "\\u00e9\\/" ],"$extra":{} }'
-    assert parsed(properties(sent)).properties == sent.encode()
+    assert parsed(properties(sent)).texts["properties"].joined == sent.encode()
 
 
 def test_events_of_a_bulk_create_point_to_their_profiles() -> None:
     second = profile({"external_id": "2"})
     given = parsed(bulk(item(event(), event()), item(event(unique_id="x"), profile=second)), "bulk_create_events")
-    assert numbers(given.profile_index) == [0, 0, 1]
+    assert numbers(given, "profile_index") == [0, 0, 1]
     assert unique_ids(given) == ["1718452800", "1718452800", "x"]
-    assert [write.external_id for write in given.writes()] == [None, "2"]
+    assert [write.external_id for write in given.profiles] == [None, "2"]
     assert given.pointers[1] == "/data/attributes/events-bulk-create/data/1/attributes/profile/data"
 
 
-def test_profiles_that_are_only_named_are_kept_as_their_names() -> None:
+def test_profiles_that_are_only_named_are_told_from_others() -> None:
     def people(*attributes: dict[str, str]) -> Submission:
         return parsed(bulk(*[item(event(), profile=profile(each)) for each in attributes]), "bulk_create_events")
 
-    given = people({"email": "Ada@shop.example"}, {"email": "bob@shop.example"})
-    assert given.profiles == NamedProfiles("email", ["ada@shop.example", "bob@shop.example"])
-    assert given.writes() == [
-        ProfileWrite(email=email, only_identifier=("email", email))
-        for email in ("ada@shop.example", "bob@shop.example")
-    ]
+    given = people({"email": "Ada@shop.example"}, {"external_id": "2"})
+    assert [write.only_identifier for write in given.profiles] == [("email", "ada@shop.example"), ("external_id", "2")]
     for second in (
-        {"external_id": "2"},
         {"email": "bob@shop.example", "external_id": "2"},
         {"email": "bob@shop.example", "first_name": "Bob"},
+        {"anonymous_id": "2"},
     ):
-        assert isinstance(people({"email": "ada@shop.example"}, second).profiles, list)
+        assert people({"email": "ada@shop.example"}, second).profiles[1].only_identifier is None
     odd = people({"email": "ada@shop.example"}, {"email": "bob@shop.example", "phone_number": "7"})
     assert odd.ignored() == ["phone_number"]
-    assert [write.only_identifier for write in odd.writes()] == [("email", "ada@shop.example"), None]
+    assert [write.only_identifier for write in odd.profiles] == [("email", "ada@shop.example"), None]
+
+
+@pytest.mark.parametrize("sent", ["-0.0", "0.0", "-0.0e0", "-0", "0", "1e-400", "0.1", "1.7976931348623157e308"])
+@pytest.mark.parametrize("is_bulk", [False, True])
+def test_values_are_kept_to_the_last_bit(sent: str, is_bulk: bool) -> None:
+    body = text(bulk(item(event(value="HERE"))) if is_bulk else single(value="HERE")).replace(b'"HERE"', sent.encode())
+    # An integer has no negative zero.
+    expected = 0.0 if sent == "-0" else float(sent)
+    given = parsed(body, "bulk_create_events" if is_bulk else "create_event")
+    assert repr(numbers(given, "value")) == repr([expected])
+    native, _ = parse_natively([body], is_bulk, revision(), RECEIVED_AT)
+    assert native is None or repr(numbers(native, "value")) == repr([expected])
 
 
 def test_times_of_many_forms_in_one_bulk_create() -> None:
     times = ["2024-06-15T12:00:00Z", None, "2024-06-15 14:00+02:00", "2024-06-15"] * 10
     given = parsed(bulk(item(*[event(time=time) for time in times])), "bulk_create_events")
-    assert numbers(given.time) == [1718452800, RECEIVED_AT, 1718452800, 1718409600] * 10
+    assert numbers(given, "time") == [1718452800, RECEIVED_AT, 1718452800, 1718409600] * 10
 
 
 def test_a_time_may_lie_a_year_ahead_and_no_second_more() -> None:
     latest = RECEIVED_AT + EVENT_FUTURE_SECONDS_MAX
     assert parse_time("2026-06-16T15:06:40Z") == latest
-    assert numbers(parsed(single(time="2026-06-16T15:06:40Z")).time) == [latest]
+    assert numbers(parsed(single(time="2026-06-16T15:06:40Z")), "time") == [latest]
     assert refusal(single(time="2026-06-16T15:06:41Z")) == ["/data/attributes/time"]
 
 
@@ -223,7 +232,7 @@ def test_five_megabytes_of_malice_are_refused_in_time(name: str) -> None:
 
 def test_five_megabytes_of_blanks_are_json() -> None:
     sent = '{"a"' + " " * 4_900_000 + ":1}"
-    assert parsed(properties(sent)).properties == sent.encode()
+    assert parsed(properties(sent)).texts["properties"].joined == sent.encode()
 
 
 def test_every_fault_of_an_event_points_into_it() -> None:

@@ -1,0 +1,97 @@
+"""The first step of a commit: the bodies of queued creates become submissions.
+
+The commit thread parses plain bodies with the native parser. Any other body, or every one without a compiled reader,
+goes to the full parser in a thread of its own: that may take a second, which no other request should wait for. It is
+queued again with its submission.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+
+from eventkeep.errors import RequestRefused, Unavailable
+from eventkeep.ingest.queue import CreateQueue, QueuedCreates
+from eventkeep.limits import PARSER_BYTES_MAX, PARSER_THREADS, RETRY_AFTER_SECONDS
+from eventkeep.model.submission import Submission
+from eventkeep.protocol.creates.native_parser import parse_natively
+from eventkeep.protocol.creates.parser import parse_bulk_create, parse_create_event
+
+Failed = Callable[[Any, Exception], None]
+"""Takes a ticket, and why its create will not be stored."""
+
+
+class ParsedCreates(msgspec.Struct):
+    """Creates of one account with their submission: one bulk create, or single ones in the order of the tickets."""
+
+    account: int
+    submission: Submission
+    tickets: list[Any]
+
+    def separated(self) -> list[ParsedCreates]:
+        """Each request by itself."""
+        if len(self.tickets) == 1:
+            return [self]
+        return [
+            ParsedCreates(self.account, submission, [ticket])
+            for submission, ticket in zip(self.submission.separated(), self.tickets, strict=True)
+        ]
+
+
+class CreateParser:
+    """Parses what the commit thread takes from the queue. ``failed`` may be called from any thread."""
+
+    def __init__(self, queue: CreateQueue, failed: Failed) -> None:
+        self._queue, self._failed = queue, failed
+        self._threads = ThreadPoolExecutor(PARSER_THREADS, thread_name_prefix="parse")
+        self._counting = threading.Lock()
+        self._waiting_bytes = 0
+
+    def parse(self, items: list[QueuedCreates]) -> list[ParsedCreates]:
+        """The creates that are ready for the commit; the others are queued again, or fail."""
+        ready: list[ParsedCreates] = []
+        for item in items:
+            submission, places = item.submission, list(range(len(item.bodies)))
+            if submission is None:
+                submission, places = parse_natively(item.bodies, item.is_bulk, item.revision, item.received_at)
+            if submission is not None:
+                ready.append(ParsedCreates(item.account, submission, [item.tickets[place] for place in places]))
+            if len(places) < len(item.bodies):
+                for place in sorted(set(range(len(item.bodies))).difference(places)):
+                    self._parse_later(item, place)
+        return ready
+
+    def close(self) -> None:
+        """Wait for the bodies that are being parsed."""
+        self._threads.shutdown()
+
+    def _parse_later(self, item: QueuedCreates, place: int) -> None:
+        ticket, body = item.tickets[place], item.bodies[place]
+        one = msgspec.structs.replace(item, bodies=[body], tickets=[ticket])
+        with self._counting:
+            has_room = not self._waiting_bytes or self._waiting_bytes + len(body) <= PARSER_BYTES_MAX
+            self._waiting_bytes += len(body) if has_room else 0
+        if has_room:
+            self._threads.submit(self._parse_fully, one)
+        else:
+            self._failed(ticket, Unavailable("Too many bodies wait to be validated.", RETRY_AFTER_SECONDS))
+
+    def _parse_fully(self, one: QueuedCreates) -> None:
+        (body,) = one.bodies
+        try:
+            parse = parse_bulk_create if one.is_bulk else parse_create_event
+            one.submission = parse(body, one.revision, one.received_at)
+            self._queue.put(one)
+        except RequestRefused as refusal:
+            # Its traceback would keep the body in memory until the garbage collector runs.
+            self._failed(one.tickets[0], refusal.with_traceback(None))
+        except Exception as failure:
+            # A fault of our own. The thread has to go on, and the client has to get a response.
+            self._failed(one.tickets[0], failure)
+        finally:
+            with self._counting:
+                self._waiting_bytes -= len(body)
