@@ -424,3 +424,27 @@ MEMORY_BYTES_MAX: Final = (
 
 Not in it: the seen filter, which takes 4 to 16 bytes for each stored event.
 """
+
+# The stand-in's controls.
+FAULT_RULES_MAX: Final = 1_000
+"""Fault rules of one account."""
+FAULT_TEXT_CHARACTERS_MAX: Final = 1_000
+"""Characters of a text in a condition of a fault rule."""
+FAULT_DELAY_SECONDS_MAX: Final = 120.0
+"""The longest latency that a fault rule adds, in seconds."""
+SEED_ACCOUNTS_MAX: Final = 1_000
+"""Accounts of a seed file."""
+SEED_CUSTOMERS_MAX: Final = 1_000_000
+"""Customers that a seed generates for one account."""
+SEED_DAYS_MAX: Final = 3_650
+"""Days over which a seed spreads generated events."""
+SEED_EVENTS_MAX: Final = 10_000_000
+"""Events that a seed makes for one account."""
+CLOCK_RATE_MAX: Final = 1_000_000.0
+"""How many times as fast as the system's clock a controlled clock may run."""
+CLOCK_SECONDS_MAX_CONTROLLED: Final = 32_503_680_000.0
+"""The latest time that a controlled clock shows, in Unix seconds: the year 3000."""
+JOURNAL_ENTRIES_MAX: Final = 1_000
+"""Requests in the journal of one account."""
+JOURNAL_BODY_BYTES_MAX: Final = 10_000
+"""Bytes of a request's or response's body that the journal keeps."""
