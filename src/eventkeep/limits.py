@@ -448,3 +448,7 @@ JOURNAL_ENTRIES_MAX: Final = 1_000
 """Requests in the journal of one account."""
 JOURNAL_BODY_BYTES_MAX: Final = 10_000
 """Bytes of a request's or response's body that the journal keeps."""
+CASSETTE_EXCHANGES_MAX: Final = 100_000
+"""Exchanges of one cassette."""
+CASSETTE_UPSTREAM_SECONDS_MAX: Final = 60.0
+"""How long a recorder waits for the server that it forwards to, in seconds."""

@@ -10,6 +10,7 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
+from eventkeep.cli.cassettes import RECORD_EPILOG, REPLAY_EPILOG, VERIFY_EPILOG, record, replay, verify
 from eventkeep.cli.doctor import EPILOG as DOCTOR_EPILOG
 from eventkeep.cli.doctor import doctor
 from eventkeep.cli.events import events
@@ -52,6 +53,9 @@ app.add_typer(profiles, name="profiles")
 app.add_typer(metrics, name="metrics")
 app.command(epilog=TAIL_EPILOG)(tail)
 app.command(epilog=STATS_EPILOG)(stats)
+app.command(epilog=RECORD_EPILOG)(record)
+app.command(epilog=REPLAY_EPILOG)(replay)
+app.command(epilog=VERIFY_EPILOG)(verify)
 app.command(epilog=DOCTOR_EPILOG)(doctor)
 
 
