@@ -34,7 +34,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "importer": {"errors", "limits", "client", "protocol", "exporter"},
     "testing": {"errors", "limits"},
     "cli": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog", "ingest", "server"}
-    | {"client", "exporter", "importer", "testing", "native", "log", "events", "files"},
+    | {"client", "exporter", "importer", "testing", "native", "log", "events", "files", "cassettes"},
 }
 """Layer -> the layers that it may import; a layer may always import itself."""
 
