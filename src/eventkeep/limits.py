@@ -1,6 +1,6 @@
-"""Every cap, by name, with its unit. Nothing in eventkeep is unbounded.
+"""Every limit, by name, with its unit. Nothing in eventkeep is unbounded.
 
-The first block is the Klaviyo Events API's own (its guides and OpenAPI
+The first block has the limits of the Klaviyo Events API (from its guides and OpenAPI
 documents); the others are ours.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-# The wire: what a request may hold.
+# The wire: sizes of a request.
 BODY_BYTES_MAX: Final = 5_000_000
 """Bytes of a request body, counted after decompression."""
 BULK_EVENTS_MAX: Final = 1_000
@@ -58,19 +58,19 @@ PAGE_PROFILES_MAX: Final = 100
 EVENT_YEAR_MIN: Final = 2000
 """Events are at or after the first second of this year (UTC)."""
 EVENT_FUTURE_SECONDS_MAX: Final = 366 * 24 * 3600
-"""How far ahead of now an event's time may lie, in seconds."""
+"""The most that an event's time may be in the future, in seconds."""
 PAGE_EVENTS_DEFAULT: Final = 200
-"""Events on a page where the request or the revision gives no size."""
+"""Events on a page if the request or the revision gives no size."""
 PAGE_BYTES_MAX: Final = 10_000_000
 """Bytes of properties, and of included profiles, at which a page ends early; two of the largest events fit."""
 PAGE_EVENTS_MAX: Final = 1_000
-"""Events on a page, at the most, where the revision has ``page[size]``."""
+"""The most events on a page, if the revision has ``page[size]``."""
 
-# What a refused request is told.
+# Errors of a refused request.
 FAULTS_MAX: Final = 100
-"""Errors reported for one request; the rest is left out."""
+"""Errors reported for one request; further ones are left out."""
 ECHO_CHARACTERS_MAX: Final = 100
-"""Characters of a wrong value that are repeated in a message."""
+"""Characters of an invalid value that a message repeats."""
 
 # Query strings and headers.
 QUERY_BYTES_MAX: Final = 16_384
@@ -102,33 +102,33 @@ BATCH_EVENTS_MAX: Final = 50_000
 BATCH_BYTES_MAX: Final = 50_000_000
 """Body bytes in one commit: it holds its events as rows and once more as a record of the journal."""
 RETRY_AFTER_SECONDS: Final = 1
-"""What a refused client is told to wait when the queue is full, in seconds."""
+"""The `Retry-After` of a request that is refused because the queue is full, in seconds."""
 
 # The stores.
 PROFILE_CACHE_ENTRIES_MAX: Final = 200_000
 """Profiles kept in memory beside the directory."""
 PROFILE_CACHE_BYTES_MAX: Final = 300_000_000
-"""Bytes of memory that they may take together, about."""
+"""Bytes of memory of these profiles together, approximately."""
 CONSENT_LISTS_MAX: Final = 1_000
-"""Lists of which one profile's consent remembers what was said last."""
+"""Lists whose latest statement one profile's consent keeps."""
 METRICS_PER_ACCOUNT_MAX: Final = 10_000
 """Metrics of one account; a request that would make more is refused."""
 METRIC_CACHE_ENTRIES_MAX: Final = 100_000
 """Metrics kept in memory beside the directory."""
 KEY_CACHE_ENTRIES_MAX: Final = 1_000
-"""Keys whose look-up is remembered."""
+"""Keys in the cache of look-ups."""
 KEY_CACHE_SECONDS_MAX: Final = 0.5
-"""How long a key's look-up may be reused; a revocation is noticed within it."""
+"""Seconds that a key's look-up stays in the cache; a revocation takes effect within them."""
 SQL_PARAMETERS_MAX: Final = 5_000
 """Values bound in one IN list; longer lists are sent in pieces."""
 READER_THREADS: Final = 4
 """Threads that read the event log, each on a connection of its own."""
 PAGES_REMEMBERED_BYTES_MAX: Final = 50_000_000
-"""Bytes of the pages that are remembered for as long as the event log's table stays as it is."""
+"""Bytes of the cache of pages, which is valid until the event log's table changes."""
 EVENTS_REMEMBERED_BYTES_MAX: Final = 20_000_000
-"""Bytes of the events that were read lately and are remembered by their ids; a page more may be there for a moment."""
+"""Bytes of the cache of recently read events by id; it may exceed this by one page for a moment."""
 PAGE_QUERY_BYTES_MAX: Final = 100_000_000
-"""Bytes of memory that the engine may take for a page before it is asked how large the page's events are."""
+"""Bytes of memory that the engine may use for a page before it is asked for the size of the page's events."""
 STORE_DESCRIPTORS_MAX: Final = 256
 """Files of the event store that are open at once, beside those being read at the moment."""
 SEGMENT_ROWS_MAX: Final = 1 << 24
@@ -160,7 +160,7 @@ SCAN_ROWS: Final = 4_096
 KEYS_AT_ONCE: Final = 2_048
 """Keys that are looked up in the segments at once."""
 FILTER_RETRY_SECONDS: Final = 5.0
-"""What the making of the filter of known keys waits after an error, in seconds."""
+"""The pause after an error while the filter of known keys is built, in seconds."""
 READS_WAITING_MAX: Final = 1_000
 """Reads that may wait for a reader thread; past it: 503."""
 
@@ -168,13 +168,13 @@ READS_WAITING_MAX: Final = 1_000
 IMPORT_LINE_BYTES_MAX: Final = 5_000_000
 """Bytes of one line of JSON Lines, and of one field of CSV."""
 IMPORT_TIMES_REMEMBERED_MAX: Final = 100_000
-"""Distinct times whose parsing is remembered during an import."""
+"""Distinct parsed times in the cache of an import."""
 IMPORT_REQUESTS_AT_ONCE_MAX: Final = 64
-"""Requests that an import may have under way."""
+"""Concurrent requests of an import."""
 IMPORT_ATTEMPTS_MAX: Final = 10
 """Tries of one request of an import before it gives up."""
 IMPORT_WAIT_SECONDS_MAX: Final = 120.0
-"""The longest wait before the next try, also where the server asks for a longer one, in seconds."""
+"""The longest wait before the next try, also if the server asks for a longer one, in seconds."""
 IMPORT_FAULTS_SHOWN_MAX: Final = 20
 """Errors of a refused request that are shown, each with its row."""
 
@@ -186,11 +186,11 @@ ACCOUNT_NAME_CHARACTERS_MAX: Final = 100
 KEY_LABEL_CHARACTERS_MAX: Final = 200
 """Characters of a key's label."""
 KEY_CHARACTERS_MAX: Final = 200
-"""Characters of an API key as sent; a longer one is no key of ours."""
+"""Characters of an API key as sent; longer ones are invalid."""
 KEY_LAST_USED_SECONDS: Final = 60.0
-"""How often the time of a key's last use is written down, in seconds."""
+"""The interval at which the time of a key's last use is stored, in seconds."""
 DIRECTORY_BUSY_SECONDS_MAX: Final = 20.0
-"""How long one process waits for another's directory transaction, in seconds."""
+"""The longest wait of a process for another's directory transaction, in seconds."""
 DIRECTORY_READERS_MAX: Final = 20
 """Connections of one process that read the directory at the same time."""
 DIRECTORY_WRITER_CACHE_BYTES: Final = 64_000_000
@@ -214,9 +214,9 @@ LOG_SMALL_RECORD_BYTES: Final = 65_536
 
 # The event log's journal and tail.
 FLUSH_EVENTS: Final = 200_000
-"""Events in the tail at which they are moved to the table at once."""
+"""Events in the tail at which they are moved to the table immediately."""
 FLUSH_SECONDS: Final = 1.0
-"""Seconds that an event stays in the tail, at the most, while the table takes events."""
+"""The longest time that an event stays in the tail while the table accepts events, in seconds."""
 FLUSH_RETRY_SECONDS: Final = 1.0
 """Seconds between tries to move the tail when the table refuses it."""
 TAIL_EVENTS_MAX: Final = 500_000
@@ -226,17 +226,17 @@ TAIL_BYTES_MAX: Final = 300_000_000
 TAIL_WAIT_SECONDS_MAX: Final = 10.0
 """Seconds that a commit waits for room in the tail before its requests are refused."""
 SEEN_WAIT_SECONDS_MAX: Final = 10.0
-"""Seconds after a start that many new events wait until all kept keys are read, before each is looked up."""
+"""Seconds after a start that many new events wait for all stored keys to be read, before each is looked up."""
 TAIL_CHUNK_EVENTS_MIN: Final = 4_096
 """Smaller pieces of the tail are joined, so that a read looks at few of them."""
 JOURNAL_RECORD_BYTES_MAX: Final = 1_000_000_000
-"""A journal record that says it is longer is not one."""
+"""Bytes of a journal record; a longer one is invalid."""
 
 # The server's process.
 DRAIN_SECONDS_MAX: Final = 15.0
-"""Seconds that a stopping server waits for the requests under way."""
+"""Seconds that a stopping server waits for open requests."""
 CLOSE_SECONDS_MAX: Final = 5.0
-"""Seconds that a stopping server goes on sending answers to clients that are slow to take them."""
+"""Seconds that a stopping server continues to send responses to slow clients."""
 HEADER_BYTES_MAX: Final = 65_536
 """Bytes of a request's line and headers."""
 HEADERS_MAX: Final = 100
@@ -244,47 +244,47 @@ HEADERS_MAX: Final = 100
 HEADER_SECONDS_MAX: Final = 15.0
 """Seconds in which a request's headers must have arrived, and that an idle connection stays open."""
 ANSWER_SECONDS_MAX: Final = 30.0
-"""Seconds in which a client has to take some of its answer."""
+"""Seconds in which a client must read some of its response."""
 LINGER_SECONDS_MAX: Final = 2.0
-"""Seconds that a client that still sends is heard after its last answer, or one that has ended waits for a page."""
+"""Seconds that the server reads from a client after its last response, or works on a page after the client has left."""
 UNSENT_BYTES_MAX: Final = 200_000_000
-"""Bytes of all answers that clients have not taken yet; past it those with the most are cut off."""
+"""Bytes of all responses that clients have not read yet; past it those with the most are cut off."""
 ACCEPTED_AT_ONCE_MAX: Final = 100
-"""Connections that are accepted in one go."""
+"""Connections that are accepted in one step."""
 CONNECTIONS_MAX: Final = 1_024
 """Connections that are served at once; others wait to be accepted."""
 OPEN_FILES_WANTED: Final = 65_536
-"""Open files that the server allows itself, as far as the system does: its connections and the parts of the table."""
+"""The server's limit of open files, if the system allows it: its connections and the parts of the table."""
 LISTEN_BACKLOG: Final = 1_024
 """Connections that may wait to be accepted."""
 
-# What is remembered, and how long a text may be before it is looked at.
+# Caches of parsed values, and lengths of texts that are parsed.
 PHONE_NUMBER_CHARACTERS_MAX: Final = 40
 """Characters of a phone number as it is sent, with its separators."""
 PHONE_NUMBERS_REMEMBERED_MAX: Final = 65_536
-"""Distinct phone numbers whose E.164 form is remembered."""
+"""Distinct phone numbers in the cache of E.164 forms."""
 TIME_CHARACTERS_MAX: Final = 64
 """Characters of an event's time; a fraction of a second may be of any length up to it."""
 COLLECTOR_ALLOCATIONS: Final = 100_000
-"""Objects made and not freed again after which the garbage collector looks for cycles."""
+"""Objects that are created and not freed before the garbage collector looks for cycles."""
 SWITCH_SECONDS: Final = 0.002
-"""How long a thread that wants the interpreter's lock waits before it is asked for, in seconds."""
+"""The time after which a thread that waits for the interpreter's lock requests it, in seconds."""
 PROFILES_REMEMBERED_MAX: Final = 50_000
-"""Profiles of create bodies whose reading is remembered, by their bytes."""
+"""Parsed profiles of create bodies in the cache, by their bytes."""
 PROFILE_BYTES_REMEMBERED_MAX: Final = 1_000
-"""Bytes of a profile in a create body from which on its reading is not remembered."""
+"""Bytes of a profile in a create body from which on it is not cached."""
 METRIC_NAMES_REMEMBERED_MAX: Final = 2_000
-"""Metrics of create bodies whose reading is remembered, by their bytes."""
+"""Parsed metrics of create bodies in the cache, by their bytes."""
 METRIC_BYTES_REMEMBERED_MAX: Final = 1_000
-"""Bytes of a metric in a create body from which on its reading is not remembered."""
+"""Bytes of a metric in a create body from which on it is not cached."""
 
 # The SDK.
 CLIENT_TIMEOUT_SECONDS: Final = 30.0
-"""How long the SDK waits, by default, for a connection, and then for each piece of an answer, in seconds."""
+"""The SDK's default timeout for a connection, and then for each piece of a response, in seconds."""
 CLIENT_RETRIES_MAX: Final = 5
-"""How often the SDK tries a request again, by default."""
+"""The SDK's default number of retries of a request."""
 CLIENT_RETRY_SECONDS_MAX: Final = 60.0
-"""How long all tries of a request may take together, by default, in seconds."""
+"""The default time for all tries of a request together, in seconds."""
 CLIENT_BACKOFF_SECONDS_MIN: Final = 0.25
 """The wait before the first retry, before jitter, in seconds; each later one is twice as long."""
 CLIENT_BACKOFF_SECONDS_MAX: Final = 10.0
@@ -292,13 +292,13 @@ CLIENT_BACKOFF_SECONDS_MAX: Final = 10.0
 CLIENT_CONNECTIONS_MAX: Final = 100
 """Connections that one client keeps open."""
 CLIENT_IDLE_SECONDS_MAX: Final = 5.0
-"""How long an idle connection of the SDK is used again, in seconds: many servers and proxies close it soon after."""
+"""Seconds for which the SDK reuses an idle connection: many servers and proxies close it soon after."""
 RESPONSE_HEAD_BYTES_MAX: Final = 100_000
-"""Bytes of the status line and the headers of an answer that the SDK reads."""
+"""Bytes of the status line and the headers of a response that the SDK reads."""
 BATCH_BUFFER_EVENTS_MAX: Final = 20_000
-"""Events that a batch holds, by default, until they are answered."""
+"""Events that a batch holds, by default, until they have a response."""
 BATCH_BUFFER_BYTES_MAX: Final = 50_000_000
-"""Bytes of events that a batch holds, by default, until they are answered."""
+"""Bytes of events that a batch holds, by default, until they have a response."""
 BATCH_DELAY_SECONDS: Final = 0.5
 """How long, by default, an event waits for others to fill its request, in seconds."""
 BATCH_GIVE_UP_SECONDS: Final = 300.0
@@ -312,37 +312,37 @@ BATCH_REQUESTS_AT_ONCE_MAX: Final = 64
 BATCH_REFUSALS_REMEMBERED_MAX: Final = 20
 """Refused events that the error at the end of a batch holds."""
 SPOOL_COMPACT_BYTES: Final = 64_000_000
-"""Bytes of a spool file from which it is written anew, with only the events that are not answered yet."""
+"""Bytes of a spool file at which it is rewritten, with only the events that have no response yet."""
 PARSER_THREADS: Final = 2
 """Threads that parse, in full, the create bodies that the native parser leaves."""
 PARSER_BYTES_MAX: Final = 100_000_000
 """Bytes of the bodies that may wait for these threads; past it: 503."""
 HEADS_REMEMBERED_MAX: Final = 10_000
-"""Heads of creates whose parsing is remembered, by their bytes; they differ in their keys and their lengths."""
+"""Parsed heads of creates in the cache, by their bytes; they differ in their keys and their lengths."""
 HEADS_BYTES_REMEMBERED_MAX: Final = 30_000_000
-"""Bytes of memory that they may take together, about."""
+"""Bytes of memory of these heads together, approximately."""
 HEAD_BYTES_REMEMBERED_MAX: Final = 2_000
-"""Bytes of a head from which on its parsing is not remembered."""
+"""Bytes of a head from which on it is not cached."""
 GATHERING_SECONDS_MAX: Final = 0.005
-"""How long single creates that go on coming in are gathered for one commit, in seconds."""
+"""The longest time for which arriving single creates are gathered for one commit, in seconds."""
 GATHERED_SINGLES_MAX: Final = 500
-"""Single creates that are read together."""
+"""Single creates that are parsed together."""
 GATHERED_BYTES_MAX: Final = 4_000_000
-"""Bytes of the bodies of single creates that are read together."""
+"""Bytes of the bodies of single creates that are parsed together."""
 BODIES_BYTES_MAX: Final = 250_000_000
-"""Bytes of all request bodies that are held at once, as they are told and decompressed; past it: 503."""
+"""Bytes of all request bodies in memory, by their announced and their decompressed size; past it: 503."""
 
-# The routes of our own.
+# Our own routes.
 ADMIN_READER_THREADS: Final = 2
-"""Threads that count and list for our own routes, beside those of the API's reads."""
+"""Threads that count and list for our own routes, separate from those of the API's reads."""
 ADMIN_READS_WAITING_MAX: Final = 100
 """Requests to our own routes that may wait for such a thread; past it: 503."""
 STATS_METRICS_MAX: Final = 1_000
-"""Metrics that the stats of an account name, those with the most events."""
+"""Metrics in the stats of an account: those with the most events."""
 FEED_WAIT_SECONDS_MAX: Final = 30
-"""How long a reader may ask to wait for the next event, in seconds."""
+"""The longest wait for the next event that a reader may request, in seconds."""
 FEED_ATTENTION_SECONDS: Final = 60.0
-"""How long after the last reader asked, or after the start, events are held for readers, in seconds."""
+"""Seconds after the last read, or after the start, for which events are held for readers."""
 FEED_EVENTS_MAX: Final = 50_000
 """Events that are held for readers; the oldest go first."""
 FEED_BYTES_MAX: Final = 50_000_000
@@ -350,79 +350,79 @@ FEED_BYTES_MAX: Final = 50_000_000
 FEED_READERS_MAX: Final = 20
 """Readers of one account that may wait for events at once; past it: 503."""
 
-# Exports, and what is read from another server.
+# Exports, and imports from another server.
 EXPORT_GIVE_UP_SECONDS: Final = 600.0
-"""How long an export, or an import from another server, tries one request before it ends, in seconds."""
+"""The time after which an export, or an import from another server, gives up one request, in seconds."""
 EXPORT_TIES_MAX: Final = 100_000
-"""Events of one second that an export holds to put them in order; more of them come in pieces."""
+"""Events of one second that an export holds to sort them; more of them are exported in pieces."""
 EXPORT_TIMES_REMEMBERED_MAX: Final = 100_000
-"""Distinct times whose text is remembered during an export."""
+"""Distinct times in the cache of texts of an export."""
 EXPORT_LOCATIONS_REMEMBERED_MAX: Final = 10_000
-"""Distinct locations of profiles whose members are remembered during an export."""
+"""Distinct locations of profiles in the cache of an export."""
 EXPORT_ROW_GROUP_ROWS: Final = 50_000
-"""Rows in one row group of a Parquet file; so many are held in memory."""
+"""Rows in one row group of a Parquet file, which is held in memory."""
 EXPORT_ROW_GROUP_BYTES: Final = 64_000_000
 """Bytes of rows at which a row group is written before it has all its rows."""
 
 # The commands that read.
 READY_DISK_BYTES_MIN: Final = 200_000_000
-"""Free bytes of the disk below which eventkeep doctor finds a fault."""
+"""Free bytes of the disk below which eventkeep doctor reports a fault."""
 ROOMY_DISK_BYTES_MIN: Final = 2_000_000_000
 """Free bytes of the disk below which eventkeep doctor warns."""
 READY_INODES_MIN: Final = 1_000
-"""Free inodes below which eventkeep doctor finds a fault."""
+"""Free inodes below which eventkeep doctor reports a fault."""
 ROOMY_INODES_MIN: Final = 50_000
 """Free inodes below which eventkeep doctor warns."""
 READY_OPEN_FILES_MIN: Final = 256
-"""Open files that a process has to be allowed, or eventkeep doctor finds a fault."""
+"""Allowed open files of a process below which eventkeep doctor reports a fault."""
 ROOMY_OPEN_FILES_MIN: Final = 4_096
-"""Open files that a process should be allowed: one for each connection, and some hundred for the stores."""
+"""Allowed open files of a process below which eventkeep doctor warns: one per connection, and some hundred for stores."""
 QUICK_SYNC_SECONDS_MAX: Final = 0.02
-"""What it should take, at the most, until a write is on disk, in seconds; each commit waits for it."""
+"""Seconds until a write is on disk above which eventkeep doctor warns; each commit waits for it."""
 CLOCK_SECONDS_MAX: Final = 5.0
-"""How far two clocks may differ before eventkeep doctor warns, in seconds."""
+"""The difference of two clocks above which eventkeep doctor warns, in seconds."""
 READING_RETRIES_MAX: Final = 2
-"""How often a command that somebody waits for tries a request again."""
+"""Retries of a request by an interactive command."""
 LISTED_MAX: Final = 100_000
-"""Rows that a listing command prints at the most; eventkeep export is for more."""
+"""The most rows that a listing command prints; use eventkeep export for more."""
 FOLLOW_OUTAGE_SECONDS_MAX: Final = 600.0
-"""How long eventkeep tail waits for a server that does not answer, in seconds."""
+"""Seconds that eventkeep tail waits for a server that does not respond."""
 FOLLOW_PAUSE_SECONDS: Final = 1.0
-"""Between two tries of eventkeep tail to reach a server that does not answer, in seconds."""
+"""Seconds between two tries of eventkeep tail to reach a server that does not respond."""
 IMPORT_PROFILES_REMEMBERED_MAX: Final = 20_000
-"""Profiles of an export whose documents are remembered during an import."""
+"""Profiles of an export whose documents are in the cache of an import."""
 IMPORT_OVERLAP_SECONDS: Final = 3_600
-"""How far before its beginning the second pass of an import from a server looks, by default, in seconds."""
+"""The default overlap of the second pass of an import from a server with the first, in seconds."""
 
-# All together.
+# Totals.
 RESTING_BYTES: Final = 500_000_000
-"""Bytes of memory of a server that has nothing to do: the interpreter, the engine, and what they map."""
+"""Bytes of memory of an idle server: the interpreter, the engine, and their mapped files."""
 READING_BYTES_MAX: Final = (
-    # Pages in the engine, in rows, in events and in bytes; each thread keeps the room for the next one.
+    # Pages in the engine, as rows, as events and as bytes; each thread keeps the memory for the next page.
     READER_THREADS * (PAGE_QUERY_BYTES_MAX + 4 * PAGE_BYTES_MAX)
     + PAGES_REMEMBERED_BYTES_MAX
     + EVENTS_REMEMBERED_BYTES_MAX
 )
-"""Bytes of memory that pages take at the most, about, while they are read and after."""
+"""The most bytes of memory that pages take, approximately, while they are read and after."""
 MEMORY_BYTES_MAX: Final = (
     RESTING_BYTES
     + CONNECTIONS_MAX * 2 * HEADER_BYTES_MAX
     + UNSENT_BYTES_MAX
-    # Bodies: in the pieces in which they came, in one, and as Python has them; and what was parsed of those that wait.
+    # Bodies: as received pieces, as a whole, and as Python values; and the parsed ones that wait.
     + 3 * BODIES_BYTES_MAX
     + QUEUE_BYTES_MAX
     # Bodies that wait for the full parser, and those that it has as Python values.
     + PARSER_BYTES_MAX
     + PARSER_THREADS * 20 * BODY_BYTES_MAX
-    # A commit: columns, rows and record; then the tail, which one commit may overfill, and its way into the table.
+    # A commit: columns, rows and record; then the tail, which one commit may overfill, and its move into the table.
     + 3 * BATCH_BYTES_MAX
     + 3 * (TAIL_BYTES_MAX + BATCH_BYTES_MAX)
     + READING_BYTES_MAX
     + PROFILE_CACHE_BYTES_MAX
 )
-"""Bytes of memory that a server takes under any load, about, and more than was ever seen.
+"""Bytes of memory that a server takes under any load, approximately; measured values are lower.
 
-Not in it: the seen filter, which takes 4 to 16 bytes for each stored event.
+It does not include the seen filter, which takes 4 to 16 bytes per stored event.
 """
 
 # The stand-in's controls.
@@ -441,7 +441,7 @@ SEED_DAYS_MAX: Final = 3_650
 SEED_EVENTS_MAX: Final = 10_000_000
 """Events that a seed makes for one account."""
 CLOCK_RATE_MAX: Final = 1_000_000.0
-"""How many times as fast as the system's clock a controlled clock may run."""
+"""The highest speed of a controlled clock, as a multiple of the system's clock."""
 CLOCK_SECONDS_MAX_CONTROLLED: Final = 32_503_680_000.0
 """The latest time that a controlled clock shows, in Unix seconds: the year 3000."""
 JOURNAL_ENTRIES_MAX: Final = 1_000
@@ -451,4 +451,4 @@ JOURNAL_BODY_BYTES_MAX: Final = 10_000
 CASSETTE_EXCHANGES_MAX: Final = 100_000
 """Exchanges of one cassette."""
 CASSETTE_UPSTREAM_SECONDS_MAX: Final = 60.0
-"""How long a recorder waits for the server that it forwards to, in seconds."""
+"""Seconds that a recorder waits for the server that it forwards to."""
