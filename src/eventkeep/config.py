@@ -3,9 +3,9 @@
 An option ``log_level`` is the flag ``--log-level``, the variable
 ``EVENTKEEP_LOG_LEVEL`` and the key ``log_level`` at the top of the file. The file is
 ``eventkeep.toml`` in the current folder, or the one that ``--config`` or
-``EVENTKEEP_CONFIG`` names; then it must be there. A key at the top is for every
-command that has the option; what is for one command alone stands in its table. Rate
-limits of single operations stand in the file as a table too::
+``EVENTKEEP_CONFIG`` names, which must exist. A key at the top applies to
+every command that has the option; a key in the table of a command applies to that
+command alone. Rate limits of single operations are a table too::
 
     url = "http://127.0.0.1:8340"
     port = 8340
@@ -17,8 +17,8 @@ limits of single operations stand in the file as a table too::
     [import]
     concurrency = 8
 
-This module reads the file, and knows the options of ``serve``; those of the other
-commands are the command line's business (``eventkeep.cli.option_sources``).
+This module reads the file, and knows the options of ``serve``; the command line has
+those of the other commands (``eventkeep.cli.option_sources``).
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ class RateLimit(msgspec.Struct, frozen=True):
 
 
 class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """All that ``eventkeep serve`` can be told.
+    """The settings of ``eventkeep serve``.
 
-    ``rate_limits`` is ``hosted`` (the hosted service's figures), ``off``, or what
-    differs from the hosted figures per operation, None for no limit. ``public_url`` has
+    ``rate_limits`` is ``hosted`` (the hosted service's figures), ``off``, or the
+    differences from the hosted figures by operation, None for no limit. ``public_url`` has
     no slash at its end; None takes the request's. Port 0 lets the system choose;
     ``metrics_port`` None opens none.
     """
@@ -75,7 +75,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SettingsFile(msgspec.Struct, frozen=True):
-    """A file of settings, read: ``path`` is what messages call it."""
+    """The content of a file of settings; messages name it by ``path``."""
 
     path: Path
     content: Mapping[str, Any]
@@ -88,9 +88,9 @@ def load_serve_settings(
     folder: Path | None = None,
     others: Collection[str] = (),
 ) -> ServeSettings:
-    """The settings that flags, environment and file make together.
+    """The settings from flags, environment and file.
 
-    ``flags`` holds options by their names, None where a flag was not given; ``config``
+    ``flags`` holds options by their names, None if a flag was not given; ``config``
     may be among them. ``operations`` are the names that a table of rate limits may hold.
     ``folder`` is the current one. ``others`` are the keys and tables that the file may
     hold for other commands. Raises ConfigurationError that names the place.
@@ -109,9 +109,9 @@ def load_serve_settings(
 
 
 def read_file(named: tuple[str, object] | None, folder: Path) -> SettingsFile | None:
-    """The file of settings; None where no file was named and none is there.
+    """The file of settings; None if no file was named and the default one does not exist.
 
-    ``named`` is the path as it was given, with the place where. Raises ConfigurationError.
+    ``named`` is the path as it was given, with the place of the setting. Raises ConfigurationError.
     """
     path = folder / (FILE_NAME if named is None else str(named[1]))
     try:
@@ -142,14 +142,14 @@ def serve_options(file: SettingsFile, others: Collection[str]) -> dict[str, tupl
         for name in READERS.keys() & content.keys():
             value = content[name]
             if name == "data" and isinstance(value, str):
-                # A path in a file means the same wherever the program is started.
+                # A path in a file does not depend on the folder in which the program is started.
                 value = file.path.parent / value
             found[name] = (f"{file.path}: {table}{name}", value)
     return found
 
 
 def read_option(name: str, place: str, value: object, operations: Collection[str]) -> object:
-    """The option's value, from whichever place it came. Raises ConfigurationError."""
+    """The option's value, from any of its sources. Raises ConfigurationError."""
     if name not in READERS:
         raise ConfigurationError(f"{place}: there is no such option; there is {', '.join(READERS)}.")
     if name == "rate_limits" and isinstance(value, Mapping):
@@ -270,4 +270,4 @@ READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "default_revision": revision_date,
     "metrics_port": whole_number(0, PORT_MAX),
 }
-"""Every option with what reads it; a reader raises ValueError naming what it expected."""
+"""Every option with its reader; a reader raises ValueError that names the expected value."""

@@ -136,7 +136,7 @@ SEGMENT_ROWS_MAX: Final = 1 << 24
 SEGMENT_FLUSH_BYTES: Final = 100_000_000
 """Bytes of events in memory at which they are flushed to a segment, before they are FLUSH_EVENTS."""
 SEGMENT_FLUSH_SECONDS: Final = 60.0
-"""How long events may wait in memory for their flush, in seconds; the log has them meanwhile."""
+"""The longest time that events wait in memory for their flush, in seconds; the log has them meanwhile."""
 TAIL_PART_EVENTS: Final = 65_536
 """Events up to which parts of the event store's tail are joined: so many are sorted at once for a read."""
 MERGE_ROWS: Final = 16_384
@@ -144,7 +144,7 @@ MERGE_ROWS: Final = 16_384
 MERGE_RESERVE_BYTES: Final = 256_000_000
 """Free bytes that a merge leaves on the disk beside its output, for the log and for flushes."""
 REPACKED_ROWS_MAX: Final = 65_536
-"""Rows up to which a merge packs the documents anew; those of larger segments stay where they are."""
+"""Rows up to which a merge packs the documents anew; those of larger segments stay in place."""
 REPACKED_BYTES_MAX: Final = 64_000_000
 """Bytes of document files up to which a merge packs the documents anew."""
 SHARED_BLOCK_ROWS_MAX: Final = 1_024
@@ -300,15 +300,15 @@ BATCH_BUFFER_EVENTS_MAX: Final = 20_000
 BATCH_BUFFER_BYTES_MAX: Final = 50_000_000
 """Bytes of events that a batch holds, by default, until they have a response."""
 BATCH_DELAY_SECONDS: Final = 0.5
-"""How long, by default, an event waits for others to fill its request, in seconds."""
+"""The default time that an event waits for others to fill its request, in seconds."""
 BATCH_GIVE_UP_SECONDS: Final = 300.0
-"""How long, by default, a batch tries to send a request, in seconds."""
+"""The default time for which a batch tries to send a request, in seconds."""
 BATCH_CLOSE_SECONDS_MAX: Final = 60.0
-"""How long, by default, the end of a batch goes on trying to send what waits, in seconds."""
+"""The default time for which the end of a batch tries to send the remaining events, in seconds."""
 BATCH_PAUSE_SECONDS: Final = 5.0
-"""What a batch with a spool file waits after it gave up on a request and before it starts over, in seconds."""
+"""The pause of a batch with a spool file after it gave up on a request and before it starts over, in seconds."""
 BATCH_REQUESTS_AT_ONCE_MAX: Final = 64
-"""Requests that one batch may have under way."""
+"""Concurrent requests of one batch."""
 BATCH_REFUSALS_REMEMBERED_MAX: Final = 20
 """Refused events that the error at the end of a batch holds."""
 SPOOL_COMPACT_BYTES: Final = 64_000_000
@@ -376,7 +376,7 @@ ROOMY_INODES_MIN: Final = 50_000
 READY_OPEN_FILES_MIN: Final = 256
 """Allowed open files of a process below which eventkeep doctor reports a fault."""
 ROOMY_OPEN_FILES_MIN: Final = 4_096
-"""Allowed open files of a process below which eventkeep doctor warns: one per connection, and some hundred for stores."""
+"""Allowed open files of a process below which eventkeep doctor warns: one per connection, some hundred for stores."""
 QUICK_SYNC_SECONDS_MAX: Final = 0.02
 """Seconds until a write is on disk above which eventkeep doctor warns; each commit waits for it."""
 CLOCK_SECONDS_MAX: Final = 5.0
