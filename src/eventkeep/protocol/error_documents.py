@@ -25,11 +25,11 @@ from eventkeep.errors import (
 from eventkeep.limits import FAULTS_MAX
 
 DEFAULT_MEDIA_TYPE: Final = "application/json"
-"""What errors come in that no revision is known for."""
+"""The media type of errors if the request's revision is unknown."""
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """How a kind of error looks on the wire; ``pointer`` is where it lies if nothing says more."""
+    """The form of a kind of error in a document; ``pointer`` is its place unless the fault has one."""
 
     status: int
     code: str
@@ -53,7 +53,7 @@ PROBLEMS: Final[Mapping[type[RequestRefused], Problem]] = {
 """The one table from an exception to status, code and title."""
 
 FAILURE: Final = Problem(500, "error", "A server error occurred.")
-"""What stands for every exception that no one expected."""
+"""The form of every unexpected exception."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -61,9 +61,9 @@ _encode = msgspec.json.Encoder().encode
 def error_document(
     exc: RequestRefused, request_id: str, media_type: str = DEFAULT_MEDIA_TYPE
 ) -> tuple[int, dict[str, str], bytes]:
-    """The answer to a request that was refused: status, headers, body.
+    """The response to a refused request: status, headers, body.
 
-    Every error of the document has the request's id, so that it is found in the log.
+    Every error of the document has the request's id, so that it can be found in the log.
     """
     problem = problem_of(exc)
     headers = {"Content-Type": media_type}
@@ -76,13 +76,13 @@ def error_document(
 
 
 def failure_document(request_id: str, media_type: str = DEFAULT_MEDIA_TYPE) -> tuple[int, dict[str, str], bytes]:
-    """The answer where the server itself went wrong. It tells the request's id and nothing of the inside."""
+    """The response to a failure of the server. It has the request's id and no internal details."""
     fault = Fault(f"The server failed to answer this request. Its log tells more under the request id {request_id}.")
     return FAILURE.status, {"Content-Type": media_type}, _document(FAILURE, (fault,), request_id)
 
 
 def problem_of(exc: RequestRefused) -> Problem:
-    """The table's line for an exception, or for the nearest kind that it is one of."""
+    """The table's line for an exception, or for its nearest base class in the table."""
     for kind in type(exc).__mro__:
         if kind in PROBLEMS:
             return PROBLEMS[kind]
@@ -113,5 +113,5 @@ def _error(problem: Problem, fault: Fault, request_id: str, meta: Mapping[str, s
 
 
 def _text(text: str) -> str:
-    # What a message quotes of a request may hold lone surrogates, which no UTF-8 can.
+    # Messages quote requests, which may hold lone surrogates; UTF-8 can't encode them.
     return text.encode("utf-8", "replace").decode()

@@ -1,6 +1,6 @@
-"""Our own operations: metrics and profiles by the page, counts, and events as they are kept.
+"""Our own operations: metrics and profiles by the page, counts, and events in the order in which they are stored.
 
-What counts or lists reads in threads of its own, so that the API's reads need not wait for it.
+Counts and lists are read in threads of their own, so that the API's reads need not wait for them.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ Result = TypeVar("Result")
 
 
 class AdminRoutes:
-    """Handlers of our own operations, past the checks of key, revision and the operation's own scopes."""
+    """Handlers of our own operations, after the checks of key, revision and the operation's own scopes."""
 
     def __init__(self, services: Services, feed: Feed) -> None:
         self._directory, self._log, self._clock, self._feed = services.directory, services.log, services.clock, feed
@@ -76,7 +76,7 @@ class AdminRoutes:
         }
 
     async def answer(self, name: str, request: Request, key: KeyRecord, frame: AdminFrame, id: str) -> Response:
-        """The answer of the operation; ``id`` is the path's, or "". Raises RequestRefused."""
+        """The response of the operation; ``id`` is the path's, or "". Raises RequestRefused."""
         body = await self._handlers[name](request, key, frame, id)
         return Response(200, {"Content-Type": frame.revision.media_type}, body)
 
@@ -130,7 +130,7 @@ class AdminRoutes:
                 del self._readers[account]
 
     async def _next_events(self, account: int, frame: AdminFrame, query: TailQuery) -> bytes:
-        """What comes next for a reader, as soon as there is something."""
+        """The next events of a reader, as soon as there are some."""
         loop, position, now = asyncio.get_running_loop(), query.after, self._clock.monotonic
         deadline = now() + query.wait_seconds
         while True:
@@ -144,7 +144,7 @@ class AdminRoutes:
         return tail_document(frame, found.events, related, query, found.position, found.has_skipped)
 
     async def _read(self, read: Callable[[], Result]) -> Result:
-        """Read the stores in a thread. Raises Unavailable where too many wait for one."""
+        """Read the stores in a thread. Raises Unavailable if too many wait for one."""
         if self._waiting >= ADMIN_READS_WAITING_MAX:
             raise Unavailable(f"{self._waiting} requests wait already.", RETRY_AFTER_SECONDS)
         self._waiting += 1
@@ -167,7 +167,7 @@ class AdminRoutes:
         return metrics_document(frame, query, page, counts, has_next=len(found) > len(page))
 
     def _counts(self, key: KeyRecord, metric: int | None) -> dict[int, EventCount] | None:
-        """The events of each metric, or of one; None where the key may not know of events."""
+        """The events of each metric, or of one; None if the key may not see numbers of events."""
         return self._log.counts(key.account, metric) if key.allows(EVENTS_SCOPE) else None
 
     def _profiles(self, account: int, frame: AdminFrame, query: ProfilesQuery) -> bytes:
@@ -217,10 +217,10 @@ def query_string(request: Request) -> bytes:
 
 
 def not_found(kind: str, id: str) -> NotFound:
-    """What to raise for an id that no metric, or no profile, of the account has."""
+    """The error for an id that no metric, or no profile, of the account has."""
     return NotFound(f"{kind} with id {id[:ECHO_CHARACTERS_MAX]} does not exist.")
 
 
 def no_cursor(cursor: str) -> InvalidRequest:
-    """What to raise for a cursor that is no resource of the account."""
+    """The error for a cursor that is no resource of the account."""
     return InvalidRequest([Fault(f"Invalid page cursor value {cursor!r}.", parameter=CURSOR)])

@@ -1,8 +1,8 @@
-"""The feed: what was kept lately, in memory, for readers who follow along.
+"""The feed: recently stored events, in memory, for readers that follow along.
 
-The committer hands over each commit's events. They are held only while somebody reads: until
-a minute after the last reader asked, or after the start, for whoever followed before a
-restart comes back then. What is held is bounded; a reader who falls behind is told so.
+The committer hands over each commit's events. They are held while there are readers: for a
+minute after the last read, and after the start, because readers from before a restart come
+back then. The memory is bounded; a reader that falls behind is informed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Commit(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """Events in the order in which they were kept, and the position behind them.
+    """Events in the order in which they were stored, and the position behind them.
 
     ``has_skipped`` says that the account may have had events before these that are not held any more.
     """
@@ -44,7 +44,7 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Feed:
-    """The commits of the last moments. The committer's thread adds, any thread reads, event loops wait."""
+    """The most recent commits. The committer's thread adds, any thread reads, event loops wait."""
 
     def __init__(
         self,
@@ -80,10 +80,10 @@ class Feed:
         wake(waiting)
 
     def read(self, account: int, position: Position | None, count: int) -> Found:
-        """Up to ``count`` of the account's events behind the position; None is the position of now.
+        """Up to ``count`` of the account's events behind the position; None is the current position.
 
         A position of another run, from before a restart, is read as the start of this run.
-        Raises InvalidRequest for one that this run has not come to yet.
+        Raises InvalidRequest for one that this run has not reached yet.
         """
         with self._lock:
             self._asked = self._clock.monotonic()
@@ -106,7 +106,7 @@ class Feed:
         return Found(events, reached or Position(self._run, newest + 1), has_skipped)
 
     async def wait(self, position: Position, seconds: float) -> None:
-        """Return once there is a commit at the position, or the feed is closed, or after so many seconds."""
+        """Return when there is a commit at the position, or the feed is closed, or the time is over."""
         changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         with self._lock:
             if self._closed or self._sequence >= position.sequence:
@@ -122,7 +122,7 @@ class Feed:
 
     @property
     def is_closed(self) -> bool:
-        """Whether readers are to go: there is nothing to wait for any more."""
+        """True if readers should leave: no more events will come."""
         return self._closed
 
     def close(self) -> None:
@@ -149,7 +149,7 @@ class Feed:
 def events_of(
     account: int, commits: list[Commit], position: Position, count: int
 ) -> tuple[list[StoredEvent], Position | None]:
-    """Up to ``count`` of the account's events, and the position where more may follow; None where none do."""
+    """Up to ``count`` of the account's events, and the position of further ones; None if there are none."""
     events: list[StoredEvent] = []
     for commit in commits:
         start = position.place if commit.sequence == position.sequence else 0
@@ -162,9 +162,9 @@ def events_of(
 
 
 def wake(waiting: list[asyncio.Future[None]]) -> None:
-    """End the waits, from whichever thread."""
+    """End the waits; any thread may call."""
     for changed in waiting:
-        # A loop that was closed has nobody left to tell.
+        # A loop that was closed has no waiting readers.
         with suppress(RuntimeError):
             changed.get_loop().call_soon_threadsafe(settle, changed)
 

@@ -1,4 +1,4 @@
-"""The data folder: made where missing, held by one server at a time."""
+"""The data folder: created if it is missing, held by one server at a time."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ LOCK_NAME = "server.lock"
 
 
 class FolderLock:
-    """Holds ``server.lock`` in the folder until it is closed or the process ends, however it ends."""
+    """Holds ``server.lock`` in the folder until it is closed or the process ends in any way."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises FolderInUse where another process holds it, StoreError where the folder can't be written."""
+        """Raises FolderInUse if another process holds it, StoreError if the folder can't be written."""
         path = folder / LOCK_NAME
         try:
             make_folder(folder)
@@ -40,7 +40,7 @@ class FolderLock:
 
 
 def holder_of(folder: Path) -> str | None:
-    """The process that holds the folder, as text; None where none does. Raises OSError where that can't be seen."""
+    """The id of the process that holds the folder, as text; None if none does. Raises OSError if that can't be read."""
     try:
         file = os.open(folder / LOCK_NAME, os.O_RDONLY)
     except FileNotFoundError:
@@ -55,5 +55,5 @@ def holder_of(folder: Path) -> str | None:
 
 
 def process_in(file: int) -> str:
-    """The process id that a lock file holds."""
+    """The process id in a lock file."""
     return os.pread(file, 32, 0).decode(errors="replace").strip() or "unknown"

@@ -10,9 +10,9 @@ import structlog
 
 
 class StderrLogger:
-    """Writes lines to standard error; where that fails (a full disk, a closed pipe), the line is lost.
+    """Writes lines to standard error; if that fails (a full disk, a closed pipe), the line is lost.
 
-    A server that can't log still has to answer.
+    A server that can't log must still respond.
     """
 
     def msg(self, line: str) -> None:

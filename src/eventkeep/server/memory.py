@@ -8,7 +8,7 @@ from eventkeep.limits import COLLECTOR_ALLOCATIONS
 
 
 def calm_collector() -> None:
-    """Run the garbage collector seldom, and never over what was there before the first request.
+    """Run the garbage collector seldom, and never over objects from before the first request.
 
     Requests leave next to nothing in cycles. With the interpreter's own thresholds, a bulk create of 1,000 events would
     start the collector a dozen times.

@@ -13,17 +13,17 @@ from eventkeep.protocol.revisions import REVISIONS
 _PATH: Final = re.compile(r"/openapi/([0-9-]{10})\.json")
 _REVISIONS: Final = {revision.date: revision for revision in REVISIONS}
 _BASE_URL: Final = "http://base-url.invalid"
-"""Stands in a document that is kept until it is known under which URL it is asked for."""
+"""Stands for the server's URL in a cached document."""
 
 
 class OpenApiDocuments:
-    """Makes each document once. The URL that it is served under is put in at every request."""
+    """Makes each document once. Each request inserts its own URL."""
 
     def __init__(self) -> None:
         self._made: dict[str, tuple[bytes, bytes]] = {}
 
     def answer(self, path: str, base_url: str) -> bytes | None:
-        """The document that ``path`` asks for, as JSON; None where it asks for none or for an unknown revision."""
+        """The document at ``path``, as JSON; None if the path is another one or the revision is unknown."""
         found = _PATH.fullmatch(path)
         if found is None or found[1] not in _REVISIONS:
             return None

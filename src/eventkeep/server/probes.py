@@ -1,4 +1,4 @@
-"""The routes beside the API: whether the server lives, whether it takes work, and what it speaks. They need no key."""
+"""The routes beside the API: health, readiness, and the OpenAPI documents. They need no key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 class Probes:
-    """``/healthz``: the process answers. ``/readyz``: it would also take events now.
+    """``/healthz``: the process responds. ``/readyz``: it also accepts events now.
 
     ``/openapi/<revision>.json``: the OpenAPI document of a revision.
     """
@@ -24,7 +24,7 @@ class Probes:
         self.stopping = False
 
     async def answer(self, request: Request, base_url: str) -> Response:
-        """``base_url`` is what the document names as its server."""
+        """``base_url`` is the address of the server in the document."""
         path = request.path.removesuffix("/")
         document = self._documents.answer(path, base_url)
         if document is None and path not in ("/healthz", "/readyz"):

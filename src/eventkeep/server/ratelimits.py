@@ -1,7 +1,7 @@
 """Rate limits as the hosted service has them: fixed windows of a second and of a minute.
 
-They count per account and operation. The windows lie on the wall clock, so that
-several processes that share the counts agree on them.
+They count per account and operation. The windows follow the wall clock, so that several
+processes that share the counts agree on them.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class RateLimits:
         )
 
     def _count(self, limit: RateLimit, account: int, operation: str, now: float) -> tuple[int, int]:
-        """The calls that the second has left, and the seconds until the next one."""
+        """The calls left in the second, and the seconds until the next one."""
         window = self._windows.get((account, operation))
         if window is None:
             window = self._windows[account, operation] = Window()
@@ -88,7 +88,7 @@ class RateLimits:
 
 
 def throttled(wait_seconds: float) -> Throttled:
-    """The refusal, its wait rounded up to whole seconds, as the service words it."""
+    """The refusal in the service's words, its wait rounded up to whole seconds."""
     seconds = max(1, math.ceil(wait_seconds))
     unit = "second" if seconds == 1 else "seconds"
     return Throttled(f"Request was throttled. Expected available in {seconds} {unit}.", seconds)

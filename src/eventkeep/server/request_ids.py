@@ -1,4 +1,4 @@
-"""The ids by which a request is found again: in its answer, in an error document, in the log."""
+"""The ids that identify a request in its response, in an error document and in the log."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from eventkeep.clock import Randomness
 
 COUNTER_BITS: Final = 48
 PLACE_BITS: Final = 12
-"""The counter's lowest bits, whose texts are there in advance: writing numbers out takes longer than the rest."""
+"""The counter's lowest bits, whose texts are precomputed: formatting numbers takes longer than the rest."""
 PLACES: Final = tuple(f"{place:03x}" for place in range(1 << PLACE_BITS))
 UPPER_MAX: Final = (1 << COUNTER_BITS - PLACE_BITS) - 1
 
 
 class RequestIds:
-    """Hands out UUIDs that differ: 74 random bits that a process draws once, and a counter behind them.
+    """Hands out distinct UUIDs: 74 random bits that a process draws once, and a counter behind them.
 
-    A tenth of the cost of drawing each one; nothing rests on their being unpredictable.
+    This costs a tenth of drawing each one; the ids need not be unpredictable.
     """
 
     def __init__(self, randomness: Randomness) -> None:

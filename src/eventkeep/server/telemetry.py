@@ -1,8 +1,8 @@
-"""What the server counts, as Prometheus reads it.
+"""The server's counters, in the form of Prometheus.
 
-Requests and commits are counted as they are answered, in plain numbers. What the
-committer and the stores know already is read when a scrape asks, so that it costs the
-hot path nothing.
+Requests and commits are counted with their responses, in plain numbers. Figures that the
+committer and the stores have anyway are read at each scrape, which costs the hot path
+nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from eventkeep.server.services import Services
 logger = structlog.get_logger(__name__)
 
 NO_OPERATION = "none"
-"""What requests that ask for no operation are counted under."""
+"""The label of requests without an operation."""
 LATENCY_BOUNDS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 BATCH_BOUNDS_EVENTS = (1, 10, 100, 1_000, 5_000, 10_000, 20_000, 50_000)
 
@@ -57,9 +57,9 @@ class Telemetry(Collector):
         self._latency[operation].count(seconds)
 
     def serve(self, host: str, port: int) -> None:
-        """Answer scrapes on a port of its own until the services close; port 0 takes a free one, which is logged.
+        """Respond to scrapes on a port of its own until the services close; port 0 takes a free one, which is logged.
 
-        Raises ConfigurationError where it can't be bound.
+        Raises ConfigurationError if the port can't be bound.
         """
         try:
             server, thread = start_http_server(port, addr=host, registry=self.registry)
@@ -75,11 +75,11 @@ class Telemetry(Collector):
         logger.info("metrics are served", host=host, port=server.server_port)
 
     def describe(self) -> list[Metric]:
-        """Nothing: so that registering does not read the stores."""
+        """Nothing, so that registering does not read the stores."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """All metrics, as they are now."""
+        """All metrics, with their current values."""
         yield from self._of_requests()
         yield from self._of_commits()
         yield from self._of_stores()
@@ -148,7 +148,7 @@ class Telemetry(Collector):
     def _directory_bytes(self) -> int:
         size = 0
         for path in self._services.folder.glob("directory.sqlite3*"):
-            # What stands beside the database comes and goes.
+            # The files beside the database come and go.
             with suppress(FileNotFoundError):
                 size += path.stat().st_size
         return size

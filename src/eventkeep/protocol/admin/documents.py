@@ -1,4 +1,4 @@
-"""The answers of our own operations, in bytes: JSON:API documents of the API's resources, with counts in ``meta``."""
+"""The responses of our own operations, in bytes: JSON:API documents of the API's resources, with counts in ``meta``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class AdminFrame(msgspec.Struct, frozen=True, kw_only=True):
-    """What every part of an answer needs to know of its request; ``base_url`` is what links begin with."""
+    """The request's part in every member of a response; links begin with ``base_url``."""
 
     base_url: str
     path: str
@@ -32,10 +32,10 @@ class AdminFrame(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """What an account holds.
+    """The totals of an account.
 
     ``event_bytes`` is its share of the event table on disk, by its number of events.
-    ``by_metric`` has the metrics with the most events, those with more first.
+    ``by_metric`` has the metrics with the most events, in descending order.
     """
 
     total: EventCount
@@ -53,13 +53,13 @@ def metrics_document(
     *,
     has_next: bool,
 ) -> bytes:
-    """The answer of list_metrics. ``counts`` (by number; absent means none) None leaves the counts out."""
+    """The response of list_metrics. ``counts`` (by number; absent means none) None leaves the counts out."""
     resources = [_metric(frame, metric, counts) for metric in metrics]
     return _page(frame, query, resources, metrics[-1].id if has_next else None)
 
 
 def metric_document(frame: AdminFrame, metric: Metric, counts: Mapping[int, EventCount] | None) -> bytes:
-    """The answer of get_metric."""
+    """The response of get_metric."""
     return b'{"data":%b,"links":{"self":%b}}' % (_metric(frame, metric, counts), _link(frame))
 
 
@@ -71,18 +71,18 @@ def profiles_document(
     *,
     has_next: bool,
 ) -> bytes:
-    """The answer of list_profiles. ``last_event_times`` (Unix seconds) is keyed by number."""
+    """The response of list_profiles. ``last_event_times`` (Unix seconds) is keyed by number."""
     resources = [_profile(frame, profile, last_event_times) for profile in profiles]
     return _page(frame, query, resources, profiles[-1].id if has_next else None)
 
 
 def profile_document(frame: AdminFrame, profile: Profile, last_event_times: Mapping[int, int]) -> bytes:
-    """The answer of get_profile."""
+    """The response of get_profile."""
     return b'{"data":%b,"links":{"self":%b}}' % (_profile(frame, profile, last_event_times), _link(frame))
 
 
 def stats_document(frame: AdminFrame, stats: Stats) -> bytes:
-    """The answer of get_stats."""
+    """The response of get_stats."""
     attributes = {
         **counted(stats.total),
         "profiles": stats.profiles,
@@ -101,7 +101,7 @@ def tail_document(
     position: Position,
     has_skipped: bool,
 ) -> bytes:
-    """The answer of tail: events in the order in which they were kept, and the position to ask from the next time.
+    """The response of tail: events in the order in which they were stored, and the position of the next read.
 
     ``has_skipped`` says that events before these may be missing.
     """
@@ -124,7 +124,7 @@ def tail_document(
 
 
 def counted(count: EventCount) -> dict[str, Any]:
-    """A count as documents have it."""
+    """A count in the form of documents."""
     return {
         "events": count.events,
         "oldest_event": None if count.oldest is None else datetime_of(count.oldest),
@@ -146,7 +146,7 @@ def _profile(frame: AdminFrame, profile: Profile, last_event_times: Mapping[int,
 
 
 def _page(frame: AdminFrame, query: PageQuery, resources: Sequence[bytes], last_id: str | None) -> bytes:
-    """A page of resources; ``last_id`` is that of the last one, where another page follows."""
+    """A page of resources; ``last_id`` is the id of the last one if another page follows."""
     following = b"null" if last_id is None else _link(frame, query.next_page(last_id))
     return b'{"data":[%b],"links":{"self":%b,"next":%b}}' % (
         b",".join(resources),

@@ -1,7 +1,7 @@
-"""What eventkeep answers beyond the Events API, under ``/eventkeep/``: lists, counts, and events as they are kept.
+"""The operations beyond the Klaviyo API, under ``/eventkeep/``: lists, counts, and a feed of stored events.
 
-The upstream API has no operation that lists metrics or profiles or counts events; the
-command line needs them. Keys, scopes, revisions and error documents are those of the API.
+The Events API has no operation that lists metrics or profiles or counts events; the command
+line needs them. Keys, scopes, revisions and error documents are those of the API.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PREFIX: Final = "/eventkeep/"
 
 
 class AdminOperation(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation. ``path`` has ``{id}`` where the id of a metric or a profile stands."""
+    """One operation. ``path`` has ``{id}`` in place of the id of a metric or a profile."""
 
     name: str
     path: str
@@ -35,4 +35,4 @@ _ALL: Final = (
 ADMIN_OPERATIONS: Final[Mapping[str, AdminOperation]] = {operation.name: operation for operation in _ALL}
 """Every operation by its name."""
 EVENTS_SCOPE: Final = "events:read"
-"""What a key needs on top of ``metrics:read`` to be told how many events a metric has."""
+"""The scopes that a key needs beside ``metrics:read`` to get the number of events of a metric."""

@@ -1,4 +1,4 @@
-"""Positions: how far a reader has followed the events that are kept."""
+"""Positions: the progress of a reader through the stored events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _POSITION = re.compile(r"([0-9a-f]{8})-([0-9]{1,18})-([0-9]{1,9})")
 class Position(msgspec.Struct, frozen=True):
     """All commits before number ``sequence`` are read, and ``place`` of the account's events in that one.
 
-    ``run`` tells the server's runs apart: each counts its commits from 1.
+    ``run`` identifies the run of the server: each run counts its commits from 1.
     """
 
     run: str
@@ -27,7 +27,7 @@ class Position(msgspec.Struct, frozen=True):
 
 
 def parse_position(text: str) -> Position:
-    """The position that ``str`` has printed. Raises InvalidRequest, of the parameter ``after``, for what is none."""
+    """The position that ``str`` has printed. Raises InvalidRequest, of the parameter ``after``, for any other text."""
     match = _POSITION.fullmatch(text)
     if match is None or int(match[2]) == 0:
         raise no_position(text)
@@ -35,6 +35,6 @@ def parse_position(text: str) -> Position:
 
 
 def no_position(text: str) -> InvalidRequest:
-    """What to raise for what is no position of this server."""
+    """The error for a text that is no position of this server."""
     shown = text[:ECHO_CHARACTERS_MAX]
     return InvalidRequest([Fault(f"Expected the position of an earlier answer, got {shown!r}.", parameter="after")])

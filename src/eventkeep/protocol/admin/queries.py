@@ -1,4 +1,4 @@
-"""The query strings of our own operations, typed and checked: what is unknown or said twice is refused."""
+"""The query strings of our own operations, typed and validated: unknown and repeated parameters are refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SIZE: Final = "page[size]"
 
 IdentifierKind = Literal["email", "phone_number", "external_id"]
 IDENTIFIER_KINDS: Final[tuple[IdentifierKind, ...]] = ("email", "phone_number", "external_id")
-"""The identifiers by which a profile can be asked for."""
+"""The identifiers that select a profile."""
 
 
 class AdminQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,20 +49,20 @@ class PageQuery(AdminQuery, frozen=True, kw_only=True):
 
 
 class MetricsQuery(PageQuery, frozen=True, kw_only=True):
-    """``name`` chooses the metrics of that name; there may be one for each integration."""
+    """``name`` selects the metrics of that name; there may be one for each integration."""
 
     name: str | None = None
 
 
 class ProfilesQuery(PageQuery, frozen=True, kw_only=True):
-    """``identifier`` chooses the profile that it means, as (kind, normal form)."""
+    """``identifier`` selects the profile that has it, as (kind, normal form)."""
 
     identifier: tuple[IdentifierKind, str] | None = None
     descending: bool = False
 
 
 class TailQuery(AdminQuery, frozen=True, kw_only=True):
-    """``after`` None asks for the position of now; ``wait_seconds`` is how long to wait for the first event."""
+    """``after`` None stands for the current position; ``wait_seconds`` is the longest wait for the first event."""
 
     after: Position | None = None
     wait_seconds: int = 0
@@ -76,19 +76,19 @@ class TailQuery(AdminQuery, frozen=True, kw_only=True):
 
 
 def parse_no_parameters(query_string: bytes) -> AdminQuery:
-    """The query of an operation that takes no parameters. Raises InvalidRequest where there are any."""
+    """The query of an operation without parameters. Raises InvalidRequest if there are any."""
     _parsed(query_string, {})
     return AdminQuery()
 
 
 def parse_metrics_query(query_string: bytes) -> MetricsQuery:
-    """What list_metrics is asked for. Raises InvalidRequest with every fault, each naming its parameter."""
+    """The query of list_metrics. Raises InvalidRequest with every fault, each naming its parameter."""
     pairs, values = _parsed(query_string, {**_PAGE, "name": _text(METRIC_NAME_CHARACTERS_MAX)})
     return MetricsQuery(parameters=pairs, **values)
 
 
 def parse_profiles_query(query_string: bytes) -> ProfilesQuery:
-    """What list_profiles is asked for. Raises InvalidRequest with every fault, each naming its parameter."""
+    """The query of list_profiles. Raises InvalidRequest with every fault, each naming its parameter."""
     pairs, values = _parsed(
         query_string,
         {
@@ -108,7 +108,7 @@ def parse_profiles_query(query_string: bytes) -> ProfilesQuery:
 
 
 def parse_tail_query(query_string: bytes) -> TailQuery:
-    """What tail is asked for. Raises InvalidRequest with every fault, each naming its parameter."""
+    """The query of tail. Raises InvalidRequest with every fault, each naming its parameter."""
     pairs, values = _parsed(
         query_string,
         {
@@ -124,7 +124,7 @@ def parse_tail_query(query_string: bytes) -> TailQuery:
 def _parsed(
     query_string: bytes, readers: Mapping[str, Callable[[str], Any]]
 ) -> tuple[tuple[tuple[str, str], ...], dict[str, Any]]:
-    """The pairs as sent, and what each means; a reader raises ValueError or InvalidRequest for what it can't read."""
+    """The values of the pairs; a reader raises ValueError or InvalidRequest for an invalid one."""
     if len(query_string) > QUERY_BYTES_MAX:
         raise InvalidRequest(f"A query string has at most {QUERY_BYTES_MAX} bytes, not {len(query_string)}.")
     pairs, faults = query_pairs(query_string, tuple(readers))
@@ -191,4 +191,4 @@ _PAGE: Final[Mapping[str, Callable[[str], Any]]] = {
     CURSOR: _text(ECHO_CHARACTERS_MAX),
 }
 _FIELDS: Final = {SIZE: "page_size", CURSOR: "cursor"}
-"""Parameters that are called otherwise here."""
+"""Parameters that have another name here."""

@@ -1,6 +1,6 @@
-"""Schemas of the attributes that answers carry: their names are the registry's, what they are stands here.
+"""Schemas of the attributes in responses: the registry has their names, this module their types.
 
-Nothing in them is required, since a sparse fieldset may leave out all but one.
+None of them is required, because a sparse fieldset may leave out all but one.
 """
 
 from __future__ import annotations
@@ -76,11 +76,11 @@ CERTAIN: Final[Mapping[str, Schema]] = {
     "can_receive_sms_marketing": BOOLEAN,
     "can_receive_push_marketing": BOOLEAN,
 }
-"""What is never null where it is there at all."""
+"""Attributes that are never null if they are present."""
 
 
 def attributes_schema(names: Iterable[str], kinds: Mapping[str, Schema], has_nulls: bool) -> Schema:
-    """The object that has the attributes of these dotted names; ``kinds`` says what they are."""
+    """The object that has the attributes of these dotted names; ``kinds`` has their types."""
     inner: dict[str, list[str]] = {}
     for name in names:
         first, _, rest = name.partition(".")

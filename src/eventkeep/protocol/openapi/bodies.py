@@ -1,8 +1,8 @@
 """Schemas of the create bodies, made from the types that ``eventkeep.protocol.creates.documents`` decodes them into.
 
-A schema holds what the revision promises. The server takes a little more, so that clients
-of other revisions work: ``meta`` in both places, null in the revisions before
-2024-02-15, and times with a space for the ``T`` or without an offset.
+A schema has the members of the revision. The server accepts a little more, for clients of
+other revisions: ``meta`` in both places, null in the revisions before 2024-02-15, and times
+with a space for the ``T`` or without an offset.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ DESCRIPTIONS: Final[OfField] = {
     (documents.ProfileAttributes, "kx"): "The identifier that the hosted service's web tracking uses.",
     (documents.ProfileMeta, "patch_properties"): "Changes of the profile's properties, made after `properties`.",
 }
-"""What a member means."""
+"""Descriptions of members."""
 
 _FORMATS: Final[OfField] = {(documents.EventContent, "time"): "date-time"}
 
@@ -57,7 +57,7 @@ class BodySchemas(TypeSchemas):
 
     def create_event(self) -> Schema:
         """The body of POST /api/events/."""
-        # Its profile is another one: ``meta`` stands elsewhere.
+        # Its profile differs: ``meta`` is in another place.
         self._meta_places, self._prefix = self._revision.create_event_meta, "Event"
         return self.named("EventCreate", documents.EventCreate)
 
@@ -80,7 +80,7 @@ class BodySchemas(TypeSchemas):
         return {"minItems": 1, "maxItems": BULK_EVENTS_MAX}
 
     def _has(self, kind: type, name: str) -> bool:
-        """Whether the member is the revision's."""
+        """True if the revision has the member."""
         revision = self._revision
         if issubclass(kind, documents.EventAttributes):
             return name == "profile" or name in revision.create_event_attributes

@@ -1,7 +1,7 @@
-"""What changed between two OpenAPI documents, operation by operation, field by field.
+"""The differences between two OpenAPI documents, operation by operation, field by field.
 
-The documents may be ours or another's of the same API. Only what a client sees counts:
-not the names of components, not descriptions, and not the order of things.
+The documents may be ours or upstream's. Only changes that a client sees count: the names of
+components, descriptions, and the order of members do not.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _METHODS: Final = ("get", "put", "post", "delete", "patch")
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that changed in an operation.
+    """One change in an operation.
 
-    ``place`` says where in the part: the parameter's or header's name, the status, or the
-    dotted place in a body. ``value`` is set where one value of an enumeration came or
-    went. ``before`` and ``after`` say in words what is there, "" where nothing is.
+    ``place`` is the place in the part: the parameter's or header's name, the status, or the
+    dotted place in a body. ``value`` is set if one value of an enumeration was added or removed.
+    ``before`` and ``after`` describe the two sides in words, "" if a side has nothing.
     """
 
     kind: Kind
@@ -39,7 +39,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class OperationDifference(msgspec.Struct, frozen=True, kw_only=True):
-    """An operation that came, went or changed. One that came has all it consists of as added changes."""
+    """An operation that was added, removed or changed. All parts of an added one are added changes."""
 
     kind: Kind
     name: str
@@ -49,7 +49,7 @@ class OperationDifference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """From the revision ``before`` to ``after``; ``unchanged`` names the operations that stayed the same."""
+    """From the revision ``before`` to ``after``; ``unchanged`` names the operations without a change."""
 
     before: str
     after: str
@@ -58,7 +58,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Difference:
-    """What changed from one OpenAPI document to another. Operations are the same by method and path."""
+    """The changes from one OpenAPI document to another. Operations are the same if method and path are."""
     old, new = _operations(before), _operations(after)
     differences = []
     unchanged = []
@@ -79,7 +79,7 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Differenc
     return Difference(
         before=before["info"]["version"],
         after=after["info"]["version"],
-        # First what came, then what went, then what is different.
+        # First additions, then removals, then changes.
         operations=tuple(sorted(differences, key=lambda each: ("added", "removed", "changed").index(each.kind))),
         unchanged=tuple(unchanged),
     )
@@ -142,7 +142,7 @@ def _lay_out_parameter(
         filters = parameter[FILTERS_EXTENSION].items()
         found = tuple(f"{operator}({field})" for field, operators in filters for operator in operators)
     values["parameter", name] = found
-    # The values are told one by one; the words would tell them all again.
+    # The values are listed one by one; the words would list all of them again.
     schema = shapes.follow(parameter["schema"])
     plain = {key: value for key, value in schema.items() if key != "enum"}
     if found and plain.get("type") == "array":
@@ -153,7 +153,7 @@ def _lay_out_parameter(
 def _lay_out_response(
     status: str, response: Mapping[str, Any], shapes: Shapes, facts: dict[tuple[Part, str], str]
 ) -> None:
-    """Answers by their places; the documents of all errors together, since they are one."""
+    """Responses by their places; the documents of all errors together, because they are the same."""
     part: Part = "answer" if status.startswith("2") else "error"
     for content in response.get("content", {}).values():
         facts |= {(part, place): words for place, words in shapes.places(content["schema"]).items()}
@@ -163,7 +163,7 @@ def _lay_out_response(
 
 
 def _joined(media_types: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Media types of the request and of all answers."""
+    """Media types of the request and of all responses."""
     answers = dict.fromkeys(name for place, names in media_types.items() if place != "request" for name in names)
     return {"request": media_types["request"], "answer": tuple(answers)}
 
@@ -171,7 +171,7 @@ def _joined(media_types: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, 
 def _changes(one: _Operation, other: _Operation) -> Iterator[Change]:
     for part, place in dict.fromkeys((*one.facts, *other.facts)):
         before, after = one.facts.get((part, place), ""), other.facts.get((part, place), "")
-        # That a status is documented counts, and not its description.
+        # The presence of a status counts, and not its description.
         if before != after and not (part == "status" and before and after):
             yield Change(kind=_kind(before, after), part=part, place=place, before=before, after=after)
     for part, place in dict.fromkeys((*one.values, *other.values)):

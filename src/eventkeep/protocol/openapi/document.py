@@ -18,7 +18,7 @@ SECURITY: Final = "Klaviyo-API-Key"
 def openapi_document(revision: Revision, base_url: str) -> dict[str, Any]:
     """The OpenAPI 3.0 document of a revision, as it is served at ``base_url`` (no slash at its end).
 
-    It describes what is answered to a request that has the revision's date in its header.
+    It describes the responses to a request with the revision's date in its header.
     """
     components: dict[str, Schema] = {}
     families = {tag: make(revision, components) for tag, make in SCHEMAS.items()}

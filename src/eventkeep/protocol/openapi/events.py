@@ -13,7 +13,7 @@ from eventkeep.protocol.openapi.schemas import COUNT, STRING, Schema, array_of, 
 from eventkeep.protocol.operation import Operation
 
 LIMITS_EXTENSION: Final = "x-eventkeep-limits"
-"""What one request may hold, where OpenAPI has no word for it: ``events`` and ``bytes``."""
+"""The limits of one request that OpenAPI can't express: ``events`` and ``bytes``."""
 
 _CREATE_HEADERS: Final = {
     "Eventkeep-Events-Stored": {

@@ -23,7 +23,7 @@ class FamilySchemas(Protocol):
         ...
 
     def success_headers(self, operation: Operation) -> Mapping[str, Any]:
-        """Headers that a success of the operation has beside those of every operation."""
+        """Headers of the operation's success, beside those of every operation."""
         ...
 
     def extensions(self, operation: Operation) -> Mapping[str, Any]:

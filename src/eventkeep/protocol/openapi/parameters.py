@@ -1,4 +1,4 @@
-"""The parameters of an operation: what may stand in its path, its query string and its headers."""
+"""The parameters of an operation: those of its path, its query string and its headers."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from eventkeep.protocol.revisions import REVISION_HEADER, Revision
 Parameter = dict[str, Any]
 
 FILTERS_EXTENSION: Final = "x-eventkeep-filters"
-"""What a filter may hold, where OpenAPI has only words: field -> operators."""
+"""The filters, which OpenAPI can describe only in words: field -> operators."""
 
 
 def parameters(operation: Operation, revision: Revision) -> list[Parameter]:
-    """Every parameter that the operation takes in the revision."""
+    """Every parameter of the operation in the revision."""
     described = [_query_parameter(each, revision) for each in documented_parameters(operation, revision)]
     if "{id}" in operation.path:
         described.insert(0, {"name": "id", "in": "path", "required": True, "schema": {**STRING, "minLength": 1}})

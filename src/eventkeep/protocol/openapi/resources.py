@@ -1,4 +1,4 @@
-"""Schemas of what the responses of several families share: metrics, profiles, documents and links."""
+"""Schemas that the responses of several families share: metrics, profiles, documents and links."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ResourceSchemas:
         return None
 
     def success_headers(self, operation: Operation) -> Mapping[str, Any]:
-        """Headers that a success of the operation has beside those of every operation."""
+        """Headers of the operation's success, beside those of every operation."""
         return {}
 
     def extensions(self, operation: Operation) -> Mapping[str, Any]:
@@ -61,7 +61,7 @@ class ResourceSchemas:
         )
 
     def profile(self, *, is_whole: bool) -> Schema:
-        """A profile; one that ``is_whole`` has the additional fields too."""
+        """A profile; if ``is_whole``, with the additional fields."""
         revision = self._revision
         names = whole_profile_fields(revision) if is_whole else revision.profile_fields
         links = {"links": self.relationship_links()}
@@ -95,12 +95,12 @@ class ResourceSchemas:
         return self.component("RelationshipLinks", {"self": URI, "related": URI})
 
     def component(self, name: str, members: dict[str, Schema]) -> Schema:
-        """A component whose members are all there in every answer."""
+        """A component whose members are all present in every response."""
         self._components[name] = object_of(members, members)
         return reference(name)
 
 
 def identifier(kind: str) -> Schema:
-    """What a relationship points to: a type and an id."""
+    """The target of a relationship: a type and an id."""
     members = {"type": one_of_names([kind]), "id": STRING}
     return object_of(members, members)

@@ -41,7 +41,7 @@ _BEFORE_THE_API: Final[dict[str, Response]] = {
     "414": {"description": "The URL is longer than the server reads. The body is empty."},
     "431": {"description": "The headers are more than the server reads. The body is empty."},
 }
-"""What the HTTP layer answers by itself; it knows no error documents."""
+"""Responses of the HTTP layer, which have no error documents."""
 
 _SECONDS: Final[Schema] = {"type": "integer", "minimum": 0}
 _REQUEST_ID: Final = {
@@ -56,7 +56,7 @@ _RATE_LIMIT_HEADERS: Final = {
     "RateLimit-Remaining": {"description": "Calls left in this second.", "schema": COUNT},
     "RateLimit-Reset": {"description": "Seconds until the next second's calls.", "schema": _SECONDS},
 }
-"""Sent where the server has rate limits."""
+"""Sent if the server has rate limits."""
 
 
 class ResponseSchemas:
@@ -99,7 +99,7 @@ class ResponseSchemas:
 
 
 def error_document_schema() -> Schema:
-    """What every refusal is told in: all that is wrong with the request, up to FAULTS_MAX."""
+    """The document of every refusal: all faults of the request, up to FAULTS_MAX."""
     members = {
         "id": {**STRING, "description": "The request's id, the same in the server's log."},
         "status": INTEGER,

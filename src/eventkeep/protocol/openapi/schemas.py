@@ -1,4 +1,4 @@
-"""What schemas are put together from. They are OpenAPI 3.0: null is said by ``nullable``, and there are no unions."""
+"""Parts of schemas. They are OpenAPI 3.0: ``nullable`` allows null, and there are no unions."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ ANY_OBJECT: Final[Schema] = {"type": "object"}
 
 
 def reference(name: str) -> Schema:
-    """Points to a schema of the document's components."""
+    """A reference to a schema of the document's components."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def object_of(members: Mapping[str, Schema], required: Iterable[str] = ()) -> Schema:
-    """An object that has these members, the required ones always; it may have others."""
+    """An object with these members, of which the required ones are always present; it may have others."""
     names = [name for name in members if name in set(required)]
     return {"type": "object", "properties": dict(members), **({"required": names} if names else {})}
 
@@ -39,5 +39,5 @@ def one_of_names(names: Iterable[str]) -> Schema:
 
 
 def or_null(schema: Schema) -> Schema:
-    """The schema, with null allowed too; what stands beside a reference would not be looked at."""
+    """The schema, with null allowed too; OpenAPI ignores members beside a reference."""
     return {"nullable": True, **({"allOf": [schema]} if "$ref" in schema else schema)}

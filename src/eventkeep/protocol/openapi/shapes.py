@@ -1,7 +1,7 @@
-"""A schema laid out flat: every place in a body, and in words what stands there.
+"""A flattened schema: every place in a body, and a description of its value in words.
 
-It reads any OpenAPI 3.0 document, ours or another's: references are followed, ``allOf``
-is merged, and what a document says beside a reference counts.
+It reads any OpenAPI 3.0 document, ours or upstream's: references are followed, ``allOf`` is
+merged, and members beside a reference count.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _LIMITS: Final = (
 
 
 class Shapes:
-    """Looks schemas of one document up and lays them out."""
+    """Looks up and flattens the schemas of one document."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
 
     def follow(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What a reference points to, if it is one."""
+        """The target of a reference; any other schema is returned unchanged."""
         while "$ref" in node:
             found: Any = self._document
             for part in node["$ref"].removeprefix("#/").split("/"):
@@ -45,16 +45,16 @@ class Shapes:
         return node
 
     def places(self, schema: Schema) -> dict[str, str]:
-        """Dotted places in the body, such as ``data.attributes.time``, and what stands there, in words.
+        """Dotted places in the body, such as ``data.attributes.time``, and their values in words.
 
-        The elements of an array are not told apart from the array: ``data.id`` is also the
-        id of each element of ``data``. Of resources of several types each has its own
-        place, such as ``included(metric)``.
+        The elements of an array have the same place as the array: ``data.id`` is also the id of each
+        element of ``data``. If there are resources of several types, each has its own place, such as
+        ``included(metric)``.
         """
         return {place: words for place, words in self._walk(schema, "", False, LEVELS_MAX) if place}
 
     def words(self, schema: Schema, is_required: bool = False) -> str:
-        """What a schema says of a value, in words."""
+        """The description of a schema's value in words."""
         plain = self._plain(schema, LEVELS_MAX)
         said = [self._kind(plain)]
         if "enum" in plain:
@@ -69,7 +69,7 @@ class Shapes:
         return ", ".join(said)
 
     def values(self, schema: Schema) -> tuple[str, ...]:
-        """What a parameter may hold, or each element of it, where that is an enumeration."""
+        """The values of a parameter, or of each element of it, if it is an enumeration."""
         plain = self._plain(schema, LEVELS_MAX)
         if plain.get("type") == "array":
             plain = self._plain(plain.get("items", {}), LEVELS_MAX)
@@ -117,7 +117,7 @@ class Shapes:
 
 
 def _merged(one: Schema, other: Schema) -> Schema:
-    """Both schemas at once, as ``allOf`` means it; of what both say, ``other`` is kept."""
+    """Both schemas at once, in the sense of ``allOf``; if both have a member, that of ``other`` is used."""
     merged = {**one, **other}
     if "properties" in one and "properties" in other:
         merged["properties"] = {**one["properties"], **other["properties"]}

@@ -30,8 +30,8 @@ OfField = Mapping[tuple[type, str], str]
 class TypeSchemas:
     """Schemas of types. Those of structs go to ``components`` by their names.
 
-    A family derives from it and says what differs: ``_has`` leaves members out, ``_name``
-    names components, ``_raw`` and ``_items`` say what a type alone does not.
+    A family derives from it and overrides the differences: ``_has`` leaves members out, ``_name``
+    names components, ``_raw`` and ``_items`` add facts that a type alone does not have.
     """
 
     descriptions: ClassVar[OfField] = {}
@@ -99,19 +99,19 @@ class TypeSchemas:
         return {**schema, **said}
 
     def _has(self, kind: type, name: str) -> bool:
-        """Whether the revision has the member of the type."""
+        """True if the revision has the member of the type."""
         return True
 
     def _name(self, kind: type) -> str | None:
-        """The component of a type; None for one that is written out in its place."""
+        """The component of a type; None for one that is inlined."""
         return kind.__name__
 
     def _raw(self) -> Schema:
-        """What is not decoded."""
+        """The schema of a member that is not decoded."""
         return dict(ANY_OBJECT)
 
     def _items(self, kind: type) -> Schema:
-        """How many structs of a type a list may hold."""
+        """The most structs of a type that a list may hold."""
         return {}
 
     def _union(self, described: inspect.UnionType) -> Schema:
@@ -132,7 +132,7 @@ class TypeSchemas:
         return {**schema, **_set(maxItems=described.max_length)}
 
     def _dict(self, described: inspect.DictType) -> Schema:
-        # What holds objects again is any JSON; it would be told level by level.
+        # A value that contains objects again is any JSON; its levels would be listed one by one.
         values = described.value_type
         is_any = isinstance(values, inspect.UnionType) and any(
             isinstance(alternative, inspect.DictType) for alternative in values.types
@@ -151,7 +151,7 @@ def _type_info(body: type) -> inspect.StructType:
 
 
 def _class_of(described: inspect.StructType) -> type[msgspec.Struct]:
-    """The struct itself, also where it is a generic one with its parameters."""
+    """The struct itself, also of a generic one with its parameters."""
     return get_origin(described.cls) or described.cls
 
 
