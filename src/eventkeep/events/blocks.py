@@ -146,7 +146,8 @@ def _cut_in_python(blocks: Any, block_of: Sizes, number_of: Content) -> CutTexts
 def _documents_of(block: bytes) -> tuple[list[bytes], list[bytes]]:
     count = int.from_bytes(block[:_COUNT_BYTES], "little")
     sizes = np.frombuffer(block, dtype="<u4", count=2 * count, offset=_COUNT_BYTES)
-    offsets = (np.concatenate([[0], np.cumsum(sizes)]) + _COUNT_BYTES + sizes.nbytes).tolist()
+    ends = np.cumsum(sizes, dtype=np.int64)
+    offsets = (np.append(0, ends) + _COUNT_BYTES + sizes.nbytes).tolist()
     texts = [block[start:end] for start, end in pairwise(offsets)]
     return texts[:count], texts[count:]
 

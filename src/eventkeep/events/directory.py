@@ -19,7 +19,7 @@ from eventkeep.events.format import RESTORE
 Words = npt.NDArray[np.uint64]
 Numbers = npt.NDArray[np.uint32]
 
-GROUP_ROWS: Final = 128
+GROUP_ROWS: Final = 64
 """Rows whose columns are stored, read and verified together.
 
 A page of events that lie far apart reads one piece for each: with all columns in one piece this takes an eighth of the
@@ -35,7 +35,7 @@ SUMS: Final = (
 )
 """The columns whose sums modulo 2^64 a segment has; ``document`` is of the documents, each with its event's id."""
 
-_FIXED: Final = struct.Struct("<IIIIIIQqQ")
+_FIXED: Final = struct.Struct("<IIIIIIQqQBBBB4x")
 _ORDER: Final = struct.Struct("<QII")
 _SUMS: Final = struct.Struct(f"<{len(SUMS)}Q")
 
@@ -49,6 +49,15 @@ class OrderPlan(msgspec.Struct, frozen=True):
     fences: Numbers
 
 
+class Widths(msgspec.Struct, frozen=True):
+    """The bytes of those columns whose numbers are small in most segments."""
+
+    metric: int
+    position: int
+    file: int
+    currency: int
+
+
 class Directory(msgspec.Struct, frozen=True):
     """What is where in a segment.
 
@@ -58,6 +67,7 @@ class Directory(msgspec.Struct, frozen=True):
     """
 
     rows: int
+    widths: Widths
     group_rows: int
     order_entries: int
     groups_offset: int
@@ -85,7 +95,7 @@ _ARRAYS: Final = (
 """The arrays behind the fixed part: name, which count is theirs, and type."""
 
 
-def group_type(group_rows: int, documents: int, currencies: int) -> np.dtype[Any]:
+def group_type(group_rows: int, widths: Widths) -> np.dtype[Any]:
     """The layout of one group of rows: the columns one after the other."""
     return np.dtype(
         [
@@ -94,11 +104,8 @@ def group_type(group_rows: int, documents: int, currencies: int) -> np.dtype[Any
             ("value", "<f8", (group_rows,)),
             ("time", "<u4", (group_rows,)),
             ("profile", "<u4", (group_rows,)),
-            ("metric", "<u4", (group_rows,)),
-            ("position", "<u4", (group_rows,)),
             ("slot", "<u4", (group_rows,)),
-            ("file", f"<u{bytes_for(documents)}", (group_rows,)),
-            ("currency", f"<u{bytes_for(currencies)}", (group_rows,)),
+            *((name, f"<u{getattr(widths, name)}", (group_rows,)) for name in Widths.__struct_fields__),
         ]
     )
 
@@ -124,6 +131,7 @@ def encode_directory(directory: Directory) -> bytes:
             directory.groups_offset,
             directory.time_base,
             directory.position_base,
+            *msgspec.structs.astuple(directory.widths),
         ),
         *(_ORDER.pack(order.offset, order.width, len(order.checksums)) for order in directory.orders),
         _SUMS.pack(*(directory.sums[name] for name in SUMS)),
@@ -143,9 +151,8 @@ def decode_directory(content: bytes, path: Path) -> Directory:
 
 
 def _decode(content: bytes) -> Directory:
-    rows, group_rows, entries, accounts, currencies, documents, offset, time_base, position_base = _FIXED.unpack_from(
-        content
-    )
+    fixed = _FIXED.unpack_from(content)
+    rows, group_rows, entries, accounts, currencies, documents, offset, time_base, position_base, *widths = fixed
     place = _FIXED.size
     plans = []
     for _ in ORDERS:
@@ -167,6 +174,7 @@ def _decode(content: bytes) -> Directory:
     )
     return Directory(
         rows=rows,
+        widths=Widths(*widths),
         group_rows=group_rows,
         order_entries=entries,
         groups_offset=offset,

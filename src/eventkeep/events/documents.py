@@ -29,6 +29,7 @@ from eventkeep.events.format import (
     decode_trailer,
 )
 from eventkeep.events.pieces import Sizes, Words, checksums_of, read_pieces
+from eventkeep.events.rows import runs
 from eventkeep.events.texts import CutTexts, DocumentTexts
 from eventkeep.files import Files
 from eventkeep.limits import PACKED_AT_ONCE_BYTES, PACKED_AT_ONCE_EVENTS
@@ -123,7 +124,7 @@ def locate(
     wanted = file_of.astype(np.int64) << 32 | (slots >> np.uint32(NUMBER_BITS)).astype(np.int64)
     distinct, block_of = np.unique(wanted, return_inverse=True)
     block_file, block = (distinct >> 32).astype(np.int32), distinct & 0xFFFFFFFF
-    pieces, piece_of = np.unique(distinct // TABLE_PIECE, return_inverse=True)
+    pieces, piece_of = runs(distinct // TABLE_PIECE)
     # A piece of a table is one of one file: TABLE_PIECE divides the range of block numbers.
     piece_file = (pieces * TABLE_PIECE >> 32).astype(np.int32)
     piece_number = pieces - (piece_file.astype(np.int64) << 32) // TABLE_PIECE

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from eventkeep.events.directory import ORDERS
+from eventkeep.events.directory import ORDERS, bytes_for
 from eventkeep.events.documents import DocumentFileEntry, DocumentWriter, Slots
 from eventkeep.events.format import DOCUMENTS_MAGIC, SEGMENT_MAGIC, Head
 from eventkeep.events.memory_segment import MemorySegment
 from eventkeep.events.rewrite import ROW_COLUMNS, Rewritten, Target, account_breaks
-from eventkeep.events.rows import row_slices
-from eventkeep.events.segment import KEY, SegmentEntry
+from eventkeep.events.rows import KEY, row_slices
+from eventkeep.events.segment import SegmentEntry
 from eventkeep.events.segment_writer import SegmentWriter
 from eventkeep.limits import MERGE_ROWS
 
@@ -48,6 +48,7 @@ class Flush:
             self._head(SEGMENT_MAGIC),
             events.rows,
             int(events.numbers["time"].min()),
+            bytes_for(int(events.numbers["metric"].max()) + 1),
             np.unique(events.numbers["currency"]),
             np.array([documents.number], dtype=np.uint64),
         )

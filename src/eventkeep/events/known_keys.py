@@ -69,6 +69,8 @@ class KnownKeys:
         known = self.filter
         perhaps = np.arange(len(ids)) if known is None else np.flatnonzero(known.perhaps_known(ids))
         is_new = np.ones(len(ids), dtype=np.bool_)
+        # Keys that are neighbours in the order of keys are read together.
+        perhaps = perhaps[np.argsort(ids[perhaps])]
         for start in range(0, len(perhaps), KEYS_AT_ONCE):
             some = perhaps[start : start + KEYS_AT_ONCE]
             is_new[some] = ~self._contains(ids[some], key_lows[some])

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from eventkeep.events.rows import CURRENCY_BYTES_MAX, Chunk, Rows, lower_bound, metric_counts
-from eventkeep.events.segment import KEY
+from eventkeep.events.rows import CURRENCY_BYTES_MAX, KEY, Chunk, Rows, clipped, contains, lower_bound, metric_counts
 from eventkeep.events.texts import DocumentTexts
 from eventkeep.model.event_columns import NUMBERS, EventColumns, Flags, Keys, TextColumn
 from eventkeep.model.event_count import EventCount
@@ -58,12 +57,20 @@ class MemorySegment:
         times = self.numbers["time"]
         return int(times[start]), int(times[end - 1])
 
-    def entries(self, order: int, start: int, end: int, numbers: npt.NDArray[np.uint32]) -> tuple[Rows, Rows]:
+    def entries(
+        self, order: int, whole: tuple[int, int], numbers: npt.NDArray[np.uint32], rows: tuple[int, int]
+    ) -> npt.NDArray[np.int64]:
+        start, end = whole
         own = self.order(order)[0][start:end]
-        return start + np.searchsorted(own, numbers, side="left"), start + np.searchsorted(own, numbers, side="right")
+        starts, ends = np.searchsorted(own, numbers, side="left"), np.searchsorted(own, numbers, side="right")
+        found = start + np.array([starts, ends])
+        return found if rows == whole else clipped(self, order, found, rows)
 
     def order_rows(self, order: int, start: int, end: int) -> Rows:
         return self.order(order)[1][start:end]
+
+    def rows_at(self, order: int, entries: Rows) -> Rows:
+        return self.order(order)[1][entries]
 
     def order(self, order: int) -> tuple[npt.NDArray[np.uint32], Rows]:
         """The numbers and the rows of an order (each of shape [rows]); it is made when it is first asked for."""
@@ -88,13 +95,7 @@ class MemorySegment:
         return {name: self.numbers[name][rows] for name in names}
 
     def contains(self, ids: Keys, key_lows: Keys) -> Flags:
-        found = np.zeros(len(ids), dtype=np.bool_)
-        starts, ends = self.entries(KEY, 0, self.rows, (ids >> np.uint64(32)).astype(np.uint32))
-        for place in np.flatnonzero(ends > starts).tolist():
-            rows = self.order_rows(KEY, int(starts[place]), int(ends[place]))
-            own = (self.numbers["id"][rows] == ids[place]) & (self.numbers["key_low"][rows] == key_lows[place])
-            found[place] = bool(own.any())
-        return found
+        return contains(self, ids, key_lows)
 
     def counts(self, account: int) -> dict[int, EventCount]:
         start, end = self.account_rows(account)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import pairwise, repeat
 
 import numpy as np
 import numpy.typing as npt
 
 from eventkeep.events.descriptors import OpenFiles
 from eventkeep.events.found import PAGE_COLUMNS, AnyPart, Found, columns_of, text_of_currency, texts_of
-from eventkeep.events.rows import Chunk, Rows, bounds
-from eventkeep.events.segment import METRIC, PROFILE
-from eventkeep.events.selection import EventSelection
+from eventkeep.events.rows import METRIC, PROFILE, Chunk, Rows, bounds
+from eventkeep.events.selection import EventSelection, events_within
 from eventkeep.limits import PAGE_BYTES_MAX
 from eventkeep.model.event import StoredEvent
 from eventkeep.model.event_columns import TextColumn
@@ -40,6 +39,23 @@ def select(parts: Sequence[AnyPart], selection: EventSelection) -> Found | None:
         if columns is not None and len(columns["id"]):
             found = first_of(found, columns, selection)
     return found
+
+
+def find(parts: Sequence[AnyPart], account: int, time: int, event_id: int) -> Found | None:
+    """The row of one event; None if there is none."""
+    for place, part in enumerate(parts):
+        start, end = part.account_rows(account)
+        if start == end:
+            continue
+        oldest, newest = part.times_within(start, end)
+        if not oldest <= time <= newest:
+            continue
+        row = part.lower_bound(start, end, time, event_id)
+        if row < end:
+            columns = columns_of(part, place, slice(row, row + 1))
+            if columns["id"][0] == event_id and columns["time"][0] == time:
+                return Found(columns)
+    return None
 
 
 def first_of(found: Found | None, columns: Chunk, selection: EventSelection) -> Found:
@@ -71,15 +87,14 @@ def of_numbers(
     numbers = np.array(sorted(number for number in wanted if 0 <= number < 1 << 32), dtype=np.uint32)
     if not len(numbers):
         return None
-    whole = part.account_rows(selection.account)
-    starts, ends = part.entries(order, *whole, numbers)
+    starts, ends = part.entries(order, part.account_rows(selection.account), numbers, (start, end))
     metrics = None
     if order == PROFILE and selection.metrics is not None:
         metrics = np.array(sorted(selection.metrics), dtype=np.int64)
     found: list[Rows] = []
     for first, behind in zip(starts.tolist(), ends.tolist(), strict=True):
         if first < behind:
-            rows = rows_within(part, order, first, behind, start, end, selection, metrics)
+            rows = rows_within(part, order, first, behind, selection, metrics)
             if len(rows):
                 found.append(rows)
     if not found:
@@ -94,17 +109,13 @@ def rows_within(
     order: int,
     first: int,
     behind: int,
-    start: int,
-    end: int,
     selection: EventSelection,
     metrics: npt.NDArray[np.int64] | None,
 ) -> Rows:
-    """Of an order's entries from ``first`` to ``behind``, which are of one number, the first rows in the range.
+    """The rows of the first of an order's entries from ``first`` to ``behind``, which are of one number.
 
-    Rows ascend, and are in the order of time.
+    Rows ascend, and are in the order of time. Those of other metrics than ``metrics`` are passed over.
     """
-    if (start, end) != part.account_rows(selection.account):
-        first, behind = entries_within(part, order, first, behind, start, end)
     found: list[Rows] = []
     missing, size = selection.count, selection.count
     while missing > 0 and first < behind:
@@ -127,64 +138,54 @@ def rows_within(
     return rows[-selection.count :] if selection.descending else rows[: selection.count]
 
 
-def entries_within(part: AnyPart, order: int, first: int, behind: int, start: int, end: int) -> tuple[int, int]:
-    """Which of an order's entries, whose rows ascend, have rows from ``start`` to ``end``."""
-    size = 256
-    if behind - first <= size * 4:
-        rows = part.order_rows(order, first, behind)
-        return first + int(np.searchsorted(rows, start)), first + int(np.searchsorted(rows, end))
-    return lower_entry(part, order, first, behind, start), lower_entry(part, order, first, behind, end)
-
-
-def lower_entry(part: AnyPart, order: int, first: int, behind: int, row: int) -> int:
-    """The first of an order's entries whose row is not before ``row``."""
-    while first < behind:
-        if behind - first <= 256:
-            return first + int(np.searchsorted(part.order_rows(order, first, behind), row))
-        middle = (first + behind) // 2
-        if int(part.order_rows(order, middle, middle + 1)[0]) < row:
-            first = middle + 1
-        else:
-            behind = middle
-    return first
-
-
 def events_of(parts: Sequence[AnyPart], found: Found, account: int, opened: OpenFiles) -> list[StoredEvent]:
     """The events of rows, in their order; fewer if their properties have more than PAGE_BYTES_MAX bytes.
 
     The last one is then that with which they do.
     """
     events: list[StoredEvent] = []
-    start, total, size = 0, 0, len(found)
+    start, left, size = 0, PAGE_BYTES_MAX, len(found)
     while start < len(found):
         some = found.take(slice(start, start + size))
-        columns = texts_of(parts, some, opened)
-        if columns is None:
+        texts = texts_of(parts, some, opened)
+        if texts is None:
             size = -(-size // 2)
             continue
-        numbers = [some.columns[name].tolist() for name in PAGE_COLUMNS]
-        texts = [texts_at(column) for column in columns]
-        for time, event_id, profile, metric, value, currency, unique_id, properties in zip(
-            *numbers, *texts, strict=True
-        ):
-            events.append(
-                StoredEvent(
-                    account,
-                    time,
-                    event_id,
-                    profile,
-                    metric,
-                    unique_id.decode(),
-                    value if value == value else None,
-                    text_of_currency(currency),
-                    properties,
-                )
-            )
-            total += len(properties)
-            if total > PAGE_BYTES_MAX:
-                return events
+        unique_ids, properties = texts
+        fits = events_within(properties.sizes, left)
+        events += made_of(some.take(slice(0, fits)).columns, account, unique_ids, properties)
+        left -= int(properties.sizes.sum(dtype=np.int64))
+        if left < 0:
+            break
         start += len(some)
     return events
+
+
+def made_of(columns: Chunk, account: int, unique_ids: TextColumn, properties: TextColumn) -> list[StoredEvent]:
+    """Events from their columns, as many as the columns of numbers have."""
+    time, event_id, profile, metric, value, currency = [columns[name].tolist() for name in PAGE_COLUMNS]
+    return list(
+        map(
+            StoredEvent,
+            repeat(account),
+            time,
+            event_id,
+            profile,
+            metric,
+            strings_at(unique_ids),
+            [None if number != number else number for number in value],
+            map(text_of_currency, currency),
+            texts_at(properties),
+        )
+    )
+
+
+def strings_at(column: TextColumn) -> list[str]:
+    """The texts of a column as strings."""
+    if not column.joined.isascii():
+        return [text.decode() for text in texts_at(column)]
+    offsets, joined = column.offsets().tolist(), column.joined.decode()
+    return [joined[begin:end] for begin, end in pairwise(offsets)]
 
 
 def texts_at(column: TextColumn) -> list[bytes]:

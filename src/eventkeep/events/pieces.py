@@ -65,10 +65,15 @@ def read_pieces(
             else:
                 return np.frombuffer(b"".join(found), dtype=np.uint8)
     path, start = paths[0 if file_of is None else int(file_of[good])], int(offsets[good])
-    place = f"{path}: the bytes from {start} to {start + int(sizes[good])}"
+    raise bad_piece(path, start, int(sizes[good]), error)
+
+
+def bad_piece(path: Path, start: int, size: int, error: int) -> EventStoreError:
+    """The error for a piece that can't be read, or that is damaged if ``error`` is 0."""
+    place = f"{path}: the bytes from {start} to {start + size}"
     if error:
-        raise EventStoreError(f"{place} can't be read: {os.strerror(error)}")
-    raise EventStoreError(f"{place} are damaged; {RESTORE}")
+        return EventStoreError(f"{place} can't be read: {os.strerror(error)}")
+    return EventStoreError(f"{place} are damaged; {RESTORE}")
 
 
 def checksums_of(content: npt.NDArray[Any], sizes: Sizes) -> Words:

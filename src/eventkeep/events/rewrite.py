@@ -25,8 +25,8 @@ from eventkeep.events.documents import (
     read_documents,
 )
 from eventkeep.events.format import DOCUMENTS_MAGIC, SEGMENT_MAGIC, Head
-from eventkeep.events.rows import Chunk, row_slices
-from eventkeep.events.segment import KEY, Segment, SegmentEntry
+from eventkeep.events.rows import KEY, Chunk, row_slices
+from eventkeep.events.segment import Segment, SegmentEntry
 from eventkeep.events.segment_writer import SegmentWriter
 from eventkeep.events.sorted_streams import filtered, merged
 from eventkeep.events.texts import DocumentTexts
@@ -103,6 +103,7 @@ class Rewrite:
             self._head(SEGMENT_MAGIC),
             self._rows_max,
             min(segment.directory.time_base for segment in self._inputs),
+            max(segment.directory.widths.metric for segment in self._inputs),
             np.unique(np.concatenate([segment.directory.currencies for segment in self._inputs])),
             documents,
         )

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from eventkeep.events.directory import ORDER_ENTRIES, ORDERS
 from eventkeep.events.selection import EventSelection
 from eventkeep.model.event_columns import Flags, Keys
 from eventkeep.model.event_count import EventCount
@@ -16,6 +17,8 @@ Chunk = dict[str, npt.NDArray[Any]]
 """Columns by their names, equally long: time as i64, currency as ``currency_codes``, the others as they are stored."""
 Rows = npt.NDArray[np.int64]
 
+PROFILE, METRIC, KEY = range(len(ORDERS))
+"""The orders by their places."""
 ID_MAX: Final = (1 << 64) - 1
 
 
@@ -33,14 +36,23 @@ class Part(Protocol):
     def times_within(self, start: int, end: int) -> tuple[int, int]:
         """A time that none of these rows of one account is before, and one that none is after; nothing is read."""
 
-    def entries(self, order: int, start: int, end: int, numbers: npt.NDArray[np.uint32]) -> tuple[Rows, Rows]:
-        """Where each of ``numbers`` begins and ends in an order (each of shape [n]), within an account's rows."""
+    def entries(
+        self, order: int, whole: tuple[int, int], numbers: npt.NDArray[np.uint32], rows: tuple[int, int]
+    ) -> npt.NDArray[np.int64]:
+        """Where the entries of each of ``numbers`` begin and end in an order (shape [2, n]).
+
+        They are looked for within an account's rows ``whole``, and those with ``rows`` are found (each the first and
+        the end).
+        """
 
     def order_rows(self, order: int, start: int, end: int) -> Rows:
         """The rows of an order's entries from ``start`` to ``end``."""
 
+    def rows_at(self, order: int, entries: Rows) -> Rows:
+        """The rows of an order's entries, which ascend (shape [n])."""
+
     def columns(self, rows: Rows | slice, names: tuple[str, ...]) -> Chunk:
-        """Columns of ``rows``; a slice is quicker than the same rows as an array."""
+        """Columns of ``rows``, which ascend; a slice is quicker than the same rows as an array."""
 
     def contains(self, ids: Keys, key_lows: Keys) -> Flags:
         """For each key (two halves, each of shape [n]): whether a row has it (shape [n])."""
@@ -67,6 +79,52 @@ def bounds(part: Part, selection: EventSelection) -> tuple[int, int]:
             behind = (time, event_id + 1) if event_id < ID_MAX else (time + 1, 0)
             start = max(start, part.lower_bound(first, last, *behind))
     return start, max(start, end)
+
+
+def contains(part: Part, ids: Keys, key_lows: Keys) -> Flags:
+    """For each key (two halves, each of shape [n]): whether a row of the part has it (shape [n])."""
+    whole = 0, part.rows
+    starts, ends = part.entries(KEY, whole, (ids >> np.uint64(32)).astype(np.uint32), whole)
+    found = np.zeros(len(ids), dtype=np.bool_)
+    counts = ends - starts
+    # The order has the upper halves of the ids only; the rows decide.
+    keys = np.repeat(np.arange(len(ids)), counts)
+    if len(keys):
+        entries = np.arange(len(keys)) - np.repeat(np.cumsum(counts) - counts, counts) + starts[keys]
+        by_entry = np.argsort(entries, kind="stable")
+        rows = part.rows_at(KEY, entries[by_entry])
+        by_row = np.argsort(rows, kind="stable")
+        keys = keys[by_entry[by_row]]
+        columns = part.columns(rows[by_row], ("id", "key_low"))
+        found[keys[(columns["id"] == ids[keys]) & (columns["key_low"] == key_lows[keys])]] = True
+    return found
+
+
+def clipped(part: Part, order: int, found: npt.NDArray[np.int64], rows: tuple[int, int]) -> npt.NDArray[np.int64]:
+    """Of entries of one number each, those with ``rows``."""
+    for place in range(found.shape[1]):
+        first, behind = found[:, place].tolist()
+        found[:, place] = [lower_entry(part, order, first, behind, row) for row in rows]
+    return found
+
+
+def lower_entry(part: Part, order: int, first: int, behind: int, row: int) -> int:
+    """The first of an order's entries, whose rows ascend, that is not before ``row``."""
+    while behind - first > ORDER_ENTRIES:
+        middle = (first + behind) // 2
+        if int(part.order_rows(order, middle, middle + 1)[0]) < row:
+            first = middle + 1
+        else:
+            behind = middle
+    return first + int(np.searchsorted(part.order_rows(order, first, behind), row))
+
+
+def runs(ascending: Rows) -> tuple[Rows, Rows]:
+    """The distinct values, and which of them each value is (shape [n])."""
+    is_first = np.empty(len(ascending), dtype=np.bool_)
+    is_first[:1] = True
+    np.not_equal(ascending[1:], ascending[:-1], out=is_first[1:])
+    return ascending[is_first], np.cumsum(is_first) - 1
 
 
 def lower_bound(times: npt.NDArray[Any], ids: Keys, time: Any, event_id: int) -> int:

@@ -12,19 +12,18 @@ import numpy.typing as npt
 
 from eventkeep.errors import EventStoreError
 from eventkeep.events.descriptors import OpenFiles
-from eventkeep.events.directory import ORDERS, Directory, decode_directory, group_type, order_type
+from eventkeep.events.directory import Directory, decode_directory, group_type, order_type
 from eventkeep.events.documents import DocumentFile, check_head, read_directory
 from eventkeep.events.format import HEAD_BYTES, RESTORE, SEGMENT_MAGIC, SEGMENT_SUFFIX, FileName, decode_head
-from eventkeep.events.pieces import Content, read_pieces
-from eventkeep.events.rows import Chunk, Rows, lower_bound
+from eventkeep.events.pieces import Content, bad_piece, read_pieces
+from eventkeep.events.rows import METRIC, Chunk, Rows, clipped, contains, lower_bound, runs
 from eventkeep.model.event_columns import Flags, Keys
 from eventkeep.model.event_count import EventCount
+from eventkeep.native import store_pieces
 
 Numbers = npt.NDArray[np.uint32]
 
 _OFFSET_MAX = (1 << 32) - 1
-PROFILE, METRIC, KEY = range(len(ORDERS))
-"""The orders by their places."""
 
 
 class SegmentEntry(msgspec.Struct, frozen=True):
@@ -55,13 +54,23 @@ class Segment:
         self.path = folder / str(FileName(entry.number, SEGMENT_SUFFIX))
         self.directory = self._read_directory(store)
         plan = self.directory
-        self._group = group_type(plan.group_rows, len(plan.documents), len(plan.currencies))
-        self._group_sizes = np.uint32(self._group.itemsize)
+        self._group = group_type(plan.group_rows, plan.widths)
         try:
             self.document_files = [document_files[number] for number in plan.documents.tolist()]
         except KeyError as exc:
             raise EventStoreError(f"{self.path} needs document file {exc}, which the manifest does not list") from exc
         self._starts = np.append(plan.account_starts, np.uint32(plan.rows)).astype(np.int64)
+        kinds = {name: self._group[name].base for name in self._group.names or ()}
+        widths = np.array([kind.itemsize for kind in kinds.values()], dtype=np.uint32)
+        before = (np.cumsum(widths) - widths).tolist()
+        self._columns = {name: (start, kind) for start, (name, kind) in zip(before, kinds.items(), strict=True)}
+        """Of each column the bytes of a row before it, and its type."""
+        self._row_groups = store_pieces.RowGroups(plan.groups_offset, plan.group_rows, widths, plan.group_checksums)
+        self._order_types = [order_type(plan.order_entries, order.width) for order in plan.orders]
+        self._searched = [
+            store_pieces.OrderPieces(order.offset, plan.order_entries, order.width, order.checksums, order.fences)
+            for order in plan.orders
+        ]
         self._counts: dict[int, dict[int, EventCount]] = {}
         self._lock = threading.Lock()
 
@@ -89,9 +98,10 @@ class Segment:
     def lower_bound(self, start: int, end: int, time: int, event_id: int) -> int:
         plan, size = self.directory, self.directory.group_rows
         offset = time - plan.time_base
-        if offset < 0 or start == end:
+        oldest, newest = self.times_within(start, end) if start < end else (time, time)
+        if time < oldest or start == end:
             return start
-        if offset > _OFFSET_MAX:
+        if time > newest or offset > _OFFSET_MAX:
             return end
         first, behind = -(-start // size), -(-end // size)
         group = (
@@ -117,7 +127,25 @@ class Segment:
             newest = int(plan.fence_times[behind])
         return plan.time_base + oldest, plan.time_base + newest
 
-    def entries(self, order: int, start: int, end: int, numbers: Numbers) -> tuple[Rows, Rows]:
+    def entries(
+        self, order: int, whole: tuple[int, int], numbers: Numbers, rows: tuple[int, int]
+    ) -> npt.NDArray[np.int64]:
+        start, end = whole
+        if start == end or not len(numbers):
+            return np.full((2, len(numbers)), start, dtype=np.int64)
+        if not store_pieces.is_built():
+            found = self._entries_in_python(order, start, end, numbers)
+            return found if rows == whole else clipped(self, order, found, rows)
+        with self._opened.borrowed([self.path]) as (file,):
+            places, bad, error = self._searched[order].find(file, whole, rows, numbers)
+        if bad >= 0:
+            plan = self.directory.orders[order]
+            size = self._order_types[order].itemsize
+            raise bad_piece(self.path, plan.offset + bad * size, size, error)
+        pairs: npt.NDArray[np.int64] = places.view(np.int64).reshape(2, -1)
+        return pairs
+
+    def _entries_in_python(self, order: int, start: int, end: int, numbers: Numbers) -> npt.NDArray[np.int64]:
         plan, size = self.directory.orders[order], self.directory.order_entries
         first, behind = -(-start // size), -(-end // size)
         fences = plan.fences[first:behind]
@@ -136,11 +164,11 @@ class Segment:
         before = np.empty(read.shape, dtype=np.bool_)
         before[:count] = read[:count] < wanted[:, None]
         before[count:] = read[count:] <= wanted[:, None]
-        found = np.maximum(pieces * size, start) + np.count_nonzero(before & is_own, axis=1)
-        starts, ends = found[:count], found[count:]
-        if (too_large := numbers > np.iinfo(read.dtype).max).any():
-            ends = np.where(too_large, starts, ends)
-        return starts, ends
+        behind_these = np.maximum(pieces * size, start) + np.count_nonzero(before & is_own, axis=1)
+        found: npt.NDArray[np.int64] = behind_these.reshape(2, count)
+        too_large = numbers > np.iinfo(read.dtype).max
+        found[:, too_large] = end
+        return found
 
     def order_rows(self, order: int, start: int, end: int) -> Rows:
         if start >= end:
@@ -150,6 +178,13 @@ class Segment:
         read = self._order_pieces(order, np.arange(first, behind))["row"]
         return read.reshape(-1)[start - first * size : end - first * size].astype(np.int64)
 
+    def rows_at(self, order: int, entries: Rows) -> Rows:
+        """The rows of an order's entries (shape [n])."""
+        size = self.directory.order_entries
+        pieces, piece_of = runs(entries // size)
+        rows: Rows = self._order_pieces(order, pieces)["row"][piece_of, entries % size].astype(np.int64)
+        return rows
+
     def order_chunk(self, order: int, start: int, end: int) -> Chunk:
         """The numbers and rows of an order's entries from ``start`` to ``end``; ``start`` begins a piece."""
         size = self.directory.order_entries
@@ -157,34 +192,31 @@ class Segment:
         return {name: read[name].reshape(-1)[: end - start].astype(np.uint32) for name in ("number", "row")}
 
     def columns(self, rows: Rows | slice, names: tuple[str, ...]) -> Chunk:
+        places = np.arange(rows.start, rows.stop) if isinstance(rows, slice) else rows
+        if not len(places):
+            return {name: self._decoded(name, np.empty(0, dtype=self._group[name].base)) for name in names}
+        if not store_pieces.is_built():
+            return self._columns_in_python(places, names)
+        with self._opened.borrowed([self.path]) as (file,):
+            content, bad, error = self._row_groups.read(file, places)
+        if bad >= 0:
+            size = self._group.itemsize
+            raise bad_piece(self.path, self.directory.groups_offset + bad * size, size, error)
+        count, found = len(places), {}
+        for name in names:
+            start, kind = self._columns[name]
+            found[name] = self._decoded(name, content[start * count : (start + kind.itemsize) * count].view(kind))
+        return found
+
+    def _columns_in_python(self, rows: Rows, names: tuple[str, ...]) -> Chunk:
         size = self.directory.group_rows
-        if isinstance(rows, slice):
-            if rows.start >= rows.stop:
-                return {name: self._decoded(name, np.empty(0, dtype=self._group[name].base)) for name in names}
-            first, behind = rows.start // size, -(-rows.stop // size)
-            read = self._groups(first, behind)
-            own = slice(rows.start - first * size, rows.stop - first * size)
-            return {name: self._decoded(name, read[name].reshape(-1)[own]) for name in names}
-        if not len(rows):
-            return self.columns(slice(0, 0), names)
-        groups, group_of = np.unique(rows // size, return_inverse=True)
-        content = self._read(
-            self.directory.groups_offset + groups * self._group.itemsize,
-            self._group.itemsize,
-            self.directory.group_checksums[groups],
-        )
-        read = content.view(self._group)
-        places = group_of * size + rows % size
-        return {name: self._decoded(name, read[name].reshape(-1)[places]) for name in names}
+        groups, group_of = runs(rows // size)
+        offsets = self.directory.groups_offset + groups * self._group.itemsize
+        read = self._read(offsets, self._group.itemsize, self.directory.group_checksums[groups]).view(self._group)
+        return {name: self._decoded(name, read[name][group_of, rows % size]) for name in names}
 
     def contains(self, ids: Keys, key_lows: Keys) -> Flags:
-        found = np.zeros(len(ids), dtype=np.bool_)
-        starts, ends = self.entries(KEY, 0, self.rows, (ids >> np.uint64(32)).astype(np.uint32))
-        for place in np.flatnonzero(ends > starts).tolist():
-            rows = self.order_rows(KEY, int(starts[place]), int(ends[place]))
-            keys = self.columns(rows, ("id", "key_low"))
-            found[place] = bool(((keys["id"] == ids[place]) & (keys["key_low"] == key_lows[place])).any())
-        return found
+        return contains(self, ids, key_lows)
 
     def counts(self, account: int) -> dict[int, EventCount]:
         with self._lock:
@@ -201,7 +233,7 @@ class Segment:
         place = start
         while place < end:
             number = int(self.order_chunk_number(METRIC, place))
-            _, ends = self.entries(METRIC, start, end, np.array([number], dtype=np.uint32))
+            _, ends = self.entries(METRIC, (start, end), np.array([number], dtype=np.uint32), (start, end))
             behind = int(ends[0])
             rows = [int(self.order_rows(METRIC, at, at + 1)[0]) for at in (place, behind - 1)]
             times = self.columns(np.array(rows), ("time",))["time"]
@@ -220,6 +252,8 @@ class Segment:
             return values + np.int64(self.directory.time_base)
         if name == "position":
             return values + np.uint64(self.directory.position_base)
+        if name == "metric":
+            return values.astype(np.uint32)
         if name == "currency":
             return np.asarray(self.directory.currencies[values])
         return values
@@ -231,7 +265,7 @@ class Segment:
 
     def _order_pieces(self, order: int, pieces: npt.NDArray[Any]) -> npt.NDArray[Any]:
         plan = self.directory.orders[order]
-        kind = order_type(self.directory.order_entries, plan.width)
+        kind = self._order_types[order]
         return self._read(plan.offset + pieces * kind.itemsize, kind.itemsize, plan.checksums[pieces]).view(kind)
 
     def _read(self, offsets: npt.NDArray[Any], size: int, checksums: Keys) -> Content:

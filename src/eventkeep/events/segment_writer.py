@@ -15,6 +15,7 @@ from eventkeep.events.directory import (
     ORDERS,
     Directory,
     OrderPlan,
+    Widths,
     bytes_for,
     encode_directory,
     group_type,
@@ -75,12 +76,21 @@ class Pieces:
 class SegmentWriter:
     """Writes one segment file. Every method raises OSError if an operation of the system fails.
 
-    ``rows_max`` is at least the number of rows that will be added; ``currencies`` and ``documents`` hold, ascending, at
+    ``rows_max`` is at least the number of rows that will be added, ``metric_width`` the bytes of the largest metric's
+    number; ``currencies`` and ``documents`` hold, ascending, at
     least those that the rows name.
     """
 
     def __init__(
-        self, files: Files, folder: Path, head: Head, rows_max: int, time_base: int, currencies: Words, documents: Words
+        self,
+        files: Files,
+        folder: Path,
+        head: Head,
+        rows_max: int,
+        time_base: int,
+        metric_width: int,
+        currencies: Words,
+        documents: Words,
     ) -> None:
         if rows_max > SEGMENT_ROWS_MAX:
             raise EventStoreError(f"a segment holds at most {SEGMENT_ROWS_MAX} events, not {rows_max}")
@@ -90,7 +100,9 @@ class SegmentWriter:
         self._group_rows, self._order_entries = max(1, min(GROUP_ROWS, rows_max)), max(1, min(ORDER_ENTRIES, rows_max))
         self._writer = FileWriter(files, folder, FileName(head.number, SEGMENT_SUFFIX), head)
         self.path = self._writer.path
-        kind = group_type(self._group_rows, len(documents), len(currencies))
+        position_width = bytes_for(head.last - head.first + 1)
+        self._widths = Widths(metric_width, position_width, bytes_for(len(documents)), bytes_for(len(currencies)))
+        kind = group_type(self._group_rows, self._widths)
         self._groups = Pieces(self._writer, kind, self._group_rows)
         self._group_checksums = np.empty(0, dtype=np.uint64)
         self._orders: list[OrderPlan] = []
@@ -130,7 +142,7 @@ class SegmentWriter:
             {
                 **{name: rows[name] for name in ("id", "key_low", "value", "profile", "metric", "slot")},
                 "time": times.astype(np.uint32),
-                "position": (rows["position"] - np.uint64(self._head.first)).astype(np.uint32),
+                "position": rows["position"] - np.uint64(self._head.first),
                 "file": file,
                 "currency": np.searchsorted(self._currencies, rows["currency"]),
             }
@@ -166,6 +178,7 @@ class SegmentWriter:
         accounts = np.array(self._accounts, dtype=np.uint32).reshape(-1, 3)
         directory = Directory(
             rows=self.rows,
+            widths=self._widths,
             group_rows=self._group_rows,
             order_entries=self._order_entries,
             groups_offset=self._groups.offset,

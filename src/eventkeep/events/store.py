@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import structlog
 
@@ -25,12 +24,11 @@ from eventkeep.events.format import FILTER_NAME, UNFINISHED_SUFFIX
 from eventkeep.events.found import AnyPart
 from eventkeep.events.known_keys import KnownKeys
 from eventkeep.events.memory_segment import Commit, MemoryPart, MemorySegment, joined
-from eventkeep.events.page import events_of, select
+from eventkeep.events.page import events_of, find, select
 from eventkeep.events.recovery import open_catalog
 from eventkeep.events.rewrite import Rewrite, Rewritten
-from eventkeep.events.rows import Chunk
+from eventkeep.events.rows import PROFILE, Chunk
 from eventkeep.events.scan import arrays, scan
-from eventkeep.events.segment import PROFILE
 from eventkeep.events.selection import EventSelection
 from eventkeep.events.snapshot import Snapshot, Snapshots
 from eventkeep.events.tiers import next_merge
@@ -210,11 +208,10 @@ class EventStore:
 
     def event(self, account: int, time: int, event_id: int) -> StoredEvent | None:
         """One event by its account, time (Unix seconds) and id, or None."""
-        selection = EventSelection(account=account, count=1, descending=False, time_min=time, time_max=time)
-        if event_id:
-            selection = msgspec.structs.replace(selection, after=(time, event_id - 1))
-        events = self.page(selection)
-        return events[0] if events and events[0].id == event_id else None
+        with self._snapshots.reading() as snapshot:
+            parts = parts_of(snapshot)
+            found = find(parts, account, time, event_id)
+            return None if found is None else events_of(parts, found, account, self._catalog.target.opened)[0]
 
     def last_event_times(self, account: int, profiles: Sequence[int]) -> dict[int, int]:
         """The newest event's time (Unix seconds) of each of ``profiles`` that has events."""
@@ -225,11 +222,12 @@ class EventStore:
                 start, end = part.account_rows(account)
                 if start == end or not len(numbers):
                     continue
-                starts, ends = part.entries(PROFILE, start, end, numbers)
+                starts, ends = part.entries(PROFILE, (start, end), numbers, (start, end))
                 own = np.flatnonzero(ends > starts)
-                rows = [int(part.order_rows(PROFILE, last - 1, last)[0]) for last in ends[own].tolist()]
-                times = part.columns(np.array(rows, dtype=np.int64), ("time",))["time"]
-                for number, seconds in zip(numbers[own].tolist(), times.tolist(), strict=True):
+                rows = part.rows_at(PROFILE, ends[own] - 1)
+                by_row = np.argsort(rows)
+                times = part.columns(rows[by_row], ("time",))["time"]
+                for number, seconds in zip(numbers[own[by_row]].tolist(), times.tolist(), strict=True):
                     newest[number] = max(seconds, newest.get(number, seconds))
         return newest
 

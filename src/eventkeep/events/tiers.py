@@ -23,7 +23,8 @@ def level(rows: int) -> int:
 def next_merge(rows: Sequence[int]) -> tuple[int, int] | None:
     """The first and the end of the neighbours to merge, from the rows of each; None if all is well.
 
-    Small ones come first. Segments that are at least half as large as a segment can be stay as they are.
+    Small ones come first. What is merged begins and ends with segments of one level, and what lies between them is of
+    no higher one. Segments that are at least half as large as a segment can be stay as they are.
     """
     is_full = [count >= SEGMENT_ROWS_MAX // 2 for count in rows]
     levels = [level(count) for count in rows]
@@ -33,24 +34,25 @@ def next_merge(rows: Sequence[int]) -> tuple[int, int] | None:
             end = start
             while end < len(rows) and not is_full[end] and levels[end] <= highest:
                 end += 1
-            if (found := _window(rows, start, end)) is not None:
+            if (found := _window(rows, levels, highest, start, end)) is not None:
                 return found
             start = end + 1
     return None
 
 
-def _window(rows: Sequence[int], start: int, end: int) -> tuple[int, int] | None:
+def _window(rows: Sequence[int], levels: Sequence[int], highest: int, start: int, end: int) -> tuple[int, int] | None:
     """Neighbours from ``start`` to ``end`` that are worth merging, the oldest first."""
-    for first in range(start, end):
+    places = [place for place in range(start, end) if levels[place] == highest]
+    for first in places:
         total = largest = 0
+        fitting = first
         for place in range(first, min(end, first + MERGED_AT_ONCE_MAX)):
             total, largest = total + rows[place], max(largest, rows[place])
             if total > SEGMENT_ROWS_MAX:
                 # As many as fit are merged, unless they are few.
-                count = place - first
-                if count >= MERGED_AT_ONCE // 2 and largest <= LARGE_SHARE * (total - rows[place]):
-                    return first, place
-                break
-            if place - first + 1 >= MERGED_AT_ONCE and largest <= LARGE_SHARE * max(1, total):
-                return first, place + 1
+                return (first, fitting) if fitting - first >= MERGED_AT_ONCE // 2 else None
+            if levels[place] == highest:
+                fitting = place + 1
+                if fitting - first >= MERGED_AT_ONCE and largest <= LARGE_SHARE * max(1, total):
+                    return first, fitting
     return None

@@ -67,6 +67,177 @@ EXPORTED size_t eventkeep_read_pieces(const struct pieces *pieces, uint8_t *out,
     return pieces->count;
 }
 
+/* An order of a segment: its pieces hold the rows of ``entries`` entries and then their numbers, of ``width`` bytes
+   each; a fence is the first number of a piece. */
+struct order {
+    uint64_t offset;
+    const uint64_t *checksums;
+    const uint32_t *fences;
+    int32_t file;
+    uint32_t entries, width;
+};
+
+/* The piece of an order that was read last, and what became of reading it. */
+struct order_piece {
+    const struct order *order;
+    uint64_t place;
+    uint8_t *content;
+    int32_t error;
+    bool is_bad;
+};
+
+/* Reads and verifies the piece unless it is there; returns its content. What is read of a bad one is not to be used. */
+static const uint8_t *piece_at(struct order_piece *piece, uint64_t place)
+{
+    const struct order *order = piece->order;
+    if (piece->place == place || piece->is_bad)
+        return piece->content;
+    size_t bytes = (size_t)order->entries * (4 + order->width);
+    ssize_t got = read_whole(order->file, piece->content, bytes, order->offset + place * bytes);
+    piece->error = got < 0 ? errno : 0;
+    piece->place = place;
+    piece->is_bad = got != (ssize_t)bytes || xxh3_64(piece->content, bytes) != order->checksums[place];
+    return piece->content;
+}
+
+static uint32_t row_at(struct order_piece *piece, uint64_t entry)
+{
+    uint32_t row, size = piece->order->entries;
+    memcpy(&row, piece_at(piece, entry / size) + entry % size * 4, 4);
+    return row;
+}
+
+static uint32_t number_at(struct order_piece *piece, uint64_t entry)
+{
+    uint32_t number = 0, size = piece->order->entries, width = piece->order->width;
+    memcpy(&number, piece_at(piece, entry / size) + (size_t)size * 4 + entry % size * width, width);
+    return number;
+}
+
+/* The first of the entries from ``start`` to ``end``, whose numbers ascend, that is not before ``number``; if
+   ``behind``, the first that is behind it. The fences say in which piece it is. */
+static uint64_t find_number(struct order_piece *piece, uint64_t start, uint64_t end, uint32_t number, bool behind)
+{
+    const struct order *order = piece->order;
+    uint64_t size = order->entries, low = (start + size - 1) / size, high = (end + size - 1) / size;
+    while (low < high) {
+        uint64_t middle = (low + high) / 2;
+        uint32_t fence = order->fences[middle];
+        if (fence < number || (behind && fence == number))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    uint64_t place = low && low - 1 >= start / size ? low - 1 : start / size;
+    low = start > place * size ? start : place * size;
+    high = end < (place + 1) * size ? end : (place + 1) * size;
+    while (low < high && !piece->is_bad) {
+        uint64_t middle = (low + high) / 2;
+        uint32_t other = number_at(piece, middle);
+        if (other < number || (behind && other == number))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The first of the entries from ``start`` to ``end``, whose rows ascend, that is not before ``row``. */
+static uint64_t find_row(struct order_piece *piece, uint64_t start, uint64_t end, uint32_t row)
+{
+    while (start < end && !piece->is_bad) {
+        uint64_t middle = (start + end) / 2;
+        if (row_at(piece, middle) < row)
+            start = middle + 1;
+        else
+            end = middle;
+    }
+    return start;
+}
+
+/* What is looked for: the entries of numbers, among those from ``start`` to ``end``, with rows from ``first_row`` to
+   ``end_row``. These are the whole account's if they are ``start`` and ``end`` too. */
+struct search {
+    uint64_t start, end;
+    const uint32_t *numbers;
+    size_t count;
+    uint32_t first_row, end_row;
+};
+
+/* Writes where the entries of each number begin, then where those of each end. ``content`` has room for a piece.
+   Returns true; or false with the piece that is damaged (``error`` is 0) or can't be read. */
+EXPORTED bool eventkeep_find_entries(const struct order *order, const struct search *search, uint8_t *content,
+                                     uint64_t *found, uint64_t *bad, int32_t *error)
+{
+    struct order_piece piece = {order, UINT64_MAX, content, 0, false};
+    for (size_t at = 0; at < search->count && !piece.is_bad; at++) {
+        uint64_t begin = find_number(&piece, search->start, search->end, search->numbers[at], false);
+        uint64_t end = find_number(&piece, begin, search->end, search->numbers[at], true);
+        if (search->end_row < search->end)
+            end = find_row(&piece, begin, end, search->end_row);
+        if (search->first_row > search->start)
+            begin = find_row(&piece, begin, end, search->first_row);
+        found[at] = begin;
+        found[search->count + at] = end;
+    }
+    *bad = piece.place;
+    *error = piece.error;
+    return !piece.is_bad;
+}
+
+/* Rows of a segment, ascending: groups of ``group_rows`` rows hold the columns one after the other, whose bytes a row
+   are ``widths``. */
+struct rows {
+    uint64_t offset;
+    const uint64_t *checksums;
+    const int64_t *rows;
+    const uint32_t *widths;
+    size_t count;
+    int32_t file;
+    uint32_t group_rows, columns;
+};
+
+/* Copies the rows from ``first`` to ``end``, which are all of the group in memory. */
+static void copy_rows(const struct rows *rows, const uint8_t *group, size_t first, size_t end, uint8_t *out)
+{
+    size_t size = rows->group_rows;
+    bool is_run = true;
+    for (size_t at = first + 1; at < end; at++)
+        is_run &= rows->rows[at] == rows->rows[at - 1] + 1;
+    for (uint32_t column = 0; column < rows->columns; column++) {
+        size_t width = rows->widths[column];
+        if (is_run) {
+            memcpy(out + first * width, group + (size_t)rows->rows[first] % size * width, (end - first) * width);
+        } else {
+            for (size_t at = first; at < end; at++)
+                memcpy(out + at * width, group + (size_t)rows->rows[at] % size * width, width);
+        }
+        out += rows->count * width;
+        group += size * width;
+    }
+}
+
+/* Writes the columns of rows one after the other; ``group`` has room for a group. Returns true; or false with the group
+   that is damaged (``error`` is 0) or can't be read. */
+EXPORTED bool eventkeep_read_rows(const struct rows *rows, uint8_t *group, uint8_t *out, uint64_t *bad, int32_t *error)
+{
+    size_t bytes = 0;
+    for (uint32_t column = 0; column < rows->columns; column++)
+        bytes += (size_t)rows->widths[column] * rows->group_rows;
+    for (size_t first = 0, end; first < rows->count; first = end) {
+        uint64_t place = (uint64_t)rows->rows[first] / rows->group_rows;
+        for (end = first + 1; end < rows->count && (uint64_t)rows->rows[end] / rows->group_rows == place;)
+            end++;
+        ssize_t got = read_whole(rows->file, group, bytes, rows->offset + place * bytes);
+        *error = got < 0 ? errno : 0;
+        *bad = place;
+        if (got != (ssize_t)bytes || xxh3_64(group, bytes) != rows->checksums[place])
+            return false;
+        copy_rows(rows, group, first, end, out);
+    }
+    return true;
+}
+
 /* The checksums of ``count`` pieces that lie one after the other. */
 EXPORTED void eventkeep_checksums(const uint8_t *content, const uint32_t *sizes, size_t count, uint64_t *checksums)
 {

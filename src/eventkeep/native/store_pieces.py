@@ -19,7 +19,10 @@ Words = npt.NDArray[np.uint64]
 Sizes = npt.NDArray[np.uint32]
 Content = npt.NDArray[np.uint8]
 
-CALLS: Final = ("read_pieces", "checksums", "pack", "documents_sum", "measure", "cut", "bloom_add", "bloom_find")
+CALLS: Final = (
+    *("read_pieces", "find_entries", "read_rows", "checksums", "pack", "documents_sum", "measure", "cut"),
+    *("bloom_add", "bloom_find"),
+)
 
 
 class _Pieces(ctypes.Structure):
@@ -43,6 +46,38 @@ class _Cut(ctypes.Structure):
     )
 
 
+class _Order(ctypes.Structure):
+    _fields_ = (
+        ("offset", ctypes.c_uint64),
+        ("checksums", ctypes.c_void_p),
+        ("fences", ctypes.c_void_p),
+        *((name, kind) for name, kind in (("file", ctypes.c_int32), ("entries", ctypes.c_uint32))),
+        ("width", ctypes.c_uint32),
+    )
+
+
+class _Search(ctypes.Structure):
+    _fields_ = (
+        ("start", ctypes.c_uint64),
+        ("end", ctypes.c_uint64),
+        ("numbers", ctypes.c_void_p),
+        ("count", ctypes.c_size_t),
+        ("first_row", ctypes.c_uint32),
+        ("end_row", ctypes.c_uint32),
+    )
+
+
+class _Rows(ctypes.Structure):
+    _fields_ = (
+        ("offset", ctypes.c_uint64),
+        *((name, ctypes.c_void_p) for name in ("checksums", "rows", "widths")),
+        ("count", ctypes.c_size_t),
+        ("file", ctypes.c_int32),
+        ("group_rows", ctypes.c_uint32),
+        ("columns", ctypes.c_uint32),
+    )
+
+
 @cache
 def _calls() -> dict[str, Any] | None:
     """The calls by their names, None if the library was not built or lacks them."""
@@ -56,6 +91,8 @@ def _calls() -> dict[str, Any] | None:
     pointer, size = ctypes.c_void_p, ctypes.c_size_t
     arguments: dict[str, tuple[Any, Any]] = {
         "read_pieces": ((pointer, pointer, pointer), size),
+        "find_entries": ((pointer,) * 6, ctypes.c_bool),
+        "read_rows": ((pointer,) * 5, ctypes.c_bool),
         "checksums": ((pointer, pointer, size, pointer), None),
         "pack": ((pointer, pointer, size, pointer), None),
         "documents_sum": ((pointer, pointer), ctypes.c_uint64),
@@ -93,6 +130,68 @@ def read_pieces(
     pieces = _Pieces(files.ctypes.data, offsets.ctypes.data, sizes.ctypes.data, checksums.ctypes.data, len(sizes))
     good = _call("read_pieces")(ctypes.byref(pieces), content.ctypes.data, ctypes.byref(error))
     return content, int(good), error.value
+
+
+class OrderPieces:
+    """An order of a segment: where its pieces are, with their checksums and first numbers (each of shape [pieces])."""
+
+    def __init__(self, offset: int, entries: int, width: int, checksums: Words, fences: Sizes) -> None:
+        self._kept = checksums, fences
+        self._pointers = checksums.ctypes.data, fences.ctypes.data
+        self._offset, self._entries, self._width = offset, entries, width
+        self._piece_bytes = entries * (4 + width)
+
+    def find(
+        self, file: int, entries: tuple[int, int], rows: tuple[int, int], numbers: Sizes
+    ) -> tuple[Words, int, int]:
+        """Where the entries of each of ``numbers`` begin, then where they end (shape [2 * n]).
+
+        They are looked for among ``entries`` (the first and the end), and those with ``rows`` (likewise) are found.
+        Also returns a piece that can't be used, -1 if all can, and the system's error number for it: 0 if it could be
+        read and is damaged or short.
+        """
+        found = np.empty(2 * len(numbers), dtype=np.uint64)
+        content = np.empty(self._piece_bytes, dtype=np.uint8)
+        bad, error = ctypes.c_uint64(), ctypes.c_int32()
+        order = _Order(self._offset, *self._pointers, file, self._entries, self._width)
+        search = _Search(*entries, numbers.ctypes.data, len(numbers), *rows)
+        is_good = _call("find_entries")(
+            ctypes.byref(order),
+            ctypes.byref(search),
+            content.ctypes.data,
+            found.ctypes.data,
+            ctypes.byref(bad),
+            ctypes.byref(error),
+        )
+        return found, -1 if is_good else bad.value, error.value
+
+
+class RowGroups:
+    """The groups of rows of a segment: where they are, with the bytes of each column and the groups' checksums."""
+
+    def __init__(self, offset: int, group_rows: int, widths: Sizes, checksums: Words) -> None:
+        self._kept = widths, checksums
+        self._pointers = checksums.ctypes.data, widths.ctypes.data
+        self._offset, self._group_rows, self._columns = offset, group_rows, len(widths)
+        self._row_bytes = int(widths.sum())
+
+    def read(self, file: int, rows: npt.NDArray[np.int64]) -> tuple[Content, int, int]:
+        """The columns of ``rows``, which ascend (shape [n]), one after the other.
+
+        Also returns a group that can't be used, -1 if all can, and the system's error number for it: 0 if it could be
+        read and is damaged or short.
+        """
+        content = np.empty(self._row_bytes * len(rows), dtype=np.uint8)
+        group = np.empty(self._row_bytes * self._group_rows, dtype=np.uint8)
+        bad, error = ctypes.c_uint64(), ctypes.c_int32()
+        checksums, widths = self._pointers
+        what = _Rows(
+            self._offset, checksums, rows.ctypes.data, widths, len(rows), file, self._group_rows, self._columns
+        )
+        is_good = _call("read_rows")(
+            ctypes.byref(what), group.ctypes.data, content.ctypes.data, ctypes.byref(bad), ctypes.byref(error)
+        )
+        return content, -1 if is_good else bad.value, error.value
 
 
 def checksums(content: Content, sizes: Sizes) -> Words:
