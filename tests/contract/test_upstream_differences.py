@@ -26,18 +26,18 @@ OWN_PARTS: Final = {"name", "status", "header", "error"}
 EXPLANATIONS: Final = {
     r"included\(attribution\)": "eventkeep has no attributions to include",
     r"\.(push-tokens|flow-triggers)\b": "relationships to what eventkeep does not have",
-    r"^answer data\.relationships ": "of a metric, for flow-triggers alone",
+    r"^response data\.relationships ": "of a metric, for flow-triggers alone",
     r"relationships\.(lists|segments)\.data\b": "documented once more in 2026-04-15; the live service has links alone",
     r"included\((metric|profile)\)\.relationships\b": "documented from 2026-04-15 on; the live service has them before",
-    r"^answer links\b": "the live service has the links in every revision, and never first and last",
-    r"^answer meta\b": "hints that the live service does not send",
+    r"^response links\b": "the live service has the links in every revision, and never first and last",
+    r"^response meta\b": "hints that the live service does not send",
     r"\.meta\.patch_identifiers\b": "second addresses of a profile, which eventkeep does not keep",
-    r"^answer data( |\.id |$)": "related resources and ids are never null here",
+    r"^response data( |\.id |$)": "related resources and ids are never null here",
     r"included\(profile\)\.id ": "an id is never null",
     r"\.datetime ": "a date-time before it was said, too",
     r"\.subscriptions\..*(required|may be null|one of)": "nothing in it is required, since fieldsets may be sparse",
     r"predictive_analytics\.historic_number_of_orders": "an integer, as captured",
-    r"anonymous_id": "the live service has it in its answers; the documents don't",
+    r"anonymous_id": "the live service has it in its responses; the documents don't",
     r"^body data\.attributes\.profile\.data\.meta\b": "the client of 2024-02-15 sends it where it stood before",
 }
 """By a pattern of ``part place before after``."""
