@@ -1,7 +1,6 @@
-"""What changed from revision to revision is the same in our documents as in upstream's.
+"""The changes from revision to revision are the same in our documents as in upstream's.
 
-What is not the same is explained here, place by place; an explanation that nothing needs
-fails the test too.
+Each difference is explained here, place by place; an unused explanation fails the test too.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from tests.contract.upstream import load_document
 
 PAIRS: Final = list(itertools.pairwise(REVISIONS))
 LIMITS: Final = {"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"}
-"""What upstream's schemas leave to its guides."""
+"""Facts that upstream's schemas leave to its guides."""
 OWN_PARTS: Final = {"name", "status", "header", "error"}
-"""Upstream renamed operations, and tells refusals without their statuses and headers."""
+"""Upstream renamed operations, and describes refusals without their statuses and headers."""
 
 EXPLANATIONS: Final = {
     r"included\(attribution\)": "eventkeep has no attributions to include",
@@ -44,7 +43,7 @@ EXPLANATIONS: Final = {
 
 
 def upstream(revision: str) -> dict[str, Any]:
-    """The document, with its filters told as ours are."""
+    """The document, with its filters described in our form."""
     document = load_document(revision)
     for methods in document["paths"].values():
         for operation in methods.values():
@@ -66,8 +65,8 @@ def without_limits(node: Any) -> Any:
     return [without_limits(value) for value in node] if isinstance(node, list) else node
 
 
-def told(found: Difference) -> set[tuple[str, str, str, Change]]:
-    """The changes that both documents can tell; what came or went as a whole is told without words."""
+def described(found: Difference) -> set[tuple[str, str, str, Change]]:
+    """The changes that both documents can describe; added or removed parts are described without their text."""
     return {
         (operation.method, operation.path, operation.kind, plain(change))
         for operation in found.operations
@@ -83,16 +82,16 @@ def plain(change: Change) -> Change:
 
 
 def explanation(change: Change) -> str | None:
-    """The pattern of what explains a change that only one of the two knows."""
+    """The pattern that explains a change that only one of the two has."""
     text = " ".join([change.part, change.place, change.value, change.before, change.after])
     return next((pattern for pattern in EXPLANATIONS if re.search(pattern, text)), None)
 
 
 def known_to_one(before: str, after: str) -> tuple[set[tuple[str, str, str, Change]], int]:
-    """Changes that only ours or only upstream's documents know, and how many both do."""
+    """Changes that only ours or only upstream's documents have, and the number of shared ones."""
     own = {revision.date: without_limits(openapi_document(revision, "http://127.0.0.1:8000")) for revision in REVISIONS}
-    ours = told(difference(own[before], own[after]))
-    theirs = told(difference(without_limits(upstream(before)), without_limits(upstream(after))))
+    ours = described(difference(own[before], own[after]))
+    theirs = described(difference(without_limits(upstream(before)), without_limits(upstream(after))))
     return ours ^ theirs, len(ours & theirs)
 
 
