@@ -90,7 +90,9 @@ class Telemetry(Collector):
         self._commit_seconds.count(seconds)
 
     def _of_requests(self) -> Iterator[Metric]:
-        requests = CounterMetricFamily("eventkeep_requests", "Requests answered.", labels=("operation", "status"))
+        requests = CounterMetricFamily(
+            "eventkeep_requests", "Requests with a response.", labels=("operation", "status")
+        )
         throttled = CounterMetricFamily(
             "eventkeep_requests_rate_limited", "Requests refused for a rate limit.", labels=("operation",)
         )
@@ -101,7 +103,7 @@ class Telemetry(Collector):
         yield requests
         yield throttled
         latency = HistogramMetricFamily(
-            "eventkeep_request_seconds", "Seconds from a request's headers to its answer.", labels=("operation",)
+            "eventkeep_request_seconds", "Seconds from a request's headers to its response.", labels=("operation",)
         )
         for operation, histogram in self._latency.items():
             latency.add_metric((operation,), histogram.buckets(), histogram.total)
@@ -110,7 +112,7 @@ class Telemetry(Collector):
     def _of_commits(self) -> Iterator[Metric]:
         counters, queue = self._services.committer.counters, self._services.committer.queue
         for name, text, value in (
-            ("commits_failed", "Commits that failed and were tried apart.", counters.batches_failed),
+            ("commits_failed", "Commits that failed and were tried in parts.", counters.batches_failed),
             ("events_stored", "Events stored.", counters.events_stored),
             ("events_repeated", "Events accepted and not stored again.", counters.events_repeated),
             ("identifiers_ignored", "Identifiers that could not be used.", counters.identifiers_ignored),
@@ -131,7 +133,9 @@ class Telemetry(Collector):
 
     def _of_stores(self) -> Iterator[Metric]:
         log = self._services.log
-        yield GaugeMetricFamily("eventkeep_tail_events", "Events kept that the table lacks yet.", log.tail_events)
+        yield GaugeMetricFamily(
+            "eventkeep_tail_events", "Stored events that are not in the table yet.", log.tail_events
+        )
         yield GaugeMetricFamily("eventkeep_seen_filter_bytes", "Memory of the seen filter.", log.seen_bytes)
         yield GaugeMetricFamily("eventkeep_directory_bytes", "Bytes of the directory on disk.", self._directory_bytes())
         try:
@@ -139,7 +143,7 @@ class Telemetry(Collector):
         except StoreError as exc:
             logger.warning("the size of the event log could not be read", cause=str(exc))
             return
-        yield GaugeMetricFamily("eventkeep_events", "Events kept.", events)
+        yield GaugeMetricFamily("eventkeep_events", "Stored events.", events)
         yield GaugeMetricFamily("eventkeep_table_bytes", "Bytes of the event table on disk.", table_bytes)
 
     def _log_sizes(self) -> tuple[int, int]:
