@@ -94,6 +94,11 @@ class Files:
     def unlink(self, path: Path) -> None:
         os.unlink(path)
 
+    def disk_bytes(self, path: Path) -> int:
+        """Bytes of the whole disk."""
+        status = os.statvfs(path)
+        return status.f_blocks * status.f_frsize
+
     def free_bytes(self, path: Path) -> int:
         """Bytes of the disk that this process may still use."""
         status = os.statvfs(path)

@@ -1,99 +1,206 @@
-"""The directory: what changes. Accounts, API keys, metrics, profiles and their identifiers.
+"""The directory: the view of the log that holds what changes. Accounts, API keys, metrics, profiles, identifiers.
 
-Rows and transactions, written with SQLAlchemy Core so that one code serves SQLite
-and PostgreSQL. On one machine it is the file ``directory.sqlite3`` in the data folder.
+It is the file ``directory.sqlite3`` in the data folder. Only `Directory.apply` changes it: it executes the changes of
+records and notes their position in the same transaction. What a record has to change is found out before, by reading.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from sqlalchemy import URL, insert, select
+import msgspec
+from sqlalchemy import select
 
 from eventkeep.clock import Clock, Randomness, SystemClock, SystemRandomness
 from eventkeep.directory.accounts import DEFAULT_ACCOUNT, Account, Accounts
-from eventkeep.directory.database import Database, Transaction
+from eventkeep.directory.changes import Change, Operation, Table, execute_change
+from eventkeep.directory.creation import FILE_NAME, FORMAT, check_format, make_database
+from eventkeep.directory.database import Database
 from eventkeep.directory.keys import KeyRecord, Keys
-from eventkeep.directory.metrics import MetricName, Metrics, ResolvedMetrics
-from eventkeep.directory.migrations import migrate
+from eventkeep.directory.metrics import Metrics, ResolvedMetrics
+from eventkeep.directory.pending import MetricName, Pending
 from eventkeep.directory.profile_ids import ProfileIds
 from eventkeep.directory.profiles import Profiles
-from eventkeep.directory.schema import store
+from eventkeep.directory.schema import applied, setting
 from eventkeep.directory.scopes import SCOPES, parse_scopes
 from eventkeep.errors import DirectoryError
+from eventkeep.files import Files
+from eventkeep.limits import DIRECTORY_WAL_BYTES
 
 __all__ = [
     "DEFAULT_ACCOUNT",
+    "FILE_NAME",
+    "FORMAT",
     "SCOPES",
     "Account",
     "Directory",
     "KeyRecord",
     "MetricName",
+    "Pending",
+    "Progress",
     "ResolvedMetrics",
-    "Transaction",
     "parse_scopes",
 ]
 
-FILE_NAME: Final = "directory.sqlite3"
-FORMAT: Final = "1"
-"""What the rows mean, beside the schema: a program that means something else refuses the folder."""
 SECRET_BYTES: Final = 32
+SECRET: Final = "secret"
+CHECKSUM_BYTES: Final = 8
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """A record that was applied: its position, its checksum, and its time in Unix microseconds."""
+
+    position: int
+    checksum: int
+    time: int
 
 
 class Directory:
-    """One open directory. Only one process may commit profiles and metrics; accounts and keys any may.
+    """One open directory. Only one process may have it open; `reading` is for the others.
 
-    ``secret`` is 32 random bytes, made once: what authenticates cursors, for example.
+    One thread applies; any thread reads.
     """
 
-    def __init__(self, url: URL, name: str, clock: Clock, randomness: Randomness) -> None:
-        """Open the database at ``url``, called ``name`` in errors, and bring its tables up to date."""
-        self._database = Database(url, name)
-        try:
-            self.accounts = Accounts(self._database, clock)
-            self.secret = self._prepare(name, randomness)
-            self.keys = Keys(self._database, clock, randomness)
-            self.metrics = Metrics(self._database, randomness)
-            self.profiles = Profiles(self._database, ProfileIds(randomness))
-        except BaseException:
-            self._database.close()
-            raise
+    def __init__(self, database: Database, log: int, clock: Clock, randomness: Randomness) -> None:
+        self._database, self._clock, self._randomness = database, clock, randomness
+        self.accounts = Accounts(database, clock)
+        self.keys = Keys(database, clock, randomness)
+        self.metrics = Metrics(database, randomness)
+        self.profiles = Profiles(database, ProfileIds(randomness))
+        self._secret: bytes | None = None
+        with database.reading() as connection:
+            row = connection.execute(select(applied)).one()
+        self.log = int.from_bytes(row.log, "little")
+        if self.log != log:
+            raise DirectoryError(
+                f"{database.name} belongs to the log {self.log:016x}, and the folder has the log {log:016x}. "
+                "Restore both from one backup of the folder."
+            )
+        self._progress = Progress(row.position, int.from_bytes(row.checksum, "little"), row.time)
+        # The file was read and checkpointed when it was opened.
+        self._durable_position: int = row.position
 
     @classmethod
-    def open(cls, folder: Path, clock: Clock | None = None, randomness: Randomness | None = None) -> Self:
-        """The directory in a data folder; folder, file, tables and the account ``default`` are made where missing.
+    def open(
+        cls,
+        folder: Path,
+        log: int,
+        clock: Clock | None = None,
+        randomness: Randomness | None = None,
+        files: Files | None = None,
+    ) -> Self:
+        """The directory in a data folder, for the log with the identity ``log``; it is made if it is missing.
 
-        Raises DirectoryError where the folder can't be used or was made by a newer eventkeep.
+        Raises DirectoryError if the folder can't be used, the file is damaged, or another eventkeep made it.
         """
-        try:
-            make_folder(folder)
-        except OSError as exc:
-            raise DirectoryError(f"The data folder {folder} can't be made: {exc.strerror}.") from exc
+        files = files or Files()
         path = folder / FILE_NAME
-        if path.exists() and not os.access(path, os.W_OK):
+        try:
+            files.make_folder(folder)
+            if not path.exists():
+                make_database(path, log, files)
+        except OSError as exc:
+            raise DirectoryError(f"The directory {path} can't be made: {exc}.") from exc
+        if not os.access(path, os.W_OK):
             # SQLite would open it for reading alone, and every commit would fail.
             raise DirectoryError(f"The directory {path} can't be written: its rights don't allow it.")
-        url = URL.create("sqlite", database=str(path))
-        return cls(url, f"The directory {path}", clock or SystemClock(), randomness or SystemRandomness())
+        check_format(path)
+        database = Database(path, files)
+        try:
+            return cls(database, log, clock or SystemClock(), randomness or SystemRandomness())
+        except BaseException:
+            database.close()
+            raise
 
-    @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
-        """One transaction for all directory work of a commit.
+    @property
+    def progress(self) -> Progress:
+        """The last record that was applied."""
+        return self._progress
 
-        It holds off every other writer until the block ends. When nothing changed,
-        nothing is written. When the block raises, it leaves no trace, in memory either.
-        Raises DirectoryError for what the database raises.
+    @property
+    def position(self) -> int:
+        """The position of the last record that was applied."""
+        return self._progress.position
+
+    @property
+    def secret(self) -> bytes:
+        """32 random bytes, made once: what authenticates cursors, for example. Raises DirectoryError if none are."""
+        if self._secret is None:
+            with self._database.reading() as connection:
+                value = connection.execute(select(setting.c.value).where(setting.c.name == SECRET)).scalar()
+            if value is None:
+                raise DirectoryError(f"{self._database.name} has no secret: no record of the log was applied yet.")
+            self._secret = bytes.fromhex(value)
+        return self._secret
+
+    def first_changes(self) -> list[Change]:
+        """What the first record of a log holds: the secret and the account ``default``."""
+        secret = self._randomness.token_bytes(SECRET_BYTES).hex()
+        _, account = self.accounts.new(DEFAULT_ACCOUNT)
+        return [Change(Table.SETTING, Operation.PUT, 0, [(SECRET, secret)]), account]
+
+    def apply(self, changes: Sequence[Change], progress: Progress, pending: Pending | None = None) -> None:
+        """Apply the record after the last one. See `apply_all`; ``pending`` is kept in memory as what was applied."""
+        self.apply_all([(changes, progress)])
+        if pending is not None:
+            self.profiles.remember(pending)
+            self.metrics.remember(pending)
+
+    def apply_all(self, records: Sequence[tuple[Sequence[Change], Progress]]) -> None:
+        """Apply the changes of records, in order, in one transaction that notes the position of the last.
+
+        Records that were applied before are skipped. Raises DirectoryError if a record is left out, and if the
+        database fails; then nothing was applied.
         """
-        with self._database.transaction() as transaction:
-            yield transaction
+        new = [(changes, progress) for changes, progress in records if progress.position > self.position]
+        if not new:
+            return
+        if new[0][1].position != self.position + 1:
+            raise DirectoryError(
+                f"{self._database.name} is at record {self.position}, and record {new[0][1].position} can't follow it."
+            )
+        last = new[-1][1]
+        with self._database.transaction() as connection:
+            for changes, _ in new:
+                for change in changes:
+                    execute_change(connection, change)
+            note_progress(connection, last)
+        self._progress = last
+        for changes, _ in new:
+            for change in changes:
+                self._forget(change)
+        if self._database.bytes_to_checkpoint > DIRECTORY_WAL_BYTES:
+            self.checkpoint()
+
+    def durable_position(self) -> int:
+        """The position up to which everything was applied and would survive a power cut."""
+        return self._durable_position
+
+    def checkpoint(self) -> bool:
+        """Make everything durable that was applied; returns whether it is. Raises DirectoryError if the disk fails."""
+        position: int = self.position
+        if self._database.checkpoint():
+            self._durable_position = max(self._durable_position, position)
+        return self._durable_position >= position
+
+    def check_structure(self) -> None:
+        """Have SQLite check its tables and indexes. Raises DirectoryError with the first fault."""
+        with self._database.reading() as connection:
+            found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
+        if found != "ok":
+            raise DirectoryError(f"{self._database.name} is damaged: {found}.")
+
+    def scrub(self) -> None:
+        """Compare all pages of the file with their checksums. Raises DirectoryError if one is damaged."""
+        self._database.scrub()
 
     def close(self) -> None:
-        """Write down the last uses of keys and let go of the file."""
+        """Write down the last uses of keys, make everything durable, and let go of the file."""
         try:
             self.keys.close()
         finally:
@@ -107,31 +214,18 @@ class Directory:
     ) -> None:
         self.close()
 
-    def _prepare(self, name: str, randomness: Randomness) -> bytes:
-        with self._database.transaction() as transaction:
-            connection = transaction.connection
-            if migrate(connection, name):
-                transaction.changed = True
-            known: dict[str, str] = {row.key: row.value for row in connection.execute(select(store))}
-            if not known:
-                known = {"format": FORMAT, "secret": randomness.token_bytes(SECRET_BYTES).hex()}
-                connection.execute(insert(store), [{"key": key, "value": value} for key, value in known.items()])
-                self.accounts.create_within(DEFAULT_ACCOUNT, transaction)
-            if known["format"] != FORMAT:
-                raise DirectoryError(
-                    f"{name} has format {known['format']}, made by another eventkeep; "
-                    f"this program knows format {FORMAT}. Use the eventkeep that made it, or a newer one."
-                )
-            return bytes.fromhex(known["secret"])
+    def _forget(self, change: Change) -> None:
+        if change.table is Table.METRIC:
+            self.metrics.forget(change)
+        elif change.table is Table.API_KEY:
+            self.keys.forget(row[0] for row in change.rows)
+        else:
+            self.profiles.forget(change)
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder for its owner alone, on disk before anything is promised to be in it."""
-    if folder.is_dir():
-        return
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    parent = os.open(folder.parent, os.O_RDONLY)
-    try:
-        os.fsync(parent)
-    finally:
-        os.close(parent)
+def note_progress(connection: sqlite3.Connection, progress: Progress) -> None:
+    """Note the last record that was applied, in the transaction that applies it."""
+    connection.execute(
+        "UPDATE applied SET position = ?, checksum = ?, time = ?",
+        (progress.position, progress.checksum.to_bytes(CHECKSUM_BYTES, "little"), progress.time),
+    )

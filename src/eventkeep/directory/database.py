@@ -1,4 +1,4 @@
-"""The connection to the directory's database: engines, pragmas, transactions.
+"""The database of the directory: one connection that writes, several that read, and checkpoints.
 
 Nothing outside this folder meets the driver: its errors become DirectoryError here.
 """
@@ -9,88 +9,98 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from functools import cached_property
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Protocol
 
-from sqlalchemy import (
-    URL,
-    BindParameter,
-    ClauseElement,
-    Connection,
-    CursorResult,
-    Dialect,
-    Engine,
-    bindparam,
-    create_engine,
-    event,
-)
+from sqlalchemy import URL, BindParameter, ClauseElement, Connection, Dialect, Engine, bindparam, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from eventkeep import limits
+from eventkeep.directory.migrations import upgrade
+from eventkeep.directory.page_sums import (
+    SUMS_NAME,
+    PageSums,
+    read_frames,
+    read_sums,
+    sums_after,
+    sums_of_file,
+    sums_with,
+    verify,
+    write_sums,
+)
+from eventkeep.directory.schema import SCHEMA_REVISION
 from eventkeep.errors import DirectoryError
+from eventkeep.files import Files
 
 LIST_LENGTHS = tuple(length for length in (1, 4, 16, 64, 256, 1_024) if length <= limits.SQL_PARAMETERS_MAX)
 """IN lists are filled up to one of these lengths, so that few statements have to be prepared."""
-
+STATEMENTS_PREPARED_MAX = 500
 WAL_RETRY_SECONDS = 0.02
+CHECKPOINT_WAIT_MILLISECONDS = 200
+"""How long a checkpoint waits for readers; commits wait meanwhile."""
 
 
-class Transaction:
-    """One open transaction that writes. ``changed`` says whether there is anything to commit.
+class Readable(Protocol):
+    """What accounts and keys need of a database: a directory that is open, or one that is only read."""
 
-    It takes the connection when somebody asks for it: most commits of events find all
-    that they need in memory.
-    """
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]: ...
 
-    def __init__(self, connect: Callable[[], Connection]) -> None:
-        self._connect = connect
-        self.changed = False
-        self._after_commit: list[Callable[[], None]] = []
-
-    @cached_property
-    def connection(self) -> Connection:
-        """The connection that writes. Raises what the driver raises where there is none to be had."""
-        return self._connect()
-
-    def after_commit(self, act: Callable[[], None]) -> None:
-        """Call ``act`` once everything is on disk, or there was nothing to write; never after a rollback."""
-        self._after_commit.append(act)
-
-    def committed(self) -> None:
-        for act in self._after_commit:
-            act()
+    def reading(self) -> AbstractContextManager[Connection]: ...
 
 
 class Database:
-    """One database, with a single writing connection and several reading ones.
+    """One database file. ``name`` is what errors call it.
 
-    ``name`` is what errors call it.
+    A commit is atomic and visible at once, but durable only after `checkpoint`: what a power cut takes away comes back
+    from the log. The file's pages are verified when it is opened.
     """
 
-    def __init__(self, url: URL, name: str) -> None:
-        self.name = name
+    def __init__(self, path: Path, files: Files) -> None:
+        """Open the file, which has to exist. Raises DirectoryError if it is damaged or can't be used."""
+        self.path, self._files = path, files
+        self.name = f"The directory {path}"
         self._writing = threading.Lock()
-        self._writer = engine(url, writes=True)
-        self._reader = engine(url, writes=False)
+        self._sums_path = path.with_name(SUMS_NAME)
+        self._wal_path = path.with_name(f"{path.name}-wal")
+        # It stays open as long as the database is: closing any descriptor of the file gives up SQLite's locks on it.
+        with self._driver_errors():
+            self._held = files.open(path)
+        try:
+            self._sums = self._verified()
+            with self._driver_errors():
+                self._writer = writing_connection(path)
+            self._recover()
+            self._migrate()
+            self._reader = reading_engine(path)
+        except BaseException:
+            files.close(self._held)
+            raise
 
     @property
     def dialect(self) -> Dialect:
-        return self._writer.dialect
+        return self._reader.dialect
+
+    @property
+    def bytes_to_checkpoint(self) -> int:
+        """The size of SQLite's write-ahead log."""
+        return self._wal_path.stat().st_size if self._wal_path.exists() else 0
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
-        """A transaction that excludes every other writer, of this process and of others.
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """The connection that writes, within a transaction that is committed at the end of the block.
 
-        It is committed at the end of the block where something changed, and rolled back
-        when the block raises. Raises DirectoryError for every error of the driver.
+        It is rolled back if the block raises. Raises DirectoryError for every error of the driver.
         """
-        with self._writing, self._driver_errors(), ExitStack() as opened:
-            transaction = Transaction(lambda: opened.enter_context(self._writer.connect()))
-            yield transaction
-            if transaction.changed:
-                transaction.connection.commit()
-            transaction.committed()
+        with self._writing, self._driver_errors():
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -98,9 +108,96 @@ class Database:
         with self._driver_errors(), self._reader.connect() as connection:
             yield connection
 
+    def checkpoint(self) -> bool:
+        """Copy SQLite's write-ahead log into the file, durably; returns whether all that was committed is durable now.
+
+        It is not while a reader stays in a statement. Raises DirectoryError if the disk fails; then nothing is lost.
+        """
+        with self._writing, self._driver_errors():
+            return self._checkpoint()
+
+    def scrub(self) -> None:
+        """Read all pages and compare them with their checksums. Raises DirectoryError if one is damaged."""
+        with self._writing, self._driver_errors():
+            frames = read_frames(self._wal_path, self._files)
+            newer = frozenset[int]() if frames is None else frames.touched
+            verify(self.path, sums_of_file(self._held, self.path, self._files), self._sums, newer)
+
     def close(self) -> None:
+        """Checkpoint and close. After a failure the write-ahead log stays, for the next start to recover from."""
+        keeper: sqlite3.Connection | None = None
+        try:
+            self.checkpoint()
+        except DirectoryError:
+            # The last connection to be closed would checkpoint without checksums, unless it can't write.
+            keeper = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)
+            keeper.execute("SELECT count(*) FROM store").fetchall()
         self._reader.dispose()
-        self._writer.dispose()
+        self._writer.close()
+        if keeper is not None:
+            keeper.close()
+        with self._driver_errors():
+            self._files.close(self._held)
+
+    def _verified(self) -> PageSums:
+        """The checksums, after comparing the file with them. Raises DirectoryError."""
+        with self._driver_errors():
+            sums = read_sums(self._sums_path, self._files)
+            if sums is None:
+                raise DirectoryError(
+                    f"{self.name} can't be verified: its checksums {self._sums_path} are missing. "
+                    "Restore the folder from a backup, or run eventkeep check --repair."
+                )
+            frames = read_frames(self._wal_path, self._files)
+            newer = sums.uncertain if frames is None else sums.uncertain | frames.touched
+            verify(self.path, sums_of_file(self._held, self.path, self._files), sums, newer)
+            return PageSums(sums.page_bytes, sums.sums, newer)
+
+    def _recover(self) -> None:
+        """Checkpoint what a server left that was ended. SQLite knows which frames count; their pages are read after."""
+        if not self._sums.uncertain:
+            return
+        with self._driver_errors():
+            write_sums(self._sums_path, self._sums, self._files)
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            found = sums_of_file(self._held, self.path, self._files)
+            after = sums_with(self._sums, found, self._sums.uncertain)
+            verify(self.path, found, after, frozenset())
+            write_sums(self._sums_path, after, self._files)
+            self._sums = after
+
+    def _migrate(self) -> None:
+        """Bring the tables up to date, if an older eventkeep made them. Raises DirectoryError."""
+        with self._driver_errors():
+            (revision,) = self._writer.execute("SELECT version_num FROM alembic_version").fetchone()
+            if revision == SCHEMA_REVISION:
+                return
+            engine = create_engine(URL.create("sqlite", database=str(self.path)))
+            event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA wal_autocheckpoint = 0"))
+            try:
+                with engine.begin() as connection:
+                    upgrade(connection, revision, self.name)
+            finally:
+                engine.dispose()
+            self._checkpoint()
+
+    def _checkpoint(self) -> bool:
+        frames = read_frames(self._wal_path, self._files)
+        if frames is not None and frames.checksums:
+            wal = self._files.open(self._wal_path)
+            try:
+                self._files.sync(wal)
+            finally:
+                self._files.close(wal)
+            after = sums_after(self._sums, frames)
+            write_sums(self._sums_path, after, self._files)
+            self._sums = after
+        self._writer.execute(f"PRAGMA busy_timeout = {CHECKPOINT_WAIT_MILLISECONDS}")
+        try:
+            busy, in_log, copied = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            self._writer.execute(f"PRAGMA busy_timeout = {round(limits.DIRECTORY_BUSY_SECONDS_MAX * 1000)}")
+        return not busy or in_log == copied
 
     @contextmanager
     def _driver_errors(self) -> Iterator[None]:
@@ -109,64 +206,57 @@ class Database:
         except SQLAlchemyError as exc:
             reason = getattr(exc, "orig", None) or exc
             raise DirectoryError(f"{self.name} failed: {reason}.") from exc
+        except (sqlite3.Error, OSError) as exc:
+            raise DirectoryError(f"{self.name} failed: {exc}.") from exc
 
 
-def engine(url: URL, *, writes: bool) -> Engine:
-    """An engine for the one writer, or for readers whose every statement stands alone."""
-    if writes:
-        made = create_engine(url, pool_size=1, max_overflow=0)
-    else:
-        made = create_engine(
-            url,
-            isolation_level="AUTOCOMMIT",
-            pool_size=limits.READER_THREADS,
-            max_overflow=limits.DIRECTORY_READERS_MAX - limits.READER_THREADS,
-            pool_use_lifo=True,
-        )
-    if made.dialect.name == "sqlite":
-        serve_sqlite(made, writes=writes)
+def writing_connection(path: Path) -> sqlite3.Connection:
+    """The connection that writes. Raises sqlite3.Error, and DirectoryError if the file system can't keep a WAL."""
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS_PREPARED_MAX
+    )
+    set_pragmas(connection, limits.DIRECTORY_WRITER_CACHE_BYTES, writes=True)
+    enter_wal(connection)
+    return connection
+
+
+def reading_engine(path: Path) -> Engine:
+    """An engine for readers whose every statement stands alone."""
+    made = create_engine(
+        URL.create("sqlite", database=str(path)),
+        isolation_level="AUTOCOMMIT",
+        pool_size=limits.READER_THREADS,
+        max_overflow=limits.DIRECTORY_READERS_MAX - limits.READER_THREADS,
+        pool_use_lifo=True,
+    )
+
+    @event.listens_for(made, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        # The driver must not open transactions of its own accord.
+        connection.isolation_level = None
+        set_pragmas(connection, limits.DIRECTORY_READER_CACHE_BYTES, writes=False)
+
     return made
 
 
-def serve_sqlite(made: Engine, *, writes: bool) -> None:
-    """Set the pragmas of every new connection, and let a writing transaction begin as one.
-
-    A transaction that begins by reading and writes later fails at once when another
-    process wrote in between; BEGIN IMMEDIATE waits for its turn instead.
-    """
-    cache_bytes = limits.DIRECTORY_WRITER_CACHE_BYTES if writes else limits.DIRECTORY_READER_CACHE_BYTES
-    pragmas = [
+def set_pragmas(connection: sqlite3.Connection, cache_bytes: int, *, writes: bool) -> None:
+    """What every connection needs. Only `Database.checkpoint` may copy the write-ahead log into the file."""
+    for pragma in (
         f"busy_timeout = {round(limits.DIRECTORY_BUSY_SECONDS_MAX * 1000)}",
-        "synchronous = FULL",
-        "foreign_keys = ON",
+        "synchronous = NORMAL",
+        "wal_autocheckpoint = 0",
         "temp_store = MEMORY",
         f"cache_size = -{cache_bytes // 1024}",
-        f"wal_autocheckpoint = {limits.DIRECTORY_WAL_PAGES}",
-        f"journal_size_limit = {limits.DIRECTORY_WAL_PAGES * 4096}",
         f"query_only = {'OFF' if writes else 'ON'}",
-    ]
-
-    @event.listens_for(made, "connect")
-    def set_pragmas(connection: Any, _record: object) -> None:
-        # The driver must not open transactions of its own accord.
-        connection.isolation_level = None
-        for pragma in pragmas:
-            connection.execute(f"PRAGMA {pragma}")
-        if writes:
-            enter_wal(connection)
-
-    if writes:
-
-        @event.listens_for(made, "begin")
-        def begin(connection: Connection) -> None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+    ):
+        connection.execute(f"PRAGMA {pragma}")
 
 
 def enter_wal(connection: sqlite3.Connection) -> None:
     """Have the file keep a write-ahead log, so that reads and a write don't wait for each other.
 
     It stays so for every later connection. Turning it on is the one step for which SQLite
-    does not wait while another process has a lock. Raises DirectoryError where the file
+    does not wait while another process has a lock. Raises DirectoryError if the file
     system can't do it.
     """
     give_up = time.monotonic() + limits.DIRECTORY_BUSY_SECONDS_MAX
@@ -184,31 +274,16 @@ def enter_wal(connection: sqlite3.Connection) -> None:
 
 
 class Statement:
-    """A statement compiled once, run with rows of values in the order of its parameters.
+    """A query compiled once, run with values in the order of its parameters.
 
-    Going past SQLAlchemy's own preparation of every row is worth it for the rows of the
-    hot path and no others.
+    Going past SQLAlchemy's own preparation is worth it for the queries of the hot path and no others.
     """
 
     def __init__(self, clause: ClauseElement, dialect: Dialect) -> None:
         self._text = str(clause.compile(dialect=dialect))
 
-    def execute_many(self, transaction: Transaction, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Run once for every row."""
-        if rows:
-            transaction.changed = True
-            transaction.connection.exec_driver_sql(self._text, list(rows))
-
     def rows(self, connection: Connection, values: tuple[Any, ...]) -> Sequence[Sequence[Any]]:
         return connection.exec_driver_sql(self._text, values).fetchall()
-
-
-def inserted_number(result: CursorResult[Any]) -> int:
-    """The number that the database gave the one row that was inserted."""
-    key = result.inserted_primary_key
-    if key is None:
-        raise DirectoryError("The database did not tell the number of a new row.")
-    return int(key[0])
 
 
 class ListQuery:

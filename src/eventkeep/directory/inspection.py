@@ -44,8 +44,7 @@ def inspect_directory(folder: Path) -> DirectoryState | None:
             (schema,) = database.execute("SELECT version_num FROM alembic_version").fetchone()
             (format_,) = database.execute("SELECT value FROM store WHERE key = 'format'").fetchone()
             changes = database.execute(
-                "SELECT max(updated) FROM metric UNION ALL SELECT max(last_used) FROM api_key "
-                "UNION ALL SELECT max(created) FROM api_key UNION ALL SELECT max(created) FROM account"
+                "SELECT max(time) FROM applied UNION ALL SELECT max(last_used) FROM api_key_use"
             ).fetchall()
     except (sqlite3.Error, TypeError, ValueError) as exc:
         raise DirectoryError(f"The directory {path} can't be read: {exc}.") from exc

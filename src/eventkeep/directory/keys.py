@@ -10,16 +10,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import threading
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
 import structlog
-from sqlalchemy import Row, bindparam, insert, select, update
+from sqlalchemy import Row, select
 
 from eventkeep.clock import Clock, Randomness
 from eventkeep.directory.base62 import random_text
-from eventkeep.directory.database import Database
-from eventkeep.directory.schema import api_key
+from eventkeep.directory.changes import Change, Operation, Table
+from eventkeep.directory.database import Readable
+from eventkeep.directory.schema import api_key, api_key_use
 from eventkeep.directory.scopes import FULL, checked_scopes, write_scopes
 from eventkeep.errors import ConfigurationError, DirectoryError
 from eventkeep.limits import (
@@ -35,6 +37,7 @@ logger = structlog.get_logger(__name__)
 PREFIX: Final = "pk_"
 ID_CHARACTERS: Final = 8
 SECRET_CHARACTERS: Final = 32
+KEYS_QUERY: Final = select(api_key, api_key_use.c.last_used).outerjoin(api_key_use, api_key_use.c.id == api_key.c.id)
 
 
 class KeyRecord(msgspec.Struct, frozen=True):
@@ -64,7 +67,7 @@ class Known(msgspec.Struct, frozen=True):
 class Keys:
     """The API keys of one directory. Any thread may call."""
 
-    def __init__(self, database: Database, clock: Clock, randomness: Randomness) -> None:
+    def __init__(self, database: Readable, clock: Clock, randomness: Randomness) -> None:
         self._database, self._clock, self._randomness = database, clock, randomness
         self._known: dict[str, Known] = {}
         self._used: dict[str, float] = {}
@@ -72,11 +75,10 @@ class Keys:
         self._starting = threading.Lock()
         self._closing = threading.Event()
 
-    def create(self, account: int, scopes: frozenset[str], label: str = "") -> tuple[KeyRecord, str]:
-        """A new key of the account, and its plain text, which can't be had again.
+    def new(self, account: int, scopes: frozenset[str], label: str = "") -> tuple[KeyRecord, str, Change]:
+        """A new key of the account, its plain text, which can't be had again, and the change that makes it.
 
-        Raises ConfigurationError for an unknown scope or a label that is too long, and
-        DirectoryError where the account does not exist.
+        Raises ConfigurationError for an unknown scope or a label that is too long.
         """
         if len(label) > KEY_LABEL_CHARACTERS_MAX or not label.isprintable():
             raise ConfigurationError(f"A key's label is at most {KEY_LABEL_CHARACTERS_MAX} printable characters.")
@@ -89,19 +91,7 @@ class Keys:
             label=label,
             created=self._now_us(),
         )
-        with self._database.transaction() as transaction:
-            transaction.changed = True
-            transaction.connection.execute(
-                insert(api_key).values(
-                    id=record.id,
-                    account=account,
-                    digest=digest_of(plaintext),
-                    scopes=write_scopes(record.scopes),
-                    label=label,
-                    created=record.created,
-                )
-            )
-        return record, plaintext
+        return record, plaintext, key_change(record, digest_of(plaintext))
 
     def find(self, plaintext: str) -> KeyRecord | None:
         """The record of a good key; None for one that is unknown or revoked.
@@ -140,26 +130,31 @@ class Keys:
 
     def list(self, account: int | None = None) -> list[KeyRecord]:
         """The keys of an account, or of all; also the revoked ones; oldest first."""
-        query = select(api_key).order_by(api_key.c.created, api_key.c.id)
+        query = KEYS_QUERY.order_by(api_key.c.created, api_key.c.id)
         if account is not None:
             query = query.where(api_key.c.account == account)
         with self._database.reading() as connection:
             return [record_of(row) for row in connection.execute(query)]
 
-    def revoke(self, key_id: str) -> KeyRecord | None:
-        """Make the key useless for good; None where there is no such key.
+    def revoked(self, key_id: str) -> tuple[KeyRecord | None, Sequence[Change]]:
+        """The key as it is once it is useless for good, and the change that makes it so.
 
-        A key that was revoked before keeps the time of the first revocation.
+        None if there is no such key. A key that was revoked before keeps the time of the first revocation.
         """
-        chosen = api_key.c.id == key_id
-        with self._database.transaction() as transaction:
-            result = transaction.connection.execute(
-                update(api_key).where(chosen, api_key.c.revoked.is_(None)).values(revoked=self._now_us())
-            )
-            transaction.changed = result.rowcount > 0
-            row = transaction.connection.execute(select(api_key).where(chosen)).one_or_none()
-        self._known.pop(key_id, None)
-        return None if row is None else record_of(row)
+        with self._database.reading() as connection:
+            row = connection.execute(KEYS_QUERY.where(api_key.c.id == key_id)).one_or_none()
+        if row is None:
+            return None, []
+        record = record_of(row)
+        if record.revoked is not None:
+            return record, []
+        record = msgspec.structs.replace(record, revoked=self._now_us())
+        return record, [key_change(record, row.digest)]
+
+    def forget(self, ids: Iterable[str]) -> None:
+        """Look these keys up again when they are used next: they were changed."""
+        for key_id in ids:
+            self._known.pop(key_id, None)
 
     def write_last_used(self) -> None:
         """Write down when the keys were last used. A thread does so once a minute, and ``close`` does.
@@ -172,11 +167,13 @@ class Keys:
             return
         # Uses are noted on the clock that never goes back; here they get their time of day.
         offset = self._clock.now() - self._clock.monotonic()
-        rows = [{"key_id": key_id, "used": round((offset + at) * 1_000_000)} for key_id, at in used.items()]
-        statement = update(api_key).where(api_key.c.id == bindparam("key_id")).values(last_used=bindparam("used"))
-        with self._database.transaction() as transaction:
-            transaction.changed = True
-            transaction.connection.execute(statement, rows)
+        rows = [(key_id, round((offset + at) * 1_000_000)) for key_id, at in used.items()]
+        with self._database.transaction() as connection:
+            connection.executemany(
+                "INSERT INTO api_key_use (id, last_used) VALUES (?, ?) "
+                "ON CONFLICT (id) DO UPDATE SET last_used = excluded.last_used",
+                rows,
+            )
 
     def close(self) -> None:
         """Write down the last uses and end the thread."""
@@ -187,7 +184,7 @@ class Keys:
 
     def _look_up(self, key_id: str, now: float) -> Known | None:
         with self._database.reading() as connection:
-            row = connection.execute(select(api_key).where(api_key.c.id == key_id)).one_or_none()
+            row = connection.execute(KEYS_QUERY.where(api_key.c.id == key_id)).one_or_none()
         if row is None or row.revoked is not None:
             self._known.pop(key_id, None)
             return None
@@ -215,6 +212,12 @@ class Keys:
 
     def _now_us(self) -> int:
         return round(self._clock.now() * 1_000_000)
+
+
+def key_change(record: KeyRecord, digest: bytes) -> Change:
+    """The change that makes the key what ``record`` says."""
+    row = (record.id, digest, write_scopes(record.scopes), record.label, record.created, record.revoked)
+    return Change(Table.API_KEY, Operation.PUT, record.account, [row])
 
 
 def digest_of(plaintext: str) -> bytes:

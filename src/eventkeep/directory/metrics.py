@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count as counted_from
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, tuple_, update
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import ColumnElement, Connection, Row, func, select, tuple_
 
 from eventkeep.clock import Randomness
 from eventkeep.directory.base62 import ALPHABET, random_text
-from eventkeep.directory.database import Database, Transaction, inserted_number
+from eventkeep.directory.changes import Change, Operation, Table
+from eventkeep.directory.database import Database
+from eventkeep.directory.pending import MetricName, Pending
 from eventkeep.directory.recent import Recent
-from eventkeep.directory.schema import metric
+from eventkeep.directory.schema import NUMBER_MASK, key_of, metric, number_of
 from eventkeep.limits import METRIC_CACHE_ENTRIES_MAX, METRICS_PER_ACCOUNT_MAX
 from eventkeep.model.metric import Metric
-
-MetricName = tuple[int, str, str]
-"""What makes a metric: account, name, service."""
 
 ID_CHARACTERS: Final = 6
 NAMES_PER_QUERY: Final = 200
@@ -35,86 +37,89 @@ class ResolvedMetrics(msgspec.Struct):
 class Metrics:
     """The metrics of one directory.
 
-    ``resolve`` and ``mark_has_value`` belong to the one thread that commits; the rest
-    may be called from any. A Metric that was handed out is never changed: a new one
-    takes its place.
+    ``resolve``, ``mark_has_value``, ``remember`` and ``forget`` belong to the one thread that commits; the rest may be
+    called from any. A Metric that was handed out is never changed: a new one takes its place.
     """
 
     def __init__(self, database: Database, randomness: Randomness) -> None:
         self._database, self._randomness = database, randomness
         self._by_name: Recent[MetricName, Metric] = Recent(METRIC_CACHE_ENTRIES_MAX)
         self._by_number: Recent[int, Metric] = Recent(METRIC_CACHE_ENTRIES_MAX)
+        self._next_numbers: dict[int, Callable[[], int]] = {}
         with database.reading() as connection:
-            rows = connection.execute(select(metric).order_by(metric.c.number.desc()).limit(METRICS_READ_AT_OPEN))
+            rows = connection.execute(select(metric).order_by(metric.c.updated.desc()).limit(METRICS_READ_AT_OPEN))
             self._remember(metric_of(row) for row in rows)
 
     def remembered(self, account: int, name: str, service: str) -> Metric | None:
         """The metric, where memory alone can tell that it exists."""
         return self._by_name.get((account, name, service))
 
-    def resolve(self, names: Iterable[MetricName], now_us: int, transaction: Transaction) -> ResolvedMetrics:
-        """The metric of every name, made now where there was none.
+    def resolve(self, names: Iterable[MetricName], now_us: int, pending: Pending) -> ResolvedMetrics:
+        """The metric of every name, made now if there is none; those that are made are noted in ``pending``.
 
-        Where an account would get more than ``METRICS_PER_ACCOUNT_MAX``, the names that
-        come last in ``names`` are refused.
+        If an account would get more than ``METRICS_PER_ACCOUNT_MAX``, the names that come last in ``names`` are
+        refused.
         """
         found: dict[MetricName, Metric] = {}
         missing: list[MetricName] = []
         for name in dict.fromkeys(names):
-            if (known := self._by_name.get(name)) is not None:
+            if (known := pending.metric(name)) is not None or (known := self._by_name.get(name)) is not None:
                 found[name] = known
             else:
                 missing.append(name)
         if not missing:
             return ResolvedMetrics(found, frozenset())
-        stored = {name_of(each): each for each in self._stored(missing, transaction.connection)}
         refused: set[MetricName] = set()
         room: dict[int, int] = {}
-        for name in missing:
-            if name not in stored:
-                account = name[0]
-                if account not in room:
-                    room[account] = METRICS_PER_ACCOUNT_MAX - self._count(account, transaction.connection)
-                room[account] -= 1
-                if room[account] < 0:
-                    refused.add(name)
-                    continue
-                stored[name] = self._make(name, now_us, transaction)
-            found[name] = stored[name]
-        transaction.after_commit(lambda: self._remember(stored.values()))
+        with self._database.reading() as connection:
+            stored = {name_of(each): each for each in self._stored(missing, connection)}
+            self._remember(stored.values())
+            for name in missing:
+                if name not in stored:
+                    account = name[0]
+                    if account not in room:
+                        room[account] = METRICS_PER_ACCOUNT_MAX - self._count_with(account, pending, connection)
+                    room[account] -= 1
+                    if room[account] < 0:
+                        refused.add(name)
+                        continue
+                    stored[name] = pending.metrics[name] = self._make(name, now_us, pending, connection)
+                found[name] = stored[name]
         return ResolvedMetrics(found, frozenset(refused))
 
-    def mark_has_value(self, metrics: Iterable[Metric], now_us: int, transaction: Transaction) -> None:
-        """Note that events of these metrics came with a value; those that had one stay as they are."""
-        fresh = {each.number: each for each in metrics if not each.has_value}
-        if not fresh:
-            return
-        marked = [msgspec.structs.replace(each, has_value=True, updated=now_us) for each in fresh.values()]
-        transaction.changed = True
-        for numbers in cut(list(fresh)):
-            transaction.connection.execute(
-                update(metric)
-                .where(metric.c.number.in_(numbers), metric.c.has_value.is_(False))
-                .values(has_value=True, updated=now_us)
-            )
-        self._by_name.drop(name_of(each) for each in marked)
-        self._by_number.drop(fresh)
-        transaction.after_commit(lambda: self._remember(marked))
+    def mark_has_value(self, metrics: Iterable[Metric], now_us: int, pending: Pending) -> None:
+        """Note in ``pending`` that events of these metrics came with a value."""
+        for each in metrics:
+            current = pending.metric(name_of(each)) or each
+            if not current.has_value:
+                pending.metrics[name_of(each)] = msgspec.structs.replace(current, has_value=True, updated=now_us)
+
+    def remember(self, pending: Pending) -> None:
+        """Keep in memory what was applied."""
+        self._remember(pending.metrics.values())
+
+    def forget(self, change: Change) -> None:
+        """Take out of memory what a change that was applied makes wrong."""
+        for row in change.rows:
+            known = self._by_number.get(key_of(change.account, row[0]))
+            if known is not None:
+                self._by_name.drop([name_of(known)])
+                self._by_number.drop([key_of(change.account, row[0])])
 
     def by_numbers(self, account: int, numbers: Iterable[int]) -> dict[int, Metric]:
         """The account's metrics of these numbers; those of others are left out."""
         found: dict[int, Metric] = {}
         missing: list[int] = []
         for number in set(numbers):
-            if (known := self._by_number.peek(number)) is None:
-                missing.append(number)
-            elif known.account == account:
+            if (known := self._by_number.peek(key_of(account, number))) is None:
+                missing.append(key_of(account, number))
+            else:
                 found[number] = known
         if missing:
             with self._database.reading() as connection:
                 for part in cut(missing):
-                    query = select(metric).where(metric.c.account == account, metric.c.number.in_(part))
-                    found.update((row.number, metric_of(row)) for row in connection.execute(query))
+                    query = select(metric).where(metric.c.key.in_(part))
+                    found.update((number_of(row.key), metric_of(row)) for row in connection.execute(query))
         return found
 
     def find_id(self, account: int, metric_id: str) -> Metric | None:
@@ -126,11 +131,19 @@ class Metrics:
 
     def list(self, account: int, after_number: int = 0, count: int = 200, name: str | None = None) -> list[Metric]:
         """The ``count`` oldest metrics of the account, of that name where one is given, above ``after_number``."""
-        query = select(metric).where(metric.c.account == account, metric.c.number > after_number)
+        query = select(metric).where(
+            metric.c.key.between(key_of(account, after_number) + 1, key_of(account, NUMBER_MASK))
+        )
         if name is not None:
             query = query.where(metric.c.name == name)
         with self._database.reading() as connection:
-            return [metric_of(row) for row in connection.execute(query.order_by(metric.c.number).limit(count))]
+            return [metric_of(row) for row in connection.execute(query.order_by(metric.c.key).limit(count))]
+
+    def numbers(self, account: int) -> npt.NDArray[np.uint32]:
+        """The numbers of all metrics of the account."""
+        query = select(metric.c.key).where(metric.c.account == account)
+        with self._database.reading() as connection:
+            return np.array([number_of(key) for key in connection.execute(query).scalars()], dtype=np.uint32)
 
     def count(self, account: int) -> int:
         """How many metrics the account has."""
@@ -146,33 +159,57 @@ class Metrics:
         query = select(func.count()).select_from(metric).where(metric.c.account == account)
         return int(connection.execute(query).scalar_one())
 
-    def _make(self, name: MetricName, now_us: int, transaction: Transaction) -> Metric:
-        account, title, service = name
-        values: dict[str, Any] = {
-            "id": self._free_id(account, transaction.connection),
-            "account": account,
-            "name": title,
-            "service": service,
-            "integration_id": integration_id(service),
-            "has_value": False,
-            "created": now_us,
-            "updated": now_us,
-        }
-        transaction.changed = True
-        result = transaction.connection.execute(insert(metric).values(values))
-        return Metric(number=inserted_number(result), **values)
+    def _count_with(self, account: int, pending: Pending, connection: Connection) -> int:
+        """How many metrics the account has once ``pending`` is applied."""
+        made = [key_of(account, each.number) for each in pending.new_metrics(account)]
+        kept = 0
+        for part in cut(made):
+            query = select(func.count()).select_from(metric).where(metric.c.key.in_(part))
+            kept += int(connection.execute(query).scalar_one())
+        return self._count(account, connection) + len(made) - kept
 
-    def _free_id(self, account: int, connection: Connection) -> str:
+    def _make(self, name: MetricName, now_us: int, pending: Pending, connection: Connection) -> Metric:
+        account, title, service = name
+        if account not in self._next_numbers:
+            query = select(func.max(metric.c.key)).where(metric.c.account == account)
+            self._next_numbers[account] = counted_from(number_of(connection.execute(query).scalar() or 0) + 1).__next__
+        return Metric(
+            number=self._next_numbers[account](),
+            id=self._free_id(account, pending, connection),
+            account=account,
+            name=title,
+            service=service,
+            integration_id=integration_id(service),
+            has_value=False,
+            created=now_us,
+            updated=now_us,
+        )
+
+    def _free_id(self, account: int, pending: Pending, connection: Connection) -> str:
+        taken = {each.id for each in pending.new_metrics(account)}
         while True:
             made = random_text(ID_CHARACTERS, self._randomness)
-            query = select(metric.c.number).where(metric.c.account == account, metric.c.id == made)
-            if connection.execute(query).one_or_none() is None:
+            query = select(metric.c.key).where(metric.c.account == account, metric.c.id == made)
+            if made not in taken and connection.execute(query).one_or_none() is None:
                 return made
 
     def _remember(self, metrics: Iterable[Metric]) -> None:
         for each in metrics:
             self._by_name.put([(name_of(each), each)])
-            self._by_number.put([(each.number, each)])
+            self._by_number.put([(key_of(each.account, each.number), each)])
+
+
+def metric_changes(pending: Pending) -> list[Change]:
+    """The metrics that a commit makes or changes, as changes."""
+    rows: dict[int, list[tuple[Any, ...]]] = {}
+    for each in sorted(pending.metrics.values(), key=lambda each: (each.account, each.number)):
+        rows.setdefault(each.account, []).append(
+            (
+                *(each.number, each.id, each.name, each.service, each.integration_id),
+                *(each.has_value, each.created, each.updated),
+            )
+        )
+    return [Change(Table.METRIC, Operation.PUT, account, part) for account, part in rows.items()]
 
 
 def name_of(each: Metric) -> MetricName:
@@ -190,7 +227,7 @@ def cut(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
 
 def metric_of(row: Row[Any]) -> Metric:
     return Metric(
-        number=row.number,
+        number=number_of(row.key),
         id=row.id,
         account=row.account,
         name=row.name,

@@ -1,4 +1,4 @@
-"""Profiles and their identifiers: read for a commit, changed by it, written with it."""
+"""Profiles and their identifiers: read for a commit, changed by it, remembered after it."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import BindParameter, Connection, bindparam, func, insert, select, update
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, func, select
 
-from eventkeep.directory.database import Database, ListQuery, Statement, Transaction
+from eventkeep.directory.changes import Change, Operation, Table
+from eventkeep.directory.database import Database, ListQuery
+from eventkeep.directory.pending import NOBODY, Pending
 from eventkeep.directory.recent import Recent
-from eventkeep.directory.schema import identifier, profile
+from eventkeep.directory.schema import NUMBER_MASK, identifier, key_of, merged_profile, number_of, profile
 from eventkeep.limits import IDENTIFIER_CACHE_ENTRIES_MAX, PROFILE_CACHE_BYTES_MAX, PROFILE_CACHE_ENTRIES_MAX
 from eventkeep.model.identity_resolution import IdentityResolution
 from eventkeep.model.profile import IDENTIFIER_KINDS, Profile
 from eventkeep.model.submission import ProfileWrite
 
-COLUMNS = tuple(column.name for column in profile.columns)
 NO_MEMBERS = "{}"
-TEXTS_START, TEXTS_END = COLUMNS.index("phone_number"), COLUMNS.index("location")
-"""Between these are the texts that a profile may have besides its email."""
-NO_TEXTS = (None,) * (TEXTS_END - TEXTS_START)
 
 encode_json = msgspec.json.Encoder().encode
 decode_object = msgspec.json.Decoder(dict[str, Any]).decode
@@ -31,42 +31,25 @@ decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 class Profiles:
     """The profiles of one directory.
 
-    ``load_identities`` and ``flush`` belong to the one thread that commits; the rest may be
-    called from any. What the memory holds is committed, always: a flush takes out what
-    it changes, and only the end of its transaction puts the new state in.
+    ``settled``, ``load_identities``, ``remember`` and ``forget`` belong to the one thread that commits; the rest may be
+    called from any. What the memory holds is applied, always.
     """
 
     def __init__(self, database: Database, new_id: Callable[[int], str]) -> None:
         self._database, self._new_id = database, new_id
         self._owners: Recent[tuple[int, str, str], int] = Recent(IDENTIFIER_CACHE_ENTRIES_MAX)
         self.owner = self._owners.get
-        """The profile that an account's identifier names (account, kind, value), where that was asked lately."""
+        """The profile that an account's identifier names (account, kind, value), if that was asked lately."""
         self._profiles: Recent[int, Profile] = Recent(PROFILE_CACHE_ENTRIES_MAX, PROFILE_CACHE_BYTES_MAX, memory_bytes)
+        self._next_numbers: dict[int, Callable[[], int]] = {}
         dialect = database.dialect
-        self._insert = Statement(insert(profile).values({name: bindparam(name) for name in COLUMNS}), dialect)
-        self._insert_plain = Statement(
-            insert(profile).values({name: bindparam(name) for name in (*COLUMNS[:TEXTS_START], *COLUMNS[TEXTS_END:])}),
-            dialect,
-        )
-        self._update = Statement(
-            update(profile)
-            .values({name: bindparam(f"new_{name}") for name in COLUMNS[1:]})
-            .where(profile.c.number == bindparam("number_")),
-            dialect,
-        )
-        self._insert_identifiers = Statement(
-            insert(identifier).values({name: bindparam(name) for name in ("account", "kind", "value", "profile")}),
-            dialect,
-        )
         self._owners_query = ListQuery(owners_query, dialect)
         self._ids_query = ListQuery(ids_query, dialect)
         self._numbers_query = ListQuery(numbers_query, dialect)
         self._public_ids_query = ListQuery(public_ids_query, dialect)
         self._sizes_query = ListQuery(sizes_query, dialect)
         with database.reading() as connection:
-            self.newest_number: int = connection.execute(select(func.max(profile.c.number))).scalar() or 0
-            """The highest number of a profile when this was opened."""
-        self._next_number = counted_from(self.newest_number + 1).__next__
+            self._has_merges = connection.execute(select(merged_profile.c.number).limit(1)).scalar() is not None
 
     def settled(self, account: int, writes: Sequence[ProfileWrite]) -> list[int] | None:
         """The profile of each write, if memory alone can tell that none of them changes anything; otherwise None.
@@ -83,10 +66,8 @@ class Profiles:
             numbers.append(number)
         return numbers
 
-    def load_identities(
-        self, account: int, writes: Iterable[ProfileWrite], transaction: Transaction
-    ) -> IdentityResolution:
-        """All that the account's directory says of the identifiers in ``writes``.
+    def load_identities(self, account: int, writes: Iterable[ProfileWrite], pending: Pending) -> IdentityResolution:
+        """All that the account's directory says of the identifiers in ``writes``, once ``pending`` is applied.
 
         An id stands among the owners under the kind ``id``. Identifiers that nobody owns
         and ids that don't exist are left out.
@@ -99,62 +80,83 @@ class Profiles:
                 value = getattr(write, kind)
                 if value is None or (kind, value) in owners:
                     continue
-                if (number := recall((account, kind, value))) is not None:
-                    owners[kind, value] = number
+                named = account, kind, value
+                if (number := pending.owner(named)) is not None or (number := recall(named)) is not None:
+                    if number != NOBODY:
+                        owners[kind, value] = number
                 else:
                     missing.setdefault(kind, {})[value] = None
-        found = {}
-        for kind, values in missing.items():
-            found.update(self._stored_owners(account, kind, sorted(values), transaction.connection))
-        owners.update(found)
-        profiles, loaded = self._load(account, set(owners.values()), transaction.connection)
-
-        def remember() -> None:
+        with self._database.reading() as connection:
+            found = {}
+            for kind, values in missing.items():
+                found.update(self._stored_owners(account, kind, sorted(values), connection))
+            owners.update(found)
             self._owners.put(((account, kind, value), number) for (kind, value), number in found.items())
-            self._profiles.put((each.number, each) for each in loaded)
+            profiles = self._load(account, set(owners.values()), pending, connection)
+            if account not in self._next_numbers:
+                self._next_numbers[account] = counted_from(newest_number(account, connection) + 1).__next__
+        return IdentityResolution(account, owners, profiles, self._next_numbers[account], self._new_id)
 
-        transaction.after_commit(remember)
-        return IdentityResolution(account, owners, profiles, self._next_number, self._new_id)
+    def remember(self, pending: Pending) -> None:
+        """Keep in memory what was applied."""
+        self._owners.put((named, number) for named, number in pending.owners.items() if number != NOBODY)
+        self._profiles.put(pending.profiles.items())
 
-    def flush(self, roster: IdentityResolution, transaction: Transaction) -> None:
-        """Write what ``roster`` has changed: new profiles, changed ones, new identifiers."""
-        account, changed, created, new_owners = roster.account, roster.changed, roster.created, roster.new_owners
-        if not changed and not new_owners:
-            return
-        # In the order of the tables' keys, so that neighbours are written together.
-        numbers = sorted(changed)
-        rows = [row_of(changed[number]) for number in numbers if number in created]
-        # Most have an email and no more; to bind nine times nothing takes as long as all the rest.
-        plain = [row[:TEXTS_START] + row[TEXTS_END:] for row in rows if row[TEXTS_START:TEXTS_END] == NO_TEXTS]
-        self._insert_plain.execute_many(transaction, plain)
-        if len(plain) < len(rows):
-            self._insert.execute_many(transaction, [row for row in rows if row[TEXTS_START:TEXTS_END] != NO_TEXTS])
-        self._update.execute_many(
-            transaction,
-            [(*row_of(changed[number])[1:], number) for number in numbers if number not in created],
+    def forget(self, change: Change) -> None:
+        """Take out of memory what a change that was applied makes wrong."""
+        account = change.account
+        if change.table is Table.PROFILE:
+            self._profiles.drop(key_of(account, row[0]) for row in change.rows)
+        elif change.table is Table.IDENTIFIER:
+            self._owners.drop((account, row[0], row[1]) for row in change.rows)
+        elif change.table is Table.MERGED_PROFILE:
+            self._has_merges = True
+
+    def numbers(self, account: int) -> npt.NDArray[np.uint32]:
+        """The numbers of all profiles of the account, of those that were merged into others, too."""
+        with self._database.reading() as connection:
+            keys = connection.execute(select(profile.c.key).where(of_account(account))).scalars().all()
+            query = select(merged_profile.c.number).where(merged_profile.c.account == account)
+            merged = connection.execute(query).scalars().all()
+        return np.array([*(number_of(key) for key in keys), *merged], dtype=np.uint32)
+
+    def numbers_of(self, account: int, number: int) -> list[int]:
+        """The number of a profile and those of all profiles that were merged into it: its events are under all."""
+        if not self._has_merges:
+            return [number]
+        query = select(merged_profile.c.number).where(
+            merged_profile.c.account == account, merged_profile.c.into == number
         )
-        self._insert_identifiers.execute_many(transaction, identifier_rows(account, new_owners))
-        self._profiles.drop(numbers)
+        with self._database.reading() as connection:
+            return [number, *connection.execute(query.order_by(merged_profile.c.number)).scalars()]
 
-        def remember() -> None:
-            self._owners.put(((account, kind, value), number) for (kind, value), number in new_owners.items())
-            self._profiles.put(changed.items())
-
-        transaction.after_commit(remember)
+    def survivors(self, account: int, numbers: Iterable[int]) -> dict[int, int]:
+        """The surviving profile of each number that was merged into another; the others are left out."""
+        if not self._has_merges:
+            return {}
+        wanted = list(set(numbers))
+        found: dict[int, int] = {}
+        with self._database.reading() as connection:
+            for start in range(0, len(wanted), 500):
+                query = select(merged_profile.c.number, merged_profile.c.into).where(
+                    merged_profile.c.account == account, merged_profile.c.number.in_(wanted[start : start + 500])
+                )
+                found.update((row.number, row.into) for row in connection.execute(query))
+        return found
 
     def by_numbers(self, account: int, numbers: Iterable[int]) -> dict[int, Profile]:
         """The account's profiles of these numbers; those of others are left out. They are not to be changed."""
         found: dict[int, Profile] = {}
         missing: list[int] = []
         for number in set(numbers):
-            if (known := self._profiles.peek(number)) is None:
-                missing.append(number)
-            elif known.account == account:
+            if (known := self._profiles.peek(key_of(account, number))) is None:
+                missing.append(key_of(account, number))
+            else:
                 found[number] = known
         if missing:
             with self._database.reading() as connection:
-                for row in self._numbers_query.rows(connection, (account,), missing):
-                    found[row[0]] = profile_of(row)
+                for row in self._numbers_query.rows(connection, (), missing):
+                    found[number_of(row[0])] = profile_of(row)
         return found
 
     def ids(self, account: int, numbers: Iterable[int]) -> dict[int, str]:
@@ -162,28 +164,28 @@ class Profiles:
         found: dict[int, str] = {}
         missing: list[int] = []
         for number in set(numbers):
-            if (known := self._profiles.peek(number)) is None:
-                missing.append(number)
-            elif known.account == account:
+            if (known := self._profiles.peek(key_of(account, number))) is None:
+                missing.append(key_of(account, number))
+            else:
                 found[number] = known.id
         if missing:
             with self._database.reading() as connection:
-                for number, profile_id in self._public_ids_query.rows(connection, (account,), missing):
-                    found[number] = profile_id
+                for key, profile_id in self._public_ids_query.rows(connection, (), missing):
+                    found[number_of(key)] = profile_id
         return found
 
     def sizes(self, account: int, numbers: Iterable[int]) -> dict[int, int]:
         """How long the properties of the account's profiles of these numbers are as JSON, in characters."""
         with self._database.reading() as connection:
-            rows = self._sizes_query.rows(connection, (account,), list(set(numbers)))
-            return {number: size for number, size in rows}
+            rows = self._sizes_query.rows(connection, (), [key_of(account, number) for number in set(numbers)])
+            return {number_of(key): size for key, size in rows}
 
     def find_id(self, account: int, profile_id: str) -> int | None:
         """The number of the account's profile with that id, or None."""
-        query = select(profile.c.number).where(profile.c.account == account, profile.c.id == profile_id)
+        query = select(profile.c.key).where(profile.c.account == account, profile.c.id == profile_id)
         with self._database.reading() as connection:
-            number: int | None = connection.execute(query).scalar()
-        return number
+            key: int | None = connection.execute(query).scalar()
+        return None if key is None else number_of(key)
 
     def find_identifier(self, account: int, kind: str, value: str) -> int | None:
         """The number of the account's profile that an identifier in normal form means, or None."""
@@ -198,17 +200,18 @@ class Profiles:
         self, account: int, after_number: int | None = None, count: int = 200, *, descending: bool = False
     ) -> list[Profile]:
         """The ``count`` oldest profiles of the account behind ``after_number``; ``descending``: the newest ones."""
-        query = select(profile).where(profile.c.account == account)
-        number = profile.c.number
+        query = select(profile).where(of_account(account))
+        key = profile.c.key
         if after_number is not None:
-            query = query.where(number < after_number if descending else number > after_number)
-        query = query.order_by(number.desc() if descending else number).limit(count)
+            after = key_of(account, after_number)
+            query = query.where(key < after if descending else key > after)
+        query = query.order_by(key.desc() if descending else key).limit(count)
         with self._database.reading() as connection:
             return [profile_of(row) for row in connection.execute(query)]
 
     def count(self, account: int) -> int:
         """How many profiles the account has. The cost grows with that number."""
-        query = select(func.count()).select_from(profile).where(profile.c.account == account)
+        query = select(func.count()).select_from(profile).where(of_account(account))
         with self._database.reading() as connection:
             return int(connection.execute(query).scalar_one())
 
@@ -219,22 +222,54 @@ class Profiles:
             rows = self._ids_query.rows(connection, (account,), values)
         else:
             rows = self._owners_query.rows(connection, (account, kind), values)
-        return {(kind, value): number for value, number in rows}
+        return {(kind, value): number_of(number) for value, number in rows}
 
-    def _load(
-        self, account: int, numbers: set[int], connection: Connection
-    ) -> tuple[dict[int, Profile], Sequence[Profile]]:
-        """The profiles of the numbers, and those among them that were not in memory."""
+    def _load(self, account: int, numbers: set[int], pending: Pending, connection: Connection) -> dict[int, Profile]:
+        """The profiles of the numbers."""
         profiles: dict[int, Profile] = {}
         missing: list[int] = []
         for number in numbers:
-            if (known := self._profiles.get(number)) is not None:
+            key = key_of(account, number)
+            if (known := pending.profile(key)) is not None or (known := self._profiles.get(key)) is not None:
                 profiles[number] = known
             else:
-                missing.append(number)
-        loaded = [profile_of(row) for row in self._numbers_query.rows(connection, (account,), sorted(missing))]
+                missing.append(key)
+        loaded = [profile_of(row) for row in self._numbers_query.rows(connection, (), sorted(missing))]
         profiles.update((each.number, each) for each in loaded)
-        return profiles, loaded
+        self._profiles.put((key_of(account, each.number), each) for each in loaded)
+        return profiles
+
+
+def resolution_changes(resolved: IdentityResolution, pending: Pending) -> list[Change]:
+    """What a commit changes of an account's profiles, as changes; they are noted in ``pending``, too."""
+    account, changed, new_owners = resolved.account, resolved.changed, resolved.new_owners
+    changes: list[Change] = []
+    if resolved.released:
+        changes.append(Change(Table.IDENTIFIER, Operation.DELETE, account, sorted(resolved.released)))
+        pending.owners.update(((account, kind, value), NOBODY) for kind, value in resolved.released)
+    if changed:
+        # In the order of the tables' keys, so that neighbours are written together.
+        rows = [row_of(changed[number]) for number in sorted(changed)]
+        changes.append(Change(Table.PROFILE, Operation.PUT, account, rows))
+        pending.profiles.update((key_of(account, number), each) for number, each in changed.items())
+        pending.owners.update(((account, "id", changed[number].id), number) for number in resolved.created)
+    if new_owners:
+        changes.append(Change(Table.IDENTIFIER, Operation.PUT, account, identifier_rows(new_owners)))
+        pending.owners.update(((account, kind, value), number) for (kind, value), number in new_owners.items())
+    return changes
+
+
+def newest_number(account: int, connection: Connection) -> int:
+    """The highest number of a profile of the account, merged ones included; 0 if there is none."""
+    profiles = select(func.max(profile.c.key)).where(of_account(account))
+    merged = select(func.max(merged_profile.c.number)).where(merged_profile.c.account == account)
+    key, number = connection.execute(profiles).scalar(), connection.execute(merged).scalar()
+    return max(0 if key is None else number_of(key), number or 0)
+
+
+def of_account(account: int) -> ColumnElement[bool]:
+    """The profiles of an account, as a range of their table's order."""
+    return profile.c.key.between(key_of(account, 0), key_of(account, NUMBER_MASK))
 
 
 def memory_bytes(each: Profile) -> int:
@@ -254,33 +289,28 @@ def owners_query(values: list[BindParameter[Any]]) -> Any:
 
 
 def ids_query(values: list[BindParameter[Any]]) -> Any:
-    return select(profile.c.id, profile.c.number).where(
+    return select(profile.c.id, profile.c.key).where(
         profile.c.account == bindparam("account"), profile.c.id.in_(values)
     )
 
 
 def numbers_query(values: list[BindParameter[Any]]) -> Any:
-    return select(profile).where(profile.c.account == bindparam("account"), profile.c.number.in_(values))
+    return select(profile).where(profile.c.key.in_(values))
 
 
 def public_ids_query(values: list[BindParameter[Any]]) -> Any:
-    return select(profile.c.number, profile.c.id).where(
-        profile.c.account == bindparam("account"), profile.c.number.in_(values)
-    )
+    return select(profile.c.key, profile.c.id).where(profile.c.key.in_(values))
 
 
 def sizes_query(values: list[BindParameter[Any]]) -> Any:
-    return select(profile.c.number, func.length(profile.c.properties)).where(
-        profile.c.account == bindparam("account"), profile.c.number.in_(values)
-    )
+    return select(profile.c.key, func.length(profile.c.properties)).where(profile.c.key.in_(values))
 
 
 def row_of(each: Profile) -> tuple[Any, ...]:
-    """The profile as a row of its table, in the order of the columns."""
+    """The profile as a row of a change."""
     return (
         each.number,
         each.id,
-        each.account,
         each.email,
         each.phone_number,
         each.external_id,
@@ -302,7 +332,7 @@ def profile_of(row: Sequence[Any]) -> Profile:
     """The profile in a row of its table."""
     location, properties = row[13], row[14]
     return Profile(
-        number=row[0],
+        number=number_of(row[0]),
         id=row[1],
         account=row[2],
         email=row[3],
@@ -322,14 +352,14 @@ def profile_of(row: Sequence[Any]) -> Profile:
     )
 
 
-def identifier_rows(account: int, owners: Mapping[tuple[str, str], int]) -> list[tuple[int, str, str, int]]:
-    """The owners as rows of their table, those of a kind in the order of their values.
+def identifier_rows(owners: Mapping[tuple[str, str], int]) -> list[tuple[str, str, int]]:
+    """The owners as rows of a change, those of a kind in the order of their values.
 
     Kind by kind, because text sorts several times faster than pairs of text.
     """
-    by_kind: dict[str, list[tuple[int, str, str, int]]] = {}
+    by_kind: dict[str, list[tuple[str, str, int]]] = {}
     for (kind, value), number in owners.items():
-        by_kind.setdefault(kind, []).append((account, kind, value, number))
+        by_kind.setdefault(kind, []).append((kind, value, number))
     for rows in by_kind.values():
-        rows.sort(key=itemgetter(2))
+        rows.sort(key=itemgetter(1))
     return [row for rows in by_kind.values() for row in rows]

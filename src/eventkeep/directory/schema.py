@@ -1,7 +1,8 @@
 """The directory's tables, as the newest migration leaves them.
 
-Every table's numbers are the directory's own and never leave the program; ``id``
-columns are what the world sees. A test holds that the migrations end in this shape.
+Every table's numbers are the directory's own and never leave the program; ``id`` columns are what clients see. Numbers
+of profiles and metrics count within their account; ``key`` is account and number in one, so that a table is ordered by
+account and number without an index of its own. A test holds that the migrations end in this shape.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    ForeignKey,
     Index,
     Integer,
     LargeBinary,
@@ -25,18 +25,19 @@ from sqlalchemy import (
 
 SCHEMA_REVISION: Final = "0001"
 """The newest migration. A directory that says so is opened without asking Alembic."""
+NUMBER_BITS: Final = 32
+NUMBER_MASK: Final = 0xFFFFFFFF
 
 metadata = MetaData(
     naming_convention={
         "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     }
 )
 
-Number = BigInteger().with_variant(Integer, "sqlite")
-"""A 64-bit number; SQLite numbers its rows itself only where the type says INTEGER."""
+Key = BigInteger().with_variant(Integer, "sqlite")
+"""A 64-bit key; SQLite orders a table by it only if the type says INTEGER."""
 
 store = Table(
     "store",
@@ -44,12 +45,32 @@ store = Table(
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""What the directory knows of itself: ``secret`` (32 random bytes as hex), ``format``."""
+"""What the directory says of itself, ``format`` for example; no record of the log changes it."""
+
+applied = Table(
+    "applied",
+    metadata,
+    Column("one", Integer, primary_key=True, autoincrement=False),
+    Column("log", LargeBinary, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("checksum", LargeBinary, nullable=False),
+    Column("time", BigInteger, nullable=False),
+)
+"""The one row says how far the directory has followed the log: identity of the log, and the last record's position,
+checksum (8 bytes, little-endian) and time in Unix microseconds."""
+
+setting = Table(
+    "setting",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""What all nodes share: ``secret`` (32 random bytes as hex), for example."""
 
 account = Table(
     "account",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
     Column("name", Text, nullable=False, unique=True),
     Column("created", BigInteger, nullable=False),
 )
@@ -58,23 +79,30 @@ api_key = Table(
     "api_key",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("account", Integer, ForeignKey("account.number"), nullable=False),
+    Column("account", Integer, nullable=False),
     Column("digest", LargeBinary, nullable=False),
     Column("scopes", Text, nullable=False),
     Column("label", Text, nullable=False),
     Column("created", BigInteger, nullable=False),
-    Column("last_used", BigInteger),
     Column("revoked", BigInteger),
     Index(None, "account"),
 )
 """``digest`` is the SHA-256 of the whole key; the key itself is nowhere. Times in microseconds."""
 
+api_key_use = Table(
+    "api_key_use",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("last_used", BigInteger, nullable=False),
+)
+"""When a key was last used on this machine, in microseconds; no record of the log changes it."""
+
 metric = Table(
     "metric",
     metadata,
-    Column("number", Integer, primary_key=True),
+    Column("key", Key, primary_key=True, autoincrement=False),
     Column("id", String(6), nullable=False),
-    Column("account", Integer, ForeignKey("account.number"), nullable=False),
+    Column("account", Integer, nullable=False),
     Column("name", Text, nullable=False),
     Column("service", Text, nullable=False),
     Column("integration_id", String(6), nullable=False),
@@ -88,9 +116,9 @@ metric = Table(
 profile = Table(
     "profile",
     metadata,
-    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("key", Key, primary_key=True, autoincrement=False),
     Column("id", String(26), nullable=False, unique=True),
-    Column("account", Integer, ForeignKey("account.number"), nullable=False),
+    Column("account", Integer, nullable=False),
     Column("email", Text),
     Column("phone_number", Text),
     Column("external_id", Text),
@@ -105,7 +133,6 @@ profile = Table(
     Column("properties", Text, nullable=False),
     Column("created", BigInteger, nullable=False),
     Column("updated", BigInteger, nullable=False),
-    Index(None, "account", "number"),
 )
 """``location`` and ``properties`` are JSON objects, each key in the order it was first set."""
 
@@ -115,7 +142,28 @@ identifier = Table(
     Column("account", Integer, primary_key=True, autoincrement=False),
     Column("kind", Text, primary_key=True),
     Column("value", Text, primary_key=True),
-    Column("profile", Number, ForeignKey("profile.number"), nullable=False),
+    Column("profile", Integer, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Which profile an identifier means; a profile may have several of one kind."""
+"""Which profile, by its number, an identifier means; a profile may have several of one kind."""
+
+merged_profile = Table(
+    "merged_profile",
+    metadata,
+    Column("account", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("into", Integer, nullable=False),
+    Index(None, "account", "into"),
+    sqlite_with_rowid=False,
+)
+"""Profiles that were merged into another one, by number. ``into`` is the survivor, which is not merged itself."""
+
+
+def key_of(account: int, number: int) -> int:
+    """Account and number as one key."""
+    return account << NUMBER_BITS | number
+
+
+def number_of(key: int) -> int:
+    """The number in a key."""
+    return key & NUMBER_MASK

@@ -74,7 +74,9 @@ class FileLog:
         files = files or Files()
         try:
             files.make_folder(folder)
-            heads = read_heads(folder, files)
+            heads, unfinished = read_heads(folder, files)
+            for path in unfinished:
+                files.unlink(path)
             if not heads:
                 identity = int.from_bytes((randomness or SystemRandomness()).token_bytes(8)) or 1
                 head = FileHead(identity, 1, 0, 0, 0, LOG_FILE_BYTES_MIN)
@@ -282,13 +284,18 @@ class FileLog:
             )
 
 
-def read_heads(folder: Path, files: Files) -> list[FileHead]:
-    """The heads of all files in the folder, in order. Raises LogError if one is damaged, missing or too many."""
+def read_heads(folder: Path, files: Files | None = None) -> tuple[list[FileHead], list[Path]]:
+    """The heads of all files in the folder, in order, and the files that were not finished.
+
+    Raises LogError if a file is damaged, missing or none of the log, and OSError.
+    """
+    files = files or Files()
     paths: list[Path] = []
+    unfinished: list[Path] = []
     for path in sorted(folder.iterdir()):
         if path.name.endswith(SUFFIX + NEW_SUFFIX):
-            # A file that was not finished: its name was never part of the log.
-            files.unlink(path)
+            # Its name was never part of the log.
+            unfinished.append(path)
         elif path.suffix == SUFFIX and len(path.stem) == NAME_DIGITS and path.stem.isascii() and path.stem.isdigit():
             paths.append(path)
         else:
@@ -306,7 +313,7 @@ def read_heads(folder: Path, files: Files) -> list[FileHead]:
                     f"{file_name(before.first)} and {path.name}. {RESTORE}"
                 )
         heads.append(head)
-    return heads
+    return heads, unfinished
 
 
 def make_file(folder: Path, files: Files, head: FileHead) -> None:

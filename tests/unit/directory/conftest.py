@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from eventkeep.directory import Directory
-from tests.unit.directory.held import HeldClock
+from tests.unit.directory.held import HeldClock, open_directory
 
 
 @pytest.fixture
@@ -23,5 +23,5 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def directory(folder: Path, clock: HeldClock) -> Iterator[Directory]:
-    with Directory.open(folder, clock) as opened:
+    with open_directory(folder, clock) as opened:
         yield opened

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from eventkeep.directory import Directory
+from eventkeep.directory import Account, Directory, KeyRecord, Pending, Progress
+from eventkeep.directory.changes import Change, decode_changes, encode_changes
+
+LOG = 0xFEED
+"""The identity of the log that the directory follows."""
 
 
 class HeldClock:
@@ -33,3 +38,37 @@ def number_of(directory: Directory, name: str) -> int:
     account = directory.accounts.find(name)
     assert account is not None
     return account.number
+
+
+def open_directory(folder: Path, clock: HeldClock | None = None) -> Directory:
+    """The directory of a folder, with the first record applied."""
+    directory = Directory.open(folder, LOG, clock)
+    if directory.position == 0:
+        keep(directory, directory.first_changes())
+    return directory
+
+
+def keep(directory: Directory, changes: Sequence[Change], pending: Pending | None = None) -> None:
+    """Apply the changes as the next record of the log would."""
+    read = decode_changes(encode_changes(changes), "record")
+    position = directory.position + 1
+    directory.apply(read, Progress(position, position * 7, position * 1_000), pending)
+
+
+def create_account(directory: Directory, name: str) -> Account:
+    account, change = directory.accounts.new(name)
+    keep(directory, [change])
+    return account
+
+
+def create_key(directory: Directory, account: int, scopes: frozenset[str], label: str = "") -> tuple[KeyRecord, str]:
+    record, plaintext, change = directory.keys.new(account, scopes, label)
+    keep(directory, [change])
+    return record, plaintext
+
+
+def revoke_key(directory: Directory, key_id: str) -> KeyRecord | None:
+    record, changes = directory.keys.revoked(key_id)
+    if changes:
+        keep(directory, changes)
+    return record

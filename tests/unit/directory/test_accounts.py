@@ -6,10 +6,11 @@ import pytest
 
 from eventkeep.directory import Directory
 from eventkeep.errors import ConfigurationError
+from tests.unit.directory.held import create_account
 
 
 def test_accounts_are_listed_oldest_first(directory: Directory) -> None:
-    made = [directory.accounts.create(name) for name in ("shop", "an outlet")]
+    made = [create_account(directory, name) for name in ("shop", "an outlet")]
     assert [account.name for account in directory.accounts.list()] == ["default", "shop", "an outlet"]
     assert directory.accounts.list()[1:] == made
 
@@ -20,11 +21,11 @@ def test_unknown_account_is_not_found(directory: Directory) -> None:
 
 def test_name_that_is_taken_is_refused(directory: Directory) -> None:
     with pytest.raises(ConfigurationError, match="'default' already"):
-        directory.accounts.create("default")
+        create_account(directory, "default")
 
 
 @pytest.mark.parametrize("name", ["", " shop", "shop ", "a\nb", "a\x00b", "x" * 101])
 def test_name_that_can_not_be_used_is_refused(directory: Directory, name: str) -> None:
     with pytest.raises(ConfigurationError, match="1 to 100 printable characters"):
-        directory.accounts.create(name)
+        create_account(directory, name)
     assert len(directory.accounts.list()) == 1

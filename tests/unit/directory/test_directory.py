@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
-import subprocess
-import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, make_url
-from sqlalchemy.schema import CreateTable
+from sqlalchemy import create_engine
 
-from eventkeep.directory import FILE_NAME, Directory, migrations
-from eventkeep.directory.schema import SCHEMA_REVISION, metadata
+from eventkeep.directory import FILE_NAME, Directory, Progress, migrations
+from eventkeep.directory.changes import Change, Operation, Table
+from eventkeep.directory.page_sums import SUMS_NAME
+from eventkeep.directory.schema import SCHEMA_REVISION
 from eventkeep.errors import DirectoryError
-from tests.unit.directory.held import HeldClock, number_of
-
-OPEN_AND_TELL = """
-import sys
-from pathlib import Path
-from eventkeep.directory import Directory
-with Directory.open(Path(sys.argv[1])) as directory:
-    print(directory.secret.hex(), [account.name for account in directory.accounts.list()])
-"""
+from tests.unit.directory.held import LOG, HeldClock, create_account, keep, open_directory
+from tests.unit.log.faulty_files import FaultyFiles
 
 
 def columns_and_indexes(path: Path) -> dict[str, object]:
@@ -50,7 +44,7 @@ def indexed(connection: sqlite3.Connection, index: str) -> list[str]:
 
 
 def test_first_open_makes_folder_tables_account_and_secret(folder: Path) -> None:
-    with Directory.open(folder) as directory:
+    with open_directory(folder) as directory:
         assert [account.name for account in directory.accounts.list()] == ["default"]
         assert len(directory.secret) == 32
     assert (folder / FILE_NAME).is_file()
@@ -58,43 +52,20 @@ def test_first_open_makes_folder_tables_account_and_secret(folder: Path) -> None
 
 
 def test_reopening_keeps_secret_and_accounts(folder: Path) -> None:
-    with Directory.open(folder) as directory:
-        secret, account = directory.secret, directory.accounts.create("shop")
-    with Directory.open(folder) as directory:
+    with open_directory(folder) as directory:
+        secret, account = directory.secret, create_account(directory, "shop")
+    with open_directory(folder) as directory:
         assert directory.secret == secret
         assert directory.accounts.find("shop") == account
 
 
 def test_two_folders_have_different_secrets(tmp_path: Path) -> None:
-    with Directory.open(tmp_path / "a") as one, Directory.open(tmp_path / "b") as other:
+    with open_directory(tmp_path / "a") as one, open_directory(tmp_path / "b") as other:
         assert one.secret != other.secret
 
 
-def test_processes_that_open_an_empty_folder_at_once_agree(folder: Path) -> None:
-    command = [sys.executable, "-c", OPEN_AND_TELL, str(folder)]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(4)]
-    told = [process.communicate(timeout=120)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0, 0, 0, 0]
-    assert len(set(told)) == 1
-    assert told[0].endswith("['default']\n")
-
-
-def test_another_process_makes_a_key_while_the_directory_is_open(directory: Directory, folder: Path) -> None:
-    script = """
-import sys
-from pathlib import Path
-from eventkeep.directory import Directory
-with Directory.open(Path(sys.argv[1])) as directory:
-    print(directory.keys.create(1, frozenset({"full"}))[1], end="")
-"""
-    done = subprocess.run([sys.executable, "-c", script, str(folder)], capture_output=True, text=True, check=True)
-    found = directory.keys.find(done.stdout)
-    assert found is not None
-    assert found.account == number_of(directory, "default")
-
-
 def test_a_new_folder_has_what_all_migrations_end_in(folder: Path, tmp_path: Path) -> None:
-    Directory.open(folder).close()
+    open_directory(folder).close()
     migrated = tmp_path / "migrated.sqlite3"
     engine = create_engine(f"sqlite:///{migrated}")
     with engine.begin() as connection:
@@ -104,113 +75,244 @@ def test_a_new_folder_has_what_all_migrations_end_in(folder: Path, tmp_path: Pat
     assert columns_and_indexes(folder / FILE_NAME) == columns_and_indexes(migrated)
 
 
-def test_a_folder_with_some_tables_is_migrated(folder: Path) -> None:
-    Directory.open(folder).close()
-    with sqlite3.connect(folder / FILE_NAME) as connection:
-        for table in columns_and_indexes(folder / FILE_NAME):
-            connection.execute(f"DROP TABLE {table}")
-        connection.execute("CREATE TABLE other (number INTEGER)")
-    connection.close()
-    Directory.open(folder).close()
-    assert {"other", "alembic_version", "profile"} < columns_and_indexes(folder / FILE_NAME).keys()
-
-
 def test_newest_migration_is_the_one_that_the_schema_names(folder: Path) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(migrations.__file__).parent))
     assert ScriptDirectory.from_config(config).get_current_head() == SCHEMA_REVISION
-    Directory.open(folder).close()
+    open_directory(folder).close()
     engine = create_engine(f"sqlite:///{folder / FILE_NAME}")
     with engine.connect() as connection:
         assert MigrationContext.configure(connection).get_current_revision() == SCHEMA_REVISION
     engine.dispose()
 
 
-def test_schema_can_be_written_for_postgresql() -> None:
-    dialect = make_url("postgresql+psycopg://").get_dialect()()
-    written = [str(CreateTable(table).compile(dialect=dialect)) for table in metadata.sorted_tables]
-    assert any("number BIGINT NOT NULL" in text for text in written)
-    assert any("number SERIAL NOT NULL" in text for text in written)
-
-
 @pytest.mark.parametrize(
     ("change", "told"),
     [
         ("UPDATE alembic_version SET version_num = '9999'", "has schema 9999, made by a newer eventkeep"),
-        ("UPDATE store SET value = '9' WHERE key = 'format'", "has format 9, made by another eventkeep"),
+        ("UPDATE store SET value = '9' WHERE key = 'format'", "has format 9, made by a newer eventkeep"),
+        ("UPDATE store SET value = '1' WHERE key = 'format'", "Export the events with that version"),
     ],
 )
-def test_folder_of_a_newer_program_is_refused_and_left_as_it_is(folder: Path, change: str, told: str) -> None:
-    Directory.open(folder).close()
+def test_folder_of_another_program_is_refused_and_left_as_it_is(folder: Path, change: str, told: str) -> None:
+    open_directory(folder).close()
     with sqlite3.connect(folder / FILE_NAME) as connection:
         connection.execute(change)
     connection.close()
     before = (folder / FILE_NAME).read_bytes()
     with pytest.raises(DirectoryError, match=told):
-        Directory.open(folder)
+        open_directory(folder)
     assert (folder / FILE_NAME).read_bytes() == before
 
 
-def test_file_that_is_no_database_is_told_as_such(folder: Path) -> None:
+def test_file_that_is_no_database_is_refused(folder: Path) -> None:
     folder.mkdir()
     (folder / FILE_NAME).write_bytes(b"not a database, but long enough to be looked at" * 100)
-    with pytest.raises(DirectoryError, match="file is not a database") as caught:
-        Directory.open(folder)
-    assert caught.value.__cause__ is not None
+    with pytest.raises(DirectoryError, match=r"its checksums .* are missing"):
+        open_directory(folder)
 
 
 def test_folder_that_is_a_file_is_told_as_such(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("here first")
     with pytest.raises(DirectoryError, match="can't be made"):
-        Directory.open(tmp_path / "data")
+        open_directory(tmp_path / "data")
 
 
 def test_folder_names_may_hold_what_urls_and_settings_give_a_meaning(tmp_path: Path) -> None:
     folder = tmp_path / "50%(off)s ?#&é"
-    with Directory.open(folder) as directory:
+    with open_directory(folder) as directory:
         secret = directory.secret
     assert (folder / FILE_NAME).is_file()
-    with Directory.open(folder) as directory:
+    with open_directory(folder) as directory:
         assert directory.secret == secret
 
 
-def test_what_is_written_is_synced_to_the_disk(directory: Directory) -> None:
-    with directory.transaction() as transaction:
-        pragmas = {
-            name: transaction.connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("journal_mode", "synchronous", "foreign_keys")
-        }
-    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+def test_files_are_the_owners_alone_in_a_folder_that_is_open(folder: Path) -> None:
+    folder.mkdir(mode=0o755)
+    with open_directory(folder) as directory:
+        create_account(directory, "shop")
+        assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
 
 
-def test_transaction_that_raises_leaves_no_trace(directory: Directory) -> None:
-    with pytest.raises(RuntimeError, match="in the middle"), directory.transaction() as transaction:
-        directory.accounts.create_within("gone", transaction)
-        raise RuntimeError("in the middle")
-    assert directory.accounts.find("gone") is None
-    assert directory.accounts.create("gone").name == "gone"
+def test_commit_is_not_durable_before_a_checkpoint(directory: Directory) -> None:
+    assert (directory.position, directory.durable_position()) == (1, 0)
+    create_account(directory, "shop")
+    assert directory.checkpoint()
+    assert (directory.position, directory.durable_position()) == (2, 2)
 
 
-def test_driver_errors_inside_a_transaction_become_directory_errors(directory: Directory) -> None:
-    with pytest.raises(DirectoryError, match="no such table") as caught, directory.transaction() as transaction:
-        transaction.connection.exec_driver_sql("DELETE FROM nowhere")
-    assert caught.value.__cause__ is not None
+def test_records_that_were_applied_are_skipped_and_none_may_be_left_out(directory: Directory) -> None:
+    _, change = directory.accounts.new("shop")
+    keep(directory, [change])
+    directory.apply([change], Progress(2, 14, 2_000))
+    assert directory.progress == Progress(2, 14, 2_000)
+    with pytest.raises(DirectoryError, match="is at record 2, and record 4 can't follow it"):
+        directory.apply([change], Progress(4, 1, 1))
 
 
-def test_transaction_without_changes_writes_nothing(directory: Directory, folder: Path) -> None:
-    log = folder / f"{FILE_NAME}-wal"
-    before = log.read_bytes()
-    with directory.transaction() as transaction:
-        transaction.connection.exec_driver_sql("SELECT 1")
-    assert log.read_bytes() == before
+def test_several_records_share_a_transaction(directory: Directory) -> None:
+    changes = [Change(Table.ACCOUNT, Operation.PUT, 0, [(number, f"a{number}", 1)]) for number in range(2, 10)]
+    directory.apply_all([([change], Progress(place, place, place)) for place, change in enumerate(changes, 2)])
+    assert directory.position == 9
+    assert len(directory.accounts.list()) == 9
 
 
-def test_reads_see_what_was_committed_while_a_transaction_is_open(directory: Directory) -> None:
-    with directory.transaction() as transaction:
-        directory.accounts.create_within("soon", transaction)
-        assert directory.accounts.find("soon") is None
+def test_record_that_fails_leaves_no_trace(directory: Directory) -> None:
+    _, change = directory.accounts.new("shop")
+    twice = Change(Table.ACCOUNT, Operation.PUT, 0, [(7, "default", 1)])
+    with pytest.raises(DirectoryError, match="UNIQUE constraint failed"):
+        directory.apply([change, twice], Progress(2, 1, 1))
+    assert directory.accounts.find("shop") is None
+    assert directory.position == 1
+
+
+def test_directory_of_another_log_is_refused(folder: Path) -> None:
+    open_directory(folder).close()
+    with pytest.raises(DirectoryError, match="belongs to the log 000000000000feed"):
+        Directory.open(folder, 0xBEEF)
+
+
+def copied_while_open(directory: Directory, folder: Path, target: Path) -> Path:
+    """The folder as a server leaves it that is ended."""
+    shutil.copytree(folder, target)
+    return target
+
+
+def test_server_that_was_ended_leaves_all_it_applied(directory: Directory, folder: Path, tmp_path: Path) -> None:
+    directory.checkpoint()
+    for place in range(20):
+        create_account(directory, f"shop {place}")
+    with open_directory(copied_while_open(directory, folder, tmp_path / "copy")) as other:
+        assert other.position == directory.position
+        assert len(other.accounts.list()) == 21
+        assert other.durable_position() == other.position
+
+
+def test_damaged_frame_takes_the_directory_back_and_the_log_brings_it_forward(
+    directory: Directory, folder: Path, tmp_path: Path
+) -> None:
+    directory.checkpoint()
+    before = directory.position
+    made = [directory.accounts.new("shop")]
+    keep(directory, [made[0][1]])
+    copy = copied_while_open(directory, folder, tmp_path / "copy")
+    wal = copy / f"{FILE_NAME}-wal"
+    content = bytearray(wal.read_bytes())
+    content[len(content) // 2] ^= 1
+    wal.write_bytes(content)
+    with open_directory(copy) as other:
+        assert before <= other.position <= directory.position
+        assert other.position < directory.position
+        keep(other, [made[0][1]])
+        assert other.accounts.list() == directory.accounts.list()
+
+
+def test_every_flip_of_a_page_is_noticed(folder: Path) -> None:
+    with open_directory(folder) as directory:
+        for place in range(30):
+            create_account(directory, f"shop {place}")
+    whole = (folder / FILE_NAME).read_bytes()
+    for place in range(0, len(whole), 1_013):
+        content = bytearray(whole)
+        content[place] ^= 4
+        (folder / FILE_NAME).write_bytes(content)
+        with pytest.raises(DirectoryError, match="is damaged"):
+            open_directory(folder)
+    (folder / FILE_NAME).write_bytes(whole)
+    open_directory(folder).close()
+
+
+def test_flip_of_the_checksums_is_noticed(folder: Path) -> None:
+    open_directory(folder).close()
+    whole = (folder / SUMS_NAME).read_bytes()
+    for place in range(0, len(whole), 13):
+        content = bytearray(whole)
+        content[place] ^= 1
+        (folder / SUMS_NAME).write_bytes(content)
+        with pytest.raises(DirectoryError, match=SUMS_NAME):
+            open_directory(folder)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 100, 4_096, -4_096, -1])
+def test_cut_file_is_noticed(folder: Path, cut: int) -> None:
+    open_directory(folder).close()
+    whole = (folder / FILE_NAME).read_bytes()
+    (folder / FILE_NAME).write_bytes(whole[:cut])
+    with pytest.raises(DirectoryError, match="is damaged"):
+        open_directory(folder)
+
+
+def test_older_file_is_noticed(folder: Path) -> None:
+    with open_directory(folder) as directory:
+        create_account(directory, "shop")
+    old = (folder / FILE_NAME).read_bytes()
+    with open_directory(folder) as directory:
+        create_account(directory, "outlet")
+    (folder / FILE_NAME).write_bytes(old)
+    with pytest.raises(DirectoryError, match="differs from its checksum"):
+        open_directory(folder)
+
+
+def test_file_without_checksums_is_refused(folder: Path) -> None:
+    open_directory(folder).close()
+    (folder / SUMS_NAME).unlink()
+    with pytest.raises(DirectoryError, match="are missing"):
+        open_directory(folder)
+
+
+def test_scrub_finds_damage_beside_an_open_directory(directory: Directory, folder: Path) -> None:
+    create_account(directory, "shop")
+    directory.checkpoint()
+    directory.scrub()
+    with (folder / FILE_NAME).open("r+b") as file:
+        file.seek(5_000)
+        file.write(b"x")
+    with pytest.raises(DirectoryError, match="page 2 differs"):
+        directory.scrub()
+
+
+def test_every_operation_fails_once(tmp_path: Path) -> None:
+    """After each failure, and as a crash leaves it, the folder opens and has what was applied and durable."""
+    fails_at = 0
+    while True:
+        files = FaultyFiles(fails_at)
+        folder = tmp_path / f"at-{fails_at}"
+        durable = applied = 0
+        try:
+            directory = Directory.open(folder, LOG, files=files)
+        except DirectoryError:
+            applied = 0
+        else:
+            keep(directory, directory.first_changes())
+            for place in range(6):
+                create_account(directory, f"shop {place}")
+                try:
+                    directory.checkpoint()
+                except DirectoryError:
+                    continue
+            applied, durable = directory.position, directory.durable_position()
+            shutil.copytree(folder, tmp_path / f"crash-{fails_at}")
+            with suppress(DirectoryError):
+                directory.close()
+            check_opens(tmp_path / f"crash-{fails_at}", durable, applied)
+        if not files.failed:
+            assert fails_at > 20
+            return
+        check_opens(folder, durable, applied)
+        fails_at += 1
+
+
+def check_opens(folder: Path, durable: int, applied: int) -> None:
+    with Directory.open(folder, LOG) as directory:
+        assert durable <= directory.position <= applied
+        assert len(directory.accounts.list()) == directory.position
+        directory.scrub()
+
+
+def test_reads_see_whole_records(directory: Directory) -> None:
+    create_account(directory, "soon")
     assert directory.accounts.find("soon") is not None
 
 
 def test_clock_is_the_one_that_was_passed_in(directory: Directory, clock: HeldClock) -> None:
-    assert directory.accounts.create("a").created == round(clock.now() * 1_000_000)
+    assert create_account(directory, "a").created == round(clock.now() * 1_000_000)

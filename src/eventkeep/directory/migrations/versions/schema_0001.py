@@ -14,7 +14,7 @@ down_revision: str | None = None
 branch_labels = None
 depends_on = None
 
-number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+key = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
@@ -25,19 +25,34 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name="pk_store"),
     )
     op.create_table(
+        "applied",
+        sa.Column("one", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("log", sa.LargeBinary, nullable=False),
+        sa.Column("position", sa.BigInteger, nullable=False),
+        sa.Column("checksum", sa.LargeBinary, nullable=False),
+        sa.Column("time", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("one", name="pk_applied"),
+    )
+    op.create_table(
+        "setting",
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("value", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_setting"),
+    )
+    create_account()
+    create_metric()
+    create_profile()
+
+
+def create_account() -> None:
+    op.create_table(
         "account",
-        sa.Column("number", sa.Integer, nullable=False),
+        sa.Column("number", sa.Integer, nullable=False, autoincrement=False),
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("created", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_account"),
         sa.UniqueConstraint("name", name="uq_account_name"),
     )
-    create_api_key()
-    create_metric()
-    create_profile()
-
-
-def create_api_key() -> None:
     op.create_table(
         "api_key",
         sa.Column("id", sa.Text, nullable=False),
@@ -46,18 +61,22 @@ def create_api_key() -> None:
         sa.Column("scopes", sa.Text, nullable=False),
         sa.Column("label", sa.Text, nullable=False),
         sa.Column("created", sa.BigInteger, nullable=False),
-        sa.Column("last_used", sa.BigInteger),
         sa.Column("revoked", sa.BigInteger),
         sa.PrimaryKeyConstraint("id", name="pk_api_key"),
-        sa.ForeignKeyConstraint(["account"], ["account.number"], name="fk_api_key_account"),
     )
     op.create_index("ix_api_key_account", "api_key", ["account"])
+    op.create_table(
+        "api_key_use",
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("last_used", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_api_key_use"),
+    )
 
 
 def create_metric() -> None:
     op.create_table(
         "metric",
-        sa.Column("number", sa.Integer, nullable=False),
+        sa.Column("key", key, nullable=False, autoincrement=False),
         sa.Column("id", sa.String(6), nullable=False),
         sa.Column("account", sa.Integer, nullable=False),
         sa.Column("name", sa.Text, nullable=False),
@@ -66,8 +85,7 @@ def create_metric() -> None:
         sa.Column("has_value", sa.Boolean, nullable=False),
         sa.Column("created", sa.BigInteger, nullable=False),
         sa.Column("updated", sa.BigInteger, nullable=False),
-        sa.PrimaryKeyConstraint("number", name="pk_metric"),
-        sa.ForeignKeyConstraint(["account"], ["account.number"], name="fk_metric_account"),
+        sa.PrimaryKeyConstraint("key", name="pk_metric"),
         sa.UniqueConstraint("account", "name", "service", name="uq_metric_account_name_service"),
         sa.UniqueConstraint("account", "id", name="uq_metric_account_id"),
     )
@@ -76,7 +94,7 @@ def create_metric() -> None:
 def create_profile() -> None:
     op.create_table(
         "profile",
-        sa.Column("number", number, nullable=False, autoincrement=False),
+        sa.Column("key", key, nullable=False, autoincrement=False),
         sa.Column("id", sa.String(26), nullable=False),
         sa.Column("account", sa.Integer, nullable=False),
         sa.Column("email", sa.Text),
@@ -93,18 +111,24 @@ def create_profile() -> None:
         sa.Column("properties", sa.Text, nullable=False),
         sa.Column("created", sa.BigInteger, nullable=False),
         sa.Column("updated", sa.BigInteger, nullable=False),
-        sa.PrimaryKeyConstraint("number", name="pk_profile"),
-        sa.ForeignKeyConstraint(["account"], ["account.number"], name="fk_profile_account"),
+        sa.PrimaryKeyConstraint("key", name="pk_profile"),
         sa.UniqueConstraint("id", name="uq_profile_id"),
     )
-    op.create_index("ix_profile_account_number", "profile", ["account", "number"])
     op.create_table(
         "identifier",
         sa.Column("account", sa.Integer, nullable=False, autoincrement=False),
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("value", sa.Text, nullable=False),
-        sa.Column("profile", number, nullable=False),
+        sa.Column("profile", sa.Integer, nullable=False),
         sa.PrimaryKeyConstraint("account", "kind", "value", name="pk_identifier"),
-        sa.ForeignKeyConstraint(["profile"], ["profile.number"], name="fk_identifier_profile"),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "merged_profile",
+        sa.Column("account", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("number", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("into", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("account", "number", name="pk_merged_profile"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_merged_profile_account_into", "merged_profile", ["account", "into"])

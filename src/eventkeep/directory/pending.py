@@ -1,0 +1,67 @@
+"""What a record will change that is in the log, or on its way there, and not applied yet."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from eventkeep.model.metric import Metric
+from eventkeep.model.profile import Profile
+
+NOBODY: Final = 0
+"""Stands for the owner of an identifier that has none any more; numbers of profiles begin with 1."""
+MetricName = tuple[int, str, str]
+"""What makes a metric: account, name, service."""
+
+
+class Pending(msgspec.Struct):
+    """The state after one commit, as far as it differs from the one before.
+
+    ``owners`` has the profile's number by account, kind and value of an identifier, ids of profiles under the kind
+    ``id``; ``profiles`` are by `eventkeep.directory.schema.key_of`. ``before`` is the commit before, while that is not
+    applied either. A commit that is resolved reads its own Pending, then ``before``, then what is applied.
+    """
+
+    before: Pending | None = None
+    owners: dict[tuple[int, str, str], int] = {}
+    profiles: dict[int, Profile] = {}
+    metrics: dict[MetricName, Metric] = {}
+
+    def owner(self, key: tuple[int, str, str]) -> int | None:
+        """The profile's number, NOBODY if a pending commit released the identifier, None if none touched it."""
+        layer: Pending | None = self
+        while layer is not None:
+            if (number := layer.owners.get(key)) is not None:
+                return number
+            layer = layer.before
+        return None
+
+    def profile(self, key: int) -> Profile | None:
+        """The profile, or None if no pending commit changes it."""
+        layer: Pending | None = self
+        while layer is not None:
+            if (found := layer.profiles.get(key)) is not None:
+                return found
+            layer = layer.before
+        return None
+
+    def metric(self, name: MetricName) -> Metric | None:
+        """The metric, or None if no pending commit makes or changes it."""
+        layer: Pending | None = self
+        while layer is not None:
+            if (found := layer.metrics.get(name)) is not None:
+                return found
+            layer = layer.before
+        return None
+
+    def new_metrics(self, account: int) -> list[Metric]:
+        """The metrics of the account that pending commits make or change, each once."""
+        found: dict[int, Metric] = {}
+        layer: Pending | None = self
+        while layer is not None:
+            for each in layer.metrics.values():
+                if each.account == account:
+                    found.setdefault(each.number, each)
+            layer = layer.before
+        return list(found.values())

@@ -1,0 +1,75 @@
+"""A directory that is only read, beside the server that has it or without one."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
+
+from eventkeep.clock import SystemClock, SystemRandomness
+from eventkeep.directory.accounts import Accounts
+from eventkeep.directory.creation import FILE_NAME, check_format
+from eventkeep.directory.keys import Keys
+from eventkeep.errors import DirectoryError
+
+
+class ReadOnlyDatabase:
+    """Connections that can't write; see `eventkeep.directory.database.Database`."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = f"The directory {path}"
+        uri = f"{path.absolute().as_uri()}?mode=ro"
+        self._engine = create_engine(
+            "sqlite://", creator=lambda: sqlite3.connect(uri, uri=True), isolation_level="AUTOCOMMIT"
+        )
+
+        @event.listens_for(self._engine, "connect")
+        def prepare(connection: Any, _record: object) -> None:
+            connection.isolation_level = None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees what is committed. Raises DirectoryError for every error of the driver."""
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except SQLAlchemyError as exc:
+            raise DirectoryError(f"{self.name} can't be read: {getattr(exc, 'orig', None) or exc}.") from exc
+
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Raises DirectoryError: nothing can be written."""
+        raise DirectoryError(f"{self.name} is open for reading.")
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+class DirectoryReader:
+    """Accounts and keys of a data folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises DirectoryError if there is no directory, or one of another eventkeep."""
+        path = folder / FILE_NAME
+        if not path.exists():
+            raise DirectoryError(f"There is no directory {path} yet: eventkeep serve makes it.")
+        if not os.access(path, os.R_OK):
+            raise DirectoryError(f"The directory {path} can't be read: its rights don't allow it.")
+        check_format(path)
+        self._database = ReadOnlyDatabase(path)
+        self.accounts = Accounts(self._database, SystemClock())
+        self.keys = Keys(self._database, SystemClock(), SystemRandomness())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._database.close()
