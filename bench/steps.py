@@ -11,14 +11,10 @@ from pathlib import Path
 
 from bench.bodies import EVENTS_PER_REQUEST, MARKER, bulk_body
 from eventkeep.clock import SystemClock
-from eventkeep.directory import Directory
-from eventkeep.eventlog.columns import Columns
-from eventkeep.eventlog.journal import Journal
-from eventkeep.eventlog.seen import SeenFilter
-from eventkeep.eventlog.tail import Tail
 from eventkeep.ingest.batch import Batch
 from eventkeep.ingest.parsing import ParsedCreates
 from eventkeep.ingest.resolve import Resolver
+from eventkeep.ingest.stores import Stores
 from eventkeep.model.submission import Submission
 from eventkeep.protocol.creates.native_parser import parse_natively
 from eventkeep.protocol.creates.parser import parse_bulk_create
@@ -56,20 +52,19 @@ def measure() -> dict[str, float]:
 def _measured() -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="eventkeep-bench-") as name:
         folder = Path(name)
-        with Directory.open(folder) as directory:
-            journal, tail, seen = Journal(folder / "journal"), Tail(), SeenFilter()
-            resolver = Resolver(directory, SystemClock())
-            steps = Steps()
-            for number in range(WARM_BATCHES + BATCHES):
-                if number == WARM_BATCHES:
-                    steps.seconds.clear()
-                one_batch(number, steps, resolver, journal, tail, seen)
-            journal.close()
+        stores = Stores.open(folder)
+        resolver = Resolver(stores.directory, SystemClock())
+        steps = Steps()
+        for number in range(WARM_BATCHES + BATCHES):
+            if number == WARM_BATCHES:
+                steps.seconds.clear()
+            one_batch(number, steps, resolver, stores)
+        stores.close()
     events = BATCHES * REQUESTS_PER_BATCH * EVENTS_PER_REQUEST
     return {step: seconds / events * 1e6 for step, seconds in steps.seconds.items()}
 
 
-def one_batch(number: int, steps: Steps, resolver: Resolver, journal: Journal, tail: Tail, seen: SeenFilter) -> None:
+def one_batch(number: int, steps: Steps, resolver: Resolver, stores: Stores) -> None:
     """One batch from bytes to the tail, step by step."""
     bodies = [
         bulk_body(seed, 20_000).replace(MARKER, f"{number}-{seed}").encode() for seed in range(REQUESTS_PER_BATCH)
@@ -78,24 +73,26 @@ def one_batch(number: int, steps: Steps, resolver: Resolver, journal: Journal, t
         submissions = [parsed(body) for body in bodies]
     waiting = [ParsedCreates(1, submission, [None]) for submission in submissions]
     with steps.step("profiles and metrics"):
-        kept, _ = resolver.resolve(waiting)
+        resolution = resolver.resolve(waiting, None)
     with steps.step("keys"):
-        batch = Batch([part.resolved for part in kept])
+        batch = Batch([part.resolved for part in resolution.requests])
     with steps.step("repeats"):
-        fresh = batch.first_of_each_key() & ~seen.perhaps_seen(batch.ids)
-        seen.add(batch.ids[fresh])
+        fresh = batch.first_of_each_key() & stores.events.is_new(batch.ids, batch.key_lows)
     with steps.step("first values"):
-        resolver.note_values(kept, fresh)
+        resolver.mark_values(resolution, fresh)
     with steps.step("columns"):
-        columns = Columns.of_events(batch.columns(fresh))
-    with steps.step("journal"):
-        payload = columns.encode()
-        journal.append(payload)
+        columns = batch.columns(fresh)
+    with steps.step("record"):
+        changes = resolution.changes()
+        made = stores.encoded(changes, columns, resolution.now_us)
+    with steps.step("log"):
+        stores.log.append(made.record)
+    with steps.step("directory"):
+        stores.directory.apply(changes, made.progress, resolution.pending)
     with steps.step("tail"):
-        tail.add(columns, len(payload))
-        tail.remove(tail.seal())
+        stores.events.append(made.record.position, columns)
     with steps.step("release"):
-        del submissions, waiting, kept, batch, columns
+        del submissions, waiting, resolution, batch, columns, made
 
 
 def parsed(body: bytes) -> Submission:

@@ -10,13 +10,12 @@ from typing import Any, Final, Self
 from bench.bodies import EVENTS_PER_REQUEST
 from bench.load_generator import Measured, run
 from bench.process import cpu_seconds
-from eventkeep.eventlog.merges import REST_SECONDS
 from eventkeep.testing import ServerProcess
 
 BULK_PATH: Final = "/api/event-bulk-create-jobs/"
 SINGLE_PATH: Final = "/api/events/"
 BULK_CONNECTIONS: Final = 16
-QUIET_SECONDS: Final = REST_SECONDS + 2
+QUIET_SECONDS: Final = 7.0
 """Seconds without load before the server counts as idle; its own background work has begun by then."""
 REST_SECONDS_MAX: Final = 240.0
 """Seconds that the server gets to finish background work, merges above all, before it is asked for anything else."""

@@ -1,4 +1,4 @@
-"""Fixtures for all suites: a real server process."""
+"""What all suites share: a real server process."""
 
 from __future__ import annotations
 

@@ -18,13 +18,12 @@
     │   └── Unavailable               503, carries the seconds to wait
     ├── ImportStopped                 an import that could not go on
     │   ├── RowRefused                a row that is no event, here or for the server; names the row
-    │   │   └── FileUnreadable        a file that can't be read any further
     │   ├── EventRefused              an event of one server that another does not take; names the event
-    │   └── ServerUnreachable         a server that could not be started or stopped
+    │   ├── KeyRefused                the server does not take the API key
+    │   └── ServerUnreachable         no answer, or no room, after all the tries
     └── StoreError                    a store that can't do what was asked
         ├── FolderInUse               another server has the data folder
         ├── DirectoryError            the directory (profiles, keys, metrics)
-        ├── EventLogError             the event log
         ├── LogError                  the one log of all changes
         ├── EventStoreError           the event store: a file that is damaged or missing, a disk that fails
         └── MetricsExceeded           what a batch would make is too much for an account
@@ -145,28 +144,24 @@ class ImportStopped(EventkeepError):
 
 
 class RowRefused(ImportStopped):
-    """A row that can't become an event; ``row`` counts from 1, the header not counted.
+    """A row that can't become an event; ``row`` counts from 1, the header not counted."""
 
-    ``text`` is the line of a row that could not be read.
-    """
-
-    def __init__(self, row: int, detail: str, text: str = "") -> None:
+    def __init__(self, row: int, detail: str) -> None:
         super().__init__(f"row {row}: {detail}")
         self.row = row
         self.detail = detail
-        self.text = text
-
-
-class FileUnreadable(RowRefused):
-    """A file that can't be read any further than a row."""
 
 
 class EventRefused(ImportStopped):
     """An event that was read from one server, and that another one does not take."""
 
 
+class KeyRefused(ImportStopped):
+    """The server answered 401 or 403."""
+
+
 class ServerUnreachable(ImportStopped):
-    """A server that could not be started, stopped or reached."""
+    """The server did not answer, or had no room, for as long as the tries went on."""
 
 
 class StoreError(EventkeepError):
@@ -179,10 +174,6 @@ class FolderInUse(StoreError):
 
 class DirectoryError(StoreError):
     """The directory failed; the driver's error is the cause."""
-
-
-class EventLogError(StoreError):
-    """The event log failed; the engine's error is the cause."""
 
 
 class LogError(StoreError):

@@ -100,7 +100,7 @@ QUEUE_BYTES_MAX: Final = 200_000_000
 BATCH_EVENTS_MAX: Final = 50_000
 """Events in one commit."""
 BATCH_BYTES_MAX: Final = 50_000_000
-"""Body bytes in one commit: it holds its events as rows and once more as a record of the journal."""
+"""Body bytes in one commit: it holds its events as columns and once more as a record of the log."""
 RETRY_AFTER_SECONDS: Final = 1
 """The `Retry-After` of a request that is refused because the queue is full, in seconds."""
 
@@ -197,10 +197,18 @@ DIRECTORY_WRITER_CACHE_BYTES: Final = 64_000_000
 """Page cache of the connection that writes to SQLite."""
 DIRECTORY_READER_CACHE_BYTES: Final = 8_000_000
 """Page cache of each connection that reads from SQLite."""
-DIRECTORY_WAL_PAGES: Final = 16_000
-"""Pages in SQLite's write-ahead log before they are copied into the database file."""
+DIRECTORY_WAL_BYTES: Final = 64_000_000
+"""Bytes of SQLite's write-ahead log before they are copied into the database file."""
 
 # The log of all changes.
+DISK_RESERVE_BYTES: Final = 200_000_000
+"""Free bytes of the disk below which creates are refused, so that what was acknowledged can still be written."""
+DISK_RESERVE_SHARE: Final = 10
+"""On a small disk the reserve is this part of it at the most: a tenth."""
+DISK_LOOK_SECONDS: Final = 0.2
+"""How long what was seen of the disk may be used, in seconds."""
+FAILURE_SECONDS: Final = 1.0
+"""How long creates are refused after one could not be written, before the next try, in seconds."""
 RECORD_BYTES_MAX: Final = 2_000_000_000
 """Bytes of one record; a commit that would need more is refused."""
 LOG_FILE_BYTES_MIN: Final = 4_194_304
@@ -212,11 +220,16 @@ LOG_ZEROED_BYTES: Final = 1_048_576
 LOG_SMALL_RECORD_BYTES: Final = 65_536
 """Bytes of a record up to which zeros are written ahead; a larger one would wait longer for them than it gains."""
 
-# The event log's journal and tail.
+LOG_TRIM_SECONDS: Final = 60.0
+"""How often what both stores have durably is removed from the log, in seconds."""
+CONTROL_REQUEST_BYTES_MAX: Final = 65_536
+"""Bytes of one request to the control socket."""
+CONTROL_SECONDS_MAX: Final = 30.0
+"""How long a command and the control socket wait for each other, in seconds."""
+
+# The tail of the event store.
 FLUSH_EVENTS: Final = 200_000
 """Events in the tail at which they are moved to the table immediately."""
-FLUSH_SECONDS: Final = 1.0
-"""The longest time that an event stays in the tail while the table accepts events, in seconds."""
 FLUSH_RETRY_SECONDS: Final = 1.0
 """Seconds between tries to move the tail when the table refuses it."""
 TAIL_EVENTS_MAX: Final = 500_000
@@ -225,12 +238,6 @@ TAIL_BYTES_MAX: Final = 300_000_000
 """Bytes of events in the tail at which a commit waits for room."""
 TAIL_WAIT_SECONDS_MAX: Final = 10.0
 """Seconds that a commit waits for room in the tail before its requests are refused."""
-SEEN_WAIT_SECONDS_MAX: Final = 10.0
-"""Seconds after a start that many new events wait for all stored keys to be read, before each is looked up."""
-TAIL_CHUNK_EVENTS_MIN: Final = 4_096
-"""Smaller pieces of the tail are joined, so that a read looks at few of them."""
-JOURNAL_RECORD_BYTES_MAX: Final = 1_000_000_000
-"""Bytes of a journal record; a longer one is invalid."""
 
 # The server's process.
 DRAIN_SECONDS_MAX: Final = 15.0

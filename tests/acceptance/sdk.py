@@ -16,12 +16,11 @@ from eventkeep import AsyncClient, Client
 from eventkeep.client.asynchronous.batch import AsyncBatch
 from eventkeep.client.asynchronous.events import AsyncEvents
 from eventkeep.config import ServeSettings
-from eventkeep.directory import Directory
-from eventkeep.directory.scopes import parse_scopes
 from eventkeep.server.app import App
 from eventkeep.server.services import Services
 from eventkeep.testing import ServerProcess
 from tests.asgi import AsgiApp
+from tests.folder_changes import new_key
 
 FLAVOURS: Final = ("sync", "async", "in process")
 
@@ -79,8 +78,7 @@ class Place:
 
     def new_key(self, account: str, scopes: str = "full") -> str:
         """A key of an account that is created for it, beside the server, as ``eventkeep keys create`` does it."""
-        with Directory.open(self.server.data) as directory:
-            return directory.keys.create(directory.accounts.create(account).number, parse_scopes(scopes))[1]
+        return new_key(self.server.data, account, scopes)
 
 
 @contextmanager

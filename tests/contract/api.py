@@ -1,4 +1,4 @@
-"""The API as one key sees it, over plain HTTP; and keys that are created beside a running server."""
+"""The API as one key sees it, over plain HTTP; and keys made beside a running server."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Final, Self
 
 import httpx
 
-from eventkeep.directory import Directory, parse_scopes
 from eventkeep.testing import ServerProcess
+from tests.folder_changes import new_key
 
 REVISION: Final = "2024-06-15"
 PAGED_REVISION: Final = "2026-07-15"
@@ -85,7 +85,7 @@ def bulk_body(events: Sequence[tuple[str, dict[str, Any], dict[str, Any]]]) -> d
 
 
 def body_for(operation: str) -> dict[str, Any] | None:
-    """A valid body for a create operation, None for a read."""
+    """A good body for a create operation, None for a read."""
     if operation == "create_event":
         return single_body()
     if operation == "bulk_create_events":
@@ -94,7 +94,7 @@ def body_for(operation: str) -> dict[str, Any] | None:
 
 
 class Api:
-    """A connection that sends one key, or none."""
+    """A connection that speaks with one key, or with none."""
 
     def __init__(self, url: str, key: str | None, revision: str = REVISION) -> None:
         headers = {"revision": revision}
@@ -120,7 +120,7 @@ class Api:
         query: dict[str, str] | None = None,
         headers: dict[str, str] | None = None,
     ) -> httpx.Response:
-        """One call; a create without a body sends a valid one."""
+        """One call; a create without a body sends a good one."""
         method, path = PATHS[operation]
         return self.http.request(
             method, path.format(id=event), json=body or body_for(operation), params=query, headers=headers
@@ -142,7 +142,7 @@ class Api:
         return found
 
     def page(self, **query: str) -> dict[str, Any]:
-        """One page of get_events, which must succeed."""
+        """One page of get_events, which must be answered."""
         response = self.call("get_events", query=query)
         assert response.status_code == 200, response.text
         document: dict[str, Any] = response.json()
@@ -150,10 +150,8 @@ class Api:
 
 
 def make_keys(server: ServerProcess, account: str, *scopes: str) -> list[str]:
-    """A key of the account for each of ``scopes``; the account is created if it does not exist."""
-    with Directory.open(server.data) as directory:
-        owner = directory.accounts.find(account) or directory.accounts.create(account)
-        return [directory.keys.create(owner.number, parse_scopes(each))[1] for each in scopes]
+    """A key of the account for each of ``scopes``; the account is made if there is none."""
+    return [new_key(server.data, account, each) for each in scopes]
 
 
 def fault_of(response: httpx.Response) -> dict[str, Any]:

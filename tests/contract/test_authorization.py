@@ -1,4 +1,4 @@
-"""Permissions: every operation without a valid key, and with every key that lacks a scope."""
+"""Who may call what: every operation without a good key, and with every key that lacks a scope."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from typing import Final
 import httpx
 import pytest
 
-from eventkeep.directory import SCOPES, Directory
+from eventkeep.directory import SCOPES
 from eventkeep.limits import KEY_CACHE_SECONDS_MAX
 from eventkeep.testing import ServerProcess
 from tests.acceptance.program import run
 from tests.contract.api import PATHS, Api, fault_of, make_keys
+from tests.folder_changes import revoke_key
 
 NEEDED: Final = {
     "create_event": {"events:write"},
@@ -40,11 +41,11 @@ INCLUDING: Final = {
     "metric,profile": {"metrics:read", "profiles:read"},
     "attributions": set[str](),
 }
-"""The scopes that each ``include`` needs beside the operation's own."""
+"""What each ``include`` needs beside the operation's own scopes."""
 
 
 class Shop:
-    """An account with one event, and keys for every required set of scopes."""
+    """An account with one event, and keys for every set of scopes that is asked for."""
 
     def __init__(self, server: ServerProcess, account: str) -> None:
         self.server, self.account = server, account
@@ -71,7 +72,7 @@ def shop(server: ServerProcess) -> Shop:
 
 @pytest.fixture
 def stored(shop: Shop) -> Iterator[None]:
-    """Check that the test stores nothing."""
+    """Holds that the test stores nothing."""
     with shop.api("full") as full:
         before = full.events()
         yield
@@ -88,11 +89,11 @@ def denial_of(response: httpx.Response) -> set[str]:
     return {scope for scope in SCOPES if scope in fault["detail"]}
 
 
-# Authentication
+# Who asks
 
 
 def spoiled(key: str) -> dict[str, str]:
-    """Headers without a valid key, by their fault."""
+    """Headers that bring no good key, by what is wrong with them."""
     other = "b" if key[-1] == "a" else "a"
     return {
         "empty": "",
@@ -112,12 +113,11 @@ def spoiled(key: str) -> dict[str, str]:
 @pytest.mark.usefixtures("stored")
 @pytest.mark.parametrize("operation", PATHS)
 @pytest.mark.parametrize("wrong", ["absent", "revoked", *spoiled("pk_0")])
-def test_every_operation_requires_a_valid_key(shop: Shop, operation: str, wrong: str) -> None:
+def test_no_operation_answers_without_a_good_key(shop: Shop, operation: str, wrong: str) -> None:
     key = shop.key("full")
     if wrong == "revoked":
         (key,) = make_keys(shop.server, shop.account, "full")
-        with Directory.open(shop.server.data) as directory:
-            directory.keys.revoke(key[3:11])
+        revoke_key(shop.server.data, key[3:11])
     header = f"Klaviyo-API-Key {key}" if wrong == "revoked" else spoiled(key).get(wrong)
     with Api(shop.server.url, None) as api:
         response = api.call(operation, shop.event, headers={} if header is None else {"Authorization": header})
@@ -142,13 +142,13 @@ def test_scheme_is_read_in_any_case(shop: Shop) -> None:
         assert api.call("get_events", headers=header).status_code == 200
 
 
-def test_key_is_checked_before_everything_else(shop: Shop) -> None:
+def test_key_is_asked_for_before_anything_else_is_said(shop: Shop) -> None:
     with Api(shop.server.url, "pk_wrong", revision="nonsense") as api:
         assert api.call("get_events", query={"filter": "nonsense"}).status_code == 401
         assert api.http.post("/api/events/", content=b"nonsense").status_code == 401
 
 
-# Scopes
+# What a key may do
 
 
 @pytest.mark.parametrize("operation", PATHS)
@@ -190,20 +190,19 @@ def test_include_needs_the_scope_of_its_type(shop: Shop, operation: str, include
 
 
 @pytest.mark.parametrize("operation", ["get_events", "get_event"])
-def test_missing_scope_is_reported_before_a_bad_query(shop: Shop, operation: str) -> None:
+def test_missing_scope_is_told_before_a_bad_query(shop: Shop, operation: str) -> None:
     with shop.api("events:write") as api:
         assert denial_of(api.call(operation, shop.event, query={"include": "nonsense"})) == {"events:read"}
 
 
-# Keys that change while a server runs
+# Keys while a server runs
 
 
 def test_revoked_key_stops_within_a_second_though_it_is_used_all_the_time(shop: Shop) -> None:
     (key,) = make_keys(shop.server, shop.account, "full")
     with Api(shop.server.url, key) as api:
         assert api.call("get_events").status_code == 200
-        with Directory.open(shop.server.data) as directory:
-            directory.keys.revoke(key[3:11])
+        revoke_key(shop.server.data, key[3:11])
         noticed = time.monotonic() + KEY_CACHE_SECONDS_MAX
         while time.monotonic() < noticed:
             api.call("get_event", shop.event)
@@ -223,7 +222,7 @@ def test_keys_are_nowhere_in_the_folder_or_the_log(shop: Shop) -> None:
 
 
 def contents(folder: Path) -> Iterator[bytes]:
-    """The content of the files of a folder in use: some files may be removed meanwhile."""
+    """What is in the files of a folder that is in use: some may go meanwhile."""
     for path in folder.rglob("*"):
         with suppress(FileNotFoundError, IsADirectoryError):
             yield path.read_bytes()

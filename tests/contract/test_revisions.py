@@ -1,4 +1,4 @@
-"""Revisions over HTTP: which one is used, and that every one responds in its own shape."""
+"""Revisions over HTTP: which one answers, and that every one answers in its own shape."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from eventkeep.protocol.revisions import REVISIONS
 from eventkeep.testing import ServerProcess
 from tests.contract.api import OF_ONE_EVENT, PATHS, Api, body_for, fault_of, make_keys
-from tests.contract.upstream import load_document, response_validator
+from tests.contract.upstream import answer_validator, load_document
 
 DATES: Final = [revision.date for revision in REVISIONS]
 TODAY: Final = datetime.datetime.now(datetime.UTC).date()
@@ -42,7 +42,7 @@ def client(server: ServerProcess, key: str) -> Iterator[httpx.Client]:
         yield made
 
 
-# Selection of the revision
+# Which one answers
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def client(server: ServerProcess, key: str) -> Iterator[httpx.Client]:
         (TODAY.isoformat(), max(date for date in DATES if date <= TODAY.isoformat())),
     ],
 )
-def test_newest_revision_that_is_not_after_the_date_is_used(
+def test_newest_revision_that_is_not_after_the_date_answers(
     client: httpx.Client, header: str | None, answers: str
 ) -> None:
     headers = {} if header is None else {"revision": header}
@@ -129,11 +129,11 @@ def test_operation_that_a_revision_lacks_is_not_found(client: httpx.Client, date
     )
 
 
-# Responses
+# What it answers
 
 
 @pytest.mark.parametrize("date", DATES)
-def test_every_operation_of_every_revision_responds_as_its_document_says(
+def test_every_operation_of_every_revision_answers_as_its_document_says(
     server: ServerProcess, key: str, date: str
 ) -> None:
     revision = next(each for each in REVISIONS if each.date == date)
@@ -144,7 +144,7 @@ def test_every_operation_of_every_revision_responds_as_its_document_says(
             assert (created.status_code, created.content) == (202, b"")
         event = api.events(sort="datetime")[0]["id"]
         for operation in ("get_events", *OF_ONE_EVENT):
-            validator = response_validator(document, PATHS[operation][1])
+            validator = answer_validator(document, PATHS[operation][1])
             queries: list[dict[str, str]] = [{}]
             if operation in ("get_events", "get_event"):
                 queries += [{"include": ",".join(revision.includes)}]

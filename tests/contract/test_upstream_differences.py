@@ -1,6 +1,7 @@
-"""The changes from revision to revision are the same in our documents as in upstream's.
+"""What changed from revision to revision is the same in our documents as in upstream's.
 
-Each difference is explained here, place by place; an unused explanation fails the test too.
+What is not the same is explained here, place by place; an explanation that nothing needs
+fails the test too.
 """
 
 from __future__ import annotations
@@ -18,32 +19,32 @@ from tests.contract.upstream import load_document
 
 PAIRS: Final = list(itertools.pairwise(REVISIONS))
 LIMITS: Final = {"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"}
-"""Facts that upstream's schemas leave to its guides."""
+"""What upstream's schemas leave to its guides."""
 OWN_PARTS: Final = {"name", "status", "header", "error"}
-"""Upstream renamed operations, and describes refusals without their statuses and headers."""
+"""Upstream renamed operations, and tells refusals without their statuses and headers."""
 
 EXPLANATIONS: Final = {
     r"included\(attribution\)": "eventkeep has no attributions to include",
     r"\.(push-tokens|flow-triggers)\b": "relationships to what eventkeep does not have",
-    r"^response data\.relationships ": "of a metric, for flow-triggers alone",
+    r"^answer data\.relationships ": "of a metric, for flow-triggers alone",
     r"relationships\.(lists|segments)\.data\b": "documented once more in 2026-04-15; the live service has links alone",
     r"included\((metric|profile)\)\.relationships\b": "documented from 2026-04-15 on; the live service has them before",
-    r"^response links\b": "the live service has the links in every revision, and never first and last",
-    r"^response meta\b": "hints that the live service does not send",
+    r"^answer links\b": "the live service has the links in every revision, and never first and last",
+    r"^answer meta\b": "hints that the live service does not send",
     r"\.meta\.patch_identifiers\b": "second addresses of a profile, which eventkeep does not keep",
-    r"^response data( |\.id |$)": "related resources and ids are never null here",
+    r"^answer data( |\.id |$)": "related resources and ids are never null here",
     r"included\(profile\)\.id ": "an id is never null",
     r"\.datetime ": "a date-time before it was said, too",
     r"\.subscriptions\..*(required|may be null|one of)": "nothing in it is required, since fieldsets may be sparse",
     r"predictive_analytics\.historic_number_of_orders": "an integer, as captured",
-    r"anonymous_id": "the live service has it in its responses; the documents don't",
+    r"anonymous_id": "the live service has it in its answers; the documents don't",
     r"^body data\.attributes\.profile\.data\.meta\b": "the client of 2024-02-15 sends it where it stood before",
 }
 """By a pattern of ``part place before after``."""
 
 
 def upstream(revision: str) -> dict[str, Any]:
-    """The document, with its filters described in our form."""
+    """The document, with its filters told as ours are."""
     document = load_document(revision)
     for methods in document["paths"].values():
         for operation in methods.values():
@@ -65,8 +66,8 @@ def without_limits(node: Any) -> Any:
     return [without_limits(value) for value in node] if isinstance(node, list) else node
 
 
-def described(found: Difference) -> set[tuple[str, str, str, Change]]:
-    """The changes that both documents can describe; added or removed parts are described without their text."""
+def told(found: Difference) -> set[tuple[str, str, str, Change]]:
+    """The changes that both documents can tell; what came or went as a whole is told without words."""
     return {
         (operation.method, operation.path, operation.kind, plain(change))
         for operation in found.operations
@@ -82,16 +83,16 @@ def plain(change: Change) -> Change:
 
 
 def explanation(change: Change) -> str | None:
-    """The pattern that explains a change that only one of the two has."""
+    """The pattern of what explains a change that only one of the two knows."""
     text = " ".join([change.part, change.place, change.value, change.before, change.after])
     return next((pattern for pattern in EXPLANATIONS if re.search(pattern, text)), None)
 
 
 def known_to_one(before: str, after: str) -> tuple[set[tuple[str, str, str, Change]], int]:
-    """Changes that only ours or only upstream's documents have, and the number of shared ones."""
+    """Changes that only ours or only upstream's documents know, and how many both do."""
     own = {revision.date: without_limits(openapi_document(revision, "http://127.0.0.1:8000")) for revision in REVISIONS}
-    ours = described(difference(own[before], own[after]))
-    theirs = described(difference(without_limits(upstream(before)), without_limits(upstream(after))))
+    ours = told(difference(own[before], own[after]))
+    theirs = told(difference(without_limits(upstream(before)), without_limits(upstream(after))))
     return ours ^ theirs, len(ours & theirs)
 
 

@@ -24,7 +24,7 @@ OPERATION_PATHS: Final = {
 
 
 def load_document(revision: str) -> dict[str, Any]:
-    """The document of a revision, its paths with a slash at their ends; skips the test if it is missing."""
+    """The document of a revision, its paths with a slash at their ends; skips the test where it is not at hand."""
     path = DOCUMENTS / f"events-openapi-{revision}.json"
     if not path.exists():
         pytest.skip("the upstream OpenAPI documents are not at hand")
@@ -45,19 +45,19 @@ def load_neighbours(revision: str) -> dict[str, Any]:
     return document
 
 
-def response_validator(document: dict[str, Any], path: str) -> jsonschema_rs.Validator:
-    """Validates the 200 responses of GET on a path."""
+def answer_validator(document: dict[str, Any], path: str) -> jsonschema_rs.Validator:
+    """Validates the 200 answers of GET on a path."""
     (content,) = document["paths"][path]["get"]["responses"]["200"]["content"].values()
     schemas = _as_json_schema(document["components"]["schemas"])
     for link in ("next", "prev"):
-        # The document has text alone here; the live service sends null if there is no such page.
+        # The document has text alone here; the live service answers null where there is no such page.
         schemas["CollectionLinks"]["properties"][link] = {"type": ["string", "null"], "format": "uri"}
     schema = {**_as_json_schema(content["schema"]), "components": {"schemas": schemas}}
     return jsonschema_rs.validator_for(schema, validate_formats=True)
 
 
 def _as_json_schema(node: Any) -> Any:
-    """An OpenAPI 3.0 schema as JSON Schema: there ``nullable`` is beside the type (and beside ``$ref`` here)."""
+    """An OpenAPI 3.0 schema as JSON Schema: there ``nullable`` stands beside the type (and beside ``$ref`` here)."""
     if isinstance(node, list):
         return [_as_json_schema(item) for item in node]
     if not isinstance(node, dict):

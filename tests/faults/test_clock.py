@@ -13,12 +13,12 @@ import httpx
 import pytest
 
 from eventkeep.config import ServeSettings
-from eventkeep.directory import parse_scopes
 from eventkeep.model.ulid import ulid_milliseconds
 from eventkeep.server.app import App
 from eventkeep.server.services import Services
 from tests.asgi import AsgiApp
 from tests.contract.api import PAGED_REVISION, single_body
+from tests.folder_changes import new_key_within
 
 NOON = 2_000_000_000.0
 """Late enough for every revision after any jump of the clock: a revision of the future is refused."""
@@ -74,8 +74,7 @@ def play(tmp_path: Path) -> Iterator[Play]:
     async def run(story: Callable[[Shop], Coroutine[Any, Any, None]]) -> None:
         services = Services(tmp_path / "data", clock)
         try:
-            account = services.directory.accounts.list()[0].number
-            _, key = services.directory.keys.create(account, parse_scopes("full"))
+            _, key = new_key_within(services)
             headers = {"Authorization": f"Klaviyo-API-Key {key}", "revision": PAGED_REVISION}
             transport = httpx.ASGITransport(AsgiApp(App(services, ServeSettings())))
             async with httpx.AsyncClient(transport=transport, base_url="http://shop", headers=headers) as client:

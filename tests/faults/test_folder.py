@@ -17,8 +17,7 @@ import msgspec
 import pytest
 
 from eventkeep.cli.exits import ExitCode
-from eventkeep.eventlog.journal import HEADER
-from eventkeep.eventlog.schema import DATABASE
+from eventkeep.log.record import BLOCK_BYTES
 from eventkeep.testing import ServerProcess
 from tests.contract.api import Api, make_keys
 from tests.faults.load import unique_ids
@@ -26,8 +25,8 @@ from tests.faults.load import unique_ids
 START_SECONDS_MAX: Final = 60.0
 EVENTS: Final = 6
 IDS: Final = [f"event-{number}" for number in range(EVENTS)]
-DAMAGED: Final = HEADER.size + 40
-"""A place within the first record of the journal."""
+DAMAGED: Final = BLOCK_BYTES + 100
+"""A place within the first record of the log."""
 WITHOUT_OVERRIDE: Final = ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
 """Makes the permissions of files apply to root, too."""
 
@@ -43,21 +42,14 @@ class Folder(msgspec.Struct):
         return self.path / "directory.sqlite3"
 
     @property
-    def table(self) -> Path:
-        return self.path / "events" / "table"
-
-    @property
-    def journal(self) -> Path:
-        return self.path / "events" / "journal"
+    def log(self) -> Path:
+        """The only file of the log."""
+        (path,) = (self.path / "log").iterdir()
+        return path
 
     def segment(self) -> Path:
-        """The journal's file that holds records."""
-        return max(self.journal.iterdir(), key=lambda path: path.stat().st_size)
-
-    def part(self) -> Path:
-        """The largest file with events in the table."""
-        files = [path for path in self.table.rglob("data.bin") if not path.parent.name.endswith(".proj")]
-        return max(files, key=lambda path: path.stat().st_size)
+        """The largest file of the event store."""
+        return max((self.path / "events").iterdir(), key=lambda path: path.stat().st_size)
 
     def found(self) -> Counter[str]:
         """The number of copies of each event when a server runs on the folder."""
@@ -79,7 +71,7 @@ class Folder(msgspec.Struct):
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    """A folder whose server was killed: the newest events are in the journal alone."""
+    """A folder whose server was killed: the newest events are in the log alone."""
     path = tmp_path_factory.mktemp("killed") / "data"
     with ServerProcess(path) as server:
         (key,) = make_keys(server, "folder", "full")
@@ -92,9 +84,9 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Folder:
 
 @pytest.fixture(scope="module")
 def stopped(killed: Folder, tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    """A folder whose server was stopped: all events are in the table."""
+    """A folder whose server was stopped: all events are in segments."""
     path = tmp_path_factory.mktemp("stopped") / "data"
-    shutil.copytree(killed.path, path, symlinks=True)
+    shutil.copytree(killed.path, path, ignore=shutil.ignore_patterns("*.sock"))
     with ServerProcess(path):
         pass
     return Folder(path, killed.key)
@@ -105,7 +97,7 @@ def copied(tmp_path: Path) -> Iterator[Callable[[Folder], Folder]]:
     """Copies of folders, to be damaged."""
 
     def copy(folder: Folder) -> Folder:
-        shutil.copytree(folder.path, tmp_path / "data", symlinks=True)
+        shutil.copytree(folder.path, tmp_path / "data", ignore=shutil.ignore_patterns("*.sock"))
         return Folder(tmp_path / "data", folder.key)
 
     yield copy
@@ -117,57 +109,70 @@ def copied(tmp_path: Path) -> Iterator[Callable[[Folder], Folder]]:
 Copied = Callable[[Folder], Folder]
 
 
-def test_garbage_at_the_end_of_the_journal_is_left_out(killed: Folder, copied: Copied) -> None:
+def end_of_records(folder: Folder) -> int:
+    """The byte behind the last record of the log, of a server that was killed."""
+    return len(folder.log.read_bytes().rstrip(b"\0"))
+
+
+def write_at(path: Path, place: int, content: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(content)
+
+
+def test_torn_record_at_the_end_of_the_log_is_left_out(killed: Folder, copied: Copied) -> None:
     folder = copied(killed)
-    with folder.segment().open("ab") as segment:
-        segment.write(b"EVK1\x10\0\0\0 and more")
+    write_at(folder.log, end_of_records(folder) + BLOCK_BYTES, b"a part of a record")
     assert folder.found() == dict.fromkeys(IDS, 1)
-    assert b"left out the torn end of the journal" in folder.path.with_name("data.log").read_bytes()
+    assert b"left out a torn record" in folder.path.with_name("data.log").read_bytes()
 
 
-def test_a_journal_that_was_cut_off_gives_back_its_whole_records(killed: Folder, copied: Copied) -> None:
+@pytest.mark.parametrize("place", [DAMAGED, -100])
+def test_damaged_record_is_refused_even_if_it_is_the_last(killed: Folder, copied: Copied, place: int) -> None:
     folder = copied(killed)
-    os.truncate(folder.segment(), folder.segment().stat().st_size - 1)
-    assert folder.found() == dict.fromkeys(IDS[:-1], 1)
-
-
-def test_a_journal_that_is_damaged_before_its_end_is_refused(killed: Folder, copied: Copied) -> None:
-    folder = copied(killed)
-    content = bytearray(folder.segment().read_bytes())
-    content[DAMAGED] ^= 0xFF
-    folder.segment().write_bytes(content)
+    at = place if place > 0 else end_of_records(folder) + place - BLOCK_BYTES // 2
+    whole = folder.log.read_bytes()
+    write_at(folder.log, at, bytes([whole[at] ^ 0xFF]))
     refusal = folder.refusal()
-    assert "000000000001.journal is damaged" in refusal
-    assert "Restore the file from a copy" in refusal
-    # Nothing was removed meanwhile: with the file restored, everything is there.
-    content[DAMAGED] ^= 0xFF
-    (folder.journal / "000000000001.journal").write_bytes(content)
+    assert f"the log file {folder.log}, byte" in refusal
+    assert "Restore the folder from a backup" in refusal
+    # Nothing was removed meanwhile: with the file restored everything is there.
+    folder.log.write_bytes(whole)
     assert folder.found() == dict.fromkeys(IDS, 1)
+
+
+def test_log_that_was_cut_off_is_refused(killed: Folder, copied: Copied) -> None:
+    folder = copied(killed)
+    os.truncate(folder.log, folder.log.stat().st_size - 1)
+    assert "bytes, and" in folder.refusal()
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone"])
-def test_a_table_whose_parts_are_damaged_is_refused(stopped: Folder, copied: Copied, damage: str) -> None:
+def test_damaged_segment_is_refused(stopped: Folder, copied: Copied, damage: str) -> None:
     folder = copied(stopped)
-    part = folder.part()
+    segment = folder.segment()
     if damage == "cut":
-        os.truncate(part, part.stat().st_size // 2)
+        os.truncate(segment, segment.stat().st_size // 2)
     else:
-        part.unlink()
-    assert "the event log can't be opened" in folder.refusal()
+        segment.unlink()
+    assert str(segment) in folder.refusal()
 
 
 def remove_directory(folder: Folder) -> None:
-    for path in folder.path.glob("directory.sqlite3*"):
+    for path in folder.path.glob("directory.*"):
         path.unlink()
+
+
+def remove_log(folder: Folder) -> None:
+    shutil.rmtree(folder.path / "log")
 
 
 def overwrite_directory(folder: Folder) -> None:
     folder.directory.write_bytes(b"nonsense" * 2_000)
 
 
-def age_directory(folder: Folder) -> None:
-    """Make it like a backup of some time ago: it lacks the newest profile."""
-    change_directory(folder, "DELETE FROM profile WHERE number = (SELECT max(number) FROM profile)")
+def change_a_row(folder: Folder) -> None:
+    change_directory(folder, "UPDATE metric SET name = 'Another name'")
 
 
 def change_directory(folder: Folder, statement: str) -> None:
@@ -176,18 +181,18 @@ def change_directory(folder: Folder, statement: str) -> None:
         connection.commit()
 
 
-def put_a_file_in_place_of_the_table(folder: Folder) -> None:
-    shutil.rmtree(folder.table)
-    folder.table.write_text("in the way")
+def put_a_file_in_place_of_the_event_store(folder: Folder) -> None:
+    shutil.rmtree(folder.path / "events")
+    (folder.path / "events").write_text("in the way")
 
 
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (remove_directory, f"they are of {EVENTS} profiles, and it has 0"),
-        (age_directory, f"they are of {EVENTS} profiles, and it has {EVENTS - 1}"),
-        (overwrite_directory, "file is not a database"),
-        (put_a_file_in_place_of_the_table, "can't be made: File exists"),
+        (remove_log, "log is missing, and directory.sqlite3 is there"),
+        (overwrite_directory, "is damaged: byte 0"),
+        (change_a_row, "differs from its checksum"),
+        (put_a_file_in_place_of_the_event_store, "File exists"),
     ],
 )
 def test_damaged_stores_are_refused_by_name(
@@ -198,32 +203,29 @@ def test_damaged_stores_are_refused_by_name(
     assert words in folder.refusal()
 
 
+def test_removed_directory_is_made_again_from_the_log(stopped: Folder, copied: Copied) -> None:
+    folder = copied(stopped)
+    remove_directory(folder)
+    assert folder.found() == dict.fromkeys(IDS, 1)
+
+
+def test_files_are_the_owners_alone_in_a_folder_that_is_open_to_all(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir(mode=0o755)
+    with ServerProcess(data) as server:
+        (key,) = make_keys(server, "folder", "full")
+        with Api(server.url, key) as api:
+            api.create(unique_id="one")
+        modes = {path.relative_to(data).as_posix(): path.lstat().st_mode & 0o077 for path in data.rglob("*")}
+        server.stop()
+    assert set(modes.values()) == {0}, modes
+
+
 def newer_format(folder: Folder) -> None:
     change_directory(folder, "UPDATE store SET value = '99' WHERE key = 'format'")
 
 
-NEWER_LOG: Final = f"""
-import sys
-from pathlib import Path
-from eventkeep.eventlog.engine import Engine
-engine = Engine(Path(sys.argv[1]))
-engine.command("INSERT INTO {DATABASE}.format VALUES (99)")
-engine.close()
-"""
-
-
-def newer_log(folder: Folder) -> None:
-    # In a process of its own: a process can have one engine only.
-    subprocess.run([sys.executable, "-c", NEWER_LOG, str(folder.table)], check=True)
-
-
-@pytest.mark.parametrize(
-    ("make_newer", "words"),
-    [
-        (newer_format, "has format 99, made by another eventkeep"),
-        (newer_log, "has format 99, and this program knows"),
-    ],
-)
+@pytest.mark.parametrize(("make_newer", "words"), [(newer_format, "has format 99, made by a newer eventkeep")])
 def test_a_folder_of_a_newer_eventkeep_is_refused(
     stopped: Folder, copied: Copied, make_newer: Callable[[Folder], None], words: str
 ) -> None:
@@ -237,8 +239,9 @@ def test_a_folder_of_a_newer_eventkeep_is_refused(
     [
         (".", 0o000),
         ("directory.sqlite3", 0o400),
-        ("events/journal", 0o500),
-        ("events/journal/000000000001.journal", 0o000),
+        ("log", 0o000),
+        ("log/00000000000000000001.log", 0o000),
+        ("events", 0o000),
     ],
 )
 def test_unreadable_or_unwritable_files_are_named(killed: Folder, copied: Copied, place: str, mode: int) -> None:

@@ -35,12 +35,13 @@ def test_a_signal_under_full_load_loses_nothing_that_was_accepted(
     load.check(found)
 
 
-def test_a_clean_stop_leaves_no_journal(tmp_path: Path) -> None:
+def test_a_clean_stop_leaves_nothing_to_replay(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server:
         key = server.make_key()
         httpx.post(f"{server.url}/api/events/", content=single_body("one", 1), headers=headers(key)).raise_for_status()
         server.stop()
-    assert list((tmp_path / "data" / "events" / "journal").iterdir()) == []
+        server.start()
+        assert "replaying" not in server.log_text()
 
 
 def test_a_second_server_on_the_same_folder_refuses_to_start_and_says_why(tmp_path: Path) -> None:

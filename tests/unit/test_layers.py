@@ -25,15 +25,14 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "log": {"errors", "limits", "clock", "files", "model"},
     "directory": {"errors", "limits", "clock", "config", "files", "model", "log"},
     "events": {"errors", "limits", "clock", "files", "model", "native"},
-    "eventlog": {"errors", "limits", "clock", "config", "model", "native"},
-    "ingest": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog", "log", "events"},
-    "server": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog", "ingest"}
+    "ingest": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "files", "log", "events"},
+    "server": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "ingest"}
     | {"native", "log", "events", "files"},
     "client": {"errors", "limits", "protocol"},
     "exporter": {"errors", "limits", "client", "protocol", "model"},
     "importer": {"errors", "limits", "client", "protocol", "exporter"},
     "testing": {"errors", "limits"},
-    "cli": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "eventlog", "ingest", "server"}
+    "cli": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "ingest", "server"}
     | {"client", "exporter", "importer", "testing", "native", "log", "events", "files", "cassettes"},
 }
 """Layer -> the layers that it may import; a layer may always import itself."""
@@ -43,7 +42,6 @@ PURE_LAYERS: Final = ("model", "protocol")
 
 INPUT_AND_OUTPUT: Final = {"asyncio", "http", "httpx", "io", "os", "pathlib", "select", "shutil", "socket"} | {
     "sqlalchemy",
-    "chdb",
     "sqlite3",
     "subprocess",
     "tempfile",

@@ -11,6 +11,8 @@ import typer.main
 from typer.core import TyperGroup
 
 from eventkeep.cli.cassettes import RECORD_EPILOG, REPLAY_EPILOG, VERIFY_EPILOG, record, replay, verify
+from eventkeep.cli.check import EPILOG as CHECK_EPILOG
+from eventkeep.cli.check import check
 from eventkeep.cli.doctor import EPILOG as DOCTOR_EPILOG
 from eventkeep.cli.doctor import doctor
 from eventkeep.cli.events import events
@@ -20,6 +22,7 @@ from eventkeep.cli.export import export
 from eventkeep.cli.import_ import EPILOG as IMPORT_EPILOG
 from eventkeep.cli.import_ import import_
 from eventkeep.cli.keys import keys
+from eventkeep.cli.log import log
 from eventkeep.cli.metrics import metrics
 from eventkeep.cli.option_sources import with_sources
 from eventkeep.cli.profiles import profiles
@@ -57,6 +60,8 @@ app.command(epilog=RECORD_EPILOG)(record)
 app.command(epilog=REPLAY_EPILOG)(replay)
 app.command(epilog=VERIFY_EPILOG)(verify)
 app.command(epilog=DOCTOR_EPILOG)(doctor)
+app.command(epilog=CHECK_EPILOG)(check)
+app.add_typer(log, name="log")
 
 
 def print_version(wanted: bool) -> None:

@@ -1,4 +1,4 @@
-"""Exit codes, which are the same for every command, and the exit code of an error."""
+"""Exit codes, the same for every command, and how an error becomes one."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from eventkeep.errors import (
     ConfigurationError,
     EventkeepError,
     EventRefused,
+    KeyRefused,
     RowRefused,
     ServerUnreachable,
 )
@@ -29,7 +30,7 @@ PROGRAM: Final = "eventkeep"
 
 
 class ExitCode(enum.IntEnum):
-    """The exit codes of the program."""
+    """What the program ends with."""
 
     DONE = 0
     FAILED = 1
@@ -42,21 +43,21 @@ class ExitCode(enum.IntEnum):
 
 EXIT_CODES_HELP: Final = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a row or an event that was refused, 4 the API key was refused, "
-    "5 the server did not respond or had no room, 130 interrupted."
+    "5 the server did not answer or had no room, 130 interrupted."
 )
 
 
 def exit_code(error: EventkeepError) -> ExitCode:
-    """Return the exit code that an error ends the program with."""
+    """The exit code that an error ends the program with."""
     match error:
         case ConfigurationError() | ArgumentError():
             return ExitCode.USAGE
         case InvalidRequestError():
-            # A parameter, such as the filter, was given as an option. Everything else belongs to an event.
+            # A parameter such as the filter was given as an option; anything else was an event.
             return ExitCode.USAGE if error.parameters else ExitCode.ROW_REFUSED
         case RowRefused() | EventRefused():
             return ExitCode.ROW_REFUSED
-        case AuthenticationError() | PermissionDeniedError():
+        case KeyRefused() | AuthenticationError() | PermissionDeniedError():
             return ExitCode.KEY_REFUSED
         case ServerUnreachable() | ConnectionFailedError() | ThrottledError() | ServerError():
             return ExitCode.SERVER_UNREACHABLE
@@ -66,7 +67,7 @@ def exit_code(error: EventkeepError) -> ExitCode:
 
 @contextlib.contextmanager
 def errors_end_the_program() -> Iterator[None]:
-    """End the program with one line on standard error if eventkeep raises an error of its own."""
+    """Ends the program with one line on standard error for what eventkeep raises on purpose."""
     try:
         yield
     except EventkeepError as exc:

@@ -50,7 +50,8 @@ def check_folder(folder: Path) -> FolderState:
         )
         return FolderState([found, warning("formats", "not looked at", advice)], place, holder)
     directory, last_change = check_directory(folder)
-    return FolderState([found, directory, check_event_log(folder, holder)], place, holder, last_change)
+    findings = [found, directory, check_log(folder, holder), check_event_store(folder, holder)]
+    return FolderState(findings, place, holder, last_change)
 
 
 def nearest(folder: Path) -> Path:
@@ -89,28 +90,40 @@ def check_directory(folder: Path) -> tuple[Finding, float | None]:
     return ok("directory", found), state.last_change
 
 
-def check_event_log(folder: Path, holder: str | None) -> Finding:
-    """The event log's format; a server that has the folder has looked itself."""
+def check_log(folder: Path, holder: str | None) -> Finding:
+    """What the log has; a server that has the folder has looked itself."""
     if holder is not None:
-        return ok("event log", "open in the server, which knows its format")
-    if not (folder / "events").is_dir():
-        return ok("event log", "there is none yet; eventkeep serve makes it")
-    from eventkeep.eventlog.inspection import inspect_event_log
-    from eventkeep.server.folder import FolderLock
+        return ok("log", "open in the server, which knows its format")
+    from eventkeep.log.inspection import inspect_log
 
     try:
-        lock = FolderLock(folder)
-        try:
-            state = inspect_event_log(folder / "events")
-        finally:
-            lock.close()
+        state = inspect_log(folder / "log")
     except StoreError as exc:
-        return fault("event log", str(exc), BACKUP)
+        return fault("log", str(exc), BACKUP)
     if state is None:
-        return ok("event log", "it is empty; eventkeep serve makes it")
-    found = f"format {state.format}, {state.events:,} events"
-    if not state.is_known:
-        return fault("event log", f"{found}; this program does not know the format", NEWER)
-    if state.journal_files:
-        found += "; the last server was ended: the next start completes what it had accepted"
-    return ok("event log", found)
+        if (folder / "directory.sqlite3").exists():
+            return fault("log", f"{folder / 'log'} is missing, and directory.sqlite3 is there", BACKUP)
+        return ok("log", "there is none yet; eventkeep serve makes it")
+    found = f"records {state.first:,} to {state.last:,} in {state.files} files of {state.bytes / 1e6:,.0f} MB"
+    if state.torn_bytes:
+        found += "; a torn record at its end was never acknowledged, the next start leaves it out"
+    return ok("log", found)
+
+
+def check_event_store(folder: Path, holder: str | None) -> Finding:
+    """What the event store has."""
+    if holder is not None:
+        return ok("event store", "open in the server, which knows its format")
+    from eventkeep.events.manifest import read_manifest
+    from eventkeep.files import Files
+
+    try:
+        manifest = read_manifest(Files(), folder / "events") if (folder / "events").is_dir() else None
+    except OSError as exc:
+        return fault("event store", f"it can't be read: {exc}", BACKUP)
+    except StoreError as exc:
+        return fault("event store", str(exc), BACKUP)
+    if manifest is None:
+        return ok("event store", "there is none yet; eventkeep serve makes it")
+    events = sum(entry.live_rows for entry in manifest.segments)
+    return ok("event store", f"{events:,} events in {len(manifest.segments)} segments, up to record {manifest.flushed}")

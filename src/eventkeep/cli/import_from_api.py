@@ -13,29 +13,19 @@ import typer
 from rich.console import Console
 
 from eventkeep.cli.connection import connect, newest_revision
-from eventkeep.cli.event_total import expected_events
 from eventkeep.cli.import_summary import print_summary
 from eventkeep.cli.period import in_period
-from eventkeep.cli.progress import count_progress
+from eventkeep.cli.progress import walk_progress
 from eventkeep.client.synchronous.client import Client
 from eventkeep.errors import ConfigurationError
 from eventkeep.exporter.pages import Query
 from eventkeep.exporter.records import time_text
+from eventkeep.exporter.walk import ends
 from eventkeep.importer.from_api import ApiImport
 from eventkeep.importer.state import State, load_state
 from eventkeep.limits import READING_RETRIES_MAX
 
-FILE_OPTIONS: Final = (
-    "mapping",
-    "map_",
-    "time_format",
-    "shift_years",
-    "format_",
-    "delimiter",
-    "concurrency",
-    "rejects",
-    "dry_run",
-)
+FILE_OPTIONS: Final = ("mapping", "map_", "time_format", "shift_years", "format_", "delimiter", "concurrency")
 FROM_API_OPTIONS: Final = (
     "from_api_key",
     "from_revision",
@@ -63,7 +53,7 @@ class FromApi(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def import_from_api(options: FromApi, url: str, api_key: str | None) -> None:
-    """Import the events of the server that the options name, and print a summary. Raises EventkeepError."""
+    """Take in the events of the server that the options name, and print a summary. Raises EventkeepError."""
     now = datetime.datetime.now(datetime.UTC)
     newest = newest_revision(now.date())
     query = Query(
@@ -82,16 +72,16 @@ def import_from_api(options: FromApi, url: str, api_key: str | None) -> None:
         state = _state(path, source, target, query, now)
         if path.exists():
             _tell(console, path, state)
-        total = expected_events(source, query)
+        first, last = ends(source, query)
         started = time.monotonic()
-        progress = count_progress(console, source.settings.base_url, total, "read")
+        progress = walk_progress(console, source.settings.base_url, last - first, "read")
         work = ApiImport(
             source,
             target,
             query,
             path,
             options.overlap_seconds,
-            lambda counts, position: progress.show(counts.sent, counts.sent),
+            lambda counts, position: progress.show(counts.sent, max(0, position - first)),
             time.time,
         )
         try:
@@ -119,7 +109,7 @@ def _state(path: Path, source: Client, target: Client, query: Query, now: dateti
 
 def _tell(console: Console, path: Path, state: State) -> None:
     if state.stage == "done":
-        text = f"all was imported at {time_text(state.started)}; going on from there"
+        text = f"all was taken in at {time_text(state.started)}; going on from there"
     elif state.position is not None:
         text = f"going on at events of {time_text(state.position)}"
     else:

@@ -1,4 +1,4 @@
-"""``eventkeep keys``: make, list and revoke API keys. They work while a server runs."""
+"""``eventkeep keys``: make, list and revoke API keys, through the server if one runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from eventkeep.errors import ConfigurationError
 
 if TYPE_CHECKING:
     # The database's library takes longer to load than most commands take: it is loaded where it is used.
-    from eventkeep.directory import Account, Directory, KeyRecord
+    from eventkeep.directory import Account, KeyRecord
 
 DEFAULT_ACCOUNT: Final = "default"
 SCOPES: Final = "events:read, events:write, metrics:read, metrics:write, profiles:read, profiles:write"
@@ -36,19 +36,19 @@ def create(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the key alone.")] = False,
 ) -> None:
     """Make a key. It is shown once: only a digest is kept."""
-    from eventkeep.directory import Directory, parse_scopes
+    from eventkeep.directory import parse_scopes
+    from eventkeep.server.control import ControlRequest
+    from eventkeep.server.folder_changes import change_folder
 
-    chosen = parse_scopes(scopes)
-    with Directory.open(data_folder(data, config)) as directory:
-        owner = directory.accounts.find(account) or directory.accounts.create(account)
-        record, plaintext = directory.keys.create(owner.number, chosen, label)
+    request = ControlRequest("create_key", account, sorted(parse_scopes(scopes)), label)
+    made = change_folder(data_folder(data, config), request)
     if quiet:
-        print(plaintext)
+        print(made.key)
         return
-    print(f"key      {plaintext}")
-    print(f"id       {record.id}")
-    print(f"account  {owner.name}")
-    print(f"scopes   {', '.join(sorted(record.scopes))}")
+    print(f"key      {made.key}")
+    print(f"id       {made.id}")
+    print(f"account  {made.account}")
+    print(f"scopes   {', '.join(made.scopes)}")
     print("Keep it now: it can't be shown again.")
 
 
@@ -60,7 +60,11 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on a line for each key.")] = False,
 ) -> None:
     """List the keys, revoked ones too; never the keys themselves."""
-    with open_existing(data_folder(data, config)) as directory:
+    folder = data_folder(data, config)
+    check_exists(folder)
+    from eventkeep.directory.reader import DirectoryReader
+
+    with DirectoryReader(folder) as directory:
         accounts = {found.number: found for found in directory.accounts.list()}
         chosen = None if account is None else named(account, list(accounts.values())).number
         records = directory.keys.list(chosen)
@@ -81,21 +85,21 @@ def revoke(
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Revoke a key. A running server refuses it within a second."""
-    with open_existing(data_folder(data, config)) as directory:
-        record = directory.keys.revoke(key_id)
-    if record is None:
+    """Revoke a key. A running server refuses it at once."""
+    folder = data_folder(data, config)
+    check_exists(folder)
+    from eventkeep.server.control import ControlRequest
+    from eventkeep.server.folder_changes import change_folder
+
+    if change_folder(folder, ControlRequest("revoke_key", id=key_id)).is_unknown:
         raise ConfigurationError(f"there is no key with the id {key_id!r}; eventkeep keys list shows them")
-    print(f"revoked  {record.id}")
+    print(f"revoked  {key_id}")
 
 
-def open_existing(data: Path) -> Directory:
-    """The directory of a data folder that is there. Raises ConfigurationError where it is not."""
+def check_exists(data: Path) -> None:
+    """Raises ConfigurationError if there is no data folder."""
     if not data.is_dir():
         raise ConfigurationError(f"--data: there is no folder {data}")
-    from eventkeep.directory import Directory
-
-    return Directory.open(data)
 
 
 def named(name: str, accounts: list[Account]) -> Account:

@@ -33,9 +33,9 @@ from eventkeep.protocol.revisions import REVISIONS
 
 PYTHON_MIN: Final = (3, 11)
 INSTALL: Final = "install it again: pip install --force-reinstall 'eventkeep[server]'"
-NATIVE: Final = ("chdb", "httptools", "pyarrow", "numpy", "msgspec")
+NATIVE: Final = ("httptools", "numpy", "msgspec", "zstandard", "xxhash")
 """Libraries that are made for one kind of machine, and may not load on this one."""
-SHOWN: Final = ("chdb", "httptools", "pyarrow", "sqlalchemy", "msgspec", "httpx")
+SHOWN: Final = ("httptools", "numpy", "sqlalchemy", "msgspec", "httpx")
 NETWORK_FILE_SYSTEMS: Final = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "afs", "ceph"})
 MEMORY_FILE_SYSTEMS: Final = frozenset({"tmpfs", "ramfs"})
 SYNCS: Final = 20

@@ -29,6 +29,7 @@ from eventkeep.events.recovery import open_catalog
 from eventkeep.events.rewrite import Rewrite, Rewritten
 from eventkeep.events.rows import PROFILE, Chunk
 from eventkeep.events.scan import arrays, scan
+from eventkeep.events.scrub import accounts_of, scrub
 from eventkeep.events.selection import EventSelection
 from eventkeep.events.snapshot import Snapshot, Snapshots
 from eventkeep.events.tiers import next_merge
@@ -253,6 +254,15 @@ class EventStore:
         """
         with self._snapshots.reading() as snapshot:
             yield from scan(parts_of(snapshot), selection, self._catalog.target.opened)
+
+    def accounts(self) -> list[int]:
+        """The numbers of the accounts that have events."""
+        return accounts_of(self._snapshots.current)
+
+    def scrub(self) -> int:
+        """Read everything that is stored; returns the number of events. Raises EventStoreError for any damage."""
+        with self._snapshots.reading() as snapshot:
+            return scrub(snapshot, parts_of(snapshot), self._catalog.target.opened)
 
     def arrays(
         self,

@@ -1,101 +1,114 @@
-"""Group commit: the creates that wait in the queue are parsed, resolved, freed of duplicates, stored and answered.
+"""Group commit: the creates that wait in the queue are parsed, resolved, appended to the log, applied and answered.
 
-One thread does it, batch after batch: an idle server commits a request at once, a busy one commits all that came
-during the last commit. It parses plain bodies too: two threads that both want the interpreter's lock, and release it in
-every call of numpy, cost each other a third of their time.
+One thread does it, batch after batch: an idle server commits a request at once, a busy one commits all that came during
+the last commit. While a record is written and synced, the next batch is parsed and resolved against what that record
+will change. The order of the steps:
 
-The order of the steps matters, because a crash may come between any two of them: a profile without its event is
-completed when the client retries; an event without its profile could never be read.
+1. resolve against memory, the commit on its way and the directory; nothing is changed;
+2. append the record to the log and sync it; only here a commit can still fail;
+3. apply it to the directory and the event store. If that fails, the server stops: the record is in the log, and the
+   next start applies it;
+4. respond.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
-import msgspec
 import structlog
 
 from eventkeep.clock import Clock
+from eventkeep.directory import Directory
+from eventkeep.directory.changes import Change
 from eventkeep.errors import Unavailable
-from eventkeep.eventlog.columns import Columns
-from eventkeep.eventlog.log import EventLog
-from eventkeep.ingest.batch import Batch
+from eventkeep.ingest.commit import Commit, CommitCounters, Delivery, Outcome, prepare
 from eventkeep.ingest.parsing import CreateParser, ParsedCreates
-from eventkeep.ingest.queue import CreateQueue, QueuedCreates
-from eventkeep.ingest.resolve import ResolvedRequest, Resolver
-from eventkeep.limits import BATCH_BYTES_MAX, BATCH_EVENTS_MAX, RETRY_AFTER_SECONDS
-from eventkeep.model.event_columns import Flags
+from eventkeep.ingest.queue import CreateQueue, QueuedChange, QueuedCreates
+from eventkeep.ingest.resolve import Resolver
+from eventkeep.ingest.room import Room
+from eventkeep.ingest.stores import Stores
+from eventkeep.limits import BATCH_BYTES_MAX, BATCH_EVENTS_MAX, RETRY_AFTER_SECONDS, TAIL_WAIT_SECONDS_MAX
+from eventkeep.log.transport import AppendResult
+from eventkeep.log.transport import Outcome as AppendOutcome
+from eventkeep.model.event_columns import EventColumns
+
+__all__ = ["CommitCounters", "Committer", "Delivery", "Outcome"]
 
 logger = structlog.get_logger(__name__)
 
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What became of a stored create.
-
-    ``left`` names the identifiers that stayed with another profile; ``ignored`` those that could not be used.
-    """
-
-    stored: int
-    repeated: int
-    left: frozenset[str] = frozenset()
-    ignored: frozenset[str] = frozenset()
-
-
-ONE_STORED = Outcome(1, 0)
-ONE_REPEATED = Outcome(0, 1)
-
-Delivery = list[tuple[Any, Outcome | Exception]]
-"""Tickets, each with the outcome of its create or with the reason why it was not stored."""
-
-
-class CommitCounters(msgspec.Struct):
-    """Counts since the start, for the metrics."""
-
-    batches_failed: int = 0
-    events_stored: int = 0
-    events_repeated: int = 0
-    identifiers_ignored: int = 0
-    identifiers_left: int = 0
+Result = TypeVar("Result")
 
 
 class Committer:
-    """Owns the writing side of both stores. ``deliver`` is called once a batch, and may be called from any thread."""
+    """Owns the writing side of the stores. ``deliver`` is called once a batch, and may be called from any thread.
+
+    ``failed`` is called once, from the commit thread, if a record can't be applied: the process has to end then.
+    """
 
     def __init__(
         self,
-        resolver: Resolver,
-        log: EventLog,
+        stores: Stores,
         clock: Clock,
         deliver: Callable[[Delivery], None],
+        room: Room,
+        failed: Callable[[Exception], None],
         queue: CreateQueue | None = None,
     ) -> None:
-        self._resolver, self._log, self._clock, self._deliver = resolver, log, clock, deliver
+        self._stores, self._clock, self._deliver, self._room, self._failed = stores, clock, deliver, room, failed
+        self._resolver = Resolver(stores.directory, clock)
         self.queue = queue or CreateQueue()
         self._parser = CreateParser(self.queue, lambda ticket, failure: deliver([(ticket, failure)]))
         self.counters = CommitCounters()
         self._observe: Callable[[int, float], None] = lambda _events, _seconds: None
-        self._follow: Callable[[Columns, int], None] = lambda _columns, _size: None
-        self._thread = threading.Thread(target=self._commit_batches, name="commit", daemon=True)
+        self._follow: Callable[[EventColumns], None] = lambda _events: None
+        self._on_its_way: Commit | None = None
+        self._appender = ThreadPoolExecutor(1, thread_name_prefix="log")
+        self._thread = threading.Thread(target=self._run, name="commit", daemon=True)
+        self._is_broken = False
 
     def start(self) -> None:
         self._thread.start()
 
     def watch(self, observe: Callable[[int, float], None]) -> None:
-        """Have ``observe`` called for each commit, in the committer's thread: its events and its seconds."""
+        """Have ``observe`` called for each commit, in the commit thread: its events and its seconds."""
         self._observe = observe
 
-    def follow(self, take: Callable[[Columns, int], None]) -> None:
-        """Have ``take`` called with each commit's events and their bytes once they are kept, in the committer's thread.
+    def follow(self, take: Callable[[EventColumns], None]) -> None:
+        """Have ``take`` called with each commit's events once they are stored, in the commit thread.
 
         It has to be quick and may not raise: requests wait for it.
         """
         self._follow = take
 
-    def offer(self, creates: QueuedCreates) -> None:
-        """Queue creates; their outcomes come with the tickets. Raises Unavailable if the queue is full."""
-        self.queue.put(creates)
+    def offer(self, item: QueuedCreates | QueuedChange) -> None:
+        """Queue creates or a change; their outcomes come with the tickets. Raises Unavailable if the queue is full."""
+        self.queue.put(item)
+
+    def change(self, make: Callable[[Directory], tuple[Sequence[Change], Result]]) -> Result:
+        """Keep the changes that ``make`` returns, and wait until they are applied; see `QueuedChange`.
+
+        Raises what ``make`` raises, and Unavailable if the changes can't be kept.
+        """
+        done: Future[Result] = Future()
+        self.offer(QueuedChange(make, done))
+        return done.result()
+
+    def call(self, act: Callable[[], None]) -> None:
+        """Have ``act`` called in the commit thread, between two commits. Raises what it raises, and Unavailable."""
+
+        def make(_: Directory) -> tuple[Sequence[Change], None]:
+            act()
+            return [], None
+
+        self.change(make)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a create would be stored now."""
+        return not self.queue.is_full and not self._is_broken and self._room.lack() is None
 
     def stop(self) -> None:
         """Commit what waits, deliver every outcome, and end the threads."""
@@ -103,65 +116,191 @@ class Committer:
         if self._thread.is_alive():
             self._thread.join()
         self._parser.close()
+        self._appender.shutdown()
 
-    def _commit_batches(self) -> None:
-        while waiting := self.queue.take(BATCH_EVENTS_MAX, BATCH_BYTES_MAX):
+    def _run(self) -> None:
+        while True:
+            if not self.queue.has_items:
+                self._advance(None)
+            items = self.queue.take(BATCH_EVENTS_MAX, BATCH_BYTES_MAX)
+            if not items:
+                self._advance(None)
+                return
+            creates = [item for item in items if isinstance(item, QueuedCreates)]
             started = self._clock.monotonic()
-            if parsed := self._parser.parse(waiting):
-                delivery = self._commit_or_split(parsed)
-                self._observe(sum([len(item.submission) for item in parsed]), self._clock.monotonic() - started)
-                self._deliver(delivery)
+            if creates and (parsed := self._parser.parse(creates)):
+                self._commit(parsed, started)
+            for item in items:
+                if isinstance(item, QueuedChange):
+                    self._advance(None)
+                    self._keep(item)
 
-    def _commit_or_split(self, waiting: Sequence[ParsedCreates]) -> Delivery:
-        """Commit the batch. If that fails, commit each request alone, so that none fails because of another."""
+    def _commit(self, creates: Sequence[ParsedCreates], started: float) -> None:
+        """Resolve creates and send them on their way. If they can't be resolved together, resolve each alone."""
+        if (refusal := self._refusal()) is not None:
+            self._advance(None)
+            self._refuse(creates, refusal)
+            return
         try:
-            return self._commit(waiting)
+            commit = self._prepare(creates, started)
         except Exception as exc:
             # Whatever went wrong, even a fault of our own: this thread has to go on.
             self.counters.batches_failed += 1
-            logger.exception("a commit failed", requests=len(waiting))
-            alone = [one for item in waiting for one in item.separated()]
+            logger.exception("a batch could not be resolved", requests=len(creates))
+            alone = [one for item in creates for one in item.separated()]
             if len(alone) > 1:
-                return [delivered for item in alone for delivered in self._commit_or_split([item])]
-            refusal = Unavailable("The events could not be stored now; none of them was kept.", RETRY_AFTER_SECONDS)
-            # Its traceback, logged above, would keep the batch in memory until the garbage collector runs.
-            refusal.__cause__ = exc.with_traceback(None)
-            return [(alone[0].tickets[0], refusal)]
+                for one in alone:
+                    self._commit([one], started)
+                return
+            self._advance(None)
+            self._refuse(alone, not_stored(exc))
+            return
+        self._advance(commit)
 
-    def _commit(self, waiting: Sequence[ParsedCreates]) -> Delivery:
-        kept, refused = self._resolver.resolve(waiting)
-        delivery: Delivery = [(item.tickets[0], refusal) for item, refusal in refused]
-        if kept:
-            batch = Batch([part.resolved for part in kept])
-            fresh = batch.first_of_each_key() & self._log.is_new(batch.ids, batch.key_lows)
-            if fresh.any():
-                self._resolver.note_values(kept, fresh)
-                columns = Columns.of_events(batch.columns(fresh))
-                self._follow(columns, self._log.append(columns))
-            delivery += self._outcomes(kept, fresh)
-        return delivery
+    def _prepare(self, creates: Sequence[ParsedCreates], started: float) -> Commit:
+        return prepare(creates, self._on_its_way, self._resolver, self._stores.events, started)
 
-    def _outcomes(self, kept: Sequence[ResolvedRequest], fresh: Flags) -> Delivery:
-        """The outcome of each create. ``fresh`` says of each of their events whether it was stored."""
-        delivery: Delivery = []
-        counters = self.counters
-        start = 0
-        for part in kept:
-            stored = fresh[start : start + len(part.resolved.submission)].tolist()
-            start += len(stored)
-            count, repeated = sum(stored), len(stored) - sum(stored)
-            counters.events_stored += count
-            counters.events_repeated += repeated
-            if len(part.tickets) > 1:
-                # Single creates without identifiers that could be left or ignored.
-                delivery += [
-                    (ticket, ONE_STORED if is_stored else ONE_REPEATED)
-                    for ticket, is_stored in zip(part.tickets, stored, strict=True)
-                ]
-                continue
-            (ticket,) = part.tickets
-            ignored = part.resolved.submission.ignored()
-            counters.identifiers_ignored += len(ignored)
-            counters.identifiers_left += sum(part.left.values())
-            delivery.append((ticket, Outcome(count, repeated, frozenset(part.left), frozenset(ignored))))
-        return delivery
+    def _advance(self, following: Commit | None) -> None:
+        """Finish the commit on its way, and send ``following`` on its way."""
+        before, self._on_its_way = self._on_its_way, None
+        if before is not None and not self._was_kept(before):
+            before = None
+            if following is not None:
+                # It was resolved as if the other one had been kept.
+                self._commit(following.creates, following.started)
+                return
+        if following is None or following.is_empty:
+            self._finish(before)
+            if following is not None:
+                self._respond(following)
+            return
+        try:
+            made = self._stores.encoded(following.changes, following.events, following.now_us)
+        except Exception as exc:
+            self._finish(before)
+            self._split(following, exc)
+            return
+        following.encoded = made
+        if self.queue.has_items:
+            following.appending = self._appender.submit(self._stores.log.append, made.record)
+            self._on_its_way = following
+            self._finish(before)
+        else:
+            # Nothing to do meanwhile: to hand it to another thread and back would cost more than it gains.
+            self._finish(before)
+            following.appending = Future()
+            following.appending.set_result(self._stores.log.append(made.record))
+            self._on_its_way = following
+            self._advance(None)
+
+    def _split(self, commit: Commit, exc: Exception) -> None:
+        """Commit each request of a batch alone whose record can't be made."""
+        logger.error("a record could not be made", cause=str(exc))
+        alone = [one for item in commit.creates for one in item.separated()]
+        if len(alone) == 1:
+            self._refuse(alone, not_stored(exc))
+            return
+        for one in alone:
+            self._commit([one], commit.started)
+
+    def _was_kept(self, commit: Commit) -> bool:
+        """Wait for the append. If the record was not kept, refuse the creates."""
+        assert commit.appending is not None
+        try:
+            result = commit.appending.result()
+        except Exception as exc:
+            self._break(exc)
+            result = AppendResult(AppendOutcome.UNKNOWN, str(exc))
+        if result.outcome is AppendOutcome.KEPT:
+            return True
+        self.counters.batches_failed += 1
+        logger.error("a commit failed", outcome=result.outcome.value, cause=result.reason)
+        self._room.note_failure(result.reason)
+        self._refuse(commit.creates, not_stored(None))
+        return False
+
+    def _finish(self, commit: Commit | None) -> None:
+        """Apply a commit whose record is in the log, and respond. If it can't be applied, the process has to end."""
+        if commit is None:
+            return
+        if self._is_broken:
+            self._refuse(commit.creates, not_stored(None))
+            return
+        made = commit.encoded
+        assert made is not None
+        try:
+            self._stores.directory.apply(commit.changes, made.progress, commit.pending)
+            self._stores.events.append(made.record.position, commit.events)
+        except Exception as exc:
+            self._break(exc)
+            self._refuse(commit.creates, not_stored(exc))
+            return
+        if commit.events is not None:
+            self._follow(commit.events)
+        self._respond(commit)
+
+    def _respond(self, commit: Commit) -> None:
+        total, part = self.counters, commit.counters
+        total.events_stored += part.events_stored
+        total.events_repeated += part.events_repeated
+        total.identifiers_ignored += part.identifiers_ignored
+        total.identifiers_left += part.identifiers_left
+        self._observe(commit.count, self._clock.monotonic() - commit.started)
+        self._deliver(commit.delivery)
+
+    def _keep(self, item: QueuedChange) -> None:
+        """Make a change and keep it. Nothing else is on its way."""
+        try:
+            if self._is_broken:
+                raise not_stored(None)
+            changes, result = item.make(self._stores.directory)
+            if changes:
+                self._keep_changes(list(changes))
+        except Exception as exc:
+            item.done.set_exception(exc)
+        else:
+            item.done.set_result(result)
+
+    def _keep_changes(self, changes: list[Change]) -> None:
+        """Append changes and apply them. Raises Unavailable if they are not kept, and what applying raises."""
+        made = self._stores.encoded(changes)
+        kept = self._stores.log.append(made.record)
+        if kept.outcome is not AppendOutcome.KEPT:
+            self._room.note_failure(kept.reason)
+            raise Unavailable(f"The change could not be stored now: {kept.reason}.", RETRY_AFTER_SECONDS)
+        try:
+            self._stores.directory.apply(changes, made.progress)
+            self._stores.events.append(made.record.position, None)
+        except Exception as exc:
+            self._break(exc)
+            raise
+
+    def _refusal(self) -> Unavailable | None:
+        """Why creates have to be refused now, or None."""
+        if self._is_broken:
+            return not_stored(None)
+        if (lack := self._room.lack()) is not None:
+            return Unavailable(f"Events can't be stored now: {lack}.", RETRY_AFTER_SECONDS)
+        events = self._stores.events
+        if not events.has_room() and not events.wait_for_room(TAIL_WAIT_SECONDS_MAX):
+            return Unavailable("Too many events wait to be written to segments.", RETRY_AFTER_SECONDS)
+        return None
+
+    def _refuse(self, creates: Sequence[ParsedCreates], refusal: Exception) -> None:
+        self._deliver([(ticket, refusal) for item in creates for ticket in item.tickets])
+
+    def _break(self, exc: Exception) -> None:
+        """A record is in the log and can't be applied: nothing may be answered from the stores any more."""
+        if not self._is_broken:
+            self._is_broken = True
+            logger.critical("a record of the log can't be applied; the server stops", exc_info=exc)
+            self._failed(exc)
+
+
+def not_stored(exc: Exception | None) -> Unavailable:
+    """The refusal of creates that were not stored, as far as is known."""
+    refusal = Unavailable("The events could not be stored now; none of them was kept.", RETRY_AFTER_SECONDS)
+    if exc is not None:
+        # Its traceback would keep the batch in memory until the garbage collector runs.
+        refusal.__cause__ = exc.with_traceback(None)
+    return refusal

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import msgspec
 
+from eventkeep.directory import Directory
+from eventkeep.directory.changes import Change
 from eventkeep.errors import Unavailable
 from eventkeep.limits import BULK_EVENTS_MAX, QUEUE_BYTES_MAX, QUEUE_EVENTS_MAX, RETRY_AFTER_SECONDS
 from eventkeep.model.submission import Submission
@@ -43,24 +46,40 @@ class QueuedCreates(msgspec.Struct, kw_only=True):
         return sum(map(len, self.bodies))
 
 
+class QueuedChange(msgspec.Struct):
+    """A change of the directory that waits for its commit: an account or a key, for example.
+
+    ``make`` is called in the commit thread when everything before it is applied; it returns the changes, and the result
+    of ``done`` once they are kept. It may raise what ``done`` raises then.
+    """
+
+    make: Callable[[Directory], tuple[Sequence[Change], Any]]
+    done: Future[Any]
+    events: int = 0
+    bytes: int = 0
+
+
+Queued = QueuedCreates | QueuedChange
+
+
 class CreateQueue:
     """First in, first out; bounded in events and in body bytes; closed once, for good. Any thread may call."""
 
     def __init__(self, events_max: int = QUEUE_EVENTS_MAX, bytes_max: int = QUEUE_BYTES_MAX) -> None:
         self._events_max, self._bytes_max = events_max, bytes_max
-        self._waiting: deque[QueuedCreates] = deque()
+        self._waiting: deque[Queued] = deque()
         self._filled = threading.Condition()
         self._closed = False
         self.events = 0
         self.bytes = 0
 
-    def put(self, creates: QueuedCreates) -> None:
-        """Add creates. Raises Unavailable, and adds nothing, if the queue is full or closed."""
+    def put(self, item: Queued) -> None:
+        """Add creates or a change. Raises Unavailable, and adds nothing, if the queue is full or closed."""
         with self._filled:
-            self._add(creates)
+            self._add(item)
             self._filled.notify()
 
-    def take(self, events_max: int, bytes_max: int) -> list[QueuedCreates]:
+    def take(self, events_max: int, bytes_max: int) -> list[Queued]:
         """The oldest items, together at most so many events and body bytes, but at least one item.
 
         Waits until there is one. Returns an empty list once the queue is closed and empty.
@@ -74,7 +93,7 @@ class CreateQueue:
                 self._waiting.clear()
                 self.events = self.bytes = 0
                 return everything
-            taken: list[QueuedCreates] = []
+            taken: list[Queued] = []
             events = held = 0
             while self._waiting:
                 first = self._waiting[0]
@@ -92,20 +111,25 @@ class CreateQueue:
         """Whether a create of any size would be refused now."""
         return self.events >= self._events_max or self.bytes >= self._bytes_max
 
+    @property
+    def has_items(self) -> bool:
+        """Whether something waits."""
+        return bool(self._waiting)
+
     def close(self) -> None:
         """Refuse further creates; those that wait are still taken."""
         with self._filled:
             self._closed = True
             self._filled.notify_all()
 
-    def _add(self, creates: QueuedCreates) -> None:
+    def _add(self, item: Queued) -> None:
         if self._closed:
             raise Unavailable("The server is stopping.", RETRY_AFTER_SECONDS)
-        events, held = self.events + creates.events, self.bytes + creates.bytes
+        events, held = self.events + item.events, self.bytes + item.bytes
         if self._waiting and (events > self._events_max or held > self._bytes_max):
             raise Unavailable(
                 f"Too many events wait to be stored ({self.events} events, {self.bytes} bytes).",
                 RETRY_AFTER_SECONDS,
             )
-        self._waiting.append(creates)
+        self._waiting.append(item)
         self.events, self.bytes = events, held

@@ -1,4 +1,4 @@
-"""Names become numbers: the profiles and metrics of a batch, in one directory transaction."""
+"""Names become numbers: the profiles and metrics of a batch, found or made, without changing anything yet."""
 
 from __future__ import annotations
 
@@ -7,67 +7,106 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from eventkeep.clock import Clock
 from eventkeep.directory import Directory
-from eventkeep.directory.database import Transaction
+from eventkeep.directory.changes import Change
+from eventkeep.directory.metrics import metric_changes
+from eventkeep.directory.pending import MetricName, Pending
+from eventkeep.directory.profiles import resolution_changes
 from eventkeep.errors import Fault, InvalidRequest, MetricsExceeded, RequestRefused
 from eventkeep.ingest.batch import Resolved
 from eventkeep.ingest.parsing import ParsedCreates
 from eventkeep.limits import METRICS_PER_ACCOUNT_MAX
-from eventkeep.model.identity_resolution import Applied
+from eventkeep.model.event_columns import Flags
+from eventkeep.model.identity_resolution import Applied, IdentityResolution
 from eventkeep.model.metric import Metric
 from eventkeep.model.submission import ProfileWrite, Submission
 
-MetricNames = dict[tuple[int, str, str], Metric]
+MetricNames = dict[MetricName, Metric]
 
 
 class ResolvedRequest(msgspec.Struct):
-    """What can be kept of one request, or of several that brought one event each; ``tickets`` in their order.
+    """What can be stored of one request, or of several that brought one event each; ``tickets`` in their order.
 
-    ``left`` names identifiers that stay with another profile, and how many they are.
-    ``valueless`` holds the metrics, by number, of which no event had a value so far;
-    ``now_us`` is when that was, in Unix microseconds.
+    ``left`` names identifiers that stay with another profile, and how many they are. ``valueless`` holds the metrics,
+    by number, that had no event with a value so far.
     """
 
     tickets: list[Any]
     resolved: Resolved
     left: Mapping[str, int]
     valueless: dict[int, Metric]
+
+
+class Resolution(msgspec.Struct):
+    """What became of a batch: the requests that can be stored, those that are refused, and what they change.
+
+    ``now_us`` is the time of the batch in Unix microseconds. ``profile_changes`` are changes of profiles and
+    identifiers; the metrics that change are in ``pending`` only, until `changes` is called.
+    """
+
     now_us: int
+    pending: Pending
+    requests: list[ResolvedRequest] = []
+    refused: list[tuple[ParsedCreates, RequestRefused]] = []
+    profile_changes: list[Change] = []
 
+    def note_values(self, fresh: Flags) -> list[Metric]:
+        """The metrics that get their first value: from then on their events without one read back as 0.
 
-Refused = list[tuple[ParsedCreates, RequestRefused]]
+        ``fresh`` says of each event, one request after the other, whether it is going to be stored: the value of a
+        duplicate is none.
+        """
+        marked: dict[tuple[int, int], Metric] = {}
+        start = 0
+        for part in self.requests:
+            events = len(part.resolved.metrics)
+            if part.valueless:
+                has_value = ~np.isnan(part.resolved.submission.numbers["value"])
+                valued = set(part.resolved.metrics[fresh[start : start + events] & has_value].tolist())
+                for number in valued & part.valueless.keys():
+                    marked[part.resolved.account, number] = part.valueless[number]
+            start += events
+        return list(marked.values())
+
+    def changes(self) -> list[Change]:
+        """All changes of the batch; metrics first, because nothing is before them."""
+        return [*metric_changes(self.pending), *self.profile_changes]
 
 
 class Resolver:
-    """Writes what a batch changes in the directory and numbers its profiles and metrics."""
+    """Numbers the profiles and metrics of a batch, and finds out what it changes in the directory."""
 
     def __init__(self, directory: Directory, clock: Clock) -> None:
         self._directory, self._clock = directory, clock
 
-    def resolve(self, items: Sequence[ParsedCreates]) -> tuple[list[ResolvedRequest], Refused]:
-        """The submissions with their numbers, and those that are refused.
+    def resolve(self, items: Sequence[ParsedCreates], before: Pending | None) -> Resolution:
+        """Resolve a batch against what is applied and what ``before`` will change.
 
-        A refused submission leaves nothing behind. Raises DirectoryError if the transaction fails; nothing is written
-        then.
+        A refused request leaves nothing behind. Raises DirectoryError if the directory can't be read.
         """
         now_us = int(self._clock.now() * 1_000_000)
-        resolved, waiting = self._take_known_singles(items, now_us)
+        known, waiting = self._take_known_singles(items)
         refused: dict[int, RequestRefused] = {}
-        while waiting:
+        while True:
+            resolution = Resolution(now_us, Pending(before))
+            resolution.requests += known
             try:
-                resolved += self._resolve_but(refused, waiting, now_us)
-                break
+                self._resolve_but(refused, waiting, resolution)
             except MetricsExceeded as exceeded:
-                # Found only after the profiles were applied: start again without the requests at fault.
+                # Found only after the profiles were resolved: start again without the requests at fault.
                 refused.update(dict.fromkeys(exceeded.places, too_many_metrics()))
-        return resolved, [(waiting[place], refusal) for place, refusal in refused.items()]
+                continue
+            resolution.refused = [(waiting[place], refusal) for place, refusal in refused.items()]
+            return resolution
 
-    def _take_known_singles(
-        self, items: Sequence[ParsedCreates], now_us: int
-    ) -> tuple[list[ResolvedRequest], list[ParsedCreates]]:
+    def mark_values(self, resolution: Resolution, fresh: Flags) -> None:
+        """Note in the resolution which metrics get their first value."""
+        metrics = self._directory.metrics
+        metrics.mark_has_value(resolution.note_values(fresh), resolution.now_us, resolution.pending)
+
+    def _take_known_singles(self, items: Sequence[ParsedCreates]) -> tuple[list[ResolvedRequest], list[ParsedCreates]]:
         """The single creates that memory alone can resolve, and all other requests, each by itself.
 
         Memory resolves a profile that was seen lately and does not change, with a metric that exists. Most single
@@ -92,49 +131,31 @@ class Resolver:
                 applied = Applied([number for place in known if (number := numbers[place]) is not None], {})
                 found = {(account, *name): metric for name, metric in names.items() if metric is not None}
                 tickets = [item.tickets[place] for place in known]
-                taken.append(kept(account, submission, tickets, applied, found, now_us))
+                taken.append(numbered(account, submission, tickets, applied, found))
         return taken, rest
 
     def _known_profile(self, account: int, write: ProfileWrite) -> int | None:
         named = write.only_identifier
         return None if named is None else self._directory.profiles.owner((account, *named))
 
-    def note_values(self, parts: Sequence[ResolvedRequest], fresh: npt.NDArray[np.bool_]) -> None:
-        """Mark the metrics that get their first value: from then on their events without one read back as 0.
-
-        ``fresh`` says of each event, one part after the other, whether it is going to be stored: the value
-        of a repeat is none. Raises DirectoryError where the transaction fails; nothing is written then.
-        """
-        marked: dict[int, Metric] = {}
-        start = now_us = 0
-        for part in parts:
-            events = len(part.resolved.metrics)
-            if part.valueless:
-                has_value = ~np.isnan(part.resolved.submission.numbers["value"])
-                valued = set(part.resolved.metrics[fresh[start : start + events] & has_value].tolist())
-                marked |= {number: part.valueless[number] for number in valued & part.valueless.keys()}
-                now_us = part.now_us
-            start += events
-        if marked:
-            with self._directory.transaction() as transaction:
-                self._directory.metrics.mark_has_value(marked.values(), now_us, transaction)
-
     def _resolve_but(
-        self, refused: dict[int, RequestRefused], waiting: list[ParsedCreates], now_us: int
-    ) -> list[ResolvedRequest]:
-        """What can be kept but those in ``refused``, by their places, to which others are added."""
+        self, refused: dict[int, RequestRefused], waiting: list[ParsedCreates], resolution: Resolution
+    ) -> None:
+        """Resolve all requests but those in ``refused``, by their places, to which others are added.
+
+        Raises MetricsExceeded; then ``resolution`` is of no use.
+        """
         applied: dict[int, Applied] = {}
-        answers = dict(refused)
-        with self._directory.transaction() as transaction:
-            for account in dict.fromkeys(item.account for item in waiting):
-                places = [
-                    place for place, item in enumerate(waiting) if item.account == account and place not in refused
-                ]
-                self._apply(account, places, waiting, now_us, transaction, applied, answers)
-            metrics = self._metrics(applied, waiting, now_us, transaction)
-        refused.update(answers)
-        return [
-            kept(item.account, item.submission, item.tickets, applied[place], metrics, now_us)
+        refusals = dict(refused)
+        for account in dict.fromkeys(item.account for item in waiting):
+            places = [place for place, item in enumerate(waiting) if item.account == account and place not in refused]
+            resolved = self._apply(account, places, waiting, resolution, applied, refusals)
+            if resolved is not None:
+                resolution.profile_changes += resolution_changes(resolved, resolution.pending)
+        metrics = self._metrics(applied, waiting, resolution)
+        refused.update(refusals)
+        resolution.requests += [
+            numbered(item.account, item.submission, item.tickets, applied[place], metrics)
             for place, item in enumerate(waiting)
             if place in applied
         ]
@@ -144,12 +165,14 @@ class Resolver:
         account: int,
         places: list[int],
         waiting: list[ParsedCreates],
-        now_us: int,
-        transaction: Transaction,
+        resolution: Resolution,
         applied: dict[int, Applied],
-        answers: dict[int, RequestRefused],
-    ) -> None:
-        """Apply the profile writes of one account's submissions; each ends in ``applied`` or in ``answers``."""
+        refusals: dict[int, RequestRefused],
+    ) -> IdentityResolution | None:
+        """Resolve the profiles of one account's requests; each ends in ``applied`` or in ``refusals``.
+
+        Returns None if memory alone could tell that nothing changes.
+        """
         profiles = self._directory.profiles
         unsettled: list[int] = []
         for place in places:
@@ -159,25 +182,25 @@ class Resolver:
             else:
                 applied[place] = Applied(numbers, {})
         if not unsettled:
-            return
-        written = {place: waiting[place].submission.profiles for place in unsettled}
-        writes = [write for place in unsettled for write in written[place]]
-        roster = profiles.load_identities(account, writes, transaction)
+            return None
+        writes = [write for place in unsettled for write in waiting[place].submission.profiles]
+        resolved = profiles.load_identities(account, writes, resolution.pending)
         for place in unsettled:
+            submission = waiting[place].submission
             try:
-                applied[place] = roster.apply(written[place], now_us, waiting[place].submission.pointers)
+                applied[place] = resolved.apply(submission.profiles, resolution.now_us, submission.pointers)
             except InvalidRequest as refusal:
-                # With its traceback it would hold the batch, and itself, until the collector comes by.
-                answers[place] = refusal.with_traceback(None)
-        profiles.flush(roster, transaction)
+                # Its traceback would keep the batch in memory until the garbage collector runs.
+                refusals[place] = refusal.with_traceback(None)
+        return resolved
 
     def _metrics(
-        self, applied: dict[int, Applied], waiting: list[ParsedCreates], now_us: int, transaction: Transaction
+        self, applied: dict[int, Applied], waiting: list[ParsedCreates], resolution: Resolution
     ) -> MetricNames:
-        """The metrics of the submissions that were applied, made where there was none."""
+        """The metrics of the requests that were applied, made if there are none."""
         named = {place: waiting[place].submission.metrics for place in applied}
         names = dict.fromkeys((waiting[place].account, *pair) for place, pairs in named.items() for pair in pairs)
-        resolved = self._directory.metrics.resolve(names, now_us, transaction)
+        resolved = self._directory.metrics.resolve(names, resolution.now_us, resolution.pending)
         if resolved.refused:
             raise MetricsExceeded(
                 [
@@ -189,8 +212,8 @@ class Resolver:
         return resolved.found
 
 
-def kept(
-    account: int, submission: Submission, tickets: list[Any], applied: Applied, metrics: MetricNames, now_us: int
+def numbered(
+    account: int, submission: Submission, tickets: list[Any], applied: Applied, metrics: MetricNames
 ) -> ResolvedRequest:
     """The submission with its numbers, one per event."""
     own = [metrics[account, *pair] for pair in submission.metrics]
@@ -206,7 +229,6 @@ def kept(
         ),
         applied.left,
         {metric.number: metric for metric in own if not metric.has_value},
-        now_us,
     )
 
 

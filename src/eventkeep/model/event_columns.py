@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+
+from eventkeep.model.event import StoredEvent
 
 Keys = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
@@ -93,3 +96,30 @@ def concatenated(parts: Sequence[EventColumns]) -> EventColumns:
             for name in TEXTS
         },
     )
+
+
+def stored_events(columns: EventColumns) -> list[StoredEvent]:
+    """The events one by one."""
+    numbers = {name: columns.numbers[name].tolist() for name in NUMBERS}
+    texts = {}
+    for name in TEXTS:
+        joined, offsets = columns.texts[name].joined, columns.texts[name].offsets().tolist()
+        texts[name] = [joined[start:end] for start, end in pairwise(offsets)]
+    return [
+        StoredEvent(
+            account=account,
+            time=time,
+            id=id,
+            profile=profile,
+            metric=metric,
+            unique_id=unique_id.decode(),
+            value=None if value != value else value,
+            currency=currency.decode(),
+            properties=properties,
+        )
+        for account, time, id, profile, metric, value, unique_id, currency, properties in zip(
+            *(numbers[name] for name in ("account", "time", "id", "profile", "metric", "value")),
+            *(texts[name] for name in TEXTS),
+            strict=True,
+        )
+    ]

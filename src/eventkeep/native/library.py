@@ -73,8 +73,6 @@ READ_ARGUMENTS: Final = (
     _bytes,
 )
 """The arguments of the reader: bodies, sizes, their number, whether they are bulk creates, rules, columns, flags."""
-SEEN_ARGUMENTS: Final = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
-"""The arguments of the seen filter's calls: its layer, the keys, and their number."""
 
 
 @cache
@@ -94,10 +92,6 @@ def library(holding: bool = False) -> Any:
         # The structure of its page is in eventkeep.native.page_writer.
         loaded.eventkeep_write_page.argtypes = (ctypes.c_void_p,)
         loaded.eventkeep_write_page.restype = ctypes.c_uint64
-        # See eventkeep.native.native_bloom.
-        loaded.eventkeep_seen_add.argtypes = SEEN_ARGUMENTS
-        loaded.eventkeep_seen_find.argtypes = (*SEEN_ARGUMENTS, ctypes.c_void_p)
-        loaded.eventkeep_seen_add.restype = loaded.eventkeep_seen_find.restype = None
     except (OSError, AttributeError):
         return None
     return loaded

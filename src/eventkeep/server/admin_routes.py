@@ -59,7 +59,8 @@ class AdminRoutes:
     """Handlers of our own operations, after the checks of key, revision and the operation's own scopes."""
 
     def __init__(self, services: Services, feed: Feed) -> None:
-        self._directory, self._log, self._clock, self._feed = services.directory, services.log, services.clock, feed
+        self._directory, self._stored = services.directory, services.events
+        self._clock, self._feed = services.clock, feed
         self._counters = ThreadPoolExecutor(ADMIN_READER_THREADS, thread_name_prefix="count")
         self._followers = ThreadPoolExecutor(1, thread_name_prefix="follow")
         services.before_close(self._counters.shutdown)
@@ -107,7 +108,7 @@ class AdminRoutes:
             if number is None:
                 raise not_found("Profile", id)
             (profile,) = self._profiles_of(key.account, [number])
-            return profile_document(frame, profile, self._log.last_event_times(key.account, [number]))
+            return profile_document(frame, profile, self._stored.last_event_times(key.account, [number]))
 
         return await self._read(read)
 
@@ -168,7 +169,7 @@ class AdminRoutes:
 
     def _counts(self, key: KeyRecord, metric: int | None) -> dict[int, EventCount] | None:
         """The events of each metric, or of one; None if the key may not see numbers of events."""
-        return self._log.counts(key.account, metric) if key.allows(EVENTS_SCOPE) else None
+        return self._stored.counts(key.account, metric) if key.allows(EVENTS_SCOPE) else None
 
     def _profiles(self, account: int, frame: AdminFrame, query: ProfilesQuery) -> bytes:
         profiles = self._directory.profiles
@@ -181,14 +182,14 @@ class AdminRoutes:
                 raise no_cursor(query.cursor)
             found = profiles.list(account, after, query.page_size + 1, descending=query.descending)
         page = found[: query.page_size]
-        times = self._log.last_event_times(account, [profile.number for profile in page]) if page else {}
+        times = self._stored.last_event_times(account, [profile.number for profile in page]) if page else {}
         return profiles_document(frame, query, page, times, has_next=len(found) > len(page))
 
     def _profiles_of(self, account: int, numbers: Sequence[int]) -> list[Profile]:
         return list(self._directory.profiles.by_numbers(account, numbers).values())
 
     def _stats(self, account: int) -> Stats:
-        counts = self._log.counts(account)
+        counts = self._stored.counts(account)
         most = sorted(counts.items(), key=lambda each: each[1].events, reverse=True)[:STATS_METRICS_MAX]
         metrics: dict[int, Metric] = self._directory.metrics.by_numbers(account, [number for number, _ in most])
         all_events = total(counts.values())
@@ -196,7 +197,7 @@ class AdminRoutes:
             total=all_events,
             profiles=self._directory.profiles.count(account),
             metrics=self._directory.metrics.count(account),
-            event_bytes=self._log.disk_bytes() * all_events.events // max(self._log.count(), 1),
+            event_bytes=self._stored.disk_bytes * all_events.events // max(self._stored.count(), 1),
             by_metric=[(metrics[number], count) for number, count in most],
         )
 
@@ -208,7 +209,7 @@ class AdminRoutes:
             metrics=metrics,
             profile_ids={number: profile.id for number, profile in profiles.items()},
             profiles=profiles,
-            last_event_times=self._log.last_event_times(account, list(profiles)) if with_times else {},
+            last_event_times=self._stored.last_event_times(account, list(profiles)) if with_times else {},
         )
 
 

@@ -53,7 +53,7 @@ class App:
         self._clock = services.clock
         self._router = Router(OPERATIONS.values())
         self._limits = RateLimits(limits_table(settings))
-        self._probes = Probes(services.committer.queue)
+        self._probes = Probes(lambda: services.committer.is_ready)
         self.telemetry = Telemetry(services)
         self._request_log = RequestLog(services.clock, self.telemetry, settings.log_level == "debug")
         self._singles = Singles(services, self._standing_of, self._limits, self._request_log)

@@ -17,7 +17,7 @@ import structlog
 
 from eventkeep.directory.keys import Known
 from eventkeep.errors import RequestRefused, Unavailable
-from eventkeep.ingest.committer import ONE_STORED, Outcome
+from eventkeep.ingest.commit import ONE_STORED, Outcome
 from eventkeep.ingest.queue import QueuedCreates
 from eventkeep.limits import (
     GATHERED_BYTES_MAX,

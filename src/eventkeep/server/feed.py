@@ -14,13 +14,11 @@ from contextlib import suppress
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 
 from eventkeep.clock import Clock, Randomness
-from eventkeep.eventlog.columns import Columns
-from eventkeep.eventlog.rows import stored_events
 from eventkeep.limits import FEED_ATTENTION_SECONDS, FEED_BYTES_MAX, FEED_EVENTS_MAX
 from eventkeep.model.event import StoredEvent
+from eventkeep.model.event_columns import EventColumns, stored_events
 from eventkeep.protocol.admin.positions import Position, no_position
 
 
@@ -28,7 +26,7 @@ class Commit(msgspec.Struct, frozen=True):
     """The events of one commit, of all accounts. Commits are counted from 1."""
 
     sequence: int
-    events: Columns
+    events: EventColumns
     bytes: int
 
 
@@ -64,8 +62,9 @@ class Feed:
         self._waiting: set[asyncio.Future[None]] = set()
         self._closed = False
 
-    def add(self, events: Columns, size: int) -> None:
-        """Take the events of a commit, of ``size`` bytes; called by the committer, whose requests wait for it."""
+    def add(self, events: EventColumns) -> None:
+        """Take the events of a commit; called by the committer, whose requests wait for it."""
+        size = events.nbytes
         with self._lock:
             self._sequence += 1
             if self._clock.monotonic() - self._asked > FEED_ATTENTION_SECONDS:
@@ -155,7 +154,7 @@ def events_of(
         start = position.place if commit.sequence == position.sequence else 0
         places = np.flatnonzero(commit.events.numbers["account"] == account)[start:]
         room = count - len(events)
-        events += stored_events(commit.events.table.take(pa.array(places[:room])))
+        events += stored_events(commit.events.take(places[:room]))
         if len(places) > room:
             return events, Position(position.run, commit.sequence, start + room)
     return events, None

@@ -6,8 +6,8 @@ import fcntl
 import os
 from pathlib import Path
 
-from eventkeep.directory import make_folder
 from eventkeep.errors import FolderInUse, StoreError
+from eventkeep.files import FILE_MODE, Files
 
 LOCK_NAME = "server.lock"
 
@@ -19,8 +19,8 @@ class FolderLock:
         """Raises FolderInUse if another process holds it, StoreError if the folder can't be written."""
         path = folder / LOCK_NAME
         try:
-            make_folder(folder)
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
+            Files().make_folder(folder)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE)
         except OSError as exc:
             raise StoreError(f"the data folder {folder} can't be written: {exc.strerror}") from exc
         try:

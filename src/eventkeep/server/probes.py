@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from eventkeep.errors import Fault, MethodNotAllowed
-from eventkeep.ingest.queue import CreateQueue
 from eventkeep.limits import RETRY_AFTER_SECONDS
 from eventkeep.server.http import Request, Response
 from eventkeep.server.openapi import OpenApiDocuments
@@ -18,8 +19,8 @@ class Probes:
     ``/openapi/<revision>.json``: the OpenAPI document of a revision.
     """
 
-    def __init__(self, queue: CreateQueue) -> None:
-        self._queue = queue
+    def __init__(self, is_ready: Callable[[], bool]) -> None:
+        self._is_ready = is_ready
         self._documents = OpenApiDocuments()
         self.stopping = False
 
@@ -38,4 +39,4 @@ class Probes:
         return Response(200, JSON, b'{"status": "ok"}')
 
     def _ready(self) -> bool:
-        return not self.stopping and not self._queue.is_full
+        return not self.stopping and self._is_ready()

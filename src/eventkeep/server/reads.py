@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from eventkeep.eventlog.selection import EventSelection
+import msgspec
+
+from eventkeep.events.selection import EventSelection
 from eventkeep.model.event import StoredEvent
 from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
@@ -34,7 +36,7 @@ class Reads:
     """Handlers of the read operations."""
 
     def __init__(self, services: Services, readers: Readers) -> None:
-        self._directory, self._log, self._readers = services.directory, services.log, readers
+        self._directory, self._stored, self._readers = services.directory, services.events, readers
         self.handlers: dict[str, Handler] = {
             "get_events": self.get_events,
             "get_event": self.get_event,
@@ -76,7 +78,7 @@ class Reads:
     def _events(self, account: int, frame: ReadFrame, _: str) -> bytes:
         query = frame.query
         selection = self._selection(account, query)
-        found = [] if selection is None else self._log.page(selection)
+        found = [] if selection is None else self._surviving(account, self._stored.page(selection))
         sizes = None
         if "profile" in query.includes:
             sizes = self._directory.profiles.sizes(account, {event.profile for event in found})
@@ -92,7 +94,7 @@ class Reads:
 
     def _event_profile(self, account: int, frame: ReadFrame, event_id: str) -> bytes:
         profile = self._profile_of(self._find(account, event_id))
-        newest = self._log.last_event_times(account, [profile.number])
+        newest = self._last_event_times(account, [profile.number])
         return profile_document(frame, profile, newest.get(profile.number))
 
     def _relationship_metric(self, account: int, frame: ReadFrame, event_id: str) -> bytes:
@@ -103,10 +105,29 @@ class Reads:
 
     def _find(self, account: int, event_id: str) -> StoredEvent:
         """The account's event. Raises InvalidRequest for what is no event id, NotFound for one that it lacks."""
-        event = self._log.event(account, *parse_event_id(event_id))
+        event = self._stored.event(account, *parse_event_id(event_id))
         if event is None:
             raise event_not_found(event_id)
+        (event,) = self._surviving(account, [event])
         return event
+
+    def _surviving(self, account: int, events: list[StoredEvent]) -> list[StoredEvent]:
+        """The events, each with the surviving profile if its own was merged into another one."""
+        survivors = self._directory.profiles.survivors(account, {event.profile for event in events})
+        if not survivors:
+            return events
+        return [msgspec.structs.replace(event, profile=survivors.get(event.profile, event.profile)) for event in events]
+
+    def _last_event_times(self, account: int, profiles: Sequence[int]) -> dict[int, int]:
+        """The time of the newest event of each profile, under whichever number it is stored."""
+        numbers = {number: profile for profile in profiles for number in self._numbers_of(account, profile)}
+        newest: dict[int, int] = {}
+        for number, time in self._stored.last_event_times(account, list(numbers)).items():
+            newest[numbers[number]] = max(time, newest.get(numbers[number], time))
+        return newest
+
+    def _numbers_of(self, account: int, profile: int) -> list[int]:
+        return self._directory.profiles.numbers_of(account, profile)
 
     def _metric_of(self, event: StoredEvent) -> Metric:
         return self._directory.metrics.by_numbers(event.account, [event.metric])[event.metric]
@@ -135,8 +156,8 @@ class Reads:
             descending=query.finds_descending,
             time_min=bounds.time_min,
             time_max=bounds.time_max,
-            metric=metric,
-            profile=profile,
+            metrics=None if metric is None else frozenset([metric]),
+            profiles=None if profile is None else frozenset(self._numbers_of(account, profile)),
             after=query.find_after,
         )
 
@@ -151,5 +172,5 @@ class Reads:
             metrics=metrics,
             profile_ids={number: profile.id for number, profile in profiles.items()},
             profiles=profiles,
-            last_event_times=self._log.last_event_times(account, list(profiles)) if with_dates else {},
+            last_event_times=self._last_event_times(account, list(profiles)) if with_dates else {},
         )

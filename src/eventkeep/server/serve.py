@@ -14,6 +14,7 @@ import structlog
 import uvloop
 
 from eventkeep.config import ServeSettings
+from eventkeep.errors import StoreError
 from eventkeep.limits import (
     CLOSE_SECONDS_MAX,
     DRAIN_SECONDS_MAX,
@@ -21,7 +22,6 @@ from eventkeep.limits import (
     SWITCH_SECONDS,
 )
 from eventkeep.server.app import App
-from eventkeep.server.import_blocker import WithoutPandas
 from eventkeep.server.listener import Listener, bind
 from eventkeep.server.logs import configure_logs
 from eventkeep.server.memory import calm_collector
@@ -38,7 +38,6 @@ def run(settings: ServeSettings) -> None:
     """
     configure_logs(settings.log_level, settings.log_format)
     allow_open_files()
-    sys.meta_path.insert(0, WithoutPandas())
     with closing(bind(settings.host, settings.port)) as bound:
         settings = msgspec.structs.replace(settings, port=bound.getsockname()[1])
         services = Services(settings.data)
@@ -49,6 +48,11 @@ def run(settings: ServeSettings) -> None:
         finally:
             services.close()
             logger.info("stopped")
+    if services.failure is not None:
+        raise StoreError(
+            "a record of the log could not be applied, so the server stopped; what it acknowledged is in the log, and "
+            f"the next start applies it: {services.failure}"
+        )
 
 
 def allow_open_files() -> None:
@@ -79,6 +83,13 @@ async def serve(settings: ServeSettings, bound: socket.socket, services: Service
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         listener.loop.add_signal_handler(number, stopping.set)
+
+    def stop() -> None:
+        listener.loop.call_soon_threadsafe(stopping.set)
+
+    services.on_failure = stop
+    if services.failure is not None:
+        stopping.set()
     listener.start()
     announce(settings, services)
     await stopping.wait()

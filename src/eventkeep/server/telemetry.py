@@ -8,7 +8,6 @@ nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import structlog
@@ -43,9 +42,6 @@ class Telemetry(Collector):
         self._commit_seconds = Histogram(LATENCY_BOUNDS_SECONDS)
         self._batch_events = Histogram(BATCH_BOUNDS_EVENTS)
         services.committer.watch(self._committed)
-        # The engine keeps a connection for each thread that asks; every scrape comes in a thread of its own.
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="metrics")
-        services.before_close(self._reader.shutdown)
         self.registry = CollectorRegistry()
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
@@ -90,9 +86,7 @@ class Telemetry(Collector):
         self._commit_seconds.count(seconds)
 
     def _of_requests(self) -> Iterator[Metric]:
-        requests = CounterMetricFamily(
-            "eventkeep_requests", "Requests with a response.", labels=("operation", "status")
-        )
+        requests = CounterMetricFamily("eventkeep_requests", "Requests answered.", labels=("operation", "status"))
         throttled = CounterMetricFamily(
             "eventkeep_requests_rate_limited", "Requests refused for a rate limit.", labels=("operation",)
         )
@@ -103,7 +97,7 @@ class Telemetry(Collector):
         yield requests
         yield throttled
         latency = HistogramMetricFamily(
-            "eventkeep_request_seconds", "Seconds from a request's headers to its response.", labels=("operation",)
+            "eventkeep_request_seconds", "Seconds from a request's headers to its answer.", labels=("operation",)
         )
         for operation, histogram in self._latency.items():
             latency.add_metric((operation,), histogram.buckets(), histogram.total)
@@ -112,7 +106,7 @@ class Telemetry(Collector):
     def _of_commits(self) -> Iterator[Metric]:
         counters, queue = self._services.committer.counters, self._services.committer.queue
         for name, text, value in (
-            ("commits_failed", "Commits that failed and were tried in parts.", counters.batches_failed),
+            ("commits_failed", "Commits that failed and were tried apart.", counters.batches_failed),
             ("events_stored", "Events stored.", counters.events_stored),
             ("events_repeated", "Events accepted and not stored again.", counters.events_repeated),
             ("identifiers_ignored", "Identifiers that could not be used.", counters.identifiers_ignored),
@@ -132,22 +126,19 @@ class Telemetry(Collector):
         )
 
     def _of_stores(self) -> Iterator[Metric]:
-        log = self._services.log
-        yield GaugeMetricFamily(
-            "eventkeep_tail_events", "Stored events that are not in the table yet.", log.tail_events
-        )
-        yield GaugeMetricFamily("eventkeep_seen_filter_bytes", "Memory of the seen filter.", log.seen_bytes)
+        events, log = self._services.events, self._services.log
+        yield GaugeMetricFamily("eventkeep_tail_events", "Events stored that no segment has yet.", events.tail_events)
+        yield GaugeMetricFamily("eventkeep_seen_filter_bytes", "Memory of the seen filter.", events.filter_bytes)
         yield GaugeMetricFamily("eventkeep_directory_bytes", "Bytes of the directory on disk.", self._directory_bytes())
+        yield GaugeMetricFamily("eventkeep_log_position", "Position of the last record of the log.", log.last)
+        yield GaugeMetricFamily("eventkeep_log_records", "Records in the log.", log.last - log.first + 1)
         try:
-            events, table_bytes = self._reader.submit(self._log_sizes).result()
+            count = events.count()
         except StoreError as exc:
-            logger.warning("the size of the event log could not be read", cause=str(exc))
+            logger.warning("the events could not be counted", cause=str(exc))
             return
-        yield GaugeMetricFamily("eventkeep_events", "Stored events.", events)
-        yield GaugeMetricFamily("eventkeep_table_bytes", "Bytes of the event table on disk.", table_bytes)
-
-    def _log_sizes(self) -> tuple[int, int]:
-        return self._services.log.count(), self._services.log.disk_bytes()
+        yield GaugeMetricFamily("eventkeep_events", "Events stored.", count)
+        yield GaugeMetricFamily("eventkeep_table_bytes", "Bytes of all segments on disk.", events.disk_bytes)
 
     def _directory_bytes(self) -> int:
         size = 0

@@ -29,11 +29,12 @@ from eventkeep.cli.machine_checks import (
 from eventkeep.cli.port_checks import check_port
 from eventkeep.directory import Directory
 from eventkeep.errors import StoreError
-from eventkeep.eventlog.log import EventLog
+from eventkeep.ingest.stores import Stores
+from eventkeep.log.transport import Outcome
 from eventkeep.native.library import is_built
 from eventkeep.server.folder import FolderLock
 from eventkeep.testing import free_port
-from tests.unit.eventlog.test_log import columns_of, made
+from tests.made_events import event_columns
 
 NOW = 1_795_000_000.0
 
@@ -50,10 +51,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with three events, written by a server that has stopped."""
     folder = tmp_path_factory.mktemp("prepared") / "data"
-    Directory.open(folder).close()
-    log = EventLog.open(folder / "events")
-    log.append(columns_of([made(number) for number in range(3)]))
-    log.close()
+    stores = Stores.open(folder)
+    made = stores.encoded([], event_columns(1, 2, 3))
+    assert stores.log.append(made.record).outcome is Outcome.KEPT
+    stores.directory.apply([], made.progress)
+    stores.events.append(made.record.position, event_columns(1, 2, 3))
+    stores.close()
     return folder
 
 
@@ -73,7 +76,7 @@ def test_this_machine_can_run_a_server(tmp_path: Path) -> None:
     findings = [python(), libraries(), open_files(), disk(tmp_path), inodes(tmp_path), sync(tmp_path)]
     assert [finding.check for finding in findings if finding.status == "fault"] == []
     assert compiled_reader().status == ("ok" if is_built() else "warning")
-    assert "chdb" in findings[1].found
+    assert "sqlalchemy" in findings[1].found
     assert list(tmp_path.iterdir()) == []
 
 
@@ -122,14 +125,14 @@ def test_folder_that_is_not_there_can_be_made(tmp_path: Path) -> None:
 
 
 def test_folder_of_a_stopped_server_is_read_and_left_as_it_is(folder: Path) -> None:
-    directory = {name: content for name, content in contents(folder).items() if not name.startswith("events/")}
+    before = contents(folder)
     state = check_folder(folder)
-    assert statuses(state.findings) == {"folder": "ok", "directory": "ok", "event log": "ok"}
-    assert "3 events" in state.findings[2].found
+    checks = ("folder", "directory", "log", "event store")
+    assert statuses(state.findings) == dict.fromkeys(checks, "ok")
+    assert "records 1 to 2 in 1 files" in state.findings[2].found
+    assert "3 events in" in state.findings[3].found
     assert (state.holder, state.last_change is None) == (None, False)
-    after = {name: content for name, content in contents(folder).items() if not name.startswith("events/")}
-    assert {**after, "server.lock": b""} == {**directory, "server.lock": b""}
-    EventLog.open(folder / "events").close()
+    assert contents(folder) == before
 
 
 def test_folder_in_use_is_reported_with_its_process(folder: Path) -> None:
@@ -144,9 +147,23 @@ def test_folder_in_use_is_reported_with_its_process(folder: Path) -> None:
     assert check_folder(folder).holder is None
 
 
-def test_events_that_wait_in_the_journal_are_reported(folder: Path) -> None:
-    (folder / "events" / "journal" / "000000000009.journal").write_bytes(b"torn")
-    assert "the next start completes" in check_folder(folder).findings[2].found
+def test_torn_record_is_reported(folder: Path) -> None:
+    (log,) = (folder / "log").iterdir()
+    with log.open("r+b") as file:
+        file.seek(40_960)
+        file.write(b"torn")
+    assert "a torn record" in check_folder(folder).findings[2].found
+
+
+def test_damage_is_a_fault(folder: Path) -> None:
+    (log,) = (folder / "log").iterdir()
+    with log.open("r+b") as file:
+        file.seek(700)
+        file.write(b"damage")
+    finding = check_folder(folder).findings[2]
+    assert (finding.status, "damaged" in finding.found) == ("fault", True)
+    shutil.rmtree(folder / "log")
+    assert "is missing" in check_folder(folder).findings[2].found
 
 
 def test_file_in_place_of_a_folder_is_a_fault(tmp_path: Path) -> None:
@@ -165,7 +182,7 @@ def test_folder_for_everybody_is_a_warning(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("statement", "says"),
     [
-        ("UPDATE store SET value = '2' WHERE key = 'format'", "does not know"),
+        ("UPDATE store SET value = '9' WHERE key = 'format'", "does not know"),
         ("UPDATE alembic_version SET version_num = '9999'", "does not know"),
         ("DROP TABLE store", "can't be read"),
     ],
@@ -183,7 +200,7 @@ def test_directory_that_is_none_is_a_fault(folder: Path) -> None:
     (folder / "directory.sqlite3").write_bytes(b"nonsense" * 1_000)
     assert check_folder(folder).findings[1].status == "fault"
     with pytest.raises(StoreError):
-        Directory.open(folder)
+        Directory.open(folder, 1)
 
 
 # The port

@@ -16,12 +16,13 @@ from eventkeep.errors import (
     EventkeepError,
     FolderInUse,
     ImportStopped,
+    KeyRefused,
     RowRefused,
     ServerUnreachable,
 )
 from tests.source_tree import PROJECT
 
-EXTRA: Final = ("typer", "rich", "chdb", "sqlalchemy", "httptools", "pyarrow", "numpy", "structlog", "phonenumbers")
+EXTRA: Final = ("typer", "rich", "sqlalchemy", "httptools", "pyarrow", "numpy", "structlog", "phonenumbers")
 
 
 def python_without_extra(code: str) -> subprocess.CompletedProcess[str]:
@@ -61,6 +62,7 @@ def test_options_of_keys_have_the_names_of_the_directory() -> None:
     [
         (ConfigurationError("no"), ExitCode.USAGE),
         (RowRefused(3, "no"), ExitCode.ROW_REFUSED),
+        (KeyRefused("no"), ExitCode.KEY_REFUSED),
         (ServerUnreachable("no"), ExitCode.SERVER_UNREACHABLE),
         (ImportStopped("no"), ExitCode.FAILED),
         (FolderInUse("no"), ExitCode.FAILED),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eventkeep.errors import Unavailable
-from eventkeep.ingest.queue import CreateQueue, QueuedCreates
+from eventkeep.ingest.queue import CreateQueue, Queued, QueuedCreates
 from eventkeep.limits import BULK_EVENTS_MAX
 from eventkeep.protocol.creates.parser import parse_bulk_create
 from eventkeep.protocol.revisions import REVISIONS
@@ -33,7 +33,7 @@ def test_what_is_taken_together_is_bounded_in_events_and_in_bytes() -> None:
     small, large = parsed(2), parsed(2, 20_000)
     bytes_max = large.bytes + 3 * small.bytes
 
-    def taken(events_max: int) -> list[list[QueuedCreates]]:
+    def taken(events_max: int) -> list[list[Queued]]:
         queue = CreateQueue()
         for creates in (small, small, small, large, small, large, large):
             queue.put(creates)

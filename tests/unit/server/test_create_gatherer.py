@@ -7,8 +7,9 @@ import json
 import re
 import socket
 import struct
-from collections.abc import Awaitable, Callable
-from contextlib import closing
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ import pytest
 import uvloop
 
 from eventkeep.config import RateLimit, ServeSettings
-from eventkeep.directory import metrics, parse_scopes
-from eventkeep.errors import EventLogError
+from eventkeep.directory import metrics
+from eventkeep.limits import FAILURE_SECONDS
+from eventkeep.log.record import EncodedRecord
+from eventkeep.log.transport import AppendResult, Outcome
 from eventkeep.server import create_gatherer as singles
 from eventkeep.server import listener
 from eventkeep.server.app import App
@@ -25,6 +28,7 @@ from eventkeep.server.http import Request, Response
 from eventkeep.server.listener import Listener, bind
 from eventkeep.server.services import Services
 from tests.contract.api import single_body
+from tests.folder_changes import new_key_within, revoke_key_within
 
 HOST = "127.0.0.1"
 BODY_BYTES = 600
@@ -37,7 +41,7 @@ class Shop:
 
     def __init__(self, services: Services, app: App, listening: Listener, port: int) -> None:
         self.services, self.app, self.listening, self.port = services, app, listening, port
-        self.record, self.key = services.directory.keys.create(1, parse_scopes("events:write"))
+        self.record, self.key = new_key_within(services, scopes="events:write")
         self.handled = 0
         handle = app.handle
 
@@ -143,7 +147,7 @@ def test_what_is_answered_is_kept_once(tmp_path: Path) -> None:
         assert sum("eventkeep-events-stored: 1\n" in each for each in answers) == 50
         assert sum("eventkeep-events-repeated: 1\n" in each for each in answers) == 50
         assert shop.handled == 0
-        assert shop.services.log.count() == 51
+        assert shop.services.events.count() == 51
 
     run(tmp_path, test)
 
@@ -173,7 +177,7 @@ def test_those_that_come_together_are_answered_each_for_itself(tmp_path: Path, m
         )
         assert [int(answer.split()[1]) for answer in together] == [400] * 6 + [202] * 6
         assert shop.handled == 0
-        assert shop.services.log.count() == 1 + 23 + 6
+        assert shop.services.events.count() == 1 + 23 + 6
 
     run(tmp_path, test)
 
@@ -190,7 +194,7 @@ def test_connection_is_used_again_and_again(tmp_path: Path) -> None:
         for _ in range(2):
             assert b"eventkeep-events-stored: 1\r\n" in await reader.readuntil(b"\r\n\r\n")
         writer.close()
-        assert shop.services.log.count() == 23
+        assert shop.services.events.count() == 23
 
     run(tmp_path, test)
 
@@ -198,9 +202,9 @@ def test_connection_is_used_again_and_again(tmp_path: Path) -> None:
 def test_revoked_key_is_refused_at_once(tmp_path: Path) -> None:
     async def test(shop: Shop) -> None:
         await shop.become_known()
-        shop.services.directory.keys.revoke(shop.record.id)
+        await asyncio.to_thread(revoke_key_within, shop.services, shop.record.id)
         assert (await shop.answer(event("late"))).startswith("HTTP/1.1 401 ")
-        assert shop.services.log.count() == 1
+        assert shop.services.events.count() == 1
 
     run(tmp_path, test)
 
@@ -233,8 +237,8 @@ def test_full_queue_and_full_memory_are_told(tmp_path: Path, monkeypatch: pytest
 
 
 def test_commit_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> int:
-        raise EventLogError("the disk is gone")
+    def broken(*_: object) -> AppendResult:
+        return AppendResult(Outcome.REFUSED, "the disk is gone")
 
     async def test(shop: Shop) -> None:
         await shop.become_known()
@@ -242,15 +246,31 @@ def test_commit_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             patch.setattr(shop.services.log, "append", broken)
             answers = await asyncio.gather(*(shop.answer(event(f"lost {number}")) for number in range(5)))
             assert all(answer.startswith("HTTP/1.1 503 ") for answer in answers)
+            assert (await shop.answer(event("soon"))).startswith("HTTP/1.1 503 ")
+        await asyncio.sleep(FAILURE_SECONDS)
         assert "eventkeep-events-stored: 1\n" in await shop.answer(event("lost 1"))
 
     run(tmp_path, test)
 
 
+@contextmanager
+def held_log(services: Services) -> Iterator[None]:
+    """Appends to the log wait until the block ends."""
+    held, append = threading.Lock(), services.log.append
+
+    def waiting(record: EncodedRecord) -> AppendResult:
+        with held:
+            return append(record)
+
+    with held:
+        services.log.append = waiting  # type: ignore[method-assign]
+        yield
+
+
 def test_client_that_goes_away_is_not_waited_for(tmp_path: Path) -> None:
     async def test(shop: Shop) -> None:
         await shop.become_known()
-        with shop.services.log._appending:
+        with held_log(shop.services):
             connection = socket.create_connection((HOST, shop.port))
             connection.sendall(shop.message(event("left")))
             await asyncio.sleep(0.1)
@@ -262,7 +282,7 @@ def test_client_that_goes_away_is_not_waited_for(tmp_path: Path) -> None:
             assert (shop.app.requests_in_flight, shop.listening._held_bytes) == (0, 0)
         # It was asked to be kept, and is.
         await asyncio.sleep(0.2)
-        assert shop.services.log.count() == 2
+        assert shop.services.events.count() == 2
 
     run(tmp_path, test)
 

@@ -9,12 +9,12 @@ import pytest
 
 from eventkeep.clock import SystemRandomness
 from eventkeep.errors import InvalidRequest
-from eventkeep.eventlog.columns import Columns
 from eventkeep.limits import FEED_ATTENTION_SECONDS
 from eventkeep.model.event import StoredEvent
+from eventkeep.model.event_columns import EventColumns, concatenated
 from eventkeep.protocol.admin.positions import Position
 from eventkeep.server.feed import Feed
-from tests.unit.eventlog.test_log import columns_of, made
+from tests.made_events import event_columns
 
 
 class HeldClock:
@@ -32,12 +32,12 @@ def feed_of(events_max: int = 1_000, bytes_max: int = 1_000_000, clock: HeldCloc
     return Feed(clock or HeldClock(), SystemRandomness(), events_max, bytes_max)
 
 
-def add(feed: Feed, events: Columns) -> None:
-    feed.add(events, len(events.encode()))
+def add(feed: Feed, events: EventColumns) -> None:
+    feed.add(events)
 
 
-def rows(*numbers: int, account: int = 1) -> Columns:
-    return columns_of([made(number, account=account) for number in numbers])
+def rows(*numbers: int, account: int = 1) -> EventColumns:
+    return event_columns(*numbers, account=account)
 
 
 def numbers_of(events: list[StoredEvent]) -> list[int]:
@@ -79,7 +79,7 @@ def test_pages_of_any_size_leave_nothing_out_and_repeat_nothing(count: int) -> N
 def test_accounts_share_commits_and_see_their_own_events() -> None:
     feed = feed_of()
     position = start_of(feed)
-    add(feed, columns_of([made(1, account=1), made(2, account=2), made(3, account=1)]))
+    add(feed, concatenated([rows(1), rows(2, account=2), rows(3)]))
     assert numbers_of(feed.read(1, position, 10).events) == [1, 3]
     assert numbers_of(feed.read(2, position, 10).events) == [2]
     assert feed.read(3, position, 10).events == []
@@ -107,7 +107,7 @@ def test_events_of_others_that_go_are_no_loss() -> None:
 
 def test_commit_that_is_larger_than_the_feed_is_not_held() -> None:
     events = feed_of(events_max=3)
-    sizes = feed_of(bytes_max=len(rows(1).encode()) * 2)
+    sizes = feed_of(bytes_max=rows(1).nbytes * 2)
     for feed in (events, sizes):
         position = start_of(feed)
         add(feed, rows(1, 2, 3, 4))

@@ -24,7 +24,7 @@ def response_of(probes: Probes, path: str) -> Response:
 
 def test_server_is_not_ready_while_its_queue_is_full() -> None:
     queue = CreateQueue(events_max=2)
-    probes = Probes(queue)
+    probes = Probes(lambda: not queue.is_full)
     body = json.dumps(single_body()).encode()
     creates = QueuedCreates(
         account=1, revision=REVISIONS[-1], is_bulk=False, bodies=[body], received_at=1_718_452_800, tickets=[None]
@@ -41,7 +41,7 @@ def test_server_is_not_ready_while_its_queue_is_full() -> None:
 
 
 def test_server_that_stops_is_not_ready() -> None:
-    probes = Probes(CreateQueue())
+    probes = Probes(lambda: True)
     probes.stopping = True
     assert response_of(probes, "/readyz").status == 503
     assert response_of(probes, "/healthz").status == 200

@@ -1,0 +1,71 @@
+"""``eventkeep check``: read everything that a data folder has, and say what is damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from eventkeep.cli.exits import ExitCode
+from eventkeep.cli.output import JsonLinesOption, Output
+from eventkeep.cli.settings import ConfigOption, DataOption, data_folder
+from eventkeep.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from eventkeep.ingest.scrub import Checked
+
+EPILOG: Final = """
+Example: eventkeep check --data /srv/eventkeep
+
+Exit codes: 0 everything is whole, 1 something is damaged, 2 wrong usage.
+"""
+
+
+def check(data: DataOption = None, config: ConfigOption = None, as_json: JsonLinesOption = False) -> None:
+    """Read every record of the log, every page of the directory and every segment, and compare the three.
+
+    If a server runs, it reads its own stores, and the log is read beside it.
+    """
+    folder = data_folder(data, config)
+    if not folder.is_dir():
+        raise ConfigurationError(f"--data: there is no folder {folder}")
+    output = Output()
+    is_damaged = tell(output, found_in(folder), as_json)
+    output.flush()
+    if is_damaged:
+        raise typer.Exit(ExitCode.FAILED)
+
+
+def found_in(folder: Path) -> Iterator[Checked]:
+    """What the check of each part found. Raises FolderInUse if a server has the folder and does not listen."""
+    from eventkeep.ingest.scrub import checked, scrub_folder, scrub_log
+    from eventkeep.server.control import ControlRequest, ask_server
+    from eventkeep.server.folder import FolderLock
+
+    answer = ask_server(folder, ControlRequest("check"), seconds=None)
+    if answer is not None:
+        yield checked("log", lambda: scrub_log(folder / "log"))
+        yield from answer.checked
+        return
+    lock = FolderLock(folder)
+    try:
+        yield from scrub_folder(folder)
+    finally:
+        lock.close()
+
+
+def tell(output: Output, found: Iterable[Checked], as_json: bool) -> bool:
+    """Print what was found; returns whether something is damaged."""
+    is_damaged = False
+    for part in found:
+        is_damaged = is_damaged or part.damage is not None
+        if as_json:
+            output.json_line({"part": part.part, "found": part.found, "damage": part.damage})
+        elif part.damage is None:
+            output.line(f"ok       {part.part}: {part.found}")
+        else:
+            output.line(f"damaged  {part.part}: {part.damage}", "bold red")
+        output.flush()
+    return is_damaged

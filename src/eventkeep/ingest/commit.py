@@ -1,0 +1,132 @@
+"""One commit on its way: what it changes, what it appends to the log, and whom it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from eventkeep.directory.changes import Change
+from eventkeep.directory.pending import Pending
+from eventkeep.events.store import EventStore
+from eventkeep.ingest.batch import Batch
+from eventkeep.ingest.parsing import ParsedCreates
+from eventkeep.ingest.resolve import Resolver
+from eventkeep.ingest.stores import Encoded
+from eventkeep.log.transport import AppendResult
+from eventkeep.model.event_columns import EventColumns, Flags, Keys
+
+SET_EVENTS_MAX = 1_000
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a stored create.
+
+    ``left`` names the identifiers that stayed with another profile; ``ignored`` those that could not be used.
+    """
+
+    stored: int
+    repeated: int
+    left: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
+
+
+ONE_STORED = Outcome(1, 0)
+ONE_REPEATED = Outcome(0, 1)
+
+Delivery = list[tuple[Any, Outcome | Exception]]
+"""Tickets, each with the outcome of its create or with the reason why it was not stored."""
+
+
+class CommitCounters(msgspec.Struct):
+    """Counts since the start, for the metrics."""
+
+    batches_failed: int = 0
+    events_stored: int = 0
+    events_repeated: int = 0
+    identifiers_ignored: int = 0
+    identifiers_left: int = 0
+
+
+class Commit(msgspec.Struct):
+    """A batch that was resolved.
+
+    ``ids`` and ``key_lows`` are the keys of ``events``. ``encoded`` and ``appending`` are set once it is on its way to
+    the log. ``started`` is on the monotonic clock, in seconds.
+    """
+
+    creates: Sequence[ParsedCreates]
+    now_us: int
+    pending: Pending
+    changes: list[Change]
+    events: EventColumns | None
+    delivery: Delivery
+    counters: CommitCounters
+    started: float
+    encoded: Encoded | None = None
+    appending: Future[AppendResult] | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to append: only duplicates, of profiles that don't change."""
+        return not self.changes and self.events is None
+
+    @property
+    def count(self) -> int:
+        """How many events the creates have."""
+        return sum([len(item.submission) for item in self.creates])
+
+
+def prepare(
+    creates: Sequence[ParsedCreates], before: Commit | None, resolver: Resolver, events: EventStore, started: float
+) -> Commit:
+    """Resolve creates against what is applied and the commit ``before``, which is not applied yet.
+
+    Nothing is changed. Raises StoreError if a store can't be read, and LogError if the record would be too large.
+    """
+    resolution = resolver.resolve(creates, None if before is None else before.pending)
+    delivery: Delivery = [(item.tickets[0], refusal) for item, refusal in resolution.refused]
+    counters, columns = CommitCounters(), None
+    if resolution.requests:
+        batch = Batch([part.resolved for part in resolution.requests])
+        fresh = batch.first_of_each_key() & events.is_new(batch.ids, batch.key_lows)
+        if before is not None and before.events is not None:
+            fresh &= ~are_among(batch.ids, batch.key_lows, before.events)
+        if fresh.any():
+            resolver.mark_values(resolution, fresh)
+            columns = batch.columns(fresh)
+        start = 0
+        for part in resolution.requests:
+            stored = fresh[start : start + len(part.resolved.submission)].tolist()
+            start += len(stored)
+            count, repeated = sum(stored), len(stored) - sum(stored)
+            counters.events_stored += count
+            counters.events_repeated += repeated
+            if len(part.tickets) > 1:
+                # Single creates without identifiers that could be left or ignored.
+                delivery += [
+                    (ticket, ONE_STORED if is_stored else ONE_REPEATED)
+                    for ticket, is_stored in zip(part.tickets, stored, strict=True)
+                ]
+                continue
+            (ticket,) = part.tickets
+            ignored = part.resolved.submission.ignored()
+            counters.identifiers_ignored += len(ignored)
+            counters.identifiers_left += sum(part.left.values())
+            delivery.append((ticket, Outcome(count, repeated, frozenset(part.left), frozenset(ignored))))
+    return Commit(
+        creates, resolution.now_us, resolution.pending, resolution.changes(), columns, delivery, counters, started
+    )
+
+
+def are_among(ids: Keys, key_lows: Keys, events: EventColumns) -> Flags:
+    """Whether each key is that of one of the events (shape [ids])."""
+    flags = np.isin(ids, events.numbers["id"])
+    if flags.any():
+        keys = set(zip(events.numbers["id"].tolist(), events.numbers["key_low"].tolist(), strict=True))
+        for place in np.flatnonzero(flags).tolist():
+            flags[place] = (int(ids[place]), int(key_lows[place])) in keys
+    return flags

@@ -1,0 +1,187 @@
+"""The log of a data folder and its two views: opened together, brought to one position, trimmed behind both.
+
+A view that is behind the log is replayed. A view that is ahead of the log, that follows another log, or that misses
+records which the log no longer has, is refused by name: nothing is served before both views stand at the log's end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final, Self
+
+import structlog
+
+from eventkeep.clock import Clock, SystemClock
+from eventkeep.directory import Directory, Progress
+from eventkeep.directory.changes import Change, decode_changes, encode_changes
+from eventkeep.errors import LogError, StoreError
+from eventkeep.events.store import EventStore
+from eventkeep.files import Files
+from eventkeep.log.file_log import FileLog
+from eventkeep.log.record import EncodedRecord, Record, checked_header, decode, encode
+from eventkeep.log.transport import AppendResult, Outcome, Transport
+from eventkeep.model.event_columns import EventColumns
+
+logger = structlog.get_logger(__name__)
+
+LOG_FOLDER: Final = "log"
+EVENTS_FOLDER: Final = "events"
+REPLAYED_TOGETHER: Final = 200
+"""Records of a replay that share a transaction of the directory."""
+RESTORE: Final = "Restore the folder from one backup, or run eventkeep check --repair"
+
+
+class Stores:
+    """An open data folder. One thread writes: it appends to the log, and then applies to the views."""
+
+    def __init__(self, log: Transport, directory: Directory, events: EventStore, clock: Clock) -> None:
+        self.log, self.directory, self.events = log, directory, events
+        self._clock = clock
+        self._opened = ExitStack()
+
+    @classmethod
+    def open(cls, folder: Path, clock: Clock | None = None, files: Files | None = None) -> Self:
+        """Open a folder, or make it. The caller holds its lock.
+
+        Raises StoreError, with nothing left open, if anything in the folder is damaged, missing or of another version.
+        """
+        files, clock = files or Files(), clock or SystemClock()
+        with ExitStack() as opened:
+            check_not_emptied(folder)
+            log = FileLog.open(folder / LOG_FOLDER, files)
+            opened.callback(log.close)
+            directory = Directory.open(folder, log.identity, clock, files=files)
+            opened.callback(directory.close)
+            events = EventStore.open(folder / EVENTS_FOLDER, files, log_start=log.first)
+            opened.callback(events.close)
+            stores = cls(log, directory, events, clock)
+            stores._bring_up_to_date()
+            stores._opened = opened.pop_all()
+        return stores
+
+    def close(self) -> None:
+        """Make everything durable and close the folder."""
+        self._opened.close()
+
+    def encoded(self, changes: list[Change], events: EventColumns | None = None, now_us: int | None = None) -> Encoded:
+        """The next record of the log with these effects. Raises LogError if it would be too large."""
+        time = round(self._clock.now() * 1_000_000) if now_us is None else now_us
+        record = Record(self.log.last + 1, time, encode_changes(changes), events)
+        return Encoded(encode(record, self.log.identity, self.log.last_checksum), time)
+
+    def keep(self, changes: list[Change]) -> AppendResult:
+        """Append changes without events, and apply them if they were kept. Raises StoreError if that fails."""
+        made = self.encoded(changes)
+        result = self.log.append(made.record)
+        if result.outcome is Outcome.KEPT:
+            self.directory.apply(changes, made.progress)
+            self.events.append(made.record.position, None)
+        return result
+
+    def trim(self, keep_from: int | None = None) -> None:
+        """Remove from the log what both views have durably, up to the position before ``keep_from``.
+
+        Raises StoreError if a disk fails.
+        """
+        self.directory.checkpoint()
+        durable = min(self.directory.durable_position(), self.events.flushed_position)
+        self.log.trim(durable if keep_from is None else min(durable, keep_from - 1))
+
+    def _bring_up_to_date(self) -> None:
+        self._check_view("directory", self.directory.position)
+        self._check_view("event store", self.events.position)
+        self._check_chain()
+        start = min(self.directory.position, self.events.position) + 1
+        if start <= self.log.last:
+            logger.info("replaying the log", first=start, last=self.log.last)
+            self._replay(start)
+        if self.log.last == 0:
+            result = self.keep(self.directory.first_changes())
+            if result.outcome is not Outcome.KEPT:
+                raise LogError(f"the first record of the log can't be written: {result.reason}")
+
+    def _check_view(self, name: str, position: int) -> None:
+        """Raises StoreError if the view can't follow the log."""
+        if position > self.log.last:
+            raise StoreError(
+                f"the {name} has record {position}, and the log ends at record {self.log.last}: a part of the log was "
+                f"lost, or an older one put in its place. {RESTORE}"
+            )
+        if position < self.log.first - 1:
+            raise StoreError(
+                f"the {name} ends at record {position}, and the log begins at record {self.log.first}: the {name} was "
+                f"removed, or an older one put in its place. {RESTORE}"
+            )
+
+    def _check_chain(self) -> None:
+        """Raises StoreError if the directory followed another log up to its position."""
+        position, said = self.directory.position, self.directory.progress.checksum
+        if position == self.log.last:
+            checksum = self.log.last_checksum
+        elif position == 0:
+            return
+        else:
+            checksum = checked_header(next(self.log.read(position + 1)), "the log").previous
+        if checksum != said:
+            raise StoreError(
+                f"the directory followed another record {position} than the one in the log: one of the two was put in "
+                f"place of another. {RESTORE}"
+            )
+
+    def _replay(self, start: int) -> None:
+        waiting: list[tuple[list[Change], Progress]] = []
+        for content in self.log.read(start):
+            record, progress = read_record(content)
+            waiting.append((decode_changes(record.changes, f"record {record.position} of the log"), progress))
+            if len(waiting) >= REPLAYED_TOGETHER:
+                self.directory.apply_all(waiting)
+                waiting = []
+            self._replay_events(record)
+        self.directory.apply_all(waiting)
+
+    def _replay_events(self, record: Record) -> None:
+        if record.position <= self.events.position:
+            return
+        if not self.events.has_room():
+            self.events.flush()
+        self.events.append(record.position, record.events)
+
+
+class Encoded:
+    """A record that is ready for the log, with what the directory notes once it is applied."""
+
+    __slots__ = ("progress", "record")
+
+    def __init__(self, record: EncodedRecord, time: int) -> None:
+        self.record = record
+        self.progress = Progress(record.position, record.checksum, time)
+
+
+def read_record(content: bytes) -> tuple[Record, Progress]:
+    """A record of the log, and its progress. Raises LogError if it is damaged."""
+    header = checked_header(content, "the log")
+    record = decode(content, f"record {header.position} of the log")
+    return record, Progress(header.position, header.checksum, header.time)
+
+
+def records(log: Transport, start: int) -> Iterator[Record]:
+    """The records of the log from ``start`` on. Raises LogError."""
+    for content in log.read(start):
+        yield read_record(content)[0]
+
+
+def check_not_emptied(folder: Path) -> None:
+    """Raises StoreError if the folder has views and no log: then a new log would give the same numbers again."""
+    log = folder / LOG_FOLDER
+    try:
+        has_log = log.is_dir() and any(name.endswith(".log") for name in os.listdir(log))
+    except OSError as exc:
+        raise LogError(f"the log in {log} can't be used: {exc}") from exc
+    if has_log:
+        return
+    for name in ("directory.sqlite3", EVENTS_FOLDER, "directory.sums"):
+        if (folder / name).exists():
+            raise StoreError(f"the log {folder / LOG_FOLDER} is missing, and {name} is there. {RESTORE}")

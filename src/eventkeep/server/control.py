@@ -1,0 +1,174 @@
+"""The control socket: how commands change accounts and keys of a server that runs.
+
+It is a Unix socket in the data folder that only the folder's owner can connect to. A request is one line of JSON, and
+so is the response::
+
+    {"do": "create_key", "account": "default", "scopes": ["full"], "label": ""}
+    {"id": "7qWkC6JP", "account": "default", "scopes": ["full"], "key": "pk_..."}
+
+A refusal is ``{"error": "..."}``.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+
+from eventkeep.directory import Directory
+from eventkeep.directory.changes import Change
+from eventkeep.errors import ConfigurationError, EventkeepError, Unavailable
+from eventkeep.ingest.committer import Committer
+from eventkeep.ingest.scrub import Checked, scrub_open
+from eventkeep.ingest.stores import Stores
+from eventkeep.limits import CONTROL_REQUEST_BYTES_MAX, CONTROL_SECONDS_MAX
+
+logger = structlog.get_logger(__name__)
+
+SOCKET_NAME: Final = "control.sock"
+
+
+class ControlRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """What a command asks for. ``id`` is a key's, for ``revoke_key``."""
+
+    do: str
+    account: str = ""
+    scopes: list[str] = []
+    label: str = ""
+    id: str = ""
+
+
+class ControlResponse(msgspec.Struct, omit_defaults=True):
+    """The key that was made or revoked, or why nothing was done. ``key`` is its plain text, when it was made."""
+
+    id: str = ""
+    account: str = ""
+    scopes: list[str] = []
+    key: str = ""
+    is_unknown: bool = False
+    checked: list[Checked] = []
+    error: str = ""
+
+
+def make_change(request: ControlRequest, directory: Directory) -> tuple[Sequence[Change], ControlResponse]:
+    """The changes that a request asks for, and the response once they are kept. Raises ConfigurationError."""
+    if request.do == "create_key":
+        changes: list[Change] = []
+        owner = directory.accounts.find(request.account)
+        if owner is None:
+            owner, change = directory.accounts.new(request.account)
+            changes.append(change)
+        record, plaintext, change = directory.keys.new(owner.number, frozenset(request.scopes), request.label)
+        changes.append(change)
+        return changes, ControlResponse(record.id, owner.name, sorted(record.scopes), plaintext)
+    if request.do == "revoke_key":
+        revoked, changed = directory.keys.revoked(request.id)
+        return changed, ControlResponse(id=request.id, is_unknown=revoked is None)
+    raise ConfigurationError(f"the server does not know the request {request.do!r}: is it an older eventkeep?")
+
+
+class ControlSocket:
+    """Listens until it is closed. Requests are answered one after the other."""
+
+    def __init__(self, folder: Path, committer: Committer, stores: Stores) -> None:
+        self._committer, self._stores, self._path = committer, stores, folder / SOCKET_NAME
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._path.unlink(missing_ok=True)
+        with address(folder) as name:
+            before = os.umask(0o177)
+            try:
+                self._socket.bind(name)
+            finally:
+                os.umask(before)
+        self._socket.listen()
+        self._thread = threading.Thread(target=self._serve, name="control", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Answer no more."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join()
+        self._path.unlink(missing_ok=True)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(CONTROL_SECONDS_MAX)
+                try:
+                    response = self._respond(read_line(connection))
+                    connection.sendall(msgspec.json.encode(response) + b"\n")
+                except OSError as exc:
+                    logger.warning("a command went away", cause=str(exc))
+
+    def _respond(self, line: bytes) -> ControlResponse:
+        try:
+            request = msgspec.json.decode(line, type=ControlRequest)
+            if request.do == "check":
+                return ControlResponse(checked=list(scrub_open(self._stores)))
+            return self._committer.change(lambda directory: make_change(request, directory))
+        except (EventkeepError, msgspec.DecodeError) as exc:
+            return ControlResponse(error=str(exc))
+        except Exception as exc:
+            logger.exception("a command failed")
+            return ControlResponse(error=f"the server failed: {exc!r}")
+
+
+class address:
+    """A name of the socket that is short enough for any folder: a path through the folder's descriptor."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def __enter__(self) -> str:
+        return f"/proc/self/fd/{self._folder}/{SOCKET_NAME}"
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._folder)
+
+
+def read_line(connection: socket.socket) -> bytes:
+    """One line, without its end. Raises OSError if the other side is too slow or goes away."""
+    line = b""
+    while not line.endswith(b"\n") and len(line) < CONTROL_REQUEST_BYTES_MAX:
+        more = connection.recv(CONTROL_REQUEST_BYTES_MAX)
+        if not more:
+            break
+        line += more
+    return line
+
+
+def ask_server(
+    folder: Path, request: ControlRequest, seconds: float | None = CONTROL_SECONDS_MAX
+) -> ControlResponse | None:
+    """Ask the server that has the folder; None if none listens. Raises ConfigurationError for a refusal."""
+    if not (folder / SOCKET_NAME).exists():
+        return None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(seconds)
+        try:
+            with address(folder) as name:
+                connection.connect(name)
+            connection.sendall(msgspec.json.encode(request) + b"\n")
+            line = read_line(connection)
+        except (ConnectionRefusedError, FileNotFoundError):
+            # A server that was ended leaves its socket behind.
+            return None
+        except OSError as exc:
+            raise Unavailable(f"the server does not answer: {exc}", 1) from exc
+    response = msgspec.json.decode(line, type=ControlResponse)
+    if response.error:
+        raise ConfigurationError(response.error)
+    return response
