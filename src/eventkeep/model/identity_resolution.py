@@ -57,10 +57,13 @@ class IdentityResolution:
     identifiers that a profile owned before the commit, by its number: only for profiles
     whose edit (see ``eventkeep.model.profile_edits``) takes some away.
 
-    ``changed``, ``created``, ``new_owners``, ``released`` and ``merged`` are what is to be
-    written when the commit ends: profiles by number, the numbers of the new ones among
-    them, the identifiers that found an owner, those that have none any more, and the
-    number of the surviving profile by that of each profile that was merged into it.
+    ``changed``, ``created``, ``new_owners``, ``released``, ``secondary`` and ``merged`` are
+    what is to be written when the commit ends: profiles by number, the numbers of the new
+    ones among them, the identifiers that found an owner, those that have none any more, and
+    the number of the surviving profile by that of each profile that was merged into it.
+    ``secondary`` has the identifiers that a profile owns without showing them in an
+    attribute, with its number; None for one that is shown now, or free. With it, all that a
+    profile owns is known without an index over every identifier.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class IdentityResolution:
         self.created: set[int] = set()
         self.new_owners: dict[Owned, int] = {}
         self.released: set[Owned] = set()
+        self.secondary: dict[Owned, int | None] = {}
         self.merged: dict[int, int] = {}
 
     def apply(self, writes: Sequence[ProfileWrite], now_us: int, pointers: Iterable[str] = ANYWHERE) -> Applied:
@@ -115,6 +119,7 @@ class IdentityResolution:
         self.changed.update(attempt.changed)
         self.created |= attempt.created
         self.owners.update(attempt.new_ids)
+        self.secondary.update(attempt.secondary)
         for source, destination in attempt.merged.items():
             self._forget(source)
             self.merged[source] = destination
@@ -143,6 +148,7 @@ class Attempt:
         self.new_owners: dict[Owned, int] = {}
         self.new_ids: dict[Owned, int] = {}
         self.released: set[Owned] = set()
+        self.secondary: dict[Owned, int | None] = {}
         self.merged: dict[int, int] = {}
         self.left: Counter[str] = Counter()
         self.faults: list[Fault] = []
@@ -199,6 +205,8 @@ class Attempt:
         number = roster.next_number()
         self.created.add(number)
         self.new_owners.update(dict.fromkeys(given, number))
+        if given and given[-1][0] == "kx":
+            self.secondary[given[-1]] = number
         attributes: dict[str, Any] = {kind: value for kind, value in given if kind in ATTRIBUTE_KINDS}
         id = roster.new_id(now_us)
         self.new_ids["id", id] = number
@@ -226,6 +234,10 @@ class Attempt:
         changes: dict[str, str] = {}
         if kind in ATTRIBUTE_KINDS and (kind != "anonymous_id" or profile.anonymous_id is None):
             changes[kind] = value
+            if (hidden := getattr(profile, kind)) is not None:
+                self.secondary[kind, hidden] = number
+        else:
+            self.secondary[identifier] = number
         self.changed[number] = msgspec.structs.replace(profile, **changes, updated=self.now_us)
 
     def patch_emails(self, number: int, write: ProfileWrite) -> None:
@@ -236,6 +248,8 @@ class Attempt:
             if owner is None:
                 self.new_owners["email", email] = number
                 shown = {"email": email} if profile.email is None else {}
+                if not shown:
+                    self.secondary["email", email] = number
                 profile = self.changed[number] = msgspec.structs.replace(profile, **shown, updated=self.now_us)
             elif owner != number:
                 self.left["email"] += 1
@@ -248,6 +262,7 @@ class Attempt:
         """Take the identifier from its owner; it is free from now on."""
         self.new_owners.pop(identifier, None)
         self.released.add(identifier)
+        self.secondary[identifier] = None
 
     def merge_write(self, number: int, write: ProfileWrite, pointer: str) -> None:
         profile = self.profile(number)

@@ -170,7 +170,10 @@ def merged(attempt: Attempt, edit: MergeProfiles) -> int:
         )
         raise InvalidRequest([Fault(detail, "/data")])
     for identifier in attempt.roster.identifiers_of(source):
+        kind, value = identifier
         attempt.new_owners[identifier] = destination
+        is_shown = kind in ATTRIBUTE_KINDS and getattr(after, kind) == value
+        attempt.secondary[identifier] = None if is_shown else destination
     attempt.changed[destination] = after
     attempt.merged[source] = destination
     return destination
@@ -203,6 +206,7 @@ def show(attempt: Attempt, number: int, kind: str, value: str) -> None:
         attempt.changed[number] = msgspec.structs.replace(profile, updated=attempt.now_us)
     if kind not in ATTRIBUTE_KINDS or (shown := getattr(profile, kind)) == value:
         return
+    attempt.secondary[kind, value] = None
     if shown is not None:
         attempt.release((kind, shown))
     attempt.changed[number] = msgspec.structs.replace(profile, **{kind: value}, updated=attempt.now_us)

@@ -40,17 +40,22 @@ class Shelf:
         self.owners: dict[Owned, int] = {}
         self.profiles: dict[int, Profile] = {}
         self.survivors: dict[int, int] = {}
+        self.secondary: dict[Owned, int] = {}
         self._numbers = count(1)
 
     def roster(self) -> IdentityResolution:
         """All of its data, as a commit loads it."""
         owners = {**self.owners, **{("id", each.id): number for number, each in self.profiles.items()}}
-        stored: dict[int, set[Owned]] = {number: set() for number in self.profiles}
-        for identifier, number in self.owners.items():
-            stored[number].add(identifier)
+        stored = {number: self.identifiers_of(number) for number in self.profiles}
         return IdentityResolution(
             1, owners, dict(self.profiles), self._numbers.__next__, lambda now: f"ID{now}", stored_identifiers=stored
         )
+
+    def identifiers_of(self, number: int) -> set[Owned]:
+        """What the profile shows, and what else it owns."""
+        profile = self.profiles[number]
+        shown = {(kind, value) for kind in SHOWN if (value := getattr(profile, kind)) is not None}
+        return shown | {identifier for identifier, owner in self.secondary.items() if owner == number}
 
     def keep(self, roster: IdentityResolution) -> None:
         """Write the changes of the commit, as the directory does."""
@@ -58,6 +63,11 @@ class Shelf:
             self.owners.pop(identifier, None)
         self.owners.update(roster.new_owners)
         self.profiles.update(roster.changed)
+        for identifier, number in roster.secondary.items():
+            if number is None:
+                self.secondary.pop(identifier, None)
+            else:
+                self.secondary[identifier] = number
         for source, destination in roster.merged.items():
             self.profiles.pop(source, None)
             for number, survivor in self.survivors.items():
