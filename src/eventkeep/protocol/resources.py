@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
 from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
+from eventkeep.protocol.datetimes import datetime_of
 from eventkeep.protocol.fieldsets import Fieldset
 from eventkeep.protocol.profile_fields import LOCATION, PREDICTIVE_ANALYTICS
 from eventkeep.protocol.revisions import Revision
+from eventkeep.protocol.subscriptions import subscriptions_of
 
 _MICROSECONDS: Final = 1_000_000
-_MINUTES_REMEMBERED: Final = 4_096
-"""Texts of minutes that are kept."""
 _LOCATION_MEMBERS: Final = (*(name.partition(".")[2] for name in LOCATION[1:]), "ip")
 _PREDICTIONS: Final = {name.partition(".")[2]: None for name in PREDICTIVE_ANALYTICS[1:]}
 """None can be computed here."""
@@ -40,18 +38,6 @@ _encode = msgspec.json.Encoder().encode
 def json_text(text: str) -> bytes:
     """What stands between the quotes of ``text`` as a JSON string."""
     return _encode(text)[1:-1]
-
-
-def datetime_of(seconds: int) -> str:
-    """Unix seconds as ``2024-06-15T12:00:00+00:00``."""
-    minute, second = divmod(seconds, 60)
-    return f"{_up_to_minute(minute)}:{second:02d}+00:00"
-
-
-@lru_cache(_MINUTES_REMEMBERED)
-def _up_to_minute(minute: int) -> str:
-    """``2024-06-15T12:00``. The events of a page are often of few minutes."""
-    return datetime.datetime.fromtimestamp(60 * minute, datetime.UTC).isoformat()[:16]
 
 
 def metric_resource(metric: Metric, base_url: str, wanted: Fieldset) -> bytes:
@@ -112,7 +98,7 @@ def profile_attributes(profile: Profile, last_event_time: int | None, revision: 
         "location": {name: profile.location.get(name) for name in _LOCATION_MEMBERS},
         # Encoded already, so that nulls in it are no business of ``without_nulls``.
         "properties": msgspec.Raw(_encode(profile.properties)),
-        "subscriptions": revision.never_subscribed,
+        "subscriptions": subscriptions_of(profile.consent, profile.phone_number, revision),
         "predictive_analytics": _PREDICTIONS,
     }
 

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, Final
 
 from eventkeep.model.consent import NOTHING, Channel, Consent
-from eventkeep.protocol.resources import datetime_of
+from eventkeep.protocol.datetimes import datetime_of
 from eventkeep.protocol.revisions import Revision
 
 _MICROSECONDS: Final = 1_000_000

@@ -13,11 +13,12 @@ from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
 from eventkeep.protocol.admin.positions import Position
 from eventkeep.protocol.admin.queries import PageQuery, TailQuery
+from eventkeep.protocol.datetimes import datetime_of
 from eventkeep.protocol.fieldsets import Fieldset
 from eventkeep.protocol.frames import link_text
 from eventkeep.protocol.reads.event_writer import event_writer
 from eventkeep.protocol.reads.responses import Related
-from eventkeep.protocol.resources import datetime_of, metric_resource, profile_resource
+from eventkeep.protocol.resources import metric_resource, profile_resource
 from eventkeep.protocol.revisions import Revision
 
 _encode = msgspec.json.Encoder().encode

@@ -16,9 +16,10 @@ from eventkeep.model.event import StoredEvent, event_uuid, public_id
 from eventkeep.model.metric import Metric
 from eventkeep.native import page_writer
 from eventkeep.native.page_writer import HAS_CURRENCY, HAS_VALUE, IS_WHOLE, PageColumns, Templates, write_page
+from eventkeep.protocol.datetimes import datetime_of
 from eventkeep.protocol.fieldsets import Fieldset
 from eventkeep.protocol.reads.event_properties import event_properties, with_added, with_reserved
-from eventkeep.protocol.resources import datetime_of, json_text
+from eventkeep.protocol.resources import json_text
 
 _EVENT: Final = (
     b'{"type":"event","id":"%b","attributes":{%b},"relationships":{'
