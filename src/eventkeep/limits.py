@@ -49,6 +49,8 @@ SUBSCRIBED_PROFILES_MAX: Final = 1_000
 """Profiles of one job that subscribes, from revision 2024-07-15 on; JOB_PROFILES_MAX before."""
 JOB_PUSH_TOKENS_MAX: Final = 100
 """Push tokens of one profile in a job."""
+JOB_DAYS_KEPT: Final = 30
+"""Days after which a job can't be read any more."""
 JOB_LISTS_MAX: Final = 100
 """Lists that one bulk import job may name."""
 PAGE_PROFILES_DEFAULT: Final = 20

@@ -56,8 +56,9 @@ class ProfilePlace(msgspec.Struct, frozen=True):
 class ProfileSelection(msgspec.Struct, frozen=True, kw_only=True):
     """At most ``count`` profiles of an account, in an order, behind ``after``.
 
-    ``named`` has the identifiers that a profile has to have, by kind (``id`` among them): one
-    of each kind that stands there.
+    ``is_backward`` says that they are walked to from the end of the order: ``after`` is then behind them, and they
+    come in the reverse order. ``named`` has the identifiers that a profile has to have, by kind (``id`` among them):
+    one of each kind that stands there.
     """
 
     account: int
@@ -70,3 +71,4 @@ class ProfileSelection(msgspec.Struct, frozen=True, kw_only=True):
     suppression: SuppressionConditions | None = None
     list_suppression: SuppressionConditions | None = None
     after: ProfilePlace | None = None
+    is_backward: bool = False

@@ -30,6 +30,10 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
         """The request's own URL as a JSON string, or that of another page of it."""
         return link_text(self.base_url, self.path, self.query.parameters, cursor)
 
+    def own_link(self, kind: str, id: str) -> bytes:
+        """The URL of a resource, such as one of the kind ``profiles``, as a JSON string."""
+        return b'"%b/api/%b/%b/"' % (json_text(self.base_url), kind.encode(), quote(id, safe="").encode())
+
     def collection_links(self, next_cursor: str | None = None, prev_cursor: str | None = None) -> bytes:
         """The links of a page; null in the place of a page that does not exist."""
         return b'{"self":%b,"next":%b,"prev":%b}' % (
