@@ -133,6 +133,8 @@ PAGE_QUERY_BYTES_MAX: Final = 100_000_000
 """Bytes of memory that the engine may use for a page before it is asked for the size of the page's events."""
 STORE_DESCRIPTORS_MAX: Final = 256
 """Files of the event store that are open at once, beside those being read at the moment."""
+BLOCK_TABLES_BYTES_MAX: Final = 64_000_000
+"""Bytes of memory for the tables of document files: 1.5 for each document in full blocks."""
 SEGMENT_ROWS_MAX: Final = 1 << 24
 """Events in one segment."""
 SEGMENT_FLUSH_BYTES: Final = 100_000_000

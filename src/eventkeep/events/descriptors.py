@@ -1,16 +1,19 @@
-"""Open files: a bounded number of descriptors, opened when they are needed."""
+"""Open files: a bounded number of descriptors, opened when they are needed, and of tables that were read from them."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
 
 from eventkeep.errors import EventStoreError
 from eventkeep.files import Files
-from eventkeep.limits import STORE_DESCRIPTORS_MAX
+from eventkeep.limits import BLOCK_TABLES_BYTES_MAX, STORE_DESCRIPTORS_MAX
 
 
 class _Open:
@@ -27,6 +30,8 @@ class OpenFiles:
         self.files, self._open_max = files, open_max
         self._lock = threading.Lock()
         self._open: OrderedDict[Path, _Open] = OrderedDict()
+        self._tables: OrderedDict[Path, npt.NDArray[Any]] = OrderedDict()
+        self._tables_bytes = 0
 
     @contextmanager
     def borrowed(self, paths: Sequence[Path]) -> Iterator[list[int]]:
@@ -49,9 +54,27 @@ class OpenFiles:
                 if len(self._open) > self._open_max:
                     self._close_unused()
 
+    def table(self, path: Path, read: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
+        """What ``read`` reads from the file, remembered for as long as there is room for it."""
+        with self._lock:
+            known = self._tables.get(path)
+            if known is not None:
+                self._tables.move_to_end(path)
+                return known
+        found = read()
+        with self._lock:
+            if path not in self._tables:
+                self._tables[path] = found
+                self._tables_bytes += found.nbytes
+            while self._tables_bytes > BLOCK_TABLES_BYTES_MAX and len(self._tables) > 1:
+                self._tables_bytes -= self._tables.popitem(last=False)[1].nbytes
+        return found
+
     def forget(self, path: Path) -> None:
         """Close the file as soon as nobody uses it: it is removed."""
         with self._lock:
+            if (table := self._tables.pop(path, None)) is not None:
+                self._tables_bytes -= table.nbytes
             entry = self._open.pop(path, None)
             if entry is None:
                 return

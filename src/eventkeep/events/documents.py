@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -37,7 +36,7 @@ from eventkeep.limits import PACKED_AT_ONCE_BYTES, PACKED_AT_ONCE_EVENTS
 NUMBER_BITS: Final = 4
 """Bits of a document's slot that are its number in the block; the others are the block's."""
 TABLE_PIECE: Final = 256
-"""Blocks whose table entries are read and verified together."""
+"""Entries of a block table that have a checksum together."""
 _ENTRY: Final = np.dtype([("offset", "<u8"), ("checksum", "<u8"), ("size", "<u4"), ("raw_size", "<u4")])
 _DIRECTORY: Final = struct.Struct("<QQQ")
 
@@ -54,22 +53,17 @@ class DocumentFileEntry(msgspec.Struct, frozen=True):
 
 
 class DocumentFile:
-    """A document file for reading. Its directory is read and verified when the first document is."""
+    """A document file for reading. Its directory and table are read and verified when the first document is."""
 
     def __init__(self, opened: OpenFiles, folder: Path, store: int, entry: DocumentFileEntry) -> None:
         self.entry, self._opened, self._store = entry, opened, store
         self.path = folder / str(FileName(entry.number, DOCUMENTS_SUFFIX))
-        self._lock = threading.Lock()
-        self._table: tuple[int, int, Words] | None = None
 
-    def table(self) -> tuple[int, int, Words]:
-        """The number of blocks, where the table starts, and the checksums of its pieces."""
-        with self._lock:
-            if self._table is None:
-                self._table = self._read_directory()
-            return self._table
+    def table(self) -> npt.NDArray[Any]:
+        """The entries of the blocks (shape [blocks])."""
+        return self._opened.table(self.path, self._read_table)
 
-    def _read_directory(self) -> tuple[int, int, Words]:
+    def _read_table(self) -> npt.NDArray[Any]:
         entry, path = self.entry, self.path
         with self._opened.borrowed([path]) as (file,):
             try:
@@ -79,7 +73,11 @@ class DocumentFile:
                 raise EventStoreError(f"{path} can't be read: {exc.strerror}") from exc
         check_head(head, self._store, entry.number, path)
         count, offset, _ = _DIRECTORY.unpack_from(directory)
-        return count, offset, np.frombuffer(directory, dtype="<u8", offset=_DIRECTORY.size).astype(np.uint64)
+        checksums = np.frombuffer(directory, dtype="<u8", offset=_DIRECTORY.size).astype(np.uint64)
+        firsts = np.arange(0, count, TABLE_PIECE)
+        offsets = (offset + firsts * _ENTRY.itemsize).astype(np.uint64)
+        sizes = (np.minimum(TABLE_PIECE, count - firsts) * _ENTRY.itemsize).astype(np.uint32)
+        return read_pieces(self._opened, [path], None, offsets, sizes, checksums).view(_ENTRY)
 
 
 def read_directory(files: Files, file: int, path: Path, magic: bytes, size: int, expected: int) -> bytes:
@@ -124,31 +122,18 @@ def locate(
     wanted = file_of.astype(np.int64) << 32 | (slots >> np.uint32(NUMBER_BITS)).astype(np.int64)
     distinct, block_of = np.unique(wanted, return_inverse=True)
     block_file, block = (distinct >> 32).astype(np.int32), distinct & 0xFFFFFFFF
-    pieces, piece_of = runs(distinct // TABLE_PIECE)
-    # A piece of a table is one of one file: TABLE_PIECE divides the range of block numbers.
-    piece_file = (pieces * TABLE_PIECE >> 32).astype(np.int32)
-    piece_number = pieces - (piece_file.astype(np.int64) << 32) // TABLE_PIECE
-    offsets, sizes = np.empty(len(pieces), dtype=np.uint64), np.empty(len(pieces), dtype=np.uint32)
-    checksums = np.empty(len(pieces), dtype=np.uint64)
-    starts = np.empty(len(pieces), dtype=np.int64)
-    for place in np.unique(piece_file).tolist():
-        document_file = document_files[place]
-        count, start, table_checksums = document_file.table()
-        own = piece_file == place
-        numbers = piece_number[own]
-        if int(numbers[-1]) >= len(table_checksums) or int(block[block_file == place].max()) >= count:
-            raise EventStoreError(
-                f"{document_file.path} has {count} blocks, and a segment names one past them; {RESTORE}"
-            )
-        offsets[own] = start + numbers * (TABLE_PIECE * _ENTRY.itemsize)
-        sizes[own] = np.minimum(TABLE_PIECE, count - numbers * TABLE_PIECE) * _ENTRY.itemsize
-        checksums[own] = table_checksums[numbers]
-    starts[0:] = np.cumsum(sizes, dtype=np.int64) - sizes
-    paths = [document_file.path for document_file in document_files]
-    table = read_pieces(opened, paths, piece_file, offsets, sizes, checksums).view(_ENTRY)
-    entries = table[starts[piece_of] // _ENTRY.itemsize + block % TABLE_PIECE]
+    entries = np.empty(len(distinct), dtype=_ENTRY)
+    # The blocks of a file are one run.
+    places, _ = runs(block_file)
+    starts = np.searchsorted(block_file, places).tolist()
+    for place, start, end in zip(places.tolist(), starts, [*starts[1:], len(distinct)], strict=True):
+        table = document_files[place].table()
+        if block[end - 1] >= len(table):
+            path = document_files[place].path
+            raise EventStoreError(f"{path} has {len(table)} blocks, and a segment names one past them; {RESTORE}")
+        entries[start:end] = table[block[start:end]]
     return Located(
-        paths=paths,
+        paths=[document_file.path for document_file in document_files],
         file_of=block_file,
         offsets=np.ascontiguousarray(entries["offset"]),
         sizes=np.ascontiguousarray(entries["size"]),
