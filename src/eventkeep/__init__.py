@@ -7,6 +7,7 @@ does not load a client.
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -106,9 +107,14 @@ _PLACES: Final = {
 }
 _MODULES: Final = {name: module for module, names in _PLACES.items() for name in names}
 
+__version__: str
+"""The version of the installed distribution."""
+
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
+        if name == "__version__":
+            return version("eventkeep")
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = getattr(import_module(_MODULES.get(name, "eventkeep.client.errors")), name)

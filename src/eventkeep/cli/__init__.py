@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
 
 
 def main() -> None:
-    """The ``eventkeep`` program. It says what to install where only the client part is."""
+    """Run the ``eventkeep`` program. With the client part alone it says what to install."""
+    if sys.argv[1:] == ["--version"]:
+        # The program itself needs the libraries of the extra "server"; its version does not.
+        print(f"eventkeep {version('eventkeep')}")
+        return
     try:
         from eventkeep.cli.app import run
     except ModuleNotFoundError as exc:
@@ -19,6 +24,6 @@ def main() -> None:
         )
         sys.exit(1)
     except KeyboardInterrupt:
-        # Loading takes a moment, and somebody may have had enough by then.
+        # Loading takes a moment, and Ctrl-C may come by then.
         sys.exit(130)
     run()

@@ -1,4 +1,4 @@
-"""Where an option's value comes from: the flag, or else the environment, or else eventkeep.toml, or else the default.
+"""The sources of an option's value: the flag, or else the environment, or else eventkeep.toml, or else the default.
 
 ``with_sources`` teaches a whole program this, whatever its commands are: an option
 ``--page-size`` is ``EVENTKEEP_PAGE_SIZE`` in the environment, and ``page_size`` in the
@@ -23,21 +23,29 @@ import datetime
 import difflib
 import functools
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 import typer
 import typer.main
 from typer.core import TyperGroup, TyperOption
 
+from eventkeep.cli.output import note
 from eventkeep.cli.settings import ConfigOption
 from eventkeep.config import ENVIRONMENT_PREFIX, SettingsFile, read_file
 from eventkeep.errors import ConfigurationError
 from eventkeep.limits import ECHO_CHARACTERS_MAX
 
 CONFIG: Final = "config"
+KEYS_OF_URLS: Final = {"url": "api_key", "from_api": "from_api_key"}
+"""Options for URLs, and those for the keys that are sent to them."""
+OF_THE_SDK: Final = frozenset({"API_KEY", "URL", "REVISION"})
+OF_OTHERS: Final = re.compile(r"(SERVICE|PORT)(_|$)|TEST_|PRISM$")
+"""Variables that Kubernetes sets beside a service called eventkeep, and those of eventkeep's own tests."""
 READS_ITS_OWN: Final = ("serve",)
 """The command that reads environment and file itself: it checks more than a type, and tells every place."""
 
@@ -141,6 +149,7 @@ def _config_option() -> TyperOption:
 
 def _find_values(names: Names, context: Any, option: Any, given: str | None) -> str | None:
     """The callback of ``--config``, which comes before all other options: finds what was given elsewhere."""
+    warn_of_unknown_variables(context.find_root().command)
     variable = ENVIRONMENT_PREFIX + CONFIG.upper()
     named = ("--config", given) if given else (variable, os.environ[variable]) if os.environ.get(variable) else None
     file = read_file(named, Path())
@@ -148,6 +157,8 @@ def _find_values(names: Names, context: Any, option: Any, given: str | None) -> 
         check_file(file, context.find_root().command)
     if names != READS_ITS_OWN:
         values = {name: _given(name, each, file, names) for name, each in options_of(context.command).items()}
+        if named is None and file is not None:
+            _guard_keys(values, file)
         # What is callable in here is called for the options alone that were not given as flags.
         context.default_map = {
             options_of(context.command)[name].name: functools.partial(value.read, context)
@@ -155,6 +166,30 @@ def _find_values(names: Names, context: Any, option: Any, given: str | None) -> 
             if value is not None
         }
     return given
+
+
+def warn_of_unknown_variables(program: TyperGroup) -> None:
+    """Print a warning for each variable that no option has: a typing error would be ignored otherwise."""
+    known = {name.upper() for _, command in commands_of(program) for name in options_of(command)} | {CONFIG.upper()}
+    known |= OF_THE_SDK
+    for variable in sorted(os.environ):
+        name = variable.removeprefix(ENVIRONMENT_PREFIX)
+        if name in (variable, *known) or OF_OTHERS.match(name):
+            continue
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.7)
+        advice = f"; is it {ENVIRONMENT_PREFIX}{near[0]}?" if near else ""
+        note(f"warning: {variable} is ignored, no command has such an option{advice}")
+
+
+def _guard_keys(values: dict[str, Given | None], file: SettingsFile) -> None:
+    """Refuse a URL of a file that was found in the current folder, if the key for it comes from the environment.
+
+    Otherwise a file in a folder that somebody else made could have the key sent to any server.
+    """
+    for url_name, key_name in KEYS_OF_URLS.items():
+        value, variable = values.get(url_name), ENVIRONMENT_PREFIX + key_name.upper()
+        if value is not None and value.place.startswith(f"{file.path}: ") and os.environ.get(variable):
+            values[url_name] = msgspec.structs.replace(value, key_variable=variable)
 
 
 def _given(name: str, option: TyperOption, file: SettingsFile | None, names: Names) -> Given | None:
@@ -174,6 +209,13 @@ def _given(name: str, option: TyperOption, file: SettingsFile | None, names: Nam
     return found
 
 
+def _is_local(url: str) -> bool:
+    try:
+        return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
+    except ValueError:
+        return False
+
+
 class Given(msgspec.Struct, frozen=True):
     """A value for an option, with its place; relative paths are relative to the folder."""
 
@@ -181,9 +223,17 @@ class Given(msgspec.Struct, frozen=True):
     place: str
     value: Any
     folder: Path
+    key_variable: str | None = None
+    """For a URL: the variable of the key that must not be sent to it, unless it is on this machine."""
 
     def read(self, context: Any) -> Any:
-        """The value as the command line would have it. Raises ConfigurationError for one that the option can't have."""
+        """Return the value as the command line has it. Raises ConfigurationError for one that the option can't have."""
+        if self.key_variable is not None and not _is_local(str(self.value)):
+            raise ConfigurationError(
+                f"{self.place}: the file was found in the current folder, and the key in {self.key_variable} is not "
+                f"sent to the URL of such a file ({str(self.value)[:ECHO_CHARACTERS_MAX]!r}). If you trust the file, "
+                f"name it with --config {self.place.partition(': ')[0]}; else give the URL as an option or a variable."
+            )
         if isinstance(self.value, list) != self.option.multiple:
             raise self._refused("a list" if self.option.multiple else "one value")
         if self.option.multiple:

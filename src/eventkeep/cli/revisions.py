@@ -28,10 +28,20 @@ JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
 
 @revisions.callback(invoke_without_command=True)
-def list_(context: typer.Context, as_json: JsonOption = False) -> None:
-    """List the revisions, each with what changed since the one before."""
-    if context.invoked_subcommand is not None:
-        return
+def list_by_default(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List the revisions, each with its changes since the one before."""
+    if context.invoked_subcommand is None:
+        print_revisions(as_json)
+
+
+@revisions.command("list", epilog="Example: eventkeep revisions list --json")
+def list_(as_json: JsonOption = False) -> None:
+    """List the revisions, each with its changes since the one before."""
+    print_revisions(as_json)
+
+
+def print_revisions(as_json: bool) -> None:
+    """Print all revisions, as a table or as lines of JSON."""
     found = [
         None,
         *(compared(before, after) for before, after in itertools.pairwise(REVISIONS)),

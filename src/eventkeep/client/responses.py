@@ -29,10 +29,10 @@ KINDS: Final[dict[int, type[ResponseError]]] = {
     HTTPStatus.TOO_MANY_REQUESTS: ThrottledError,
 }
 ADVICE: Final[dict[type[ResponseError], str]] = {
-    AuthenticationError: "Give api_key or EVENTKEEP_API_KEY a key of this server.",
+    AuthenticationError: "Give api_key (--api-key, EVENTKEEP_API_KEY) a key of this server.",
     PermissionDeniedError: "Use a key that has the scope.",
     ThrottledError: "Send less at once, allow more retries, or use client.batch().",
-    UnexpectedResponseError: "Is base_url (EVENTKEEP_URL) the address of the API?",
+    UnexpectedResponseError: "Is base_url (--url, EVENTKEEP_URL) the address of the API?",
 }
 ERRORS_SHOWN_MAX: Final = 5
 """Errors of an answer that its message repeats; the exception holds all of them."""

@@ -163,7 +163,7 @@ def _connection_failed(error: httpx.RequestError, tries: int, seconds: float) ->
     advice = (
         "The server is running but slow: raise timeout, or ask for less at once."
         if is_slow
-        else "Is the server running, and is base_url (EVENTKEEP_URL) its address?"
+        else "Is the server running, and is base_url (--url, EVENTKEEP_URL) its address?"
     )
     return ConnectionFailedError(
         f"no response from {url.scheme}://{url.netloc.decode()} in {times} and {seconds:.1f} s; the last one: {said}. "

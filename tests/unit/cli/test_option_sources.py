@@ -180,3 +180,38 @@ def test_real_program_takes_every_option_of_every_command_from_every_source() ->
     for names, command in commands.items():
         assert [option.name for option in command.params].count("config") == 1, names
         assert options_of(command).keys() <= names_in_file(program())
+
+
+@pytest.mark.parametrize(
+    ("url", "is_refused"),
+    [("https://elsewhere.example", True), ("http://localhost:8340", False), ("http://[::1]", False)],
+)
+def test_file_in_the_current_folder_can_not_send_the_key_of_the_environment_elsewhere(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, url: str, is_refused: bool
+) -> None:
+    write(f'url = "{url}"')
+    assert shop.run("load")["url"] == url
+    monkeypatch.setenv("EVENTKEEP_API_KEY", "pk_secret")
+    if is_refused:
+        with pytest.raises(ConfigurationError, match="the key in EVENTKEEP_API_KEY is not sent to the URL") as refused:
+            shop.run("load")
+        assert "pk_secret" not in str(refused.value)
+    assert shop.run("load", "--config", "eventkeep.toml")["url"] == url
+    assert shop.run("load", "--url", "http://other")["url"] == "http://other"
+    monkeypatch.setenv("EVENTKEEP_URL", "http://other")
+    assert shop.run("load")["url"] == "http://other"
+
+
+def test_variable_that_no_option_has_is_reported(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("EVENTKEEP_AT_ONCE", "EVENTKEEP_SERVICE_HOST", "EVENTKEEP_PORT_8340_TCP", "EVENTKEEP_URL"):
+        monkeypatch.setenv(name, "7")
+    shop.run("load")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("EVENTKEEP_AT_ONEC", "7")
+    shop.run("load")
+    warning = (
+        "eventkeep: warning: EVENTKEEP_AT_ONEC is ignored, no command has such an option; is it EVENTKEEP_AT_ONCE?"
+    )
+    assert capsys.readouterr().err == f"{warning}\n"

@@ -79,12 +79,12 @@ def test_message_of_many_errors_is_short() -> None:
 
 
 def test_messages_say_what_to_do() -> None:
-    assert "Give api_key or EVENTKEEP_API_KEY a key" in str(error(401, {"detail": "Missing or invalid private key."}))
+    assert "Give api_key (--api-key, EVENTKEEP_API_KEY) a key" in str(error(401, {"detail": "Missing or invalid private key."}))
     assert "it points to 'https://elsewhere.example/'" in str(error(301, Location="https://elsewhere.example/"))
     assert "the body is no error document: '<html>'." in str(error(502))
     empty = response_error(httpx.Response(413, request=REQUEST), 1, 0.0)
     assert str(empty) == "POST /api/events/ was answered 413: the body is empty."
-    assert str(error(204)).endswith("Is base_url (EVENTKEEP_URL) the address of the API?")
+    assert str(error(204)).endswith("Is base_url (--url, EVENTKEEP_URL) the address of the API?")
 
 
 def test_request_id_comes_from_the_header_if_there_is_one() -> None:
