@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,8 @@ START_SECONDS_MAX: Final = 60.0
 """How long a server may take until it is ready."""
 STOP_SECONDS_MAX: Final = 60.0
 """How long a server may take to stop after SIGTERM."""
+ACCOUNT_NAME_CHARACTERS: Final = 80
+"""Characters of a name that ``make_account`` keeps."""
 _POLL_SECONDS: Final = 0.05
 _READY_LINE: Final = b"eventkeep is ready at "
 _HOST: Final = "127.0.0.1"
@@ -139,6 +142,18 @@ class ServerProcess:
         if done.returncode:
             raise ServerUnreachable(f"no key was made (exit code {done.returncode}): {done.stderr}")
         return done.stdout.strip()
+
+    def make_account(self, name: str, scopes: str = "full") -> str:
+        """Make a new account with a key, through the server's control socket in milliseconds; returns the key.
+
+        The account's name begins with ``name``.
+        """
+        from eventkeep.directory.scopes import parse_scopes
+        from eventkeep.server.control import ControlRequest
+        from eventkeep.server.folder_changes import change_folder
+
+        unique_name = f"{name[:ACCOUNT_NAME_CHARACTERS]} {uuid.uuid4().hex}"
+        return change_folder(self.data, ControlRequest("create_key", unique_name, sorted(parse_scopes(scopes)))).key
 
     def log_text(self) -> str:
         """What the server has printed so far."""

@@ -31,7 +31,8 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "client": {"errors", "limits", "protocol"},
     "exporter": {"errors", "limits", "client", "protocol", "model"},
     "importer": {"errors", "limits", "client", "protocol", "exporter"},
-    "testing": {"errors", "limits"},
+    "testing": {"errors", "limits", "server", "directory"},
+    "pytest_plugin": {"client", "testing"},
     "cli": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "ingest", "server"}
     | {"client", "exporter", "importer", "testing", "native", "log", "events", "files", "cassettes"},
 }
