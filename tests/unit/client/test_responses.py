@@ -79,7 +79,9 @@ def test_message_of_many_errors_is_short() -> None:
 
 
 def test_messages_say_what_to_do() -> None:
-    assert "Give api_key (--api-key, EVENTKEEP_API_KEY) a key" in str(error(401, {"detail": "Missing or invalid private key."}))
+    assert "Give api_key (--api-key, EVENTKEEP_API_KEY) a key" in str(
+        error(401, {"detail": "Missing or invalid private key."})
+    )
     assert "it points to 'https://elsewhere.example/'" in str(error(301, Location="https://elsewhere.example/"))
     assert "the body is no error document: '<html>'." in str(error(502))
     empty = response_error(httpx.Response(413, request=REQUEST), 1, 0.0)
