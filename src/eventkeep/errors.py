@@ -95,6 +95,10 @@ class NotFound(RequestRefused):
     """A well-formed id, path or revision that does not exist."""
 
 
+class Gone(RequestRefused):
+    """A retired revision, for a client that does not want a newer one."""
+
+
 class MethodNotAllowed(RequestRefused):
     """The path exists, the method on it does not."""
 

@@ -14,7 +14,9 @@ BODY_BYTES_MAX: Final = 5_000_000
 BULK_EVENTS_MAX: Final = 1_000
 """Events in one bulk request, over all its profiles."""
 PROPERTIES_MAX: Final = 300
-"""Top-level properties of one event."""
+"""Top-level properties of one event, up to revision 2025-01-15."""
+PROPERTIES_MAX_SINCE_2025_04_15: Final = 400
+"""Top-level properties of one event, from revision 2025-04-15 on."""
 PROPERTY_STRING_BYTES_MAX: Final = 100_000
 """UTF-8 bytes of one string in the properties."""
 PROPERTY_ARRAY_ELEMENTS_MAX: Final = 4_000
@@ -113,6 +115,34 @@ PROFILE_CACHE_BYTES_MAX: Final = 300_000_000
 """Bytes of memory of these profiles together, approximately."""
 CONSENT_LISTS_MAX: Final = 1_000
 """Lists whose latest statement one profile's consent keeps."""
+METRICS_PER_PAGE: Final = 200
+"""Metrics on a page of get_metrics."""
+METRIC_PROPERTY_EVENTS_MAX: Final = 1_000
+"""Newest events of a metric in which its properties are looked for."""
+METRIC_PROPERTIES_MAX: Final = 1_000
+"""Properties of one metric that are told."""
+METRIC_PROPERTY_SAMPLES_MAX: Final = 10
+"""Sample values of one property that are told."""
+METRIC_PROPERTY_SAMPLE_CHARACTERS_MAX: Final = 200
+"""Characters of a sample value; longer ones are not told."""
+AGGREGATE_RANGE_DAYS_MAX: Final = 366
+"""Days of the time range of one query for aggregates."""
+AGGREGATE_FILTERS_MAX: Final = 32
+"""Filters of one query for aggregates."""
+AGGREGATE_DIMENSIONS_MAX: Final = 16
+"""Dimensions by which one query for aggregates groups."""
+AGGREGATE_ROWS_DEFAULT: Final = 500
+"""Rows on a page of aggregates if the query does not say how many."""
+AGGREGATE_ROWS_MAX: Final = 1_000
+"""Rows on a page of aggregates, at most."""
+AGGREGATE_GROUPS_MAX: Final = 100_000
+"""Groups of one query for aggregates, over all its pages."""
+AGGREGATE_GROUPED_EVENTS_MAX: Final = 20_000_000
+"""Events of one query for aggregates that groups or filters by dimensions."""
+AGGREGATE_PAGE_EVENTS: Final = 10_000
+"""Events that are read at once while they are added up."""
+AGGREGATE_PROFILES_HELD_MAX: Final = 16_000_000
+"""Profile numbers held while unique profiles are counted; more are made distinct first."""
 METRICS_PER_ACCOUNT_MAX: Final = 10_000
 """Metrics of one account; a request that would make more is refused."""
 METRIC_CACHE_ENTRIES_MAX: Final = 100_000

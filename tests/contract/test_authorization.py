@@ -99,7 +99,8 @@ def spoiled(key: str) -> dict[str, str]:
         "empty": "",
         "the key without its scheme": key,
         "the scheme without a key": "Klaviyo-API-Key",
-        "another scheme": f"Bearer {key}",
+        "another scheme": f"Token {key}",
+        "an unknown token": f"Bearer pk_{'x' * 40}",
         "basic authentication": f"Basic {key}",
         "unknown": f"Klaviyo-API-Key pk_{'x' * 40}",
         "one character changed": f"Klaviyo-API-Key {key[:-1]}{other}",
@@ -140,6 +141,14 @@ def test_scheme_is_read_in_any_case(shop: Shop) -> None:
     with Api(shop.server.url, None) as api:
         header = {"Authorization": f"klaviyo-api-key {shop.key('full')}"}
         assert api.call("get_events", headers=header).status_code == 200
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
+def test_key_may_come_as_a_token_of_an_oauth_app(shop: Shop, scheme: str) -> None:
+    with Api(shop.server.url, None) as api:
+        header = {"Authorization": f"{scheme} {shop.key('full')}"}
+        assert api.call("get_events", headers=header).status_code == 200
+        assert api.call("create_event", headers=header).status_code == 202
 
 
 def test_key_is_asked_for_before_anything_else_is_said(shop: Shop) -> None:

@@ -59,6 +59,9 @@ def client(server: ServerProcess, key: str) -> Iterator[httpx.Client]:
         ("2024-10-15", "2024-10-15"),
         ("2026-01-14", "2025-10-15"),
         ("2026-01-15", "2026-01-15"),
+        ("2026-07-15.pre", "2026-07-15"),
+        ("2023-07-14", "2023-07-15"),
+        ("0001-01-01", "2023-07-15"),
         (TODAY.isoformat(), max(date for date in DATES if date <= TODAY.isoformat())),
     ],
 )
@@ -70,6 +73,7 @@ def test_newest_revision_that_is_not_after_the_date_answers(
     page = client.get("/api/events/", headers=headers, params={"include": "metric"})
     assert page.status_code == 200
     assert page.headers["Content-Type"] == revision.media_type
+    assert page.headers["X-Klaviyo-Api-Revision"] == answers
     sized = client.get("/api/events/", headers=headers, params={"page[size]": "1"})
     # Released clients send it in every revision.
     assert sized.status_code == 200
@@ -87,7 +91,7 @@ def test_newest_revision_that_is_not_after_the_date_answers(
         ("2024-13-15", 400, "Invalid revision provided"),
         ("2023-02-29", 400, "Invalid revision provided"),
         ("20240615", 400, "Invalid revision provided"),
-        ("2024-06-15.pre", 400, "Invalid revision provided"),
+        ("2024-06-15.", 400, "Invalid revision provided"),
         ("2024-06-15, 2024-07-15", 400, "Invalid revision provided"),
         ("2024-06-15T00:00:00Z", 400, "Invalid revision provided"),
         ("é".encode(), 400, "Invalid revision provided"),
@@ -95,8 +99,6 @@ def test_newest_revision_that_is_not_after_the_date_answers(
         ("x" * 4_000, 400, "Invalid revision provided"),
         (NEXT_WEEK.isoformat(), 404, "Unable to specify a future revision date"),
         ("9999-12-31", 404, "Unable to specify a future revision date"),
-        ("2023-07-14", 404, "There is no revision 2023-07-14; the oldest one here is 2023-07-15."),
-        ("0001-01-01", 404, "There is no revision 0001-01-01; the oldest one here is 2023-07-15."),
     ],
 )
 @pytest.mark.parametrize("operation", ["create_event", "get_events", "get_event"])
@@ -116,6 +118,30 @@ def test_date_that_is_no_revision_is_refused(
     assert fault["detail"].startswith(detail)
     assert len(fault["detail"]) < 300
     assert fault["source"] == {"parameter": "revision"}
+
+
+@pytest.mark.parametrize("operation", ["create_event", "get_events", "get_event"])
+def test_retired_revision_is_gone_for_those_who_opt_out(client: httpx.Client, operation: str) -> None:
+    method, path = PATHS[operation]
+    headers = {"revision": "2023-07-14", "X-Klaviyo-Revision-Fall-Forward-Opt-Out": "1"}
+    response = client.request(method, path.format(id="0" * 17), headers=headers, json=body_for(operation))
+    assert response.status_code == 410
+    fault = fault_of(response)
+    assert (fault["code"], fault["source"]) == ("gone", {"parameter": "revision"})
+    assert fault["detail"] == "The revision 2023-07-14 is retired; the oldest one here is 2023-07-15."
+
+
+@pytest.mark.parametrize("date", ["2023-07-15", "2026-07-15"])
+def test_every_response_names_the_revision_that_was_used(client: httpx.Client, date: str) -> None:
+    headers = {"revision": date}
+    responses = [
+        client.post("/api/events/", headers=headers, json=body_for("create_event")),
+        client.post("/api/events/", headers=headers, json={}),
+        client.get("/api/events/x/", headers=headers),
+        client.get("/eventkeep/stats", headers=headers),
+    ]
+    assert [response.status_code for response in responses] == [202, 400, 400, 200]
+    assert {response.headers["X-Klaviyo-Api-Revision"] for response in responses} == {date}
 
 
 @pytest.mark.parametrize("date", [date for date in DATES if date < "2024-05-15"])

@@ -37,6 +37,7 @@ EXPLANATIONS: Final = {
     r"\.datetime ": "a date-time before it was said, too",
     r"\.subscriptions\..*(required|may be null|one of)": "nothing in it is required, since fieldsets may be sparse",
     r"predictive_analytics\.historic_number_of_orders": "an integer, as captured",
+    r"\.click_tracking\b": "of no parameter, and a profile that never subscribed has none",
     r"anonymous_id": "the live service has it in its answers; the documents don't",
     r"^body data\.attributes\.profile\.data\.meta\b": "the client of 2024-02-15 sends it where it stood before",
 }

@@ -24,21 +24,19 @@ OPERATION_PATHS: Final = {
 
 
 def load_document(revision: str) -> dict[str, Any]:
-    """The document of a revision, its paths with a slash at their ends; skips the test where it is not at hand."""
-    path = DOCUMENTS / f"events-openapi-{revision}.json"
-    if not path.exists():
-        pytest.skip("the upstream OpenAPI documents are not at hand")
-    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    document["paths"] = {path.rstrip("/") + "/": methods for path, methods in document["paths"].items()}
-    return document
+    """The document of a revision, its paths with a slash at their ends; skips the test if it is missing."""
+    return read_document(f"events-openapi-{revision}.json")
 
 
 def load_neighbours(revision: str) -> dict[str, Any]:
-    """The document of the operations beside those on events; skips the test if it is not at hand."""
-    path = DOCUMENTS / f"neighbours-openapi-{revision}.json"
-    if not path.exists():
-        path = DOCUMENTS / f"derived-neighbours-openapi-{revision}.json"
-    if not path.exists():
+    """The document of the routes around events, in the same form."""
+    return read_document(f"neighbours-openapi-{revision}.json")
+
+
+def read_document(name: str) -> dict[str, Any]:
+    """A document by its name; one that is not published in this form is named ``derived-…``."""
+    path = next((found for found in (DOCUMENTS / name, DOCUMENTS / f"derived-{name}") if found.exists()), None)
+    if path is None:
         pytest.skip("the upstream OpenAPI documents are not at hand")
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     document["paths"] = {path.rstrip("/") + "/": methods for path, methods in document["paths"].items()}

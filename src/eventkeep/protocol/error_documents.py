@@ -10,6 +10,7 @@ import msgspec
 from eventkeep.errors import (
     DuplicateProfile,
     Fault,
+    Gone,
     HeadersTooLarge,
     InvalidRequest,
     MethodNotAllowed,
@@ -44,6 +45,7 @@ PROBLEMS: Final[Mapping[type[RequestRefused], Problem]] = {
     NotFound: Problem(404, "not_found", "Not found."),
     MethodNotAllowed: Problem(405, "method_not_allowed", "Method not allowed."),
     DuplicateProfile: Problem(409, "duplicate_profile", "Conflict.", "/data/attributes"),
+    Gone: Problem(410, "gone", "Gone."),
     PayloadTooLarge: Problem(413, "payload_too_large", "Payload too large."),
     UnsupportedMediaType: Problem(415, "unsupported_media_type", "Unsupported media type."),
     Throttled: Problem(429, "throttled", "Request was throttled.", "/data"),

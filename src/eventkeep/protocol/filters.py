@@ -151,15 +151,15 @@ class Filter(msgspec.Struct, frozen=True):
         return Filter.where("less-or-equal", field, value)
 
 
-def parse_filter(text: str) -> Filter:
-    """The filter that ``text`` says.
+def parse_filter(text: str, zone: datetime.tzinfo = datetime.UTC) -> Filter:
+    """The filter that ``text`` says. A datetime without an offset is in ``zone``.
 
     Raises InvalidRequest with one fault, of the parameter ``filter``, that names the
     position (counted from 1) and what was expected there.
     """
     if len(text) > FILTER_CHARACTERS_MAX:
         raise _invalid(f"expected at most {FILTER_CHARACTERS_MAX} characters, got {len(text)}")
-    return Filter(_Parser(text).conditions())
+    return Filter(_Parser(text, zone).conditions())
 
 
 def print_value(value: Value) -> str:
@@ -173,7 +173,7 @@ def print_value(value: Value) -> str:
         return value.isoformat().replace("+00:00", "Z")
     if value is None or isinstance(value, bool):
         return "null" if value is None else str(value).lower()
-    return f"{value:.{_DECIMALS}f}".rstrip("0").removesuffix(".") if isinstance(value, float) else str(value)
+    return re.sub(r"\.(\d+?)0*$", r".\1", f"{value:.{_DECIMALS}f}") if isinstance(value, float) else str(value)
 
 
 def normal_value(value: Any) -> Value:
@@ -209,8 +209,8 @@ def _invalid(detail: str) -> InvalidRequest:
 class _Parser:
     """A descent over one text; ``_position`` is where the next token begins, counted from 0."""
 
-    def __init__(self, text: str) -> None:
-        self._text, self._position = text, 0
+    def __init__(self, text: str, zone: datetime.tzinfo) -> None:
+        self._text, self._zone, self._position = text, zone, 0
         self._conditions: list[Condition] = []
 
     def conditions(self) -> tuple[Condition, ...]:
@@ -296,8 +296,9 @@ class _Parser:
         if match["hours"]:
             offset = f"{'-' if match['sign'] == '-' else '+'}{match['hours']}:{match['minutes']}"
         try:
-            moment = datetime.datetime.fromisoformat(f"{match['date']}T{match['time'] or '00:00'}{offset or '+00:00'}")
-            return moment.astimezone(datetime.UTC)
+            offset = "+00:00" if match["utc"] else offset
+            moment = datetime.datetime.fromisoformat(f"{match['date']}T{match['time'] or '00:00'}{offset}")
+            return (moment if offset else moment.replace(tzinfo=self._zone)).astimezone(datetime.UTC)
         except (ValueError, OverflowError) as exc:
             raise _invalid(
                 f"expected a datetime at position {match.start() + 1}, got {match[0][:ECHO_CHARACTERS_MAX]!r}: {exc}"

@@ -40,29 +40,41 @@ def json_text(text: str) -> bytes:
     return _encode(text)[1:-1]
 
 
-def metric_resource(metric: Metric, base_url: str, wanted: Fieldset) -> bytes:
+def metric_resource(metric: Metric, base_url: str, wanted: Fieldset, revision: Revision) -> bytes:
     """The metric's resource object. Its integration is the API's own, one for each service name."""
-    integration = {
-        "object": "integration",
-        "id": metric.integration_id,
-        "key": metric.service,
-        "name": "API" if metric.service == "api" else metric.service,
-        "category": "API",
-    }
+    own = f"{base_url}/api/metrics/{metric.id}/"
     attributes = {
         "name": metric.name,
         "created": datetime_of(metric.created // _MICROSECONDS),
         "updated": datetime_of(metric.updated // _MICROSECONDS),
-        "integration": integration,
+        "integration": integration_of(metric),
     }
     return _encode(
         {
             "type": "metric",
             "id": metric.id,
             "attributes": wanted.select(attributes),
-            "links": {"self": f"{base_url}/api/metrics/{metric.id}/"},
+            **({"relationships": _flow_triggers(own)} if revision.has_flow_triggers else {}),
+            "links": {"self": own},
         }
     )
+
+
+def integration_of(metric: Metric) -> dict[str, str]:
+    """The integration that a metric belongs to."""
+    return {
+        "object": "integration",
+        "id": metric.integration_id,
+        "key": metric.service,
+        "name": "API" if metric.service == "api" else metric.service,
+        "category": "API",
+    }
+
+
+def _flow_triggers(own: str) -> dict[str, Any]:
+    """The flows that a metric triggers. There are none, and the live service has links alone."""
+    links = {"self": f"{own}relationships/flow-triggers/", "related": f"{own}flow-triggers/"}
+    return {"flow-triggers": {"links": links}}
 
 
 def profile_resource(

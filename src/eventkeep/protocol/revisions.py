@@ -15,8 +15,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from eventkeep.errors import Fault, InvalidRequest, NotFound
-from eventkeep.limits import ECHO_CHARACTERS_MAX
+from eventkeep.errors import Fault, Gone, InvalidRequest, NotFound
+from eventkeep.limits import ECHO_CHARACTERS_MAX, EVENT_YEAR_MIN, PROPERTIES_MAX, PROPERTIES_MAX_SINCE_2025_04_15
 from eventkeep.protocol.operations import OPERATIONS, Operation
 from eventkeep.protocol.parameters import TIME_OPERATORS, Filterable, FilterKind
 from eventkeep.protocol.profile_fields import (
@@ -33,7 +33,12 @@ from eventkeep.protocol.profile_fields import (
 )
 
 REVISION_HEADER: Final = "revision"
-_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+OPT_OUT_HEADER: Final = "X-Klaviyo-Revision-Fall-Forward-Opt-Out"
+"""Set to 1 by clients that would have an error rather than a newer revision."""
+USED_HEADER: Final = "X-Klaviyo-Api-Revision"
+"""Names the revision that a response is in."""
+_DATE: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:\.[a-z0-9]{1,16})?")
+"""A date, with the suffix that beta revisions have."""
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +62,10 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     or either way; in a bulk create it stands beside them. Both places are read in every
     revision. ``promises_relationship_data`` says that the relationships of an event carry
     ``data`` in every answer by the word of the documents; later ones leave that open.
+    ``has_flow_triggers`` says that a metric has a relationship to the flows that it triggers.
+
+    An event has at most ``properties_max`` properties, and its time is in or after the year
+    ``event_year_min``.
     """
 
     date: str
@@ -79,6 +88,9 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     lists_have_data: bool
     related_is_collection: bool
     promises_relationship_data: bool
+    has_flow_triggers: bool
+    properties_max: int
+    event_year_min: int
 
     def fields(self, resource_type: str) -> tuple[str, ...]:
         """The names that ``fields[<type>]`` may hold, additional fields not among them."""
@@ -103,29 +115,31 @@ def operations_in(date: str) -> frozenset[str]:
     return frozenset(name for name, operation in OPERATIONS.items() if operation.exists_in(date))
 
 
-def resolve_revision(header: str | None, default: str, today: datetime.date) -> Revision:
-    """The newest revision that is not after the date in the header, or in ``default`` where there is none.
+def resolve_revision(header: str | None, default: str, today: datetime.date, *, falls_forward: bool = True) -> Revision:
+    """The newest revision that is not after the date in the header, or in ``default`` without a header.
 
-    ``today`` is the date in UTC. Raises InvalidRequest for what is no date, NotFound for
-    a date in the future and for one before the first revision.
+    ``today`` is the date in UTC. A date before the first revision falls forward to that.
+    Raises InvalidRequest for a text that is no date, NotFound for a date in the future, and
+    Gone for one before the first revision if it does not fall forward.
     """
     asked = default if header is None else header.strip()
     if asked in _BY_DATE and asked <= today.isoformat():
         return _BY_DATE[asked]
     try:
-        if not _DATE.fullmatch(asked):
+        matched = _DATE.fullmatch(asked)
+        if matched is None:
             raise ValueError(asked)
-        date = datetime.date.fromisoformat(asked)
+        date = datetime.date.fromisoformat(matched[1])
     except ValueError as exc:
         detail = f"expected a revision like {REVISIONS[-1].date}, got {asked[:ECHO_CHARACTERS_MAX]!r}."
         raise InvalidRequest([Fault(f"Invalid revision provided: {detail}", parameter=REVISION_HEADER)]) from exc
     if date > today:
         raise NotFound([Fault("Unable to specify a future revision date", parameter=REVISION_HEADER)])
-    place = bisect_right(_DATES, asked)
-    if place == 0:
-        detail = f"There is no revision {asked}; the oldest one here is {_DATES[0]}."
-        raise NotFound([Fault(detail, parameter=REVISION_HEADER)])
-    return REVISIONS[place - 1]
+    place = bisect_right(_DATES, matched[1])
+    if place == 0 and not falls_forward:
+        detail = f"The revision {matched[1]} is retired; the oldest one here is {_DATES[0]}."
+        raise Gone([Fault(detail, parameter=REVISION_HEADER)])
+    return REVISIONS[max(0, place - 1)]
 
 
 def _compared(kind: FilterKind) -> dict[str, FilterKind]:
@@ -181,6 +195,9 @@ _2023_07_15: Final = Revision(
     lists_have_data=True,
     related_is_collection=False,
     promises_relationship_data=True,
+    has_flow_triggers=False,
+    properties_max=PROPERTIES_MAX,
+    event_year_min=EVENT_YEAR_MIN,
 )
 _2023_08_15: Final = _2023_07_15.followed_by("2023-08-15")
 _2023_09_15: Final = _2023_08_15.followed_by(
@@ -222,6 +239,7 @@ _2024_07_15: Final = _2024_06_15.followed_by(
     create_profile_attributes=_2024_06_15.create_profile_attributes | {"locale"},
     never_subscribed={"email": {"marketing": NEVER_BY_EMAIL}, "sms": {"marketing": NEVER_BY_SMS}},
     related_is_collection=True,
+    has_flow_triggers=True,
 )
 _2024_10_15: Final = _2024_07_15.followed_by(
     "2024-10-15",
@@ -233,7 +251,12 @@ _2024_10_15: Final = _2024_07_15.followed_by(
     related_is_collection=False,
 )
 _2025_01_15: Final = _2024_10_15.followed_by("2025-01-15")
-_2025_04_15: Final = _2025_01_15.followed_by("2025-04-15")
+_2025_04_15: Final = _2025_01_15.followed_by(
+    "2025-04-15",
+    # In no document, but in responses of the live service from this revision on.
+    profile_fields=(*_2025_01_15.profile_fields, "anonymous_id"),
+    properties_max=PROPERTIES_MAX_SINCE_2025_04_15,
+)
 _2025_07_15: Final = _2025_04_15.followed_by(
     "2025-07-15",
     additional_fields={
@@ -253,13 +276,16 @@ _2026_04_15: Final = _2026_01_15.followed_by(
         **_2026_01_15.additional_fields,
         "subscriptions": (*_2026_01_15.additional_fields["subscriptions"], *OPEN_TRACKING),
     },
-    filters={**_2026_01_15.filters, "metric": {"has": "nothing"}},
+    filters={
+        **_2026_01_15.filters,
+        "metric_id": {"equals": "text or texts"},
+        "timestamp": _compared("number"),
+        "metric": {"has": "nothing"},
+    },
     create_event_attributes=_2026_01_15.create_event_attributes | {"backfill"},
 )
-_2026_07_15: Final = _2026_04_15.followed_by(
-    "2026-07-15",
-    profile_fields=(*_2026_04_15.profile_fields, "anonymous_id"),
-)
+_2026_07_15: Final = _2026_04_15.followed_by("2026-07-15", event_year_min=1990)
+_2026_10_15: Final = _2026_07_15.followed_by("2026-10-15", create_event_meta=("profile",))
 
 REVISIONS: Final[tuple[Revision, ...]] = (
     _2023_07_15,
@@ -279,6 +305,7 @@ REVISIONS: Final[tuple[Revision, ...]] = (
     _2026_01_15,
     _2026_04_15,
     _2026_07_15,
+    _2026_10_15,
 )
 """Every revision that is served, oldest first."""
 

@@ -22,7 +22,7 @@ from eventkeep.protocol.admin.operations import ADMIN_OPERATIONS, PREFIX, AdminO
 from eventkeep.protocol.error_documents import error_document
 from eventkeep.protocol.operations import OPERATIONS, Operation
 from eventkeep.protocol.queries import parse_query
-from eventkeep.protocol.revisions import REVISION_HEADER, Revision, resolve_revision
+from eventkeep.protocol.revisions import OPT_OUT_HEADER, REVISION_HEADER, USED_HEADER, Revision, resolve_revision
 from eventkeep.server.admin_routes import AdminRoutes
 from eventkeep.server.authorization import authenticate, authorize, missing_scopes
 from eventkeep.server.call import Call
@@ -90,6 +90,8 @@ class App:
         finally:
             self._request_log.count -= 1
         response.headers[REQUEST_ID] = request.request_id
+        if request.revision:
+            response.headers[USED_HEADER] = request.revision
         self._request_log.answered(
             operation, request.method, request.path, request.request_id, response.status, started
         )
@@ -164,7 +166,7 @@ class App:
             raise Unavailable("The server is stopping.", RETRY_AFTER_SECONDS)
         known = authenticate(self._services.directory.keys, request.headers.get("authorization"))
         revision = self._revision(request)
-        request.error_media_type = revision.media_type
+        request.revision, request.error_media_type = revision.date, revision.media_type
         return known, revision
 
     def serve_metrics(self) -> None:
@@ -176,7 +178,8 @@ class App:
         sent = request.headers.get(REVISION_HEADER)
         if sent is None and REVISION_HEADER in request.headers:
             sent = NO_TEXT
-        return revision_on(sent, self._settings.default_revision, int(self._clock.now()) // DAY_SECONDS)
+        falls_forward = request.headers.get(OPT_OUT_HEADER.lower()) != "1"
+        return revision_on(sent, self._settings.default_revision, int(self._clock.now()) // DAY_SECONDS, falls_forward)
 
     def _base_url(self, request: Request) -> str:
         settings = self._settings
@@ -190,9 +193,10 @@ class App:
 
 
 @lru_cache(REVISIONS_REMEMBERED_MAX)
-def revision_on(sent: str | None, default: str, day: int) -> Revision:
+def revision_on(sent: str | None, default: str, day: int, falls_forward: bool) -> Revision:
     """What ``resolve_revision`` says on a day, counted from 1970-01-01 UTC: clients send the same header all day."""
-    return resolve_revision(sent, default, datetime.date(1970, 1, 1) + datetime.timedelta(days=day))
+    today = datetime.date(1970, 1, 1) + datetime.timedelta(days=day)
+    return resolve_revision(sent, default, today, falls_forward=falls_forward)
 
 
 def limits_table(settings: ServeSettings) -> dict[str, RateLimit] | None:

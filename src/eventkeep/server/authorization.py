@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from eventkeep.directory import KeyRecord
 from eventkeep.directory.keys import Keys, Known
 from eventkeep.errors import NotAuthenticated, PermissionDenied
 
-SCHEME = "Klaviyo-API-Key "
+SCHEMES: Final = ("klaviyo-api-key", "bearer")
+"""What stands before a key, in lower case. OAuth apps send the second."""
 
 
 def authenticate(keys: Keys, header: str | None) -> Known:
@@ -17,8 +19,9 @@ def authenticate(keys: Keys, header: str | None) -> Known:
     Raises NotAuthenticated in the service's words: it does not say whether a key is
     missing, malformed, unknown or revoked.
     """
-    if header is not None and header[: len(SCHEME)].lower() == SCHEME.lower():
-        known = keys.known(header[len(SCHEME) :].strip())
+    scheme, _, key = (header or "").partition(" ")
+    if scheme.lower() in SCHEMES:
+        known = keys.known(key.strip())
         if known is not None:
             return known
     raise NotAuthenticated("Missing or invalid private key.")

@@ -24,7 +24,7 @@ from eventkeep.limits import (
     GATHERED_SINGLES_MAX,
     GATHERING_SECONDS_MAX,
 )
-from eventkeep.protocol.revisions import Revision
+from eventkeep.protocol.revisions import USED_HEADER, Revision
 from eventkeep.server.creates import accepted
 from eventkeep.server.exchange import BufferedRequest
 from eventkeep.server.http import Request, Response, header_lines
@@ -110,10 +110,12 @@ class Single:
         request_log, standing, request_id = self._request_log, self.standing, self._request_id
         if isinstance(result, Outcome):
             lines = STORED_LINES if result is ONE_STORED else header_lines(accepted(result).headers)
-            response = Response(202, lines=f"{lines}{self.limit_lines}x-request-id: {request_id}\r\n")
+            used = f"{USED_HEADER.lower()}: {standing.revision.date}\r\n"
+            response = Response(202, lines=f"{lines}{self.limit_lines}x-request-id: {request_id}\r\n{used}")
         else:
             response = request_log.answer_to(result, request_id, SINGLE_CREATE, standing.revision.media_type)
             response.headers["X-Request-Id"] = request_id
+            response.headers[USED_HEADER] = standing.revision.date
         request_log.answered(SINGLE_CREATE, standing.method, standing.path, request_id, response.status, self._started)
         return response
 

@@ -11,6 +11,8 @@ from eventkeep.limits import BODY_BYTES_MAX, BODY_SECONDS_MAX, GZIP_MEMBERS_MAX
 from eventkeep.protocol.error_documents import DEFAULT_MEDIA_TYPE
 
 IDENTITY: Final = "identity"
+GZIP: Final = ("gzip", "x-gzip")
+"""Two names of one encoding (RFC 9110, 8.4.1.3)."""
 JSON_MEDIA_TYPES = frozenset({"application/json", "application/vnd.api+json"})
 
 
@@ -38,6 +40,7 @@ class Request:
     """One HTTP request. ``path`` is decoded; ``query_string`` is as it was sent.
 
     ``error_media_type`` is what a refusal is answered in: its revision's, once that is known.
+    ``revision`` is the date of the revision that answers, "" until it is known.
     ``request_id`` is what the log, the error document and the X-Request-Id header share; the application sets it.
     """
 
@@ -49,6 +52,7 @@ class Request:
         "path",
         "query_string",
         "request_id",
+        "revision",
         "scheme",
     )
 
@@ -64,6 +68,7 @@ class Request:
         self.method, self.path, self.query_string, self.scheme = method, path, query_string, scheme
         self.headers, self._body = headers, body
         self.request_id = ""
+        self.revision = ""
         self.error_media_type = DEFAULT_MEDIA_TYPE
 
     async def json_body(self) -> bytes:
@@ -76,7 +81,7 @@ class Request:
         encoding = self.body_encoding()
         if encoding == IDENTITY:
             return await self._body.read(BODY_BYTES_MAX)
-        if encoding != "gzip":
+        if encoding not in GZIP:
             raise UnsupportedMediaType(
                 [Fault(f"Content-Encoding is gzip or absent, not {encoding!r}.", parameter="Content-Encoding")]
             )

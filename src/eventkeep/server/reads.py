@@ -10,6 +10,7 @@ from eventkeep.events.selection import EventSelection
 from eventkeep.model.event import StoredEvent
 from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
+from eventkeep.protocol.reads.conditions import EventBounds, unknown_metrics
 from eventkeep.protocol.reads.event_ids import event_not_found, parse_event_id
 from eventkeep.protocol.reads.pages import page_of
 from eventkeep.protocol.reads.query import ReadQuery, parse_read_query
@@ -37,6 +38,7 @@ class Reads:
 
     def __init__(self, services: Services, readers: Readers) -> None:
         self._directory, self._stored, self._readers = services.directory, services.events, readers
+        self._clock = services.clock
         self.handlers: dict[str, Handler] = {
             "get_events": self.get_events,
             "get_event": self.get_event,
@@ -73,12 +75,13 @@ class Reads:
         return call.response(body)
 
     def _query(self, call: Call) -> ReadQuery:
-        return parse_read_query(call.query_string, call.operation, call.revision, self._directory.secret)
+        return parse_read_query(
+            call.query_string, call.operation, call.revision, self._directory.secret, self._clock.now()
+        )
 
     def _events(self, account: int, frame: ReadFrame, _: str) -> bytes:
         query = frame.query
-        selection = self._selection(account, query)
-        found = [] if selection is None else self._surviving(account, self._stored.page(selection))
+        found = self._surviving(account, self._found(account, query))
         sizes = None
         if "profile" in query.includes:
             sizes = self._directory.profiles.sizes(account, {event.profile for event in found})
@@ -135,30 +138,36 @@ class Reads:
     def _profile_of(self, event: StoredEvent) -> Profile:
         return self._directory.profiles.by_numbers(event.account, [event.profile])[event.profile]
 
-    def _selection(self, account: int, query: ReadQuery) -> EventSelection | None:
-        """What the log is asked for; None where no event can be meant."""
+    def _found(self, account: int, query: ReadQuery) -> list[StoredEvent]:
+        """The events of a page and one more. Raises InvalidRequest if the filter names a metric that does not exist."""
         bounds = query.bounds
-        metric = profile = None
-        if bounds.is_empty:
-            return None
-        if bounds.metric_id is not None:
-            found = self._directory.metrics.find_id(account, bounds.metric_id)
-            if found is None:
-                return None
-            metric = found.number
+        metrics = self._metric_numbers(account, bounds)
+        profile = None
         if bounds.profile_id is not None:
             profile = self._directory.profiles.find_id(account, bounds.profile_id)
-            if profile is None:
-                return None
-        return EventSelection(
+        if bounds.is_empty or (profile is None) != (bounds.profile_id is None):
+            return []
+        selection = EventSelection(
             account=account,
             count=query.find_count,
             descending=query.finds_descending,
             time_min=bounds.time_min,
             time_max=bounds.time_max,
-            metrics=None if metric is None else frozenset([metric]),
+            metrics=metrics,
             profiles=None if profile is None else frozenset(self._numbers_of(account, profile)),
             after=query.find_after,
+        )
+        return self._stored.page(selection)
+
+    def _metric_numbers(self, account: int, bounds: EventBounds) -> frozenset[int] | None:
+        """The numbers of the metrics that the filter chooses, None for all. Raises InvalidRequest for unknown ids."""
+        if bounds.metric_ids is None:
+            return None
+        numbers = {id: self._directory.metrics.find_id(account, id) for id in bounds.named_metric_ids}
+        if unknown := [id for id, metric in numbers.items() if metric is None]:
+            raise unknown_metrics(unknown)
+        return frozenset(
+            metric.number for id, metric in numbers.items() if metric is not None and id in bounds.metric_ids
         )
 
     def _related(self, account: int, query: ReadQuery, events: Sequence[StoredEvent]) -> Related:

@@ -29,6 +29,7 @@ TABLE: list[tuple[RequestRefused, int, str, str, str]] = [
         "/data/",
     ),
     (errors.NotFound("x"), 404, "not_found", "Not found.", "/data/"),
+    (errors.Gone("x"), 410, "gone", "Gone.", "/data/"),
     (errors.MethodNotAllowed("x", ["GET"]), 405, "method_not_allowed", "Method not allowed.", "/data/"),
     (errors.DuplicateProfile("x", "P"), 409, "duplicate_profile", "Conflict.", "/data/attributes"),
     (errors.PayloadTooLarge("x"), 413, "payload_too_large", "Payload too large.", "/data/"),

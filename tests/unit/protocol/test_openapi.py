@@ -21,7 +21,7 @@ DATES: Final = [revision.date for revision in REVISIONS]
 BODY_STATUSES: Final = {"413", "415"}
 HTTP_STATUSES: Final = {"414", "431"}
 """The errors of the HTTP layer, which come before the API."""
-EVERY_STATUS: Final = {"400", "401", "403", "404", "429", "500", "503"}
+EVERY_STATUS: Final = {"400", "401", "403", "404", "410", "429", "500", "503"}
 
 
 @pytest.fixture(params=REVISIONS, ids=DATES)

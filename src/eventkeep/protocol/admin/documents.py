@@ -134,7 +134,7 @@ def counted(count: EventCount) -> dict[str, Any]:
 
 
 def _metric(frame: AdminFrame, metric: Metric, counts: Mapping[int, EventCount] | None) -> bytes:
-    resource = metric_resource(metric, frame.base_url, Fieldset(frame.revision.metric_fields))
+    resource = metric_resource(metric, frame.base_url, Fieldset(frame.revision.metric_fields), frame.revision)
     if counts is None:
         return resource
     return b'%b,"meta":%b}' % (resource[:-1], _encode(counted(counts.get(metric.number, EventCount()))))

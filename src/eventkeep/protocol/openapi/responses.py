@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from eventkeep.errors import (
+    Gone,
     InvalidRequest,
     NotAuthenticated,
     NotFound,
@@ -30,10 +31,11 @@ from eventkeep.protocol.openapi.schemas import (
     reference,
 )
 from eventkeep.protocol.operation import Operation
+from eventkeep.protocol.revisions import USED_HEADER
 
 Response = dict[str, Any]
 
-_EVERY_REFUSAL: Final = (InvalidRequest, NotAuthenticated, PermissionDenied, NotFound, Throttled, Unavailable)
+_EVERY_REFUSAL: Final = (InvalidRequest, NotAuthenticated, PermissionDenied, NotFound, Gone, Throttled, Unavailable)
 _BODY_REFUSALS: Final = (PayloadTooLarge, UnsupportedMediaType)
 _WAITING: Final = (Throttled, Unavailable)
 
@@ -50,6 +52,9 @@ _REQUEST_ID: Final = {
         "required": True,
         "schema": STRING,
     }
+}
+_REVISION: Final = {
+    USED_HEADER: {"description": "The revision that the response is in.", "required": True, "schema": STRING}
 }
 _RATE_LIMIT_HEADERS: Final = {
     "RateLimit-Limit": {"description": "The limits, such as `350, 350;w=1, 3500;w=60`.", "schema": STRING},
@@ -74,7 +79,7 @@ class ResponseSchemas:
         for status in statuses:
             success: Response = {
                 "description": "Success" if answer is not None else "Accepted. The body is empty.",
-                "headers": {**_REQUEST_ID, **_RATE_LIMIT_HEADERS, **headers},
+                "headers": {**_REQUEST_ID, **_REVISION, **_RATE_LIMIT_HEADERS, **headers},
             }
             if answer is not None:
                 success["content"] = {self._media_type: {"schema": answer}}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
 from eventkeep.errors import InvalidRequest
@@ -10,7 +12,7 @@ from eventkeep.protocol.cursors import Cursor, parse_cursor, print_cursor
 from eventkeep.protocol.fieldsets import Fieldset
 from eventkeep.protocol.operation import Operation
 from eventkeep.protocol.queries import Query, read_query
-from eventkeep.protocol.reads.conditions import EventBounds, event_bounds
+from eventkeep.protocol.reads.conditions import EventBounds, event_bounds, future_faults
 from eventkeep.protocol.reads.operations import ADDITIONAL_PROFILE_FIELDS
 from eventkeep.protocol.revisions import Revision
 
@@ -76,12 +78,15 @@ class ReadQuery(msgspec.Struct, frozen=True, kw_only=True):
         return print_cursor(cursor, self.question, secret)
 
 
-def parse_read_query(query_string: bytes, operation: Operation, revision: Revision, secret: bytes) -> ReadQuery:
-    """What the query string asks of a read of events. ``secret`` is the key of the cursors.
+def parse_read_query(
+    query_string: bytes, operation: Operation, revision: Revision, secret: bytes, now: float = math.inf
+) -> ReadQuery:
+    """What the query string asks of a read of events at ``now``, in Unix seconds. ``secret`` is the key of the cursors.
 
     Raises InvalidRequest with every fault, up to FAULTS_MAX, each naming its parameter.
     """
     query, faults = read_query(query_string, operation, revision)
+    faults += future_faults(query.conditions, now)
     sort = Sort() if query.sort is None else Sort(query.sort.removeprefix("-"), query.sort.startswith("-"))
     filtered = "" if query.filter is None else str(query.filter)
     question = f"{operation.name}\n{sort}\n{filtered}".encode("utf-8", "surrogatepass")

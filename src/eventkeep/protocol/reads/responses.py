@@ -69,7 +69,7 @@ def event_document(frame: ReadFrame, event: StoredEvent, related: Related) -> by
 
 def metric_document(frame: ReadFrame, metric: Metric) -> bytes:
     """The answer of get_event_metric."""
-    return _related_document(frame, metric_resource(metric, frame.base_url, frame.query.metric_fields))
+    return _related_document(frame, metric_resource(metric, frame.base_url, frame.query.metric_fields, frame.revision))
 
 
 def profile_document(frame: ReadFrame, profile: Profile, last_event_time: int | None) -> bytes:
@@ -103,7 +103,9 @@ def _included(frame: ReadFrame, events: Sequence[StoredEvent], related: Related)
     if "metric" in includes:
         numbers = _once(event.metric for event in events)
         wanted = frame.query.metric_fields
-        resources += [metric_resource(related.metrics[number], frame.base_url, wanted) for number in numbers]
+        resources += [
+            metric_resource(related.metrics[number], frame.base_url, wanted, frame.revision) for number in numbers
+        ]
     if "profile" in includes:
         times = related.last_event_times
         numbers = _once(event.profile for event in events)

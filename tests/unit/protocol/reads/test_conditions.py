@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from eventkeep.protocol.conditions import condition_faults
 from eventkeep.protocol.filters import Filter, Value, parse_filter
-from eventkeep.protocol.reads.conditions import EVENT_TIME_MAX, event_bounds
+from eventkeep.protocol.reads.conditions import EVENT_TIME_MAX, event_bounds, future_faults
 from eventkeep.protocol.revisions import REVISIONS
 
 NEWEST = REVISIONS[-1]
@@ -24,6 +24,7 @@ EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 TIMES = st.integers(0, 20)
 TIME_VALUES = st.one_of(
     st.integers(-3, 23).map(lambda seconds: ("timestamp", seconds, float(seconds))),
+    st.integers(-6, 46).map(lambda half: ("timestamp", half / 2, half / 2)),
     st.integers(-6, 46).map(lambda half: ("datetime", EPOCH + datetime.timedelta(seconds=half / 2), half / 2)),
 )
 
@@ -62,7 +63,38 @@ def test_contradictions_choose_nothing(text: str, is_empty: bool) -> None:
 
 def test_ids_are_bounds() -> None:
     bounds = event_bounds(parse_filter('equals(metric_id,"a"),equals(profile_id,"b")').conditions)
-    assert (bounds.metric_id, bounds.profile_id, bounds.time_min, bounds.time_max) == ("a", "b", None, None)
+    assert (bounds.metric_ids, bounds.profile_id, bounds.time_min, bounds.time_max) == ({"a"}, "b", None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "chosen", "named"),
+    [
+        ('equals(metric_id,["a","b"])', {"a", "b"}, ("a", "b")),
+        ('equals(metric_id,["a","b"]),equals(metric_id,["b","c"])', {"b"}, ("a", "b", "c")),
+        ('equals(metric_id,["a","b"]),equals(metric_id,"c")', set[str](), ("a", "b", "c")),
+        ("equals(metric_id,[])", set[str](), ()),
+    ],
+)
+def test_metrics_of_a_list_are_bounds(text: str, chosen: set[str], named: tuple[str, ...]) -> None:
+    bounds = event_bounds(parse_filter(text).conditions)
+    assert (bounds.metric_ids, bounds.named_metric_ids) == (chosen, named)
+    assert bounds.is_empty == (not chosen)
+
+
+def test_lists_and_decimals_are_of_newer_revisions() -> None:
+    for text in ('equals(metric_id,["a"])', "greater-than(timestamp,1.5)"):
+        filtered = parse_filter(text)
+        for revision in REVISIONS:
+            assert bool(condition_faults(filtered, revision.filters)) == (revision.date < "2026-04-15")
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+@pytest.mark.parametrize("seconds", [99, 100, 101])
+def test_lower_bounds_lie_not_in_the_future(name: str, seconds: int) -> None:
+    conditions = Filter.where(name, "datetime", EPOCH + datetime.timedelta(seconds=seconds)).conditions
+    is_refused = seconds > 100 and name.startswith("greater")
+    assert [fault.parameter for fault in future_faults(conditions, 100.5)] == ["filter"] * is_refused
+    assert future_faults(Filter.where(name, "timestamp", seconds).conditions, 100.5) == []
 
 
 @pytest.mark.parametrize(
@@ -83,15 +115,16 @@ def test_ids_are_bounds() -> None:
             "Allowed operators are greater-than, greater-or-equal, less-than, less-or-equal",
         ),
         ("has(datetime)", "'has' is not an allowed filter operator for datetime.  "),
-        ("equals(metric_id,5)", "Invalid filter provided: expected a string in quotes for metric_id, got 5."),
-        ("equals(metric_id,null)", "for metric_id, got null."),
-        ('equals(metric_id,["a"])', 'for metric_id, got ["a"].'),
+        ("equals(profile_id,5)", "Invalid filter provided: expected a string in quotes for profile_id, got 5."),
+        ("equals(metric_id,null)", "expected a string in quotes or a list of strings for metric_id, got null."),
+        ('equals(metric_id,["a",5])', 'for metric_id, got ["a",5].'),
+        ('equals(profile_id,["a"])', 'for profile_id, got ["a"].'),
         (
             'greater-than(datetime,"2024-06-15")',
             'expected a datetime without quotes, like 2024-06-15T12:00:00Z for datetime, got "2024-06-15".',
         ),
         ("greater-than(datetime,5)", "for datetime, got 5."),
-        ("greater-than(timestamp,true)", "expected an integer of Unix seconds for timestamp, got true."),
+        ("greater-than(timestamp,true)", "expected a number of Unix seconds for timestamp, got true."),
         ("greater-than(timestamp,2024-06-15)", "for timestamp, got 2024-06-15T00:00:00Z."),
     ],
 )
