@@ -53,6 +53,12 @@ class Accounts:
             row = connection.execute(select(account).where(account.c.name == name)).one_or_none()
         return None if row is None else Account(row.number, row.name, row.created)
 
+    def by_number(self, number: int) -> Account | None:
+        """The account of that number, or None."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(account).where(account.c.number == number)).one_or_none()
+        return None if row is None else Account(row.number, row.name, row.created)
+
     def list(self) -> list[Account]:
         """All accounts, oldest first."""
         with self._database.reading() as connection:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from eventkeep.protocol.accounts import operations as accounts
 from eventkeep.protocol.creates import operations as creates
+from eventkeep.protocol.metrics import operations as metrics
 from eventkeep.protocol.operation import Operation
 from eventkeep.protocol.reads import operations as reads
 
@@ -14,9 +16,15 @@ __all__ = ["INCLUDE_SCOPES", "OPERATIONS", "Operation"]
 FAMILIES: Final = (
     creates.OPERATIONS,
     reads.OPERATIONS,
+    metrics.OPERATIONS,
+    accounts.OPERATIONS,
 )
 
-INCLUDE_SCOPES: Final[Mapping[str, str]] = {"metric": "metrics:read", "profile": "profiles:read"}
+INCLUDE_SCOPES: Final[Mapping[str, str]] = {
+    "metric": "metrics:read",
+    "profile": "profiles:read",
+    "flow-triggers": "flows:read",
+}
 """The scope that an ``include`` needs on top of the operation's own; attributions are part of an event."""
 
 OPERATIONS: Final[Mapping[str, Operation]] = {operation.name: operation for family in FAMILIES for operation in family}

@@ -7,6 +7,8 @@ from eventkeep.server.call import Handler
 from eventkeep.server.creates import Creates
 from eventkeep.server.readers import Readers
 from eventkeep.server.reads import Reads
+from eventkeep.server.routes.accounts import AccountRoutes
+from eventkeep.server.routes.metrics import MetricRoutes
 from eventkeep.server.services import Services
 
 
@@ -18,6 +20,8 @@ def handlers(services: Services) -> dict[str, Handler]:
         "create_event": creates.create_event,
         "bulk_create_events": creates.bulk_create_events,
         **Reads(services, readers).handlers,
+        **MetricRoutes(services, readers).handlers,
+        **AccountRoutes(services, readers).handlers,
     }
     if found.keys() != OPERATIONS.keys():
         raise RuntimeError(f"operations and handlers differ in {sorted(found.keys() ^ OPERATIONS.keys())}")

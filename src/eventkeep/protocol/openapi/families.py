@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
+from eventkeep.protocol.openapi.accounts import AccountSchemas
 from eventkeep.protocol.openapi.events import EventSchemas
+from eventkeep.protocol.openapi.metrics import MetricSchemas
 from eventkeep.protocol.openapi.schemas import Schema
 from eventkeep.protocol.operation import Operation
 from eventkeep.protocol.revisions import Revision
@@ -33,5 +35,7 @@ class FamilySchemas(Protocol):
 
 SCHEMAS: Final[Mapping[str, Callable[[Revision, dict[str, Schema]], FamilySchemas]]] = {
     "Events": EventSchemas,
+    "Metrics": MetricSchemas,
+    "Accounts": AccountSchemas,
 }
 """By the tag of the family's operations. Schemas of parts go to the components that are given."""

@@ -1,0 +1,81 @@
+"""Whole responses of the operations on accounts, in bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from eventkeep.errors import NotFound
+from eventkeep.limits import ECHO_CHARACTERS_MAX
+from eventkeep.protocol.accounts.operations import account_fields
+from eventkeep.protocol.frames import Frame
+
+_encode = msgspec.json.Encoder().encode
+
+
+class AccountFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is told of an account. ``id`` is its public id, which is its public API key too."""
+
+    id: str
+    name: str
+
+
+def accounts_document(frame: Frame, facts: AccountFacts) -> bytes:
+    """The response of get_accounts."""
+    return b'{"data":[%b],"links":%b}' % (_account(frame, facts), frame.collection_links())
+
+
+def account_document(frame: Frame, facts: AccountFacts) -> bytes:
+    """The response of get_account."""
+    return b'{"data":%b,"links":{"self":%b}}' % (_account(frame, facts), frame.link())
+
+
+def account_not_found(id: str) -> NotFound:
+    """What to raise for an account that is not the key's."""
+    return NotFound(f"Account with id {id[:ECHO_CHARACTERS_MAX]} does not exist.")
+
+
+def _account(frame: Frame, facts: AccountFacts) -> bytes:
+    names = account_fields(frame.revision)
+    attributes: dict[str, Any] = {
+        "test_account": False,
+        "contact_information": {
+            "default_sender_name": facts.name,
+            "default_sender_email": "",
+            "website_url": None,
+            "organization_name": facts.name,
+            "street_address": {
+                "address1": None,
+                "address2": None,
+                "city": None,
+                "region": None,
+                "country": None,
+                "zip": None,
+            },
+        },
+        "industry": None,
+        "timezone": "UTC",
+        "preferred_currency": "USD",
+        "public_api_key": facts.id,
+        "locale": "en-US",
+    }
+    if not frame.revision.has_nulls:
+        attributes = _without_nulls(attributes)
+    known = {name: value for name, value in attributes.items() if name in names}
+    return _encode(
+        {
+            "type": "account",
+            "id": facts.id,
+            "attributes": frame.query.fieldset("account", names).select(known),
+            "links": {"self": f"{frame.base_url}/api/accounts/{facts.id}/"},
+        }
+    )
+
+
+def _without_nulls(attributes: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _without_nulls(value) if isinstance(value, dict) else value
+        for name, value in attributes.items()
+        if value is not None
+    }

@@ -1,0 +1,1 @@
+"""The routes of metrics: lists, properties of their events, and aggregates."""

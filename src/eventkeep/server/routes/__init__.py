@@ -1,0 +1,1 @@
+"""Handlers of operations, a file for each family of routes."""
