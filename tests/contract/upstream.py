@@ -46,19 +46,19 @@ def read_document(name: str) -> dict[str, Any]:
 def answer_validator(document: dict[str, Any], path: str) -> jsonschema_rs.Validator:
     """Validates the 200 answers of GET on a path."""
     (content,) = document["paths"][path]["get"]["responses"]["200"]["content"].values()
-    schemas = _as_json_schema(document["components"]["schemas"])
+    schemas = as_json_schema(document["components"]["schemas"])
     for link in ("next", "prev"):
         # The document has text alone here; the live service answers null where there is no such page.
         schemas["CollectionLinks"]["properties"][link] = {"type": ["string", "null"], "format": "uri"}
-    schema = {**_as_json_schema(content["schema"]), "components": {"schemas": schemas}}
+    schema = {**as_json_schema(content["schema"]), "components": {"schemas": schemas}}
     return jsonschema_rs.validator_for(schema, validate_formats=True)
 
 
-def _as_json_schema(node: Any) -> Any:
+def as_json_schema(node: Any) -> Any:
     """An OpenAPI 3.0 schema as JSON Schema: there ``nullable`` stands beside the type (and beside ``$ref`` here)."""
     if isinstance(node, list):
-        return [_as_json_schema(item) for item in node]
+        return [as_json_schema(item) for item in node]
     if not isinstance(node, dict):
         return node
-    plain = {key: _as_json_schema(value) for key, value in node.items() if key not in ("nullable", "example")}
+    plain = {key: as_json_schema(value) for key, value in node.items() if key not in ("nullable", "example")}
     return {"anyOf": [plain, {"type": "null"}]} if node.get("nullable") is True else plain

@@ -51,9 +51,12 @@ class BucketFinder:
 
     def find(self, times: Times) -> Buckets:
         """The bucket of each time, counted from 0. The times (shape [n]) lie within the edges."""
+        found: Buckets
         if self._slots is None:
-            return (np.searchsorted(self._edges, times, side="right") - 1).astype(np.int64)
-        return self._slots[(times - self._edges[0]) // SLOT_SECONDS].astype(np.int64)
+            found = np.searchsorted(self._edges, times, side="right").astype(np.int64) - 1
+        else:
+            found = self._slots[(times - self._edges[0]) // SLOT_SECONDS].astype(np.int64)
+        return found
 
 
 class Totals:

@@ -8,7 +8,7 @@ import msgspec
 
 from eventkeep.errors import NotFound
 from eventkeep.limits import ECHO_CHARACTERS_MAX
-from eventkeep.protocol.accounts.operations import account_fields
+from eventkeep.protocol.accounts.operations import ADDRESS, account_fields
 from eventkeep.protocol.frames import Frame
 
 _encode = msgspec.json.Encoder().encode
@@ -38,30 +38,22 @@ def account_not_found(id: str) -> NotFound:
 
 def _account(frame: Frame, facts: AccountFacts) -> bytes:
     names = account_fields(frame.revision)
+    # What is not known is empty: several revisions allow no null here.
     attributes: dict[str, Any] = {
         "test_account": False,
         "contact_information": {
             "default_sender_name": facts.name,
             "default_sender_email": "",
-            "website_url": None,
+            "website_url": "",
             "organization_name": facts.name,
-            "street_address": {
-                "address1": None,
-                "address2": None,
-                "city": None,
-                "region": None,
-                "country": None,
-                "zip": None,
-            },
+            "street_address": dict.fromkeys(ADDRESS, ""),
         },
-        "industry": None,
+        "industry": "",
         "timezone": "UTC",
         "preferred_currency": "USD",
         "public_api_key": facts.id,
         "locale": "en-US",
     }
-    if not frame.revision.has_nulls:
-        attributes = _without_nulls(attributes)
     known = {name: value for name, value in attributes.items() if name in names}
     return _encode(
         {
@@ -71,11 +63,3 @@ def _account(frame: Frame, facts: AccountFacts) -> bytes:
             "links": {"self": f"{frame.base_url}/api/accounts/{facts.id}/"},
         }
     )
-
-
-def _without_nulls(attributes: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: _without_nulls(value) if isinstance(value, dict) else value
-        for name, value in attributes.items()
-        if value is not None
-    }
