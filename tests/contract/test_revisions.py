@@ -165,7 +165,7 @@ def test_every_operation_of_every_revision_answers_as_its_document_says(
     revision = next(each for each in REVISIONS if each.date == date)
     document = load_document(date)
     with Api(server.url, key, date) as api:
-        for operation in revision.operations - {*OF_ONE_EVENT, "get_events"}:
+        for operation in revision.operations & {"create_event", "bulk_create_events"}:
             created = api.call(operation)
             assert (created.status_code, created.content) == (202, b"")
         event = api.events(sort="datetime")[0]["id"]

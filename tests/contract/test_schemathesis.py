@@ -43,8 +43,9 @@ CHECKS = (
     response_headers_conformance,
     response_schema_conformance,
 )
-READS = [name for name, operation in OPERATIONS.items() if operation.method == "GET"]
-CREATES = [name for name, operation in OPERATIONS.items() if operation.method == "POST"]
+EVENTS = {name: operation for name, operation in OPERATIONS.items() if operation.tag == "Events"}
+READS = [name for name, operation in EVENTS.items() if operation.method == "GET"]
+CREATES = [name for name, operation in EVENTS.items() if operation.method == "POST"]
 
 
 @pytest.fixture(scope="module")

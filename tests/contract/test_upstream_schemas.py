@@ -175,11 +175,12 @@ def parameters_to_try(operation: str, revision: Revision) -> list[dict[str, str]
     return tries
 
 
-READS: Final = tuple(name for name, operation in OPERATIONS.items() if operation.method == "GET")
+EVENTS_OPERATIONS: Final = {name for name, operation in OPERATIONS.items() if operation.tag == "Events"}
+READS: Final = tuple(name for name in OPERATIONS if name in EVENTS_OPERATIONS and OPERATIONS[name].method == "GET")
 
 
 def test_operations_are_the_documents(revision: Revision, upstream: dict[str, dict[str, Any]]) -> None:
-    assert revision.operations == upstream.keys()
+    assert revision.operations & EVENTS_OPERATIONS == upstream.keys()
     for name, described in upstream.items():
         ours = OPERATIONS[name]
         assert (ours.method, ours.path.rstrip("/")) == (described["method"], described["path"].rstrip("/"))

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import msgspec
 
 from eventkeep.errors import Fault, InvalidRequest
-from eventkeep.limits import AGGREGATE_RANGE_DAYS_MAX, AGGREGATE_ROWS_DEFAULT, ECHO_CHARACTERS_MAX
+from eventkeep.limits import AGGREGATE_RANGE_DAYS_MAX, AGGREGATE_ROWS_DEFAULT, AGGREGATE_ROWS_MAX, ECHO_CHARACTERS_MAX
 from eventkeep.model.aggregates import Interval
 from eventkeep.protocol.cursors import parse_place
 from eventkeep.protocol.filters import Condition, parse_filter
@@ -111,6 +111,11 @@ class _Reading:
         for place, name in enumerate(attributes.get("by") or ()):
             if name not in self._known:
                 faults.add(f"{PLACE}/by/{place}", _not_known(name, "dimension", self._known))
+        page_size = attributes.get("page_size")
+        if page_size is not None and not (isinstance(page_size, int) and 1 <= page_size <= AGGREGATE_ROWS_MAX):
+            faults.add(
+                f"{PLACE}/page_size", f"Expected an integer from 1 to {AGGREGATE_ROWS_MAX}, got {shown(page_size)}."
+            )
         sort = attributes.get("sort")
         if sort and sort.removeprefix("-") not in (*self._known, "count", "sum_value", "unique"):
             faults.add(f"{PLACE}/sort", _not_known(sort, "sort key", self._known))

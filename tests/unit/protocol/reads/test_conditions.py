@@ -63,7 +63,12 @@ def test_contradictions_choose_nothing(text: str, is_empty: bool) -> None:
 
 def test_ids_are_bounds() -> None:
     bounds = event_bounds(parse_filter('equals(metric_id,"a"),equals(profile_id,"b")').conditions)
-    assert (bounds.metric_ids, bounds.profile_id, bounds.time_min, bounds.time_max) == ({"a"}, "b", None, None)
+    assert (bounds.metric_ids, bounds.profile_id, bounds.time_min, bounds.time_max) == (
+        frozenset("a"),
+        "b",
+        None,
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -77,7 +82,7 @@ def test_ids_are_bounds() -> None:
 )
 def test_metrics_of_a_list_are_bounds(text: str, chosen: set[str], named: tuple[str, ...]) -> None:
     bounds = event_bounds(parse_filter(text).conditions)
-    assert (bounds.metric_ids, bounds.named_metric_ids) == (chosen, named)
+    assert (bounds.metric_ids, bounds.named_metric_ids) == (frozenset(chosen), named)
     assert bounds.is_empty == (not chosen)
 
 
