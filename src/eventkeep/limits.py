@@ -139,8 +139,6 @@ AGGREGATE_GROUPS_MAX: Final = 100_000
 """Groups of one query for aggregates, over all its pages."""
 AGGREGATE_GROUPED_EVENTS_MAX: Final = 20_000_000
 """Events of one query for aggregates that groups or filters by dimensions."""
-AGGREGATE_PAGE_EVENTS: Final = 10_000
-"""Events that are read at once while they are added up."""
 AGGREGATE_PROFILES_HELD_MAX: Final = 16_000_000
 """Profile numbers held while unique profiles are counted; more are made distinct first."""
 METRICS_PER_ACCOUNT_MAX: Final = 10_000

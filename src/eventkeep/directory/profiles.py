@@ -130,6 +130,14 @@ class Profiles:
         with self._database.reading() as connection:
             return [number, *connection.execute(query.order_by(merged_profile.c.number)).scalars()]
 
+    def merges(self, account: int) -> dict[int, int]:
+        """The surviving profile of every number of the account that was merged into another."""
+        if not self._has_merges:
+            return {}
+        query = select(merged_profile.c.number, merged_profile.c.into).where(merged_profile.c.account == account)
+        with self._database.reading() as connection:
+            return {row.number: row.into for row in connection.execute(query)}
+
     def survivors(self, account: int, numbers: Iterable[int]) -> dict[int, int]:
         """The surviving profile of each number that was merged into another; the others are left out."""
         if not self._has_merges:

@@ -35,20 +35,17 @@ class Aggregates:
             raise unknown_metric(query.metric_id)
         edges = bucket_edges(query.start, query.end, query.interval, query.zone)
         finder = BucketFinder(edges)
-        chunks = self._events.chunks(
-            account, metric.number, query.start, query.end, with_properties=query.needs_properties
-        )
         following = None
         if query.needs_properties:
             grouping = _Grouping(query, finder)
-            for chunk in chunks:
+            for chunk in self._events.whole(account, metric.number, query.start, query.end):
                 grouping.add(chunk)
             rows, last_row = grouping.page()
             if last_row is not None:
                 following = print_place(last_row.to_bytes(8), query.question, self._directory.secret)
         else:
             totals = Totals(finder.count, with_unique="unique" in query.measurements)
-            for chunk in chunks:
+            for chunk in self._events.numbers(account, metric.number, query.start, query.end):
                 totals.add(finder.find(chunk.time), chunk.profile, chunk.value)
             numbers = {"count": totals.count, "sum_value": totals.sum_value, "unique": totals.unique()}
             rows = [((), {name: numbers[name].tolist() for name in query.measurements})]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import msgspec
 import numpy as np
 
-from eventkeep.eventlog.log import EventLog
-from eventkeep.eventlog.selection import EventSelection
-from eventkeep.limits import AGGREGATE_PAGE_EVENTS
+from eventkeep.directory import Directory
+from eventkeep.events.selection import EventSelection
+from eventkeep.events.store import EventStore
 from eventkeep.model.aggregates import Numbers, Times, Values
-from eventkeep.model.event import StoredEvent
+from eventkeep.model.event_columns import EventColumns
 
 
 class EventChunk(msgspec.Struct, frozen=True):
@@ -20,46 +21,59 @@ class EventChunk(msgspec.Struct, frozen=True):
     time: Times
     profile: Numbers
     value: Values
-    currency: Sequence[str]
-    properties: Sequence[bytes]
+    currency: Sequence[str] = ()
+    properties: Sequence[bytes] = ()
 
 
 class EventArrays:
-    """Reads columns of one metric's events, page by page."""
+    """Reads columns of one metric's events. Events of merged profiles are those of the surviving ones."""
 
-    def __init__(self, log: EventLog) -> None:
-        self._log = log
+    def __init__(self, directory: Directory, events: EventStore) -> None:
+        self._directory, self._events = directory, events
 
-    def chunks(self, account: int, metric: int, start: int, end: int, *, with_properties: bool) -> Iterator[EventChunk]:
-        """The events of the metric from ``start`` to before ``end`` (Unix seconds), some at a time.
+    def numbers(self, account: int, metric: int, start: int, end: int) -> Iterator[EventChunk]:
+        """The events of the metric from ``start`` to before ``end`` (Unix seconds), some at a time, in no order."""
+        survivors = Survivors(self._directory.profiles.merges(account))
+        for chunk in self._events.arrays(account, frozenset([metric]), start, end - 1):
+            yield EventChunk(chunk["time"], survivors.of(chunk["profile"]), chunk["value"])
 
-        Currencies and properties are there if they are asked for.
-        """
+    def whole(self, account: int, metric: int, start: int, end: int) -> Iterator[EventChunk]:
+        """The same with currencies and properties."""
+        survivors = Survivors(self._directory.profiles.merges(account))
         selection = EventSelection(
-            account=account,
-            count=AGGREGATE_PAGE_EVENTS,
-            descending=False,
-            time_min=start,
-            time_max=end - 1,
-            metric=metric,
+            account=account, count=0, time_min=start, time_max=end - 1, metrics=frozenset([metric])
         )
-        while events := self._log.page(selection):
-            yield chunk_of(events, with_properties)
-            selection = msgspec.structs.replace(selection, after=(events[-1].time, events[-1].id))
+        for columns in self._events.scan(selection):
+            yield EventChunk(
+                columns.numbers["time"],
+                survivors.of(columns.numbers["profile"]),
+                columns.numbers["value"],
+                [text.decode() for text in texts(columns, "currency")],
+                texts(columns, "properties"),
+            )
 
     def newest_documents(self, account: int, metric: int, count: int) -> list[bytes]:
         """The properties of the metric's newest events, as they were sent."""
-        return [
-            event.properties for event in self._log.page(EventSelection(account=account, count=count, metric=metric))
-        ]
+        selection = EventSelection(account=account, count=count, metrics=frozenset([metric]))
+        return [event.properties for event in self._events.page(selection)]
 
 
-def chunk_of(events: Sequence[StoredEvent], with_properties: bool) -> EventChunk:
-    """The columns of some events."""
-    return EventChunk(
-        time=np.array([event.time for event in events], dtype=np.int64),
-        profile=np.array([event.profile for event in events], dtype=np.uint32),
-        value=np.array([np.nan if event.value is None else event.value for event in events], dtype=np.float64),
-        currency=[event.currency for event in events] if with_properties else (),
-        properties=[event.properties for event in events] if with_properties else (),
-    )
+class Survivors:
+    """The surviving profiles of merged ones."""
+
+    def __init__(self, merges: Mapping[int, int]) -> None:
+        self._merged = np.array(sorted(merges), dtype=np.uint32)
+        self._into = np.array([merges[number] for number in sorted(merges)], dtype=np.uint32)
+
+    def of(self, profiles: Numbers) -> Numbers:
+        """The profiles (shape [n]) that the numbers stand for today."""
+        if not len(self._merged):
+            return profiles
+        places = np.minimum(np.searchsorted(self._merged, profiles), len(self._merged) - 1)
+        return np.where(self._merged[places] == profiles, self._into[places], profiles)
+
+
+def texts(columns: EventColumns, name: str) -> list[bytes]:
+    """A column of texts, one by one."""
+    column = columns.texts[name]
+    return [column.joined[start:end] for start, end in pairwise(column.offsets().tolist())]

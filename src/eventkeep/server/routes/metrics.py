@@ -37,7 +37,7 @@ class MetricRoutes:
 
     def __init__(self, services: Services, readers: Readers) -> None:
         self._directory, self._readers = services.directory, readers
-        self._events = EventArrays(services.log)
+        self._events = EventArrays(services.directory, services.events)
         self._aggregates = Aggregates(services.directory, self._events)
         self.handlers: dict[str, Handler] = {
             "get_metrics": self._reading(self._metrics),
