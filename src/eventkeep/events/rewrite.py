@@ -63,8 +63,9 @@ class Rewritten(msgspec.Struct, frozen=True):
 class Rewrite:
     """One rewrite of ``inputs``, which cover the positions from ``first`` to ``last``.
 
-    Documents are written anew if ``packs`` is set. Every step raises OSError or EventStoreError if it fails; then, and
-    if the result is not used, ``abandon`` removes what was written.
+    Documents are written anew if ``packs`` is set. ``stops`` is asked in each step whether to give up. Every step
+    raises OSError or EventStoreError if it fails; then, and if the result is not used, ``abandon`` removes what was
+    written.
     """
 
     def __init__(
@@ -73,10 +74,11 @@ class Rewrite:
         inputs: Sequence[Segment],
         positions: tuple[int, int],
         packs: bool,
+        stops: Callable[[], bool],
         keep: RowFilter | None = None,
         transform: DocumentTransform | None = None,
     ) -> None:
-        self._target, self._inputs, self._positions = target, inputs, positions
+        self._target, self._inputs, self._positions, self._stops = target, inputs, positions, stops
         self._keep, self._transform = keep, transform
         self._packs = packs or transform is not None
         self._rows_max = sum(segment.rows for segment in inputs)
@@ -134,6 +136,7 @@ class Rewrite:
         segment = self._inputs[place]
         starts = np.append(segment.directory.account_starts, np.uint32(segment.rows)).astype(np.int64)
         for rows in row_slices(0, segment.rows, MERGE_ROWS):
+            self._check_stop()
             chunk = segment.columns(rows, ROW_COLUMNS)
             chunk["file"] = segment.directory.documents[chunk["file"]]
             numbers = np.arange(rows.start, rows.stop, dtype=np.uint32)
@@ -144,6 +147,10 @@ class Rewrite:
                 chunk = filtered(chunk, self._keep(chunk))
             if len(chunk["id"]):
                 yield chunk
+
+    def _check_stop(self) -> None:
+        if self._stops():
+            raise EventStoreError("the store is being closed; what was merged is merged again after the next start")
 
     def _add(self, chunk: Chunk) -> None:
         writer = self._writer
@@ -197,6 +204,7 @@ class Rewrite:
         segment, new_rows = self._inputs[place], self._new_rows[place]
         size = segment.directory.order_entries
         for rows in row_slices(0, segment.rows, max(size, MERGE_ROWS // size * size)):
+            self._check_stop()
             chunk = segment.order_chunk(order, rows.start, rows.stop)
             own = new_rows[chunk["row"]]
             entry = chunk["number"].astype(np.uint64) << np.uint64(32) | own

@@ -349,7 +349,8 @@ class EventStore:
             size + MERGE_RESERVE_BYTES, f"a merge of {size} bytes, beside {MERGE_RESERVE_BYTES} in reserve,"
         )
         positions = old[0].entry.first, old[-1].entry.last
-        written = self._run(Rewrite(self._catalog.target, inputs, positions, packs)) if inputs else None
+        job = Rewrite(self._catalog.target, inputs, positions, packs, self._stopping.is_set)
+        written = self._run(job) if inputs else None
         with self._changing:
             gone = self._catalog.replace(old, written, positions)
             with self._tail:
@@ -442,6 +443,8 @@ class EventStore:
                 while not self._stopping.is_set() and self.merge():
                     pass
             except Exception:
+                if self._stopping.is_set():
+                    return
                 logger.exception("merging segments failed; trying again after the next flush")
                 self._stopping.wait(FLUSH_RETRY_SECONDS)
 
