@@ -25,6 +25,8 @@
         ├── FolderInUse               another server has the data folder
         ├── DirectoryError            the directory (profiles, keys, metrics)
         ├── LogError                  the one log of all changes
+        │   ├── LogTrimmed            records that are no longer in the log
+        │   └── LogUnreachable        a replicated log that can't be reached now
         ├── EventStoreError           the event store: a file that is damaged or missing, a disk that fails
         └── MetricsExceeded           what a batch would make is too much for an account
 
@@ -182,6 +184,21 @@ class DirectoryError(StoreError):
 
 class LogError(StoreError):
     """The log of all changes is damaged or failed; the message names the file and the byte."""
+
+
+class LogTrimmed(LogError):
+    """The records that were asked for are no longer in the log."""
+
+
+class LogUnreachable(LogError):
+    """A replicated log can't be reached now; nothing is known to be wrong with it.
+
+    ``was_sent`` is whether what was asked for may have been done all the same.
+    """
+
+    def __init__(self, message: str, was_sent: bool = False) -> None:
+        super().__init__(message)
+        self.was_sent = was_sent
 
 
 class EventStoreError(StoreError):

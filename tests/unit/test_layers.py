@@ -25,16 +25,17 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "log": {"errors", "limits", "clock", "files", "model"},
     "directory": {"errors", "limits", "clock", "config", "files", "model", "log"},
     "events": {"errors", "limits", "clock", "files", "model", "native"},
+    "cluster": {"errors", "limits", "clock", "config", "files", "log"},
     "ingest": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "files", "log", "events"},
     "server": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "ingest"}
-    | {"native", "log", "events", "files"},
+    | {"native", "log", "events", "files", "cluster"},
     "client": {"errors", "limits", "protocol"},
     "exporter": {"errors", "limits", "client", "protocol", "model"},
     "importer": {"errors", "limits", "client", "protocol", "exporter"},
     "testing": {"errors", "limits", "server", "directory"},
     "pytest_plugin": {"client", "testing"},
     "cli": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "ingest", "server"}
-    | {"client", "exporter", "importer", "testing", "native", "log", "events", "files", "cassettes"},
+    | {"client", "exporter", "importer", "testing", "native", "log", "events", "files", "cassettes", "cluster"},
 }
 """Layer -> the layers that it may import; a layer may always import itself."""
 
@@ -130,6 +131,19 @@ def test_base_install_needs_nothing_but_httpx_and_msgspec() -> None:
         if name.partition(".")[0] not in allowed
     ]
     assert wrong == []
+
+
+def test_the_library_of_nats_is_imported_late_and_only_by_the_cluster() -> None:
+    on_import = [
+        relative(path)
+        for path in source_files()
+        for _, name in imports(path, only_on_import=True)
+        if name.partition(".")[0] == "nats"
+    ]
+    elsewhere = {
+        layer(module_name(path)) for path in source_files() for _, name in imports(path) if name.startswith("nats.")
+    }
+    assert (on_import, elsewhere) == ([], {"cluster"})
 
 
 def test_no_module_has_a_name_for_leftovers() -> None:

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from eventkeep.clock import Randomness, SystemRandomness
-from eventkeep.errors import LogError
+from eventkeep.errors import LogError, LogTrimmed
 from eventkeep.files import Files
 from eventkeep.limits import (
     LOG_FILE_BYTES_MAX,
@@ -112,6 +112,10 @@ class FileLog:
         return self._tip.checksum
 
     @property
+    def epoch(self) -> int:
+        return 0
+
+    @property
     def disk_bytes(self) -> int:
         """Bytes of all files of the log."""
         return sum(head.size for head in self._heads)
@@ -144,7 +148,7 @@ class FileLog:
     def read(self, start: int) -> Iterator[bytes]:
         heads, tip = list(self._heads), self._tip
         if start < heads[0].first:
-            raise LogError(f"record {start} is no longer in the log, which begins with record {heads[0].first}")
+            raise LogTrimmed(f"record {start} is no longer in the log, which begins with record {heads[0].first}")
         for place, head in enumerate(heads):
             following = heads[place + 1] if place + 1 < len(heads) else None
             if following is not None and following.first <= start:

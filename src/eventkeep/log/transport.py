@@ -56,13 +56,18 @@ class Transport(Protocol):
     def last_checksum(self) -> int:
         """The checksum of the newest record, which the next one has to hold."""
 
+    @property
+    def epoch(self) -> int:
+        """The number of the leader that appends, for `Record.epoch`; 0 on one machine."""
+
     def append(self, record: EncodedRecord) -> AppendResult:
         """Append a record at ``record.position``, which has to be ``last`` + 1 and hold ``last_checksum``."""
 
     def read(self, start: int) -> Iterator[bytes]:
         """The encoded records from the position ``start`` on, up to the last one that was kept when this was called.
 
-        Raises LogError if ``start`` is before ``first``, and if a record is damaged.
+        Raises LogTrimmed if ``start`` is before ``first``, and LogError if a record is damaged. A replicated log raises
+        LogUnreachable while it can't be reached.
         """
 
     def trim(self, up_to: int) -> None:

@@ -1,0 +1,23 @@
+"""Three real servers of NATS on this machine, with a network in between that can be made bad."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from eventkeep.cluster.local_servers import program
+from eventkeep.errors import ConfigurationError
+from tests.cluster.servers import ServersInNetwork
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServersInNetwork]:
+    """Servers shared by the session: use a log of your own, and leave all of them running."""
+    try:
+        program()
+    except ConfigurationError as exc:
+        pytest.skip(str(exc))
+    with ServersInNetwork(tmp_path_factory.mktemp("nats")) as running:
+        yield running
+        running.network.heal()
