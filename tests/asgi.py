@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from eventkeep.limits import BODY_SECONDS_MAX
@@ -27,6 +27,9 @@ class AsgiHeaders:
 
     def __contains__(self, key: str, /) -> bool:
         return key in self._values
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        return self._values.items()
 
 
 class AsgiBody:

@@ -44,6 +44,7 @@ LOG_FORMATS: Final = ("console", "json")
 RATE_LIMITS: Final = ("hosted", "off")
 RATE_LIMIT: Final = re.compile(r"(\d{1,9})/s +(\d{1,9})/m")
 PORT_MAX: Final = 65_535
+SECRET_CHARACTERS_MIN: Final = 16
 
 
 class RateLimit(msgspec.Struct, frozen=True):
@@ -59,7 +60,8 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     ``rate_limits`` is ``hosted`` (the hosted service's figures), ``off``, or the
     differences from the hosted figures by operation, None for no limit. ``public_url`` has
     no slash at its end; None takes the request's. Port 0 lets the system choose;
-    ``metrics_port`` None opens none.
+    ``metrics_port`` None opens none. ``log`` is the address of a replicated log, None for one in the folder; the name
+    ``node``, the URL at which the other nodes reach this one, and the secret that they share are for a replicated log.
     """
 
     data: Path = Path("eventkeep-data")
@@ -72,6 +74,10 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     trust_forwarded: bool = False
     default_revision: str = "2023-07-15"
     metrics_port: int | None = None
+    log: str | None = None
+    node: str | None = None
+    node_url: str | None = None
+    node_secret: str | None = None
 
 
 class SettingsFile(msgspec.Struct, frozen=True):
@@ -258,6 +264,25 @@ def base_url(value: object) -> str:
     return value.rstrip("/")
 
 
+def log_address(value: object) -> str:
+    """The address of a replicated log; `eventkeep.cluster.address` says more about its form."""
+    if not isinstance(value, str) or not value.startswith(("nats://", "tls://")):
+        raise ValueError("an address like nats://a:4222,b:4222,c:4222/eventkeep")
+    return value
+
+
+def node_name(value: object) -> str:
+    if not isinstance(value, str) or re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value) is None:
+        raise ValueError("up to 64 letters, digits, - and _")
+    return value
+
+
+def secret(value: object) -> str:
+    if not isinstance(value, str) or len(value) < SECRET_CHARACTERS_MIN or not value.isascii() or " " in value:
+        raise ValueError(f"at least {SECRET_CHARACTERS_MIN} characters of ASCII without spaces")
+    return value
+
+
 READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "data": path,
     "host": text,
@@ -269,5 +294,9 @@ READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "trust_forwarded": truth,
     "default_revision": revision_date,
     "metrics_port": whole_number(0, PORT_MAX),
+    "log": log_address,
+    "node": node_name,
+    "node_url": base_url,
+    "node_secret": secret,
 }
 """Every option with its reader; a reader raises ValueError that names the expected value."""

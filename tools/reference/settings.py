@@ -29,6 +29,10 @@ MORE: Final = {
     "trust_forwarded": "Only if clients reach the server through a proxy alone: anyone can send these headers.",
     "default_revision": "The revision of requests without the header `revision`.",
     "metrics_port": "On the same address as the server; see [Metrics](metrics.md).",
+    "log": "For a cluster: servers of NATS, the name of the log, and options; see [Many machines](../cluster.md).",
+    "node": "The same after a restart, also on another machine that takes its place.",
+    "node_url": "Only for a cluster: the node that leads is sent the writes of the others there.",
+    "node_secret": "Only for a cluster: the same for all nodes. Better in the environment than as a flag.",
 }
 """Details that the help has no room for."""
 

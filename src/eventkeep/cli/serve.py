@@ -40,6 +40,19 @@ def serve(
     metrics_port: Annotated[
         str | None, typer.Option(help="A port for /metrics; 0 takes a free one.", show_default="none")
     ] = None,
+    log: Annotated[
+        str | None,
+        typer.Option(help="The address of a replicated log, nats://host:4222,….", show_default="in the data folder"),
+    ] = None,
+    node: Annotated[
+        str | None, typer.Option(help="The name of this node of a cluster.", show_default="name of the machine")
+    ] = None,
+    node_url: Annotated[
+        str | None, typer.Option(help="Where the other nodes reach this one.", show_default="http://HOST:PORT")
+    ] = None,
+    node_secret: Annotated[
+        str | None, typer.Option(help="The secret that the nodes of a cluster share.", show_default="none")
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Serve the Klaviyo Events API from a data folder, until SIGTERM or SIGINT."""
@@ -56,6 +69,10 @@ def serve(
             "trust_forwarded": trust_forwarded,
             "default_revision": default_revision,
             "metrics_port": metrics_port,
+            "log": log,
+            "node": node,
+            "node_url": node_url,
+            "node_secret": node_secret,
             "config": config,
         }
     )

@@ -10,13 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, create_engine, event, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from eventkeep.clock import SystemClock, SystemRandomness
 from eventkeep.directory.accounts import Accounts
 from eventkeep.directory.creation import FILE_NAME, check_format
 from eventkeep.directory.keys import Keys
+from eventkeep.directory.schema import applied
 from eventkeep.errors import DirectoryError
 
 
@@ -73,3 +74,17 @@ class DirectoryReader:
         self, kind: type[BaseException] | None, raised: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._database.close()
+
+
+def applied_position(folder: Path) -> int:
+    """The position of the last record that the directory of a folder has applied; 0 if there is none."""
+    path = folder / FILE_NAME
+    if not path.exists():
+        return 0
+    check_format(path)
+    database = ReadOnlyDatabase(path)
+    try:
+        with database.reading() as connection:
+            return int(connection.execute(select(applied.c.position)).scalar_one())
+    finally:
+        database.close()

@@ -30,6 +30,7 @@ from eventkeep.ingest.queue import CreateQueue, QueuedChange, QueuedCreates
 from eventkeep.ingest.resolve import Resolver
 from eventkeep.ingest.room import Room
 from eventkeep.ingest.stores import Stores
+from eventkeep.ingest.turn import OnlyWriter, Turn
 from eventkeep.limits import BATCH_BYTES_MAX, BATCH_EVENTS_MAX, RETRY_AFTER_SECONDS, TAIL_WAIT_SECONDS_MAX
 from eventkeep.log.transport import AppendResult
 from eventkeep.log.transport import Outcome as AppendOutcome
@@ -56,7 +57,9 @@ class Committer:
         room: Room,
         failed: Callable[[Exception], None],
         queue: CreateQueue | None = None,
+        turn: Turn | None = None,
     ) -> None:
+        self._turn = turn or OnlyWriter()
         self._stores, self._clock, self._deliver, self._room, self._failed = stores, clock, deliver, room, failed
         self._resolver = Resolver(stores.directory, clock)
         self.queue = queue or CreateQueue()
@@ -64,6 +67,8 @@ class Committer:
         self.counters = CommitCounters()
         self._observe: Callable[[int, float], None] = lambda _events, _seconds: None
         self._follow: Callable[[EventColumns], None] = lambda _events: None
+        self.on_applied: Callable[[], None] = lambda: None
+        """Called in the commit thread after each record that was applied."""
         self._on_its_way: Commit | None = None
         self._appender = ThreadPoolExecutor(1, thread_name_prefix="log")
         self._thread = threading.Thread(target=self._run, name="commit", daemon=True)
@@ -122,9 +127,11 @@ class Committer:
         while True:
             if not self.queue.has_items:
                 self._advance(None)
+                self._turn.end()
             items = self.queue.take(BATCH_EVENTS_MAX, BATCH_BYTES_MAX)
             if not items:
                 self._advance(None)
+                self._turn.end()
                 return
             creates = [item for item in items if isinstance(item, QueuedCreates)]
             started = self._clock.monotonic()
@@ -139,6 +146,7 @@ class Committer:
         """Resolve creates and send them on their way. If they can't be resolved together, resolve each alone."""
         if (refusal := self._refusal()) is not None:
             self._advance(None)
+            self._turn.end()
             self._refuse(creates, refusal)
             return
         try:
@@ -215,9 +223,16 @@ class Committer:
             return True
         self.counters.batches_failed += 1
         logger.error("a commit failed", outcome=result.outcome.value, cause=result.reason)
-        self._room.note_failure(result.reason)
+        self._note_failure(result)
         self._refuse(commit.creates, not_stored(None))
         return False
+
+    def _note_failure(self, result: AppendResult) -> None:
+        """A record was not kept."""
+        if not self._stores.is_replicated:
+            # What a replicated log refuses says nothing of the disk here.
+            self._room.note_failure(result.reason)
+        self._turn.append_failed(result)
 
     def _finish(self, commit: Commit | None) -> None:
         """Apply a commit whose record is in the log, and respond. If it can't be applied, the process has to end."""
@@ -235,6 +250,7 @@ class Committer:
             self._break(exc)
             self._refuse(commit.creates, not_stored(exc))
             return
+        self.on_applied()
         if commit.events is not None:
             self._follow(commit.events)
         self._respond(commit)
@@ -253,6 +269,9 @@ class Committer:
         try:
             if self._is_broken:
                 raise not_stored(None)
+            if (reason := self._turn.begin()) is not None:
+                self._turn.end()
+                raise Unavailable(reason, RETRY_AFTER_SECONDS)
             changes, result = item.make(self._stores.directory)
             if changes:
                 self._keep_changes(list(changes))
@@ -266,7 +285,7 @@ class Committer:
         made = self._stores.encoded(changes)
         kept = self._stores.log.append(made.record)
         if kept.outcome is not AppendOutcome.KEPT:
-            self._room.note_failure(kept.reason)
+            self._note_failure(kept)
             raise Unavailable(f"The change could not be stored now: {kept.reason}.", RETRY_AFTER_SECONDS)
         try:
             self._stores.directory.apply(changes, made.progress)
@@ -274,11 +293,14 @@ class Committer:
         except Exception as exc:
             self._break(exc)
             raise
+        self.on_applied()
 
     def _refusal(self) -> Unavailable | None:
         """Why creates have to be refused now, or None."""
         if self._is_broken:
             return not_stored(None)
+        if (reason := self._turn.begin()) is not None:
+            return Unavailable(reason, RETRY_AFTER_SECONDS)
         if (lack := self._room.lack()) is not None:
             return Unavailable(f"Events can't be stored now: {lack}.", RETRY_AFTER_SECONDS)
         events = self._stores.events

@@ -7,7 +7,7 @@ records which the log no longer has, is refused by name: nothing is served befor
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Self
@@ -31,6 +31,10 @@ LOG_FOLDER: Final = "log"
 EVENTS_FOLDER: Final = "events"
 REPLAYED_TOGETHER: Final = 200
 """Records of a replay that share a transaction of the directory."""
+REPLAYED_BYTES: Final = 16_777_216
+"""Bytes of records of a replay that share a transaction of the directory, and one record more."""
+REPLICATED: Final = "replicated"
+"""A file in the folder that says that its views follow a log on the servers of NATS."""
 RESTORE: Final = "Restore the folder from one backup, or run eventkeep check --repair"
 
 
@@ -40,19 +44,23 @@ class Stores:
     def __init__(self, log: Transport, directory: Directory, events: EventStore, clock: Clock) -> None:
         self.log, self.directory, self.events = log, directory, events
         self._clock = clock
+        self.is_replicated = not isinstance(log, FileLog)
         self._opened = ExitStack()
 
     @classmethod
-    def open(cls, folder: Path, clock: Clock | None = None, files: Files | None = None) -> Self:
+    def open(
+        cls, folder: Path, clock: Clock | None = None, files: Files | None = None, replicated: Transport | None = None
+    ) -> Self:
         """Open a folder, or make it. The caller holds its lock.
 
+        ``replicated`` is the log that the views follow instead of one in the folder; the stores close it.
         Raises StoreError, with nothing left open, if anything in the folder is damaged, missing or of another version.
         """
         files, clock = files or Files(), clock or SystemClock()
         with ExitStack() as opened:
-            check_not_emptied(folder)
-            log = FileLog.open(folder / LOG_FOLDER, files)
+            log = replicated or open_own_log(folder, files)
             opened.callback(log.close)
+            check_kind(folder, files, is_replicated=replicated is not None)
             directory = Directory.open(folder, log.identity, clock, files=files)
             opened.callback(directory.close)
             events = EventStore.open(folder / EVENTS_FOLDER, files, log_start=log.first)
@@ -69,7 +77,7 @@ class Stores:
     def encoded(self, changes: list[Change], events: EventColumns | None = None, now_us: int | None = None) -> Encoded:
         """The next record of the log with these effects. Raises LogError if it would be too large."""
         time = round(self._clock.now() * 1_000_000) if now_us is None else now_us
-        record = Record(self.log.last + 1, time, encode_changes(changes), events)
+        record = Record(self.log.last + 1, time, encode_changes(changes), events, self.log.epoch)
         return Encoded(encode(record, self.log.identity, self.log.last_checksum), time)
 
     def keep(self, changes: list[Change]) -> AppendResult:
@@ -98,7 +106,7 @@ class Stores:
         if start <= self.log.last:
             logger.info("replaying the log", first=start, last=self.log.last)
             self._replay(start)
-        if self.log.last == 0:
+        if self.log.last == 0 and not self.is_replicated:
             result = self.keep(self.directory.first_changes())
             if result.outcome is not Outcome.KEPT:
                 raise LogError(f"the first record of the log can't be written: {result.reason}")
@@ -132,22 +140,34 @@ class Stores:
             )
 
     def _replay(self, start: int) -> None:
-        waiting: list[tuple[list[Change], Progress]] = []
+        waiting: list[bytes] = []
+        size = 0
         for content in self.log.read(start):
-            record, progress = read_record(content)
-            waiting.append((decode_changes(record.changes, f"record {record.position} of the log"), progress))
-            if len(waiting) >= REPLAYED_TOGETHER:
-                self.directory.apply_all(waiting)
-                waiting = []
-            self._replay_events(record)
-        self.directory.apply_all(waiting)
+            waiting.append(content)
+            size += len(content)
+            if len(waiting) >= REPLAYED_TOGETHER or size >= REPLAYED_BYTES:
+                self.apply(waiting)
+                waiting, size = [], 0
+        self.apply(waiting)
 
-    def _replay_events(self, record: Record) -> None:
-        if record.position <= self.events.position:
-            return
-        if not self.events.has_room():
-            self.events.flush()
-        self.events.append(record.position, record.events)
+    def apply(self, contents: Sequence[bytes]) -> list[EventColumns]:
+        """Apply records of the log, in order, and return their events. Records that were applied before are skipped.
+
+        Raises StoreError if a record is damaged or can't be applied.
+        """
+        read = [read_record(content) for content in contents]
+        self.directory.apply_all(
+            [
+                (decode_changes(record.changes, f"record {record.position} of the log"), progress)
+                for record, progress in read
+            ]
+        )
+        new = [record for record, _ in read if record.position > self.events.position]
+        for record in new:
+            if not self.events.has_room():
+                self.events.flush()
+            self.events.append(record.position, record.events)
+        return [record.events for record in new if record.events is not None]
 
 
 class Encoded:
@@ -171,6 +191,25 @@ def records(log: Transport, start: int) -> Iterator[Record]:
     """The records of the log from ``start`` on. Raises LogError."""
     for content in log.read(start):
         yield read_record(content)[0]
+
+
+def open_own_log(folder: Path, files: Files) -> FileLog:
+    """The log in the folder. Raises StoreError if the folder has views and no log, or follows another log."""
+    if (folder / REPLICATED).exists():
+        raise StoreError(f"{folder} follows a replicated log: start the server with --log nats://…")
+    check_not_emptied(folder)
+    return FileLog.open(folder / LOG_FOLDER, files)
+
+
+def check_kind(folder: Path, files: Files, is_replicated: bool) -> None:
+    """Note in the folder that it follows a replicated log. Raises StoreError if it has a log of its own."""
+    if not is_replicated or (folder / REPLICATED).exists():
+        return
+    if (folder / LOG_FOLDER).exists():
+        raise StoreError(f"{folder} has a log of its own: give the node another folder, and import the events")
+    files.make_folder(folder)
+    files.close(files.create(folder / REPLICATED))
+    files.sync_folder(folder)
 
 
 def check_not_emptied(folder: Path) -> None:

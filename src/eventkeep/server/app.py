@@ -28,8 +28,10 @@ from eventkeep.server.authorization import authenticate, authorize, missing_scop
 from eventkeep.server.call import Call
 from eventkeep.server.create_gatherer import SINGLE_CREATE, Admission, Singles
 from eventkeep.server.feed import Feed
+from eventkeep.server.forwarding import cluster_requests
 from eventkeep.server.handlers import handlers
 from eventkeep.server.http import IDENTITY, Request, Response
+from eventkeep.server.node import CONTROL_PATH
 from eventkeep.server.probes import Probes
 from eventkeep.server.ratelimits import RateLimits
 from eventkeep.server.request_log import RequestLog
@@ -53,15 +55,20 @@ class App:
         self._clock = services.clock
         self._router = Router(OPERATIONS.values())
         self._limits = RateLimits(limits_table(settings))
-        self._probes = Probes(lambda: services.committer.is_ready)
+        self._probes = Probes(lambda: services.is_ready)
+        self._cluster = cluster_requests(services)
         self.telemetry = Telemetry(services)
         self._request_log = RequestLog(services.clock, self.telemetry, settings.log_level == "debug")
         self._singles = Singles(services, self._standing_of, self._limits, self._request_log)
         self.begin_single = self._singles.begin
+        if self._cluster is not None:
+            self._singles.serve_cluster(self._cluster)
         self._own_router = Router(ADMIN_OPERATIONS.values())
         self._feed = Feed(self._clock, SystemRandomness())
         self._own_routes = AdminRoutes(services, self._feed)
         services.committer.follow(self._feed.add)
+        if services.node is not None:
+            services.node.on_events = self._feed.add
         self._handlers = handlers(services)
         self._draining = False
 
@@ -78,11 +85,13 @@ class App:
             elif request.path.startswith(API_PREFIXES):
                 found, id = self._router.find(request.method, request.path)
                 operation = found.name
-                response = await self._call(request, operation, id or "")
+                response = await self._of_leader(request) or await self._call(request, operation, id or "")
             elif request.path.startswith(PREFIX):
                 own, id = self._own_router.find(request.method, request.path)
                 operation = own.name
-                response = await self._call_own(request, own, id or "")
+                response = await self._of_leader(request) or await self._call_own(request, own, id or "")
+            elif self._cluster is not None and request.path == CONTROL_PATH:
+                response = await self._cluster.control(request)
             else:
                 response = await self._probes.answer(request, self._base_url(request))
         except Exception as failure:
@@ -92,6 +101,8 @@ class App:
         response.headers[REQUEST_ID] = request.request_id
         if request.revision:
             response.headers[USED_HEADER] = request.revision
+        if self._cluster is not None:
+            self._cluster.mark(response)
         self._request_log.answered(
             operation, request.method, request.path, request.request_id, response.status, started
         )
@@ -122,6 +133,14 @@ class App:
         deadline = self._clock.monotonic() + seconds_max
         while self._request_log.count and self._clock.monotonic() < deadline:
             await asyncio.sleep(0.01)
+        if self._cluster is not None:
+            self._cluster.close()
+
+    async def _of_leader(self, request: Request) -> Response | None:
+        """The response of the node that leads, for what only that node can do."""
+        if self._cluster is None or self._draining:
+            return None
+        return await self._cluster.prepare(request)
 
     def _options(self, path: str) -> Response:
         """The methods of a path. Nobody needs a key to ask. Raises NotFound for an unknown path."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -33,6 +33,7 @@ from eventkeep.limits import CONTROL_REQUEST_BYTES_MAX, CONTROL_SECONDS_MAX
 logger = structlog.get_logger(__name__)
 
 SOCKET_NAME: Final = "control.sock"
+CHECK: Final = "check"
 
 
 class ControlRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -74,11 +75,36 @@ def make_change(request: ControlRequest, directory: Directory) -> tuple[Sequence
     raise ConfigurationError(f"the server does not know the request {request.do!r}: is it an older eventkeep?")
 
 
+def respond(content: bytes, committer: Committer, stores: Stores) -> ControlResponse:
+    """Do what a request asks for, and wait until it is kept. Raises Unavailable if it can't be kept now."""
+    try:
+        request = msgspec.json.decode(content, type=ControlRequest)
+        if request.do == CHECK:
+            return ControlResponse(checked=list(scrub_open(stores)))
+        return committer.change(lambda directory: make_change(request, directory))
+    except Unavailable:
+        raise
+    except (EventkeepError, msgspec.DecodeError) as exc:
+        return ControlResponse(error=str(exc))
+    except Exception as exc:
+        logger.exception("a command failed")
+        return ControlResponse(error=f"the server failed: {exc!r}")
+
+
+def is_for_this_node(content: bytes) -> bool:
+    """Whether a request concerns the folder of the server that it was sent to, and not the log of a cluster."""
+    try:
+        return msgspec.json.decode(content, type=ControlRequest).do == CHECK
+    except msgspec.DecodeError:
+        return True
+
+
 class ControlSocket:
     """Listens until it is closed. Requests are answered one after the other."""
 
-    def __init__(self, folder: Path, committer: Committer, stores: Stores) -> None:
-        self._committer, self._stores, self._path = committer, stores, folder / SOCKET_NAME
+    def __init__(self, folder: Path, respond: Callable[[bytes], ControlResponse]) -> None:
+        """``respond`` does what the bytes of a request ask for."""
+        self._respond, self._path = respond, folder / SOCKET_NAME
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._path.unlink(missing_ok=True)
         with address(folder) as name:
@@ -108,22 +134,14 @@ class ControlSocket:
             with connection:
                 connection.settimeout(CONTROL_SECONDS_MAX)
                 try:
-                    response = self._respond(read_line(connection))
+                    line = read_line(connection)
+                    try:
+                        response = self._respond(line)
+                    except Unavailable as exc:
+                        response = ControlResponse(error=str(exc))
                     connection.sendall(msgspec.json.encode(response) + b"\n")
                 except OSError as exc:
                     logger.warning("a command went away", cause=str(exc))
-
-    def _respond(self, line: bytes) -> ControlResponse:
-        try:
-            request = msgspec.json.decode(line, type=ControlRequest)
-            if request.do == "check":
-                return ControlResponse(checked=list(scrub_open(self._stores)))
-            return self._committer.change(lambda directory: make_change(request, directory))
-        except (EventkeepError, msgspec.DecodeError) as exc:
-            return ControlResponse(error=str(exc))
-        except Exception as exc:
-            logger.exception("a command failed")
-            return ControlResponse(error=f"the server failed: {exc!r}")
 
 
 class address:

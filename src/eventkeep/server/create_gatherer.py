@@ -27,6 +27,7 @@ from eventkeep.limits import (
 from eventkeep.protocol.revisions import USED_HEADER, Revision
 from eventkeep.server.creates import accepted
 from eventkeep.server.exchange import BufferedRequest
+from eventkeep.server.forwarding import ClusterRequests
 from eventkeep.server.http import Request, Response, header_lines
 from eventkeep.server.notifications import Result
 from eventkeep.server.ratelimits import RateLimits
@@ -62,6 +63,7 @@ class Single:
     __slots__ = (
         "_answer",
         "_is_given_up",
+        "_more_lines",
         "_request_id",
         "_request_log",
         "_started",
@@ -78,7 +80,9 @@ class Single:
         started: float,
         loop: asyncio.AbstractEventLoop,
         answer: Answer,
+        more_lines: Callable[[], str],
     ) -> None:
+        self._more_lines = more_lines
         self.standing, self._request_log, self._started, self.loop = standing, request_log, started, loop
         self._answer = answer
         self._request_id = request_log.next_id()
@@ -110,7 +114,7 @@ class Single:
         request_log, standing, request_id = self._request_log, self.standing, self._request_id
         if isinstance(result, Outcome):
             lines = STORED_LINES if result is ONE_STORED else header_lines(accepted(result).headers)
-            used = f"{USED_HEADER.lower()}: {standing.revision.date}\r\n"
+            used = f"{USED_HEADER.lower()}: {standing.revision.date}\r\n{self._more_lines()}"
             response = Response(202, lines=f"{lines}{self.limit_lines}x-request-id: {request_id}\r\n{used}")
         else:
             response = request_log.answer_to(result, request_id, SINGLE_CREATE, standing.revision.media_type)
@@ -137,6 +141,8 @@ class Singles:
         self._gathered_bytes = 0
         self._gathering_until = 0.0
         self._is_closed = False
+        self._may_begin: Callable[[], bool] = lambda: True
+        self._more_lines: Callable[[], str] = str
 
     def begin(self, exchange: BufferedRequest, answer: Answer) -> Single | None:
         """Begin a create, which is answered by a call of ``answer``, later.
@@ -146,9 +152,9 @@ class Singles:
         """
         started, now = self._clock.monotonic(), self._clock.now()
         standing = self._standing(exchange, started, int(now) // DAY_SECONDS)
-        if standing is None or self._is_closed:
+        if standing is None or self._is_closed or not self._may_begin():
             return None
-        single = Single(standing, self._request_log, started, self._loop, answer)
+        single = Single(standing, self._request_log, started, self._loop, answer, self._more_lines)
         try:
             single.limit_lines = self._limits.take_lines(standing.account, SINGLE_CREATE, now)
             single.body = exchange.taken()
@@ -165,6 +171,10 @@ class Singles:
             if len(self._gathered) == GATHERED_SINGLES_MAX:
                 self._hand_over()
         return single
+
+    def serve_cluster(self, cluster: ClusterRequests) -> None:
+        """Begin creates only while this node leads, and tell its position."""
+        self._may_begin, self._more_lines = lambda: cluster.is_leading, cluster.position_line
 
     def close(self) -> None:
         """Begin no more."""

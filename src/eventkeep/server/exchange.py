@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
@@ -35,6 +35,9 @@ class Headers:
 
     def __contains__(self, key: str, /) -> bool:
         return key in self._values
+
+    def items(self) -> Iterator[tuple[str, str]]:
+        return ((name, value.decode()) for name, value in self._values.items() if value.isascii())
 
 
 @lru_cache(1_000)

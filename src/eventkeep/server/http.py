@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
 
 from eventkeep.errors import Fault, InvalidRequest, PayloadTooLarge, UnsupportedMediaType
@@ -22,6 +22,10 @@ class HeaderReader(Protocol):
     def get(self, key: str, default: str | None = None) -> str | None: ...
 
     def __contains__(self, key: str, /) -> bool: ...
+
+    def items(self) -> Iterable[tuple[str, str]]:
+        """The headers that are text."""
+        ...
 
 
 class Body(Protocol):
@@ -70,6 +74,10 @@ class Request:
         self.request_id = ""
         self.revision = ""
         self.error_media_type = DEFAULT_MEDIA_TYPE
+
+    async def raw_body(self, bytes_max: int) -> bytes:
+        """The body as it was sent; like ``json_body``."""
+        return await self._body.read(bytes_max)
 
     async def json_body(self) -> bytes:
         """The body, decompressed.

@@ -25,6 +25,7 @@ from eventkeep.server.app import App
 from eventkeep.server.listener import Listener, bind
 from eventkeep.server.logs import configure_logs
 from eventkeep.server.memory import calm_collector
+from eventkeep.server.node import failed_node, node_settings
 from eventkeep.server.services import Services
 
 logger = structlog.get_logger(__name__)
@@ -40,7 +41,7 @@ def run(settings: ServeSettings) -> None:
     allow_open_files()
     with closing(bind(settings.host, settings.port)) as bound:
         settings = msgspec.structs.replace(settings, port=bound.getsockname()[1])
-        services = Services(settings.data)
+        services = Services(settings.data, node=node_settings(settings))
         calm_collector()
         share_the_interpreter()
         try:
@@ -48,6 +49,8 @@ def run(settings: ServeSettings) -> None:
         finally:
             services.close()
             logger.info("stopped")
+    if services.failure is not None and services.node is not None:
+        raise failed_node(services.failure)
     if services.failure is not None:
         raise StoreError(
             "a record of the log could not be applied, so the server stopped; what it acknowledged is in the log, and "

@@ -10,14 +10,16 @@ from pathlib import Path
 import structlog
 
 from eventkeep.clock import Clock, SystemClock
+from eventkeep.directory.reader import applied_position
 from eventkeep.errors import StoreError, Unavailable
 from eventkeep.files import Files
 from eventkeep.ingest.committer import Committer
 from eventkeep.ingest.room import Room
 from eventkeep.ingest.stores import Stores
 from eventkeep.limits import LOG_TRIM_SECONDS
-from eventkeep.server.control import ControlSocket
+from eventkeep.server.control import ControlResponse, ControlSocket, is_for_this_node, respond
 from eventkeep.server.folder import FolderLock
+from eventkeep.server.node import Node, NodeSettings, ask_leader
 from eventkeep.server.notifications import deliver
 
 logger = structlog.get_logger(__name__)
@@ -30,8 +32,17 @@ class Services:
     applied, ``failure`` is set and ``on_failure`` is called: then the process has to end.
     """
 
-    def __init__(self, folder: Path, clock: Clock | None = None, files: Files | None = None) -> None:
-        """Open everything. Raises StoreError (FolderInUse, for example) with nothing left open."""
+    def __init__(
+        self,
+        folder: Path,
+        clock: Clock | None = None,
+        files: Files | None = None,
+        node: NodeSettings | None = None,
+    ) -> None:
+        """Open everything, with a log in the folder or as a node of a cluster.
+
+        Raises StoreError (FolderInUse, for example) with nothing left open.
+        """
         self.clock, files = clock or SystemClock(), files or Files()
         self.folder = folder
         self.failure: Exception | None = None
@@ -39,14 +50,20 @@ class Services:
         self._closing = threading.Event()
         with ExitStack() as opened:
             opened.callback(FolderLock(folder).close)
-            self.stores = Stores.open(folder, self.clock, files)
+            self.node = None if node is None else Node(node, applied_position(folder), self.clock)
+            self.stores = open_stores(folder, self.clock, files, self.node)
             opened.callback(self.stores.close)
             self.directory, self.events, self.log = self.stores.directory, self.stores.events, self.stores.log
             room = Room(folder, files, self.clock)
-            self.committer = Committer(self.stores, self.clock, deliver, room, self._fail)
+            turn = None if self.node is None else self.node.member
+            self.committer = Committer(self.stores, self.clock, deliver, room, self._fail, turn=turn)
+            if self.node is not None:
+                self.node.on_failure = self._fail
+                opened.callback(self.node.stop)
+                self.node.start(self.stores, self.committer)
             self.committer.start()
             opened.callback(self.committer.stop)
-            control = ControlSocket(folder, self.committer, self.stores)
+            control = ControlSocket(folder, self._respond_to_command)
             opened.callback(control.close)
             trimming = threading.Thread(target=self._trim_now_and_then, name="trim", daemon=True)
             trimming.start()
@@ -61,6 +78,19 @@ class Services:
     def close(self) -> None:
         self._opened.close()
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether a create would be stored now, here or by the node that leads."""
+        if self.node is None or self.node.member.is_leading:
+            return self.committer.is_ready
+        return self.node.is_ready
+
+    def _respond_to_command(self, content: bytes) -> ControlResponse:
+        """Do what a command asks for, here or through the node that leads. Raises Unavailable."""
+        if self.node is None or self.node.member.is_leading or is_for_this_node(content):
+            return respond(content, self.committer, self.stores)
+        return ask_leader(self.node, content)
+
     def _fail(self, failure: Exception) -> None:
         self.failure = failure
         self.on_failure()
@@ -68,7 +98,17 @@ class Services:
     def _trim_now_and_then(self) -> None:
         while not self._closing.wait(LOG_TRIM_SECONDS):
             try:
-                self.committer.call(self.stores.trim)
+                if self.node is None:
+                    self.committer.call(self.stores.trim)
+                else:
+                    self.node.trim()
             except (StoreError, Unavailable) as exc:
                 # The log only grows meanwhile.
                 logger.warning("the log could not be trimmed", cause=str(exc))
+
+
+def open_stores(folder: Path, clock: Clock, files: Files, node: Node | None) -> Stores:
+    """The stores of a folder, which follow the log of ``node`` if there is one. Raises StoreError."""
+    if node is None:
+        return Stores.open(folder, clock, files)
+    return Stores.open(folder, clock, files, replicated=node.log)

@@ -1,0 +1,99 @@
+"""Real nodes: three servers of eventkeep that follow one log on three servers of NATS."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import httpx
+import pytest
+
+from eventkeep.cluster.local_servers import program
+from eventkeep.errors import ConfigurationError
+from tests.cluster.clients import create_body
+from tests.cluster.processes import REVISION, NodeProcess, Processes
+
+WAIT_SECONDS: Final = 60.0
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    """Nodes with clients that write and read all the time."""
+    try:
+        program()
+    except ConfigurationError as exc:
+        pytest.skip(str(exc))
+    with Processes(tmp_path_factory.mktemp("nodes")) as processes:
+        yield processes
+        processes.raise_failures()
+
+
+def headers(running: Processes, **more: str) -> dict[str, str]:
+    return {"Authorization": f"Klaviyo-API-Key {running.key}", "revision": REVISION, **more}
+
+
+def followers(running: Processes) -> list[NodeProcess]:
+    running.wait_for_writes()
+    leader = running.leader()
+    return [node for place, node in enumerate(running.nodes) if place != leader]
+
+
+def test_a_write_through_any_node_is_read_through_any_node(running: Processes) -> None:
+    for number, node in enumerate(running.nodes):
+        id = f"any-{number}"
+        running.sent_beside.add(id)
+        created = httpx.post(
+            f"{node.url}/api/events/", content=create_body(f"{id}@x.com", id), headers=headers(running)
+        )
+        assert created.status_code == httpx.codes.ACCEPTED
+        position = created.headers["eventkeep-position"]
+        for reader in running.nodes:
+            page = httpx.get(
+                f"{reader.url}/api/events/",
+                params={"sort": "-datetime", "page[size]": "100"},
+                headers=headers(running, **{"eventkeep-position": position}),
+            )
+            assert int(page.headers["eventkeep-position"]) >= int(position)
+            assert id in page.text
+        # Without the position too, through the node that has passed the write on.
+        assert id in httpx.get(f"{node.url}/api/events/", params={"sort": "-datetime"}, headers=headers(running)).text
+    running.check()
+
+
+def test_a_node_that_is_behind_what_is_asked_for_says_so(running: Processes) -> None:
+    (node, _) = followers(running)
+    ahead = headers(running, **{"eventkeep-position": "999999999"})
+    response = httpx.get(f"{node.url}/api/events/", headers=ahead, timeout=30)
+    assert response.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    assert response.headers["retry-after"] == "1"
+    wrong = httpx.get(f"{node.url}/api/events/", headers=headers(running, **{"eventkeep-position": "soon"}))
+    assert wrong.status_code == httpx.codes.BAD_REQUEST
+
+
+def test_followers_tell_how_stale_they_are(running: Processes) -> None:
+    (node, _) = followers(running)
+    fresh = httpx.get(f"{node.url}/api/events/", headers=headers(running, **{"eventkeep-max-staleness": "30"}))
+    assert fresh.status_code == httpx.codes.OK
+    assert float(fresh.headers["eventkeep-staleness"]) < 30
+
+
+def test_keys_made_at_a_follower_hold_at_every_node(running: Processes) -> None:
+    (node, other) = followers(running)
+    key = node.make_key("another")
+    deadline = time.monotonic() + WAIT_SECONDS
+    for reader in (node, other, running.nodes[running.leader()]):
+        while True:
+            response = httpx.get(
+                f"{reader.url}/api/events/", headers={"Authorization": f"Klaviyo-API-Key {key}", "revision": REVISION}
+            )
+            if response.status_code == httpx.codes.OK:
+                break
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def test_nobody_but_a_node_may_change_keys(running: Processes) -> None:
+    url = f"{running.nodes[running.leader()].url}/cluster/control"
+    refused = httpx.post(url, content=b'{"do": "create_key"}', headers={"eventkeep-node-secret": "guessed"})
+    assert refused.status_code == httpx.codes.UNAUTHORIZED
