@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from eventkeep.cli.cassettes import RECORD_EPILOG, REPLAY_EPILOG, VERIFY_EPILOG, record, replay, verify
 from eventkeep.cli.check import EPILOG as CHECK_EPILOG
 from eventkeep.cli.check import check
+from eventkeep.cli.cluster import cluster
 from eventkeep.cli.doctor import EPILOG as DOCTOR_EPILOG
 from eventkeep.cli.doctor import doctor
 from eventkeep.cli.events import events
@@ -47,6 +48,7 @@ app = typer.Typer(
 )
 app.command(epilog=SERVE_EPILOG)(serve)
 app.add_typer(keys, name="keys")
+app.add_typer(cluster, name="cluster")
 app.add_typer(revisions, name="revisions")
 app.command(epilog=SEND_EPILOG)(send)
 app.command(epilog=EXPORT_EPILOG)(export)

@@ -19,6 +19,7 @@ from eventkeep.errors import ConfigurationError, StoreError, Throttled
 from eventkeep.protocol.admin.operations import ADMIN_OPERATIONS
 from eventkeep.protocol.error_documents import PROBLEMS
 from eventkeep.protocol.operations import OPERATIONS
+from eventkeep.server.cluster_metrics import cluster_metrics
 from eventkeep.server.histograms import Histogram
 from eventkeep.server.services import Services
 
@@ -79,6 +80,8 @@ class Telemetry(Collector):
         yield from self._of_requests()
         yield from self._of_commits()
         yield from self._of_stores()
+        if self._services.node is not None:
+            yield from cluster_metrics(self._services.node)
 
     def _committed(self, events: int, seconds: float) -> None:
         """Count one commit; only the committer's thread calls."""

@@ -1,0 +1,85 @@
+"""``eventkeep cluster``: look at a cluster, have another node lead, and try one out on this machine."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from eventkeep.errors import ConfigurationError
+
+cluster = typer.Typer(no_args_is_help=True, help="Look at a cluster of nodes with a replicated log, and operate it.")
+
+LogOption = Annotated[
+    str, typer.Option("--log", help="The address of the log, nats://host:4222,…/name, as the nodes have it.")
+]
+
+
+@cluster.command(epilog="Example: eventkeep cluster status --log nats://db1,db2,db3")
+def status(
+    log: LogOption,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")] = False,
+) -> None:
+    """Show the log, the servers that hold it, and how far each node has come."""
+    from eventkeep.cluster.address import parse_log_address
+    from eventkeep.cluster.overview import overview
+
+    found = overview(parse_log_address(log))
+    if as_json:
+        print(json.dumps(msgspec.to_builtins(found)))
+        return
+    print(f"log      {found.log} ({found.identity}), records {found.first} to {found.last}, {found.bytes:,} bytes")
+    servers = [f"{found.stream_leader} (leads)", *(replica_text(each) for each in found.replicas)]
+    print(f"servers  {', '.join(servers)}")
+    print(f"leader   {found.leader or 'none'}")
+    table = Table("node", "url", "role", "position", "lag", "seen", "version")
+    for row in found.nodes:
+        seen = f"{row.age_seconds:.0f} s ago"
+        table.add_row(row.node, row.url, row.role, str(row.position), str(row.lag), seen, row.version)
+    Console().print(table)
+
+
+@cluster.command(epilog="Example: eventkeep cluster failover --log nats://db1,db2,db3")
+def failover(log: LogOption) -> None:
+    """Have the node that leads give way to another one: before it is taken down, for example."""
+    from eventkeep.cluster.address import parse_log_address
+    from eventkeep.cluster.overview import fail_over
+
+    before, after = fail_over(parse_log_address(log))
+    if after is None:
+        raise ConfigurationError("no node has taken the lead: eventkeep cluster status shows which ones there are")
+    print(f"{before or 'nobody'} led, {after} leads")
+
+
+@cluster.command(epilog="Example: eventkeep cluster leave db3 --log nats://db1,db2")
+def leave(node: Annotated[str, typer.Argument(help="The name of the node.")], log: LogOption) -> None:
+    """Forget a node that was taken away for good, so that no records are kept for it."""
+    from eventkeep.cluster.address import parse_log_address
+    from eventkeep.cluster.overview import leave as forget
+
+    if not forget(parse_log_address(log), node):
+        raise ConfigurationError(f"there is no node {node!r}: eventkeep cluster status shows them")
+    print(f"forgot  {node}")
+
+
+@cluster.command(epilog="Example: eventkeep cluster demo")
+def demo(
+    events: Annotated[int, typer.Option(min=10, max=100_000, help="How many events to send.")] = 300,
+) -> None:
+    """Start three servers of NATS and three nodes here, send events, kill the node that leads, and count the events."""
+    from eventkeep.cli.cluster_demo import run_demo
+
+    run_demo(events)
+
+
+def replica_text(replica: object) -> str:
+    """A replica in a word or two."""
+    from eventkeep.cluster.streams import Replica
+
+    assert isinstance(replica, Replica)
+    state = "offline" if replica.offline else "current" if replica.current else f"{replica.lag} behind"
+    return f"{replica.name} ({state})"
