@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from eventkeep.client.asynchronous.batch import AsyncBatch
     from eventkeep.client.asynchronous.client import AsyncClient
     from eventkeep.client.batch_settings import BatchCounts
+    from eventkeep.client.default_client import configure, flush, shutdown, track
     from eventkeep.client.drafts import BatchedEvent
     from eventkeep.client.errors import (
         ArgumentError,
@@ -89,12 +90,17 @@ __all__ = [
     "SpoolError",
     "ThrottledError",
     "UnexpectedResponseError",
+    "configure",
+    "flush",
+    "shutdown",
+    "track",
 ]
 
 _PLACES: Final = {
     "eventkeep.client.asynchronous.batch": ("AsyncBatch",),
     "eventkeep.client.asynchronous.client": ("AsyncClient",),
     "eventkeep.client.batch_settings": ("BatchCounts",),
+    "eventkeep.client.default_client": ("configure", "flush", "shutdown", "track"),
     "eventkeep.client.drafts": ("BatchedEvent",),
     "eventkeep.client.results": (
         *("ApiResponse", "Created", "Event", "EventPage", "IncludedEvent"),

@@ -1,0 +1,156 @@
+"""``eventkeep.track``: events without a client at hand, sent in the background, and never an error for the caller.
+
+::
+
+    import eventkeep
+
+    eventkeep.configure(api_key="pk_…")                    # once; or EVENTKEEP_API_KEY
+    eventkeep.track("Placed Order", {"email": "ada@shop.example"}, value=42.5)
+
+Events wait in one batch of the process, which is sent at the end of the interpreter and
+on SIGTERM, and begins anew in a forked child. Errors go to the logger
+``eventkeep.client.default_client``, and to ``on_error`` if it was given.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+from eventkeep.client.drafts import BatchedEvent
+from eventkeep.client.errors import ClientError
+from eventkeep.client.forks import reset_after_fork
+from eventkeep.client.synchronous.batch import Batch
+from eventkeep.client.synchronous.client import Client
+
+OnError = Callable[[Exception], object]
+
+logger: Final = logging.getLogger(__name__)
+
+
+class DefaultClient:
+    """A client with one open batch, which is made at the first event."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._options: dict[str, Any] = {}
+        self._batch_options: dict[str, Any] = {}
+        self._on_error: OnError | None = None
+        self._is_disabled = False
+        self._client: Client | None = None
+        self._batch: Batch | None = None
+        reset_after_fork(self)
+
+    def configure(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        *,
+        on_error: OnError | None = None,
+        is_disabled: bool = False,
+        spool: Path | str | None = None,
+        **batch: Any,
+    ) -> None:
+        """Set the options for the next event. A batch that is open is sent and closed first.
+
+        - ``api_key``, ``base_url``: those of ``Client``; by default of the environment.
+        - ``on_error``: called with each error, from any thread.
+        - ``is_disabled``: take no events, in development for example.
+        - ``spool``, and others: options of ``client.batch``.
+        """
+        self.shutdown()
+        with self._lock:
+            self._options = {"api_key": api_key, "base_url": base_url}
+            self._batch_options = {"spool": spool, **batch}
+            self._on_error, self._is_disabled = on_error, is_disabled
+
+    def track(
+        self,
+        metric: str,
+        profile: Mapping[str, Any],
+        *,
+        properties: Mapping[str, Any] | None = None,
+        time: datetime.datetime | str | None = None,
+        value: float | Decimal | None = None,
+        value_currency: str | None = None,
+        unique_id: str | None = None,
+        service: str | None = None,
+    ) -> None:
+        """Take an event; the arguments are those of ``Client.track``. It returns at once and raises nothing.
+
+        An event that finds the buffer full is dropped, and reported as an error.
+        """
+        if self._is_disabled:
+            return
+        try:
+            self._open_batch().track(
+                metric,
+                profile,
+                properties=properties,
+                time=time,
+                value=value,
+                value_currency=value_currency,
+                unique_id=unique_id,
+                service=service,
+            )
+        except Exception as exc:
+            self._report(exc)
+
+    def flush(self) -> None:
+        """Send all events taken so far, and wait for the responses. It raises nothing."""
+        batch = self._batch
+        if batch is not None:
+            try:
+                batch.flush()
+            except Exception as exc:
+                self._report(exc)
+
+    def shutdown(self) -> None:
+        """Send all events and close the connections; the next event opens them again. It raises nothing."""
+        with self._lock:
+            batch, client, self._batch, self._client = self._batch, self._client, None, None
+        try:
+            if batch is not None:
+                batch.close()
+            if client is not None:
+                client.close()
+        except Exception as exc:
+            self._report(exc)
+
+    def after_fork(self) -> None:
+        """Make a new lock: a thread of the parent may have held the old one. The batch begins anew by itself."""
+        self._lock = threading.Lock()
+
+    def _open_batch(self) -> Batch:
+        batch = self._batch
+        if batch is not None:
+            return batch
+        with self._lock:
+            if self._batch is None:
+                self._client = Client(**self._options)
+                options = {"when_full": "refuse", "on_refused": self._refused, **self._batch_options}
+                self._batch = self._client.batch(**options).open()
+            return self._batch
+
+    def _refused(self, event: BatchedEvent, error: ClientError) -> None:
+        self._report(error, f"{event} was not delivered: ")
+
+    def _report(self, error: Exception, what: str = "") -> None:
+        logger.error("%s%s", what, error)
+        if self._on_error is not None:
+            try:
+                self._on_error(error)
+            except Exception:
+                logger.exception("on_error raised an error")
+
+
+_default: Final = DefaultClient()
+configure = _default.configure
+track = _default.track
+flush = _default.flush
+shutdown = _default.shutdown
