@@ -18,9 +18,9 @@
     │   └── Unavailable               503, carries the seconds to wait
     ├── ImportStopped                 an import that could not go on
     │   ├── RowRefused                a row that is no event, here or for the server; names the row
+    │   │   └── FileUnreadable        a file that can't be read any further
     │   ├── EventRefused              an event of one server that another does not take; names the event
-    │   ├── KeyRefused                the server does not take the API key
-    │   └── ServerUnreachable         no answer, or no room, after all the tries
+    │   └── ServerUnreachable         a server that could not be started or stopped
     └── StoreError                    a store that can't do what was asked
         ├── FolderInUse               another server has the data folder
         ├── DirectoryError            the directory (profiles, keys, metrics)
@@ -150,24 +150,28 @@ class ImportStopped(EventkeepError):
 
 
 class RowRefused(ImportStopped):
-    """A row that can't become an event; ``row`` counts from 1, the header not counted."""
+    """A row that can't become an event; ``row`` counts from 1, the header not counted.
 
-    def __init__(self, row: int, detail: str) -> None:
+    ``text`` is the line of a row that could not be read.
+    """
+
+    def __init__(self, row: int, detail: str, text: str = "") -> None:
         super().__init__(f"row {row}: {detail}")
         self.row = row
         self.detail = detail
+        self.text = text
+
+
+class FileUnreadable(RowRefused):
+    """A file that can't be read any further than a row."""
 
 
 class EventRefused(ImportStopped):
     """An event that was read from one server, and that another one does not take."""
 
 
-class KeyRefused(ImportStopped):
-    """The server answered 401 or 403."""
-
-
 class ServerUnreachable(ImportStopped):
-    """The server did not answer, or had no room, for as long as the tries went on."""
+    """A server that could not be started, stopped or reached."""
 
 
 class StoreError(EventkeepError):

@@ -154,7 +154,7 @@ def test_killed_and_resumed_while_the_source_is_written_to(
             client.track("Arrived", {"external_id": "1"}, unique_id=f"new-{number}")
     again = work.run()
     assert (again.code, again.figures()["events stored"]) == (0, "3")
-    assert "state.json: all was taken in at " in again.errors
+    assert "state.json: all was imported at " in again.errors
     assert exported(server, work.target_key) == exported(source, work.source_key)
 
 

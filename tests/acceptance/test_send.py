@@ -89,7 +89,7 @@ def test_documents_and_lines_come_from_standard_input(server: ServerProcess, key
     lines: list[dict[str, Any]] = [{"data": document("D", profile=PROFILE, time="2024-01-05")}]
     lines += [{**short, "metric": "E", "time": f"2024-01-{day:02}"} for day in range(6, 26)]
     given = "\n\n".join(json.dumps(line) for line in lines)
-    assert send(server, key, given=given.encode()).figures() == {"stored": "21", "repeated": "0"}
+    assert send(server, key, given=given.encode()).figures() == {"stored": "21", "repeated": "0", "refused": "0"}
     found = [event.metric.name for event in events(server, key)]
     assert found == ["A", "B", "B", "C", "D", *["E"] * 20]
 
@@ -104,9 +104,12 @@ def test_event_that_is_refused_leaves_the_others_kept(server: ServerProcess, key
     emails = ("ada@shop.example", "no address", "grace@shop.example")
     lines = [json.dumps({"metric": "A", "profile": {"email": email}, "unique_id": email}) for email in emails]
     done = send(server, key, given="\n".join(lines).encode())
-    assert (done.code, done.figures()) == (3, {"stored": "2", "repeated": "0"})
+    assert (done.code, done.figures()) == (3, {"stored": "2", "repeated": "0", "refused": "1"})
     assert "'A' of email no address with unique_id 'no address' is refused: " in done.errors
     assert "eventkeep: 1 event is refused" in done.errors
-    done = send(server, key, given="\n".join((lines[0], "{", lines[2])).encode())
-    assert done.code == 3
-    assert "row 2: expected a document of the API" in done.errors
+    for given in (("{", *lines), (lines[0], "{", *lines[1:])):
+        done = send(server, key, given="\n".join(given).encode())
+        # A line that is no JSON keeps no other from being sent; the same again stores nothing twice.
+        assert (done.code, done.figures()) == (3, {"stored": "0", "repeated": "2", "refused": "2"})
+        assert f"row {given.index('{') + 1}: expected a document of the API" in done.errors
+    assert len(events(server, key)) == 2

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
+from eventkeep.client.asynchronous.client import AsyncClient
 from eventkeep.client.settings import REVISION_DEFAULT, URL_DEFAULT
 from eventkeep.client.synchronous.client import Client
 from eventkeep.errors import ConfigurationError
@@ -41,6 +43,13 @@ def connect(
         argument, colon, rest = str(exc).partition(":")
         option = {"base_url": "api" if prefix else "url", "api_key": "api-key", "revision": "revision"}.get(argument)
         raise ConfigurationError(f"--{prefix}{option}{colon}{rest}" if option else str(exc)) from exc
+
+
+def async_client(url: str, api_key: str | None, revision: str) -> Callable[[], AsyncClient]:
+    """Return what makes a client for asyncio, with options that were checked. Raises ConfigurationError."""
+    with connect(url, api_key, revision) as checked:
+        key = checked.settings.api_key
+    return lambda: AsyncClient(key, url, revision)
 
 
 def connect_to_read(url: str, api_key: str | None, now: datetime.datetime | None = None) -> Client:

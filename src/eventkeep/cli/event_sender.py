@@ -1,19 +1,20 @@
-"""Sending documents and lines of them, and finding what became of an event."""
+"""Sends documents and lines of standard input, and finds the id of an event."""
 
 from __future__ import annotations
 
+import codecs
 import datetime
+import io
 import itertools
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, Any, Final
 
 import msgspec
 
 from eventkeep.client.calls import create_call
 from eventkeep.client.drafts import (
-    BatchedEvent,
     completed_bulk,
     completed_event,
     draft_attributes,
@@ -35,10 +36,11 @@ LOOK_UP_PAGES_MAX: Final = 5
 
 
 class Sent(msgspec.Struct):
-    """What became of events. ``stored`` and ``repeated`` are None where the server does not tell.
+    """The result for events. ``stored`` and ``repeated`` are None if the server does not report them.
 
     ``event_id`` and ``unique_id`` are those of a single event, as far as they are known.
-    ``refused`` is the error to end with where some events were refused.
+    ``refused`` is the error to end with if events were refused, ``refused_count`` their
+    number; it is None for a single event.
     """
 
     stored: int | None = 0
@@ -47,6 +49,7 @@ class Sent(msgspec.Struct):
     unique_id: str | None = None
     partial_failure: tuple[str, ...] = ()
     refused: EventkeepError | None = None
+    refused_count: int | None = None
 
     def add(self, more: Sent) -> None:
         """Count more events."""
@@ -56,7 +59,7 @@ class Sent(msgspec.Struct):
 
 
 class ShortForm(msgspec.Struct, forbid_unknown_fields=True):
-    """An event on a line, as ``client.track`` takes it."""
+    """An event on a line, with the arguments of ``client.track``."""
 
     metric: str
     profile: dict[str, Any]
@@ -82,7 +85,7 @@ class _Identifiers(msgspec.Struct):
 
 
 class _Event(msgspec.Struct):
-    """Of a single create, what its event is found by."""
+    """The values of a single create that its event is found by."""
 
     metric: str
     unique_id: str
@@ -92,7 +95,7 @@ class _Event(msgspec.Struct):
 
 
 def send_body(client: Client, body: bytes) -> Sent:
-    """Send a single create that is complete, and look for its event's id. Raises ClientError."""
+    """Send a complete single create, and find the id of its event. Raises ClientError."""
     created = client.perform(create_call("create_event", body)).data
     attributes = msgspec.json.decode(body)["data"]["attributes"]
     profile = attributes["profile"]["data"]
@@ -107,56 +110,78 @@ def send_body(client: Client, body: bytes) -> Sent:
 
 
 def send_input(client: Client, file: IO[bytes]) -> Sent:
-    """Send what a file holds: one document over all its lines, or an object on each line.
+    """Send the content of a file: one document over all its lines, or an object on each line.
 
-    Short forms are sent in batches. Raises RowRefused for a line that is neither a
-    document nor a short form (what stands before it is sent), ArgumentError where nothing
-    is there, and ClientError; events of batches that are refused are told on standard error.
+    A line that is refused is reported on standard error, and the others are sent. Raises
+    ArgumentError if the input is empty, and ClientError.
     """
     lines = _numbered_lines(file)
     first = next(lines, None)
     if first is None:
         raise ArgumentError("standard input: expected an event, got nothing")
     if not _is_json(first[1]):
-        # No object on a line: it is a document over several lines, if anything.
-        whole = first[1] + file.read(BODY_BYTES_MAX + 1)
-        if len(whole) <= BODY_BYTES_MAX and _is_json(whole):
-            return _send_line(client, 1, whole)
-        raise RowRefused(first[0], "expected a JSON object on the line, or one JSON document in all")
+        # A document over several lines, or a line that is broken.
+        start = first[1] + file.read(BODY_BYTES_MAX + 1)
+        if len(start) <= BODY_BYTES_MAX and _is_json(start):
+            return _send_line(client, 1, start)
+        return _send_lines(client, _numbered_lines(_Joined(start, file), first[0]))
     second = next(lines, None)
     if second is None:
         return _send_line(client, *first)
-    sent = Sent()
-    refused: list[ClientError] = []
+    return _send_lines(client, itertools.chain((first, second), lines))
 
-    def note(event: BatchedEvent, error: ClientError) -> None:
-        print(f"{event} is refused: {error}", file=sys.stderr)
+
+def _send_lines(client: Client, lines: Iterable[tuple[int, bytes]]) -> Sent:
+    """Send each line; a line that is refused, here or by the server, keeps no other from being sent."""
+    sent = Sent()
+    refused: list[EventkeepError] = []
+
+    def report(text: str, error: EventkeepError) -> None:
+        print(text, file=sys.stderr)
         refused.append(error)
 
-    with client.batch(on_refused=note) as batch:
-        for number, line in itertools.chain((first, second), lines):
-            if _type_of(line) is None:
-                _track(batch, number, line)
-            else:
-                sent.add(_send_line(client, number, line))
-    counts = batch.counts
-    sent.add(Sent(counts.stored, counts.repeated))
+    with client.batch(on_refused=lambda event, error: report(f"{event} is refused: {error}", error)) as batch:
+        for number, line in lines:
+            try:
+                if _type_of(line) is None:
+                    _track(batch, number, line)
+                else:
+                    sent.add(_send_line(client, number, line))
+            except (RowRefused, ArgumentError) as exc:
+                text = str(exc) if isinstance(exc, RowRefused) else f"row {number}: {exc}"
+                report(text, exc)
+            except InvalidRequestError as exc:
+                report(f"row {number}: {exc}", exc)
+    sent.add(Sent(batch.counts.stored, batch.counts.repeated))
+    sent.refused_count = len(refused)
     if refused:
-        # What is about the events was told of each; what is about the key or the server is the same for all.
-        is_about_events = isinstance(refused[0], InvalidRequestError)
-        told = "1 event is refused" if len(refused) == 1 else f"{len(refused)} events are refused"
-        sent.refused = EventRefused(told) if is_about_events else refused[0]
+        # An error of an event was reported with it; one of the key or the server is the same for all events.
+        is_about_events = isinstance(refused[0], InvalidRequestError | RowRefused | ArgumentError)
+        text = "1 event is refused" if len(refused) == 1 else f"{len(refused)} events are refused"
+        again = "the others are kept; send the refused ones again when they are repaired"
+        sent.refused = EventRefused(f"{text}; {again}") if is_about_events else refused[0]
     return sent
 
 
-def _numbered_lines(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """The lines that are not blank, numbered from 1; what is longer than a body may be comes in pieces."""
-    for number in itertools.count(1):
+class _Joined:
+    """Bytes that were read of a file, and the rest of the file, as lines."""
+
+    def __init__(self, start: bytes, file: IO[bytes]) -> None:
+        self._start, self._file = io.BytesIO(start), file
+
+    def readline(self, size: int) -> bytes:
+        line = self._start.readline(size)
+        return line if line.endswith(b"\n") or len(line) == size else line + self._file.readline(size - len(line))
+
+
+def _numbered_lines(file: IO[bytes] | _Joined, first: int = 1) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines that are not blank with their numbers; a line longer than a body may be comes in parts."""
+    for number in itertools.count(first):
         line = file.readline(BODY_BYTES_MAX + 1)
         if not line:
             return
         if not line.isspace():
-            yield number, line
+            yield number, line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
 
 
 def _is_json(text: bytes) -> bool:
@@ -168,7 +193,7 @@ def _is_json(text: bytes) -> bool:
 
 
 def _type_of(text: bytes) -> str | None:
-    """The type of a document; None for what is none."""
+    """Return the type of a document; None if the text is no document."""
     try:
         return msgspec.json.decode(text, type=_Document).data.type
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -212,7 +237,7 @@ def _decoded(number: int, line: bytes) -> dict[str, Any]:
 
 
 def _event_id(client: Client, event: _Event) -> str | None:
-    """The id of an event that was just sent; None where the key, or the server, does not show it."""
+    """Return the id of an event that was just sent; None if the key may not read it."""
     try:
         moment = datetime.datetime.fromisoformat(event.time)
     except ValueError:
@@ -234,14 +259,14 @@ def _event_id(client: Client, event: _Event) -> str | None:
             if cursor is None:
                 break
     except ClientError:
-        # It is kept, and that is what counts: a key that may write need not be one that may read.
+        # The event is kept. A key for writing need not be one for reading.
         return None
     own = [record for record in found if len(found) == 1 or _is_of(record, event)]
     return own[0].id if len(own) == 1 else None
 
 
 def _is_of(record: Record, event: _Event) -> bool:
-    """Whether the record's profile is the event's, as far as identifiers tell that are shown as they are sent."""
+    """Return whether the record's profile is the event's, by the identifiers that are read as they were sent."""
     given, profile = event.identifiers, record.profile
     if event.profile_id is not None:
         return event.profile_id == profile.id

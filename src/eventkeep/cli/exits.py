@@ -1,4 +1,4 @@
-"""Exit codes, the same for every command, and how an error becomes one."""
+"""Exit codes, which are the same for every command, and the exit code of an error."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from eventkeep.errors import (
     ConfigurationError,
     EventkeepError,
     EventRefused,
-    KeyRefused,
     RowRefused,
     ServerUnreachable,
 )
@@ -30,7 +29,7 @@ PROGRAM: Final = "eventkeep"
 
 
 class ExitCode(enum.IntEnum):
-    """What the program ends with."""
+    """The exit codes of the program."""
 
     DONE = 0
     FAILED = 1
@@ -43,21 +42,21 @@ class ExitCode(enum.IntEnum):
 
 EXIT_CODES_HELP: Final = (
     "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a row or an event that was refused, 4 the API key was refused, "
-    "5 the server did not answer or had no room, 130 interrupted."
+    "5 the server did not respond or had no room, 130 interrupted."
 )
 
 
 def exit_code(error: EventkeepError) -> ExitCode:
-    """The exit code that an error ends the program with."""
+    """Return the exit code that an error ends the program with."""
     match error:
         case ConfigurationError() | ArgumentError():
             return ExitCode.USAGE
         case InvalidRequestError():
-            # A parameter such as the filter was given as an option; anything else was an event.
+            # A parameter, such as the filter, was given as an option. Everything else belongs to an event.
             return ExitCode.USAGE if error.parameters else ExitCode.ROW_REFUSED
         case RowRefused() | EventRefused():
             return ExitCode.ROW_REFUSED
-        case KeyRefused() | AuthenticationError() | PermissionDeniedError():
+        case AuthenticationError() | PermissionDeniedError():
             return ExitCode.KEY_REFUSED
         case ServerUnreachable() | ConnectionFailedError() | ThrottledError() | ServerError():
             return ExitCode.SERVER_UNREACHABLE
@@ -67,7 +66,7 @@ def exit_code(error: EventkeepError) -> ExitCode:
 
 @contextlib.contextmanager
 def errors_end_the_program() -> Iterator[None]:
-    """Ends the program with one line on standard error for what eventkeep raises on purpose."""
+    """End the program with one line on standard error if eventkeep raises an error of its own."""
     try:
         yield
     except EventkeepError as exc:

@@ -12,14 +12,15 @@ import typer
 from rich.console import Console
 
 from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect, newest_revision
+from eventkeep.cli.event_total import expected_events
 from eventkeep.cli.exits import EXIT_CODES_HELP
 from eventkeep.cli.period import FilterOption, SinceOption, UntilOption, in_period
-from eventkeep.cli.progress import walk_progress
+from eventkeep.cli.progress import count_progress
 from eventkeep.client.settings import URL_DEFAULT
 from eventkeep.errors import ConfigurationError
 from eventkeep.exporter.pages import Query
 from eventkeep.exporter.target import STANDARD_OUTPUT, opened
-from eventkeep.exporter.walk import ends, in_order, pages
+from eventkeep.exporter.walk import in_order, pages
 from eventkeep.exporter.writers import format_of, writer
 from eventkeep.limits import PAGE_EVENTS_MAX, READING_RETRIES_MAX
 
@@ -40,11 +41,11 @@ def export(
     until: UntilOption = None,
     sort: Annotated[str, typer.Option(help="datetime is oldest first, -datetime newest first.")] = "datetime",
     format_: Annotated[
-        str | None, typer.Option("--format", help="csv, jsonl or parquet, where the name does not tell.")
+        str | None, typer.Option("--format", help="csv, jsonl or parquet, if the name does not end with it.")
     ] = None,
-    ids: Annotated[bool, typer.Option("--ids", help="The ids as well that the server gave.")] = False,
+    ids: Annotated[bool, typer.Option("--ids", help="Also the ids that the server made.")] = False,
     page_size: Annotated[
-        int, typer.Option(min=1, max=PAGE_EVENTS_MAX, help="Events in one request, where the revision lets choose.")
+        int, typer.Option(min=1, max=PAGE_EVENTS_MAX, help="Events in one request, if the revision has the option.")
     ] = PAGE_EVENTS_MAX,
     revision: Annotated[
         str | None, typer.Option(help="The revision of the API to speak.", show_default="the newest")
@@ -52,8 +53,8 @@ def export(
 ) -> None:
     """Export events to a file that eventkeep import takes without a mapping.
 
-    The file is there when it is complete, not before. Events of one second are in the same order
-    whichever server they come from, so that equal events make equal files.
+    The file appears when it is complete. Events of one second are in the same order on every server,
+    so that equal events make equal files.
     """
     if sort not in SORTS:
         raise ConfigurationError(f"--sort: expected one of {', '.join(SORTS)}, got {sort!r}")
@@ -67,16 +68,16 @@ def export(
     events = 0
     try:
         with connect(url, api_key, revision or newest_revision(now.date()), READING_RETRIES_MAX) as client:
-            first, last = ends(client, query)
-            with opened(target) as file, walk_progress(console, target, abs(last - first), "exported") as progress:
+            total = expected_events(client, query)
+            with opened(target) as file, count_progress(console, target, total, "exported") as progress:
                 out = writer(file_format, file, ids)
                 for records in in_order(page.records for page in pages(client, query)):
                     out.write(records)
                     events += len(records)
-                    progress.show(events, abs(records[-1].time - first))
+                    progress.show(events, events)
                 out.finish()
     except BrokenPipeError:
-        # Whoever read standard output has seen enough. What Python would still write goes nowhere.
+        # The reader of standard output closed it. Python still writes its buffer at exit, so that goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit from None
     if target != STANDARD_OUTPUT:

@@ -13,19 +13,29 @@ import typer
 from rich.console import Console
 
 from eventkeep.cli.connection import connect, newest_revision
+from eventkeep.cli.event_total import expected_events
 from eventkeep.cli.import_summary import print_summary
 from eventkeep.cli.period import in_period
-from eventkeep.cli.progress import walk_progress
+from eventkeep.cli.progress import count_progress
 from eventkeep.client.synchronous.client import Client
 from eventkeep.errors import ConfigurationError
 from eventkeep.exporter.pages import Query
 from eventkeep.exporter.records import time_text
-from eventkeep.exporter.walk import ends
 from eventkeep.importer.from_api import ApiImport
 from eventkeep.importer.state import State, load_state
 from eventkeep.limits import READING_RETRIES_MAX
 
-FILE_OPTIONS: Final = ("mapping", "map_", "time_format", "shift_years", "format_", "delimiter", "concurrency")
+FILE_OPTIONS: Final = (
+    "mapping",
+    "map_",
+    "time_format",
+    "shift_years",
+    "format_",
+    "delimiter",
+    "concurrency",
+    "rejects",
+    "dry_run",
+)
 FROM_API_OPTIONS: Final = (
     "from_api_key",
     "from_revision",
@@ -53,7 +63,7 @@ class FromApi(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def import_from_api(options: FromApi, url: str, api_key: str | None) -> None:
-    """Take in the events of the server that the options name, and print a summary. Raises EventkeepError."""
+    """Import the events of the server that the options name, and print a summary. Raises EventkeepError."""
     now = datetime.datetime.now(datetime.UTC)
     newest = newest_revision(now.date())
     query = Query(
@@ -72,16 +82,16 @@ def import_from_api(options: FromApi, url: str, api_key: str | None) -> None:
         state = _state(path, source, target, query, now)
         if path.exists():
             _tell(console, path, state)
-        first, last = ends(source, query)
+        total = expected_events(source, query)
         started = time.monotonic()
-        progress = walk_progress(console, source.settings.base_url, last - first, "read")
+        progress = count_progress(console, source.settings.base_url, total, "read")
         work = ApiImport(
             source,
             target,
             query,
             path,
             options.overlap_seconds,
-            lambda counts, position: progress.show(counts.sent, max(0, position - first)),
+            lambda counts, position: progress.show(counts.sent, counts.sent),
             time.time,
         )
         try:
@@ -109,7 +119,7 @@ def _state(path: Path, source: Client, target: Client, query: Query, now: dateti
 
 def _tell(console: Console, path: Path, state: State) -> None:
     if state.stage == "done":
-        text = f"all was taken in at {time_text(state.started)}; going on from there"
+        text = f"all was imported at {time_text(state.started)}; going on from there"
     elif state.position is not None:
         text = f"going on at events of {time_text(state.position)}"
     else:

@@ -1,4 +1,4 @@
-"""How long work shows itself: a bar with rate and remaining time on a terminal, plain lines elsewhere."""
+"""The progress of long work: a bar with rate and remaining time on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LINE_SECONDS: Final = 2.0
 
 
 class Shown(Protocol):
-    """Told now and then how many events there were, and how much of the whole is done, in its own unit."""
+    """Shows a number of events, and the part of the whole that is done, in a unit of its own."""
 
     def __enter__(self) -> Self: ...
 
@@ -26,7 +26,7 @@ class Shown(Protocol):
 
 
 class ProgressBar:
-    """A bar; it pulses where the whole is not known."""
+    """A bar; it pulses if the whole is not known."""
 
     def __init__(self, console: Console, name: str, whole: int | None) -> None:
         self._started = time.monotonic()
@@ -77,20 +77,20 @@ class ProgressLines:
         if now - self._shown < _LINE_SECONDS:
             return
         self._shown = now
-        share = f", {done / self._whole:.0%} of {self._share_of}" if self._whole else ""
+        share = f", {min(1, done / self._whole):.0%} of {self._share_of}" if self._whole else ""
         self._console.print(
             f"{events:,} events {self._verb}, {events / (now - self._started):,.0f}/s{share}", highlight=False
         )
 
 
-def import_progress(console: Console, name: str, size_bytes: int | None) -> Shown:
-    """Of reading a file and sending it; what is done is in bytes."""
-    return _shown(console, name, size_bytes, "sent", "the file read")
+def import_progress(console: Console, name: str, size_bytes: int | None, verb: str = "sent") -> Shown:
+    """Return the progress of reading a file; ``done`` is in bytes of it."""
+    return _shown(console, name, size_bytes, verb, "the file read")
 
 
-def walk_progress(console: Console, name: str, span_seconds: int | None, verb: str) -> Shown:
-    """Of walking from one time to another; what is done is in seconds of that span, however many events lie in each."""
-    return _shown(console, name, span_seconds, verb, "the time walked")
+def count_progress(console: Console, name: str, events: int | None, verb: str) -> Shown:
+    """Return the progress of reading all pages; ``events`` is None if their number is unknown."""
+    return _shown(console, name, events, verb, "the events")
 
 
 def _shown(console: Console, name: str, whole: int | None, verb: str, share_of: str) -> Shown:

@@ -39,21 +39,21 @@ IDENTIFIERS = {
     "anonymous_id": "anonymous_id",
     "kx": "_kx",
 }
-"""What the options for identifiers are called, and what the API calls them."""
+"""The options for identifiers, and their names in the API."""
 
 
 def send(
     url: UrlOption = URL_DEFAULT,
     api_key: ApiKeyOption = None,
     metric: Annotated[
-        str | None, typer.Option(help="What happened; without it, events are read from standard input.")
+        str | None, typer.Option(help="The name of the metric; without it, events are read from standard input.")
     ] = None,
-    email: Annotated[str | None, typer.Option(help="Whose event it is.")] = None,
-    phone: Annotated[str | None, typer.Option(help="Whose event it is, with the country: +33 …")] = None,
-    external_id: Annotated[str | None, typer.Option(help="Whose event it is, by an id of your own.")] = None,
-    anonymous_id: Annotated[str | None, typer.Option(help="Whose event it is, before a name is known.")] = None,
-    profile_id: Annotated[str | None, typer.Option(help="Whose event it is, by the id of the profile.")] = None,
-    kx: Annotated[str | None, typer.Option("--kx", help="Whose event it is, by the exchange id of a link.")] = None,
+    email: Annotated[str | None, typer.Option(help="The profile, by its email address.")] = None,
+    phone: Annotated[str | None, typer.Option(help="The profile, by its phone number with the country: +33 …")] = None,
+    external_id: Annotated[str | None, typer.Option(help="The profile, by an id of your own.")] = None,
+    anonymous_id: Annotated[str | None, typer.Option(help="The profile, by an anonymous id.")] = None,
+    profile_id: Annotated[str | None, typer.Option(help="The profile, by its id.")] = None,
+    kx: Annotated[str | None, typer.Option("--kx", help="The profile, by the exchange id of a link.")] = None,
     profile: Annotated[
         list[str] | None,
         typer.Option(metavar=ASSIGNMENT_METAVAR, help="Of the profile: first_name, location.city, properties.plan, …"),
@@ -61,7 +61,7 @@ def send(
     property_: Annotated[
         list[str] | None, typer.Option("--property", "-p", metavar=ASSIGNMENT_METAVAR, help="A property of the event.")
     ] = None,
-    value: Annotated[float | None, typer.Option(help="What it is worth.")] = None,
+    value: Annotated[float | None, typer.Option(help="The value.")] = None,
     currency: Annotated[str | None, typer.Option(help="The currency of the value, such as EUR.")] = None,
     time: Annotated[
         str | None, typer.Option(help="When it happened; 5m is five minutes ago.", show_default="now")
@@ -72,7 +72,7 @@ def send(
     service: Annotated[str | None, typer.Option(help="The integration that the metric belongs to.")] = None,
     revision: RevisionOption = None,
 ) -> None:
-    """Send events. When it ends without an error, they are kept."""
+    """Send events. They are stored if it ends without an error."""
     identifiers = {"email": email, "phone": phone, "external_id": external_id, "anonymous_id": anonymous_id}
     identifiers |= {"profile_id": profile_id, "kx": kx}
     given = {IDENTIFIERS[name]: text for name, text in identifiers.items() if text is not None}
@@ -101,19 +101,21 @@ def send(
 
 def _from_standard_input(client: Client) -> Sent:
     if sys.stdin.isatty():
-        raise ConfigurationError("say what to send, with --metric and so on, or give it on standard input")
+        raise ConfigurationError("expected --metric and so on, or events on standard input")
     with open(sys.stdin.fileno(), "rb", closefd=False) as file:
         return send_input(client, file)
 
 
 def _print(sent: Sent) -> None:
-    """What became of it, on standard output; what was left out, on standard error."""
+    """Print the counts on standard output, and identifiers that were not used on standard error."""
 
-    def told(number: int | None) -> str:
+    def shown(number: int | None) -> str:
         return "not told" if number is None else f"{number:,}"
 
-    print(f"stored     {told(sent.stored)}")
-    print(f"repeated   {told(sent.repeated)}")
+    print(f"stored     {shown(sent.stored)}")
+    print(f"repeated   {shown(sent.repeated)}")
+    if sent.refused_count is not None:
+        print(f"refused    {sent.refused_count:,}")
     if sent.event_id is not None:
         print(f"id         {sent.event_id}")
     if sent.unique_id is not None:

@@ -39,7 +39,8 @@ _KEPT: Final = (Decimal, datetime.datetime, datetime.date, datetime.time, dateti
 _SUSPICIOUS: Final = (b"null", b"NaN", b"Infinity")
 """The encoder writes one of these for a number that is not finite."""
 
-_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
+encode_json: Final = msgspec.json.Encoder(decimal_format="number").encode
+"""Encodes values of exact types. It writes null for a number that is not finite."""
 
 
 def encoded(name: str, value: Any, *, is_checked: bool = False) -> bytes:
@@ -49,10 +50,10 @@ def encoded(name: str, value: Any, *, is_checked: bool = False) -> bytes:
     """
     try:
         try:
-            content = _encode(value)
+            content = encode_json(value)
         except TypeError:
             # The encoder knows exact types. Most events need no more, so the slower rules come second.
-            return _encode(_plain(value, name))
+            return encode_json(_plain(value, name))
         if not is_checked and any(text in content for text in _SUSPICIOUS):
             _plain(value, name)
         return content

@@ -1,4 +1,4 @@
-"""Walking all pages of a query: the next page is fetched while the one before is worked on."""
+"""Reads all pages of a query, one page ahead of its user."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ PATIENT = RetryPolicy(retries_max=None, seconds_max=EXPORT_GIVE_UP_SECONDS)
 
 
 def pages(client: Client, query: Query, cursor: str | None = None) -> Iterator[Page]:
-    """All pages from a cursor on. Raises ClientError."""
+    """Yield all pages from a cursor on. Raises ClientError."""
     ended = threading.Event()
-    # Whoever stops in the middle does not wait for the tries of a page that nobody wants any more.
+    # A user that stops early must not wait for the retries of a page that it does not want any more.
     policy = msgspec.structs.replace(PATIENT, deadline=lambda: -math.inf if ended.is_set() else math.inf)
 
     def fetch(at: str | None) -> Page:
@@ -36,34 +36,18 @@ def pages(client: Client, query: Query, cursor: str | None = None) -> Iterator[P
                 if page.next_cursor is None:
                     yield page
                     return
-                # Memory holds two pages: the one that is worked on, and the one that is coming.
+                # Memory holds two pages: the current one and the next one.
                 coming = reader.submit(fetch, page.next_cursor)
                 yield page
         finally:
             ended.set()
 
 
-def ends(client: Client, query: Query) -> tuple[int, int]:
-    """The times of the first and the last event that a query gives, in Unix seconds; 0 where it gives none.
-
-    This is where it turns out that a server is not there at all, so the client's own patience has to do.
-    Raises ClientError.
-    """
-    times: list[int] = []
-    for sort in (query.sort, query.sort.removeprefix("-") if query.sort.startswith("-") else f"-{query.sort}"):
-        end = msgspec.structs.replace(query, sort=sort, page_size=1)
-        records = client.perform(end.call(client.settings, None)).data.records
-        if not records:
-            return 0, 0
-        times.append(records[0].time)
-    return times[0], times[1]
-
-
 def in_order(batches: Iterable[list[Record]]) -> Iterator[list[Record]]:
-    """The records of pages that are sorted by time, with those of one second in an order that every server has.
+    """Yield records that are sorted by time, with those of one second in the same order on every server.
 
-    A server sorts the events of one second by ids, which are its own. More than
-    EXPORT_TIES_MAX events of one second are not held: they come in pieces, each in order.
+    A server sorts the events of one second by its own ids. At most EXPORT_TIES_MAX events of
+    one second are held; more come in parts, each in order.
     """
     held: list[Record] = []
     for batch in batches:
@@ -84,7 +68,7 @@ def in_order(batches: Iterable[list[Record]]) -> Iterator[list[Record]]:
 
 
 def _sorted(records: list[Record]) -> list[Record]:
-    """Seconds stay in the order in which they came, whichever direction that is."""
+    """Sort within each second; the seconds keep their order."""
     found: list[Record] = []
     start = 0
     for place in range(1, len(records) + 1):

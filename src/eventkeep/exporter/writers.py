@@ -36,10 +36,14 @@ class CsvWriter:
         self._cells = Cells(has_server_columns)
         self._text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=False)
         self._rows = csv.writer(self._text, lineterminator="\n")
+        self._quoted_rows = csv.writer(self._text, lineterminator="\n", quoting=csv.QUOTE_ALL)
         self._rows.writerow(self._cells.columns)
 
     def write(self, records: list[Record]) -> None:
-        self._rows.writerows(self._cells.rows(records))
+        for row in self._cells.rows(records):
+            # Readers take a bare carriage return for the end of a line (RFC 4180), and the writer does not quote it.
+            has_return = any(isinstance(cell, str) and "\r" in cell for cell in row)
+            (self._quoted_rows if has_return else self._rows).writerow(row)
 
     def finish(self) -> None:
         self._text.flush()

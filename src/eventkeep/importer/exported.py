@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
 
+from eventkeep.client.encoding import encode_json
 from eventkeep.errors import RowRefused
 from eventkeep.exporter.columns import (
     COLUMNS,
@@ -34,7 +36,6 @@ _KNOWN: Final = frozenset((*COLUMNS, *SERVER_COLUMNS))
 _IDENTIFIER_COLUMNS: Final = frozenset(PROFILE_PREFIX + name for name in IDENTIFIERS)
 _TEXTS: Final = frozenset(COLUMNS) - {"value", *JSON_COLUMNS}
 
-_encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 _object = msgspec.json.Decoder(dict[str, Raw]).decode
 _number = msgspec.json.Decoder(float).decode
@@ -69,9 +70,12 @@ def exported_row(row: Row, *, empty_is_none: bool = False) -> MappedRow:
         if not cells.get(name):
             raise RowRefused(row.number, f"{name}: expected one, got none")
     try:
-        return _mapped(row.number, [cells.get(name) for name in EVENT_COLUMNS], tuple(map(cells.get, PROFILE_COLUMNS)))
+        mapped = _mapped(
+            row.number, [cells.get(name) for name in EVENT_COLUMNS], tuple(map(cells.get, PROFILE_COLUMNS))
+        )
     except ValueError as exc:
         raise RowRefused(row.number, str(exc)) from exc
+    return msgspec.structs.replace(mapped, values=row.values)
 
 
 def exported_record(number: int, record: Record) -> MappedRow:
@@ -98,11 +102,11 @@ def _cell(name: str, value: Any) -> Any:
     if value is None:
         return None
     if name in JSON_COLUMNS:
-        return _checked_object(value.encode() if isinstance(value, str) else _encode(value))
+        return _checked_object(value.encode() if isinstance(value, str) else encode_json(value))
     if name == "value":
         if isinstance(value, str):
             return _number(value)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
             return float(value)
         raise ValueError("expected a number")
     if name in _TEXTS and not isinstance(value, str):
@@ -132,7 +136,7 @@ def _mapped(number: int, event: list[Any], profile: tuple[Any, ...]) -> MappedRo
     if value_currency is not None:
         attributes["value_currency"] = value_currency
     key, document = _profile(profile)
-    return MappedRow(number, key, document, _encode({"type": "event", "attributes": attributes}))
+    return MappedRow(number, key, document, encode_json({"type": "event", "attributes": attributes}))
 
 
 def _metric(name: str, service: str | None) -> Mapping[str, str]:
@@ -150,4 +154,4 @@ def _profile(cells: tuple[Any, ...]) -> tuple[bytes, bytes]:
     identifiers = {name: attributes[name] for name in IDENTIFIERS if name in attributes}
     if not identifiers:
         raise ValueError(f"no identifier of the profile ({', '.join(sorted(_IDENTIFIER_COLUMNS))}) has a value")
-    return _encode(identifiers), _encode({"type": "profile", "attributes": attributes})
+    return encode_json(identifiers), encode_json({"type": "profile", "attributes": attributes})

@@ -23,15 +23,14 @@ import msgspec
 
 from eventkeep.client.calls import create_call
 from eventkeep.client.errors import InvalidRequestError
-from eventkeep.client.results import Created
 from eventkeep.client.synchronous.client import Client
 from eventkeep.errors import EventRefused, RowRefused
 from eventkeep.exporter.pages import Page, Query
 from eventkeep.exporter.records import Record
 from eventkeep.exporter.walk import PATIENT, pages
 from eventkeep.importer.exported import exported_record
-from eventkeep.importer.packing import pack
-from eventkeep.importer.sending import Counts, row_of
+from eventkeep.importer.mapping import MappedRow
+from eventkeep.importer.sending import Counts, pack
 from eventkeep.importer.state import State, save_state
 from eventkeep.protocol.filters import Filter
 
@@ -102,32 +101,24 @@ class ApiImport:
 
     def _keep(self, page: Page) -> None:
         """Have the events of a page kept by the target, in their order."""
+
+        def refuse(refusal: RowRefused, row: MappedRow) -> None:
+            raise _refused(page.records[row.number], refusal.detail)
+
         rows = [exported_record(number, record) for number, record in enumerate(page.records)]
-        try:
-            requests = list(pack(rows))
-        except RowRefused as exc:
-            raise _refused(page.records[exc.row], exc.detail) from exc
-        for request in requests:
-            # A target that never answered is more likely a wrong URL than a restart.
+        for request in list(pack(rows, refuse)):
+            # A target that never responded is more likely a wrong URL than a restart.
             policy = PATIENT if self.counts.requests else None
             try:
-                created = self._target.perform(create_call("bulk_create_events", request.body), policy).data
+                created = self._target.perform(
+                    create_call("bulk_create_events", request.body()), policy, on_wait=self.counts.add_wait
+                ).data
             except InvalidRequestError as exc:
-                places = [row_of(pointer, request) for pointer in exc.pointers]
-                blamed = [place for place in places if place is not None]
-                if not blamed:
+                named = [row for pointer in exc.pointers for row in request.events_at(pointer)]
+                if not named:
                     raise
-                raise _refused(page.records[blamed[0]], "; ".join(map(str, exc.errors))) from exc
-            self._count(created, request.event_count)
-
-    def _count(self, created: Created, events: int) -> None:
-        counts = self.counts
-        counts.requests += 1
-        counts.sent += events
-        counts.stored = None if counts.stored is None or created.stored is None else counts.stored + created.stored
-        counts.repeated = (
-            None if counts.repeated is None or created.repeated is None else counts.repeated + created.repeated
-        )
+                raise _refused(page.records[named[0].number], "; ".join(map(str, exc.errors))) from exc
+            self.counts.add(created, len(request))
 
     def _time(self) -> int:
         return int(self._now())

@@ -31,6 +31,7 @@ from typing import Any, Final
 
 import msgspec
 
+from eventkeep.client.encoding import encode_json
 from eventkeep.errors import ConfigurationError, RowRefused
 from eventkeep.importer.templates import MISSING, Row, Source, compile_source
 
@@ -60,12 +61,16 @@ _UNIQUE_ID_DEFAULT: Final = Source(template="{row}-{digest}")
 
 
 class MappedRow(msgspec.Struct, frozen=True):
-    """One event ready to send, as JSON: ``identity`` holds the profile's identifiers alone."""
+    """One event ready to send, as JSON; ``identity`` has only the profile's identifiers.
+
+    ``values`` are those of the row, as far as it came from a file.
+    """
 
     number: int
     identity: bytes
     profile: bytes
     event: bytes
+    values: Mapping[str, Any] = {}
 
 
 class RowMapping:
@@ -128,12 +133,13 @@ class RowMapping:
             "properties": properties,
             **event,
         }
-        profile_document = msgspec.json.encode({"type": "profile", "attributes": profile})
+        profile_document = encode_json({"type": "profile", "attributes": profile})
         return MappedRow(
             row.number,
-            profile_document if len(profile) == len(identifiers) else msgspec.json.encode(identifiers),
+            profile_document if len(profile) == len(identifiers) else encode_json(identifiers),
             profile_document,
-            msgspec.json.encode({"type": "event", "attributes": attributes}),
+            encode_json({"type": "event", "attributes": attributes}),
+            row.values,
         )
 
 

@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 import datetime
-import decimal
 import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from eventkeep.errors import ConfigurationError, RowRefused
+import msgspec
+
+from eventkeep.errors import ConfigurationError, FileUnreadable, RowRefused
 from eventkeep.importer.templates import Row
 
 _ROWS_AT_ONCE: Final = 1_000
 
+Convert = Callable[[Any], Any]
+OnRowRefused = Callable[[RowRefused], object]
+"""Called with a row that can't be read; it may raise to end the import."""
+
+
+def raise_refusal(refusal: RowRefused) -> None:
+    """End the import at its first bad row."""
+    raise refusal
+
 
 class ParquetFile:
-    """An open Parquet file; iterate ``rows()`` once. What a row file has, this has too.
+    """An open Parquet file; iterate ``rows()`` once. It has the same interface as a row file.
 
-    Times and dates come as ISO 8601 text (without an offset where the column has no time
-    zone), decimals as numbers, and NaN, which JSON does not have, as nothing.
-    ``read_bytes`` goes by the share of the rows that were read.
+    Times, dates and durations become ISO 8601 text (without an offset if the column has no
+    time zone), decimals numbers with all their digits, maps objects, and NaN, which JSON
+    lacks, null. ``read_bytes`` is the share of the rows that were read.
     """
 
     format: Final = "parquet"
 
     def __init__(self, path: str) -> None:
-        """Opens ``path`` (``-`` is standard input, redirected from a file). Raises ConfigurationError."""
+        """Open ``path`` (``-`` is standard input, redirected from a file). Raises ConfigurationError."""
         try:
             import pyarrow
             import pyarrow.parquet
@@ -47,7 +57,7 @@ class ParquetFile:
             self._file = pyarrow.parquet.ParquetFile(self._raw, pre_buffer=False)
             schema = self._file.schema_arrow
             self.columns: list[str] | None = _checked_names(path, schema.names)
-            converters = {field.name: _converter(pyarrow, path, field) for field in schema}
+            converters = {field.name: _column_converter(pyarrow, path, field) for field in schema}
         except (self._error, OSError) as exc:
             self._raw.close()
             raise ConfigurationError(f"{path} is no Parquet file: {exc}") from exc
@@ -65,35 +75,65 @@ class ParquetFile:
         self.close()
 
     def close(self) -> None:
-        """Closes the file; standard input stays open for others."""
+        """Close the file; standard input stays open for others."""
         self._file.close()
         self._raw.close()
 
     def read_bytes(self) -> int:
-        """The share of the rows that were read, of the file's size."""
+        """Return the share of the rows that were read, of the file's size."""
         rows: int = self._file.metadata.num_rows
         return (self.size_bytes or 0) * self._read_rows // max(1, rows)
 
     def first_members(self) -> list[str]:
-        """The names of the columns."""
+        """Return the names of the columns."""
         return list(self.columns or [])
 
-    def rows(self, *, raw: bool = False) -> Iterator[Row]:
-        """The rows in order, numbered from 1; ``raw`` is for JSON alone. Raises RowRefused at what can't be read."""
+    def rows(self, *, raw: bool = False, on_refused: OnRowRefused = raise_refusal) -> Iterator[Row]:
+        """Yield the rows in order, numbered from 1; ``on_refused`` is called for a row with a value that JSON lacks.
+
+        ``raw`` is for JSON Lines alone. Raises FileUnreadable if the file can't be read any further.
+        """
         batches = self._file.iter_batches(batch_size=_ROWS_AT_ONCE)
         while True:
             try:
                 batch = next(batches, None)
             except (self._error, OSError) as exc:
-                raise RowRefused(self._read_rows + 1, f"can't be read: {exc}") from exc
+                raise FileUnreadable(self._read_rows + 1, f"can't be read: {exc}") from exc
             if batch is None:
                 return
-            for values in batch.to_pylist():
+            for values in self._values(batch):
                 self._read_rows += 1
-                for name, convert in self._converters.items():
-                    if values[name] is not None:
-                        values[name] = convert(values[name])
-                yield Row(self._read_rows, values)
+                try:
+                    if isinstance(values, Exception):
+                        raise values
+                    yield Row(self._read_rows, self._converted(values))
+                except (ValueError, OverflowError) as exc:
+                    on_refused(RowRefused(self._read_rows, str(exc)))
+
+    def _values(self, batch: Any) -> list[dict[str, Any] | Exception]:
+        """Return the values of each row, or the error for a row with one that Python can't hold (the year 10000)."""
+        try:
+            found: list[dict[str, Any] | Exception] = batch.to_pylist()
+        except (self._error, ValueError, OverflowError):
+            found = [self._row_values(batch, place) for place in range(batch.num_rows)]
+        return found
+
+    def _row_values(self, batch: Any, place: int) -> dict[str, Any] | Exception:
+        values: dict[str, Any] = {}
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            try:
+                values[name] = column[place].as_py()
+            except (self._error, ValueError, OverflowError) as exc:
+                return ValueError(f"{name}: can't be read: {exc}")
+        return values
+
+    def _converted(self, values: dict[str, Any]) -> dict[str, Any]:
+        for name, convert in self._converters.items():
+            try:
+                values[name] = convert(values[name])
+            except (ValueError, OverflowError) as exc:
+                raise ValueError(f"{name}: {exc}") from exc
+        return values
 
 
 def _checked_names(path: str, names: list[str]) -> list[str]:
@@ -103,27 +143,72 @@ def _checked_names(path: str, names: list[str]) -> list[str]:
     return names
 
 
-def _converter(pyarrow: Any, path: str, field: Any) -> Callable[[Any], Any] | None:
-    """What makes a column's values those that rows have; None for what is so already."""
-    kinds = pyarrow.types
-    if kinds.is_timestamp(field.type) or kinds.is_date(field.type) or kinds.is_time(field.type):
-        return _iso
-    if kinds.is_decimal(field.type):
-        return _number_of
-    if kinds.is_floating(field.type):
-        return _finite
-    if kinds.is_binary(field.type) or kinds.is_large_binary(field.type) or kinds.is_fixed_size_binary(field.type):
-        raise ConfigurationError(f"{path}: the column {field.name!r} holds bytes, which no event can hold")
-    return None
+def _column_converter(pyarrow: Any, path: str, field: Any) -> Convert | None:
+    try:
+        return _converter(pyarrow.types, field.type)
+    except TypeError as exc:
+        raise ConfigurationError(f"{path}: the column {field.name!r} holds {exc}, which no event can hold") from exc
 
 
-def _iso(value: datetime.date | datetime.time) -> str:
-    return value.isoformat()
+def _converter(kinds: Any, kind: Any) -> Convert | None:
+    """Return the function from a value of an Arrow type to one of JSON; None for values that need none.
+
+    Raises TypeError with the name of a type that JSON lacks.
+    """
+    if kinds.is_dictionary(kind):
+        return _converter(kinds, kind.value_type)
+    if kinds.is_map(kind):
+        return _map_converter(_converter(kinds, kind.item_type))
+    if kinds.is_list(kind) or kinds.is_large_list(kind) or kinds.is_fixed_size_list(kind):
+        return _list_converter(_converter(kinds, kind.value_type))
+    if kinds.is_struct(kind):
+        return _struct_converter({field.name: _converter(kinds, field.type) for field in kind})
+    if any(is_kind(kind) for is_kind in (kinds.is_timestamp, kinds.is_date, kinds.is_time)):
+        return _if_given(lambda value: value.isoformat())
+    if kinds.is_duration(kind):
+        return _if_given(_duration)
+    if kinds.is_floating(kind):
+        return _if_given(lambda value: value if math.isfinite(value) else None)
+    plain = (kinds.is_null, kinds.is_boolean, kinds.is_integer, kinds.is_string, kinds.is_large_string)
+    if any(is_kind(kind) for is_kind in (*plain, kinds.is_decimal)):
+        return None
+    is_bytes = any(is_kind(kind) for is_kind in (kinds.is_binary, kinds.is_large_binary, kinds.is_fixed_size_binary))
+    raise TypeError("bytes" if is_bytes else str(kind))
 
 
-def _number_of(value: decimal.Decimal) -> int | float:
-    return int(value) if value == value.to_integral_value() else float(value)
+def _if_given(convert: Convert) -> Convert:
+    return lambda value: None if value is None else convert(value)
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _list_converter(convert: Convert | None) -> Convert | None:
+    if convert is None:
+        return None
+    return _if_given(lambda values: [convert(value) for value in values])
+
+
+def _struct_converter(converters: Mapping[str, Convert | None]) -> Convert | None:
+    given = {name: convert for name, convert in converters.items() if convert is not None}
+    if not given:
+        return None
+    return _if_given(lambda values: values | {name: convert(values[name]) for name, convert in given.items()})
+
+
+def _map_converter(convert: Convert | None) -> Convert:
+    """A map is an object; its keys are text, or what text there is of a number or a time."""
+
+    def converted(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
+        found = {str(key): value if convert is None else convert(value) for key, value in pairs}
+        if len(found) < len(pairs):
+            raise ValueError("expected a map with each key once")
+        return found
+
+    return _if_given(converted)
+
+
+def _duration(value: datetime.timedelta) -> str:
+    if getattr(value, "nanoseconds", 0):
+        raise ValueError(f"expected a duration of whole microseconds, got {value}")
+    text: str = msgspec.to_builtins(
+        datetime.timedelta(days=value.days, seconds=value.seconds, microseconds=value.microseconds)
+    )
+    return text

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import csv
 import gzip
 import io
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 import msgspec
 
-from eventkeep.errors import ConfigurationError, RowRefused
-from eventkeep.importer.parquet import ParquetFile
+from eventkeep.errors import ConfigurationError, FileUnreadable, RowRefused
+from eventkeep.importer.parquet import OnRowRefused, ParquetFile, raise_refusal
+from eventkeep.importer.rejects import REJECT_COLUMNS, ROW_COLUMN
 from eventkeep.importer.templates import Row, shown
 from eventkeep.limits import IMPORT_LINE_BYTES_MAX
 
@@ -30,18 +32,45 @@ _FORMAT_BY_SUFFIX: Final = {
 }
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _BZIP2_MAGIC: Final = b"BZh"
+_READ_ERRORS: Final = (OSError, EOFError, zlib.error)
+"""The errors of a file, or of its compression. Nothing can be read behind them."""
+
+Readable = gzip.GzipFile | bz2.BZ2File | io.BufferedReader
+
+
+class _Lines:
+    """The lines of a file as text. ``record`` has those of the current record, in case it is bad.
+
+    A generator would end at the first line that is not UTF-8; this goes on after it.
+    """
+
+    def __init__(self, file: Readable) -> None:
+        self._file = file
+        self._encoding = "utf-8-sig"
+        self.record: list[bytes] = []
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line = self._file.readline(IMPORT_LINE_BYTES_MAX + 1)
+        if not line:
+            raise StopIteration
+        encoding, self._encoding = self._encoding, "utf-8"
+        self.record.append(line)
+        return line.decode(encoding)
 
 
 class RowFile:
     """An open file of rows; iterate ``rows()`` once. ``columns`` is the CSV header, or None for JSON Lines.
 
-    ``size_bytes`` is the size of the file as it lies on disk (None for standard
-    input) and ``read_bytes()`` how much of it has been read, for a progress bar.
-    Compression (gzip, bzip2) is recognised by the content.
+    ``size_bytes`` is the size of the file on disk (None for standard input), and
+    ``read_bytes()`` the part of it that has been read, for a progress bar. Compression
+    (gzip, bzip2) is recognised by the content.
     """
 
     def __init__(self, path: str, file_format: str, delimiter: str | None = None) -> None:
-        """Opens ``path`` (``-`` is standard input), ``csv`` or ``jsonl``. Raises ConfigurationError."""
+        """Open ``path`` (``-`` is standard input), ``csv`` or ``jsonl``. Raises ConfigurationError."""
         self.format = file_format
         self._delimiter = delimiter or ("\t" if ".tsv" in Path(path).suffixes else ",")
         if len(self._delimiter) != 1:
@@ -55,13 +84,16 @@ class RowFile:
         self.columns: list[str] | None = None
         self._first_line = b""
         csv.field_size_limit(IMPORT_LINE_BYTES_MAX)
-        self._records = csv.reader(self._text_lines(), delimiter=self._delimiter, strict=True)
+        self._lines = _Lines(self._file)
+        self._records = csv.reader(self._lines, delimiter=self._delimiter, strict=True)
         if self.format == "csv":
             try:
-                self.columns = self._header(path)
+                header = self._header(path)
             except ConfigurationError:
                 self.close()
                 raise
+            self._header_columns = header
+            self.columns = [name for name in header if name not in REJECT_COLUMNS]
 
     def __enter__(self) -> Self:
         return self
@@ -72,40 +104,48 @@ class RowFile:
         self.close()
 
     def close(self) -> None:
-        """Closes the file; standard input stays open for others."""
+        """Close the file; standard input stays open for others."""
         self._file.close()
         self._raw.close()
 
     def read_bytes(self) -> int:
-        """Bytes read so far, as they lie on disk."""
+        """Return the number of bytes read so far, as they are on disk."""
         try:
             return self._raw.tell()
         except OSError:
             return 0
 
-    def rows(self, *, raw: bool = False) -> Iterator[Row]:
-        """The rows in order, numbered from 1. Raises RowRefused at the first that can't be read.
+    def rows(self, *, raw: bool = False, on_refused: OnRowRefused = raise_refusal) -> Iterator[Row]:
+        """Yield the rows in order, numbered from 1; ``on_refused`` is called for a row that can't be read.
 
         With ``raw``, the members of JSON Lines stay as they are written (msgspec.Raw).
+        Raises FileUnreadable if the file can't be read any further.
         """
-        return self._csv_rows() if self.format == "csv" else self._json_rows(raw)
+        return self._csv_rows(on_refused) if self.format == "csv" else self._json_rows(raw, on_refused)
 
     def first_members(self) -> list[str]:
-        """The columns of CSV, or the names of the first row's members; none where that is no row. Asked before rows."""
+        """Return the columns of CSV, or the names of the first row's members; nothing if it can't be read.
+
+        It is called before ``rows``.
+        """
         if self.columns is not None:
             return list(self.columns)
         try:
             while not self._first_line or self._first_line.isspace():
-                self._first_line = self._file.readline(IMPORT_LINE_BYTES_MAX + 1)
+                self._first_line = self._json_line()
                 if not self._first_line:
                     return []
-            return list(msgspec.json.decode(self._first_line, type=dict[str, msgspec.Raw]))
-        except (OSError, EOFError, zlib.error, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            # Whoever reads the rows is told what is wrong with the first.
+            members = msgspec.json.decode(self._first_line, type=dict[str, msgspec.Raw])
+        except (*_READ_ERRORS, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            # Whoever reads the rows gets the error of the first.
             return []
+        return [name for name in members if name not in REJECT_COLUMNS]
 
     def _header(self, path: str) -> list[str]:
-        header = _next(self._records, lambda exc: ConfigurationError(f"{path}: the header can't be read: {exc}"))
+        try:
+            header = next(self._records, None)
+        except (*_READ_ERRORS, csv.Error, UnicodeDecodeError) as exc:
+            raise ConfigurationError(f"{path}: the header can't be read: {exc}") from exc
         if not header:
             raise ConfigurationError(f"{path}: expected a header line with the names of the columns, got nothing")
         repeated = [name for name in header if header.count(name) > 1]
@@ -113,57 +153,87 @@ class RowFile:
             raise ConfigurationError(f"{path}: the header names the column {repeated[0]!r} more than once")
         return header
 
-    def _text_lines(self) -> Iterator[str]:
-        # Decoded line by line, so that what is no UTF-8 is noticed in the row where it stands.
-        encoding = "utf-8-sig"
-        while line := self._file.readline(IMPORT_LINE_BYTES_MAX + 1):
-            yield line.decode(encoding)
-            encoding = "utf-8"
-
-    def _csv_rows(self) -> Iterator[Row]:
-        columns = self.columns or []
+    def _csv_rows(self, on_refused: OnRowRefused) -> Iterator[Row]:
+        columns = self._header_columns
         number = 0
         while True:
             number += 1
-            at = number
-            record = _next(self._records, lambda exc, at=at: RowRefused(at, f"can't be read: {exc}"))  # type: ignore[misc]
+            self._lines.record.clear()
+            try:
+                record = next(self._records, None)
+            except _READ_ERRORS as exc:
+                raise FileUnreadable(number, f"can't be read: {exc}") from exc
+            except (csv.Error, UnicodeDecodeError) as exc:
+                on_refused(RowRefused(number, f"can't be read: {exc}", _shown_lines(self._lines.record)))
+                continue
             if record is None:
                 return
             if len(record) != len(columns):
                 if not record:
                     number -= 1  # an empty line is no row
                     continue
-                raise RowRefused(number, f"expected {len(columns)} fields as in the header, got {len(record)}")
-            yield Row(number, dict(zip(columns, record, strict=True)))
+                detail = f"expected {len(columns)} fields as in the header, got {len(record)}"
+                on_refused(RowRefused(number, detail, _shown_lines(self._lines.record)))
+                continue
+            values = dict(zip(columns, record, strict=True))
+            yield Row(number, _without_reject_columns(values))
 
-    def _json_rows(self, raw: bool) -> Iterator[Row]:
+    def _json_rows(self, raw: bool, on_refused: OnRowRefused) -> Iterator[Row]:
         decode = msgspec.json.Decoder(dict[str, msgspec.Raw] if raw else Any).decode
         number = 0
         while True:
             number += 1
             try:
-                line = self._first_line or self._file.readline(IMPORT_LINE_BYTES_MAX + 1)
+                line = self._first_line or self._json_line()
                 self._first_line = b""
-            except (OSError, EOFError, zlib.error) as exc:
-                raise RowRefused(number, f"can't be read: {exc}") from exc
+            except _READ_ERRORS as exc:
+                raise FileUnreadable(number, f"can't be read: {exc}") from exc
             if not line:
                 return
-            if len(line) > IMPORT_LINE_BYTES_MAX:
-                raise RowRefused(number, f"expected at most {IMPORT_LINE_BYTES_MAX:,} bytes on a line, got more")
             if line.isspace():
                 number -= 1
                 continue
             try:
-                values = decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
-                raise RowRefused(number, f"expected one JSON object on the line: {exc}") from exc
-            if not isinstance(values, dict):
-                raise RowRefused(number, f"expected a JSON object, got {shown(values)}")
-            yield Row(number, values)
+                values = _json_row(line, decode)
+            except ValueError as exc:
+                on_refused(RowRefused(number, str(exc), _shown_lines([line])))
+                continue
+            yield Row(number, _without_reject_columns(values))
+
+    def _json_line(self) -> bytes:
+        """Return the next line; a byte order mark in front of the file is no part of it."""
+        line = self._file.readline(IMPORT_LINE_BYTES_MAX + 1)
+        is_first, self._has_begun = not self._has_begun, True
+        return line.removeprefix(codecs.BOM_UTF8) if is_first else line
+
+    _has_begun = False
+
+
+def _shown_lines(lines: list[bytes]) -> str:
+    return b"".join(lines).decode("utf-8", "replace").rstrip("\r\n")
+
+
+def _json_row(line: bytes, decode: Callable[[bytes], Any]) -> Mapping[str, Any]:
+    """Return the object on a line. Raises ValueError."""
+    if len(line) > IMPORT_LINE_BYTES_MAX:
+        raise ValueError(f"expected at most {IMPORT_LINE_BYTES_MAX:,} bytes on a line, got more")
+    try:
+        values = decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise ValueError(f"expected one JSON object on the line: {exc}") from exc
+    if not isinstance(values, dict):
+        raise ValueError(f"expected a JSON object, got {shown(values)}")
+    return values
+
+
+def _without_reject_columns(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    if ROW_COLUMN not in values:
+        return values
+    return {name: value for name, value in values.items() if name not in REJECT_COLUMNS}
 
 
 def open_rows(path: str, file_format: str | None = None, delimiter: str | None = None) -> RowFile | ParquetFile:
-    """The file of rows at ``path`` (``-`` is standard input), of the format given or told by its name.
+    """Open the file of rows at ``path`` (``-`` is standard input), by default of the format that its name ends with.
 
     Raises ConfigurationError.
     """
@@ -178,15 +248,8 @@ def open_rows(path: str, file_format: str | None = None, delimiter: str | None =
 
 
 def _standard_input() -> io.BufferedReader:
-    # Through its number, so that closing it is ours and the interpreter's own object stays as it is.
+    # A second file object on the same descriptor: closing it leaves the interpreter's own open.
     return open(sys.stdin.fileno(), "rb", closefd=False)
-
-
-def _next(records: Iterator[list[str]], refusal: Callable[[Exception], Exception]) -> list[str] | None:
-    try:
-        return next(records, None)
-    except (csv.Error, UnicodeDecodeError, OSError, EOFError, zlib.error) as exc:
-        raise refusal(exc) from exc
 
 
 def _format_of(path: str) -> str:
@@ -202,7 +265,7 @@ def _format_of(path: str) -> str:
     return found
 
 
-def _decompressed(raw: io.BufferedReader) -> gzip.GzipFile | bz2.BZ2File | io.BufferedReader:
+def _decompressed(raw: io.BufferedReader) -> Readable:
     start = raw.peek(3)
     if start.startswith(_GZIP_MAGIC):
         return gzip.GzipFile(fileobj=raw)

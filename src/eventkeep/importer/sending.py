@@ -1,195 +1,192 @@
-"""Sending bulk requests: a few at once, again where the server had no room, and the answers counted."""
+"""Sends the rows of a file through the SDK in bulk requests, a few of them at once."""
 
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Protocol
 
-import httpx
 import msgspec
 
-from eventkeep.errors import ConfigurationError, ImportStopped, KeyRefused, RowRefused, ServerUnreachable
-from eventkeep.importer.packing import BulkRequest
-from eventkeep.limits import IMPORT_ATTEMPTS_MAX, IMPORT_FAULTS_SHOWN_MAX, IMPORT_WAIT_SECONDS_MAX
+from eventkeep.client.asynchronous.client import AsyncClient
+from eventkeep.client.calls import create_call
+from eventkeep.client.errors import ErrorObject, InvalidRequestError
+from eventkeep.client.packing import Packing, packed
+from eventkeep.client.rejections import failure_kind, rejection
+from eventkeep.client.results import Created
+from eventkeep.client.retries import RetryPolicy, Wait
+from eventkeep.errors import EventkeepError, InvalidRequest, RowRefused
+from eventkeep.exporter.walk import PATIENT
+from eventkeep.importer.mapping import MappedRow
+from eventkeep.limits import BODY_BYTES_MAX, CLIENT_RETRY_SECONDS_MAX, READING_RETRIES_MAX
+from eventkeep.protocol.revisions import Revision
 
-BULK_PATH: Final = "/api/event-bulk-create-jobs/"
 REVISION: Final = "2024-07-15"
-"""The first that takes a profile's locale."""
-STORED_HEADER: Final = "Eventkeep-Events-Stored"
-REPEATED_HEADER: Final = "Eventkeep-Events-Repeated"
-_TIMEOUT_SECONDS: Final = 60.0
-_BACKOFF_SECONDS_MIN: Final = 0.25
-_BACKOFF_SECONDS_MAX: Final = 10.0
-_TRY_AGAIN: Final = frozenset(
-    {
-        HTTPStatus.TOO_MANY_REQUESTS,
-        HTTPStatus.BAD_GATEWAY,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        HTTPStatus.GATEWAY_TIMEOUT,
-    }
-)
+"""The first revision that takes a profile's locale."""
+IMPATIENT: Final = RetryPolicy(retries_max=READING_RETRIES_MAX, seconds_max=CLIENT_RETRY_SECONDS_MAX)
+"""A server that never responded is more likely a wrong URL than one that restarts."""
+
+OnRefused = Callable[[RowRefused, MappedRow], object]
+"""Called with a row that is left out; it may raise to end the import."""
 
 
 class Counts(msgspec.Struct):
-    """What was sent so far; ``stored`` and ``repeated`` are None where the server does not tell (not eventkeep)."""
+    """Numbers of an import so far; ``stored`` and ``repeated`` are None if the server does not report them."""
 
     requests: int = 0
     sent: int = 0
     stored: int | None = 0
     repeated: int | None = 0
-    tries_repeated: int = 0
+    retries: int = 0
+    throttled: int = 0
+    throttled_seconds: float = 0.0
+
+    def add(self, created: Created, events: int) -> None:
+        """Count the events of a request."""
+        self.requests += 1
+        self.sent += events
+        self.stored = None if self.stored is None or created.stored is None else self.stored + created.stored
+        self.repeated = None if self.repeated is None or created.repeated is None else self.repeated + created.repeated
+
+    def add_wait(self, wait: Wait) -> None:
+        """Count a wait for another try."""
+        self.retries += 1
+        if wait.status == HTTPStatus.TOO_MANY_REQUESTS:
+            self.throttled += 1
+            self.throttled_seconds += wait.seconds
 
 
-class _Source(msgspec.Struct):
-    pointer: str = ""
+def pack(rows: Iterable[MappedRow], on_refused: OnRefused) -> Iterator[Packing[MappedRow]]:
+    """Yield bulk requests that hold every row once, in order, except for rows larger than a request may be."""
+    request: Packing[MappedRow] = Packing()
+    for row in rows:
+        if request.add(row):
+            continue
+        if request:
+            yield request
+            request = Packing()
+        if not request.add(row):
+            detail = f"the event is larger than a request may be ({BODY_BYTES_MAX:,} bytes)"
+            on_refused(RowRefused(row.number, detail), row)
+    if request:
+        yield request
 
 
-class _Fault(msgspec.Struct):
-    detail: str = ""
-    source: _Source = msgspec.field(default_factory=_Source)
+class Receiver(Protocol):
+    """Takes a bulk request. Raises InvalidRequestError if events of it are refused."""
 
-
-class _Problems(msgspec.Struct):
-    errors: list[_Fault] = []
+    async def __call__(self, request: Packing[MappedRow]) -> None: ...
 
 
 class Sender:
     """Sends the requests of an iterator, ``at_once`` of them side by side.
 
-    A request that meets 429, 502, 503, 504 or a broken connection is sent again
-    after ``Retry-After`` (else an exponential wait), up to IMPORT_ATTEMPTS_MAX
-    times. That is safe, because every event carries its ``unique_id``.
+    A request that meets a server without room is sent again. That is safe, because every
+    event has its ``unique_id``. Rows that are refused go to ``on_refused``, and the other
+    rows of their request are sent again without them.
     """
 
-    def __init__(self, url: str, api_key: str, at_once: int, on_sent: Callable[[Counts], None]) -> None:
-        """Raises ConfigurationError for a URL that is none."""
-        self.counts = Counts()
-        self._url = _checked_url(url)
-        self._headers = {
-            "Authorization": f"Klaviyo-API-Key {api_key}",
-            "Content-Type": "application/json",
-            "revision": REVISION,
-        }
-        self._at_once = at_once
-        self._on_sent = on_sent
-
-    def send(self, requests: Iterator[BulkRequest]) -> Counts:
-        """Sends all of them; ``counts`` is right also when it raises.
-
-        Raises RowRefused (a bad row, found here or by the server), KeyRefused and
-        ServerUnreachable. Requests that are under way when one fails are finished.
-        """
-        asyncio.run(self._send_all(requests))
-        return self.counts
-
-    async def _send_all(self, requests: Iterator[BulkRequest]) -> None:
-        limits = httpx.Limits(max_connections=self._at_once)
-        async with httpx.AsyncClient(
-            base_url=self._url, headers=self._headers, timeout=_TIMEOUT_SECONDS, limits=limits
-        ) as client:
-            stopped: list[ImportStopped] = []
-            await asyncio.gather(*(self._work(client, requests, stopped) for _ in range(self._at_once)))
-        if stopped:
-            raise stopped[0]
-
-    async def _work(
-        self, client: httpx.AsyncClient, requests: Iterator[BulkRequest], stopped: list[ImportStopped]
+    def __init__(
+        self,
+        at_once: int,
+        on_refused: OnRefused,
+        on_progress: Callable[[Counts], object] = lambda counts: None,
+        on_wait: Callable[[Wait], object] = lambda wait: None,
     ) -> None:
-        while not stopped:
-            try:
-                request = next(requests, None)
-                if request is None:
-                    return
-                self._count(request, await self._post(client, request))
-            except ImportStopped as exc:
-                stopped.append(exc)
+        self.counts = Counts()
+        self._at_once, self._on_refused = at_once, on_refused
+        self._on_progress, self._on_wait = on_progress, on_wait
 
-    async def _post(self, client: httpx.AsyncClient, request: BulkRequest) -> httpx.Response:
-        """The 202. Raises ImportStopped for what another try won't change."""
-        trouble = ""
-        for attempt in range(IMPORT_ATTEMPTS_MAX):
-            if attempt:
-                self.counts.tries_repeated += 1
+    def refuse(self, refusal: RowRefused, row: MappedRow) -> None:
+        """Leave out a row that no request can hold."""
+        self._on_refused(refusal, row)
+
+    def send(self, requests: Iterator[Packing[MappedRow]], client: Callable[[], AsyncClient]) -> None:
+        """Send all requests; ``counts`` is right also after an error.
+
+        Raises the error of ``on_refused``, and ClientError. Requests in flight when one
+        fails are finished.
+        """
+
+        async def send() -> None:
+            async with client() as connected:
+
+                async def create(request: Packing[MappedRow]) -> None:
+                    await self._create(connected, request)
+
+                await self._run(requests, create)
+
+        asyncio.run(send())
+
+    def check(self, requests: Iterator[Packing[MappedRow]], revision: Revision, received_at: int) -> None:
+        """Check all requests by the rules of the server, without one. ``received_at`` is in Unix seconds."""
+        # The server's parser needs libraries that sending does not.
+        from eventkeep.protocol.creates.parser import parse_bulk_create
+
+        async def check(request: Packing[MappedRow]) -> None:
             try:
-                response = await client.post(BULK_PATH, content=request.body)
-            except httpx.TransportError as exc:
-                trouble = f"{type(exc).__name__}: {exc}"
-                if isinstance(exc, httpx.ConnectError) and not self.counts.requests:
-                    # Nothing was ever there: more likely a wrong URL than a restart.
-                    raise ServerUnreachable(f"no connection to {self._url}: {exc}") from exc
-                wait_seconds = _backoff_seconds(attempt)
-            else:
-                if response.status_code == HTTPStatus.ACCEPTED:
-                    return response
-                if response.status_code not in _TRY_AGAIN:
-                    raise _refusal(response, request)
-                trouble = f"status {response.status_code}"
-                wait_seconds = _asked_seconds(response) or _backoff_seconds(attempt)
-            if attempt + 1 < IMPORT_ATTEMPTS_MAX:
-                await asyncio.sleep(min(wait_seconds, IMPORT_WAIT_SECONDS_MAX))
-        raise ServerUnreachable(
-            f"{self._url} did not take a request in {IMPORT_ATTEMPTS_MAX} tries; the last: {trouble}"
+                parse_bulk_create(request.body(), revision, received_at)
+            except InvalidRequest as exc:
+                errors = [ErrorObject(detail=fault.detail, pointer=fault.pointer) for fault in exc.faults]
+                raise InvalidRequestError(str(exc), HTTPStatus.BAD_REQUEST, errors) from exc
+            self.counts.sent += len(request)
+            self._on_progress(self.counts)
+
+        asyncio.run(self._run(requests, check))
+
+    async def _run(self, requests: Iterator[Packing[MappedRow]], receive: Receiver) -> None:
+        errors: list[EventkeepError] = []
+
+        async def work() -> None:
+            while not errors:
+                try:
+                    request = next(requests, None)
+                    if request is None:
+                        return
+                    # Parts of a request that was refused, the first one last.
+                    parts = [request]
+                    while parts:
+                        parts += await self._deliver(parts.pop(), receive)
+                except EventkeepError as exc:
+                    errors.append(exc)
+
+        await asyncio.gather(*(work() for _ in range(self._at_once)))
+        if errors:
+            raise errors[0]
+
+    async def _deliver(self, request: Packing[MappedRow], receive: Receiver) -> list[Packing[MappedRow]]:
+        """Pass on a request; returns the parts that have to be sent again, the first one last."""
+        try:
+            await receive(request)
+        except InvalidRequestError as error:
+            if failure_kind(error) != "events":
+                raise
+            found = rejection(error, request)
+            details = _details(error, request)
+            for row in found.refused:
+                self._on_refused(RowRefused(row.number, details.get(row.number, str(error))), row)
+            return [packed(rows) for rows in reversed(found.again)]
+        return []
+
+    async def _create(self, client: AsyncClient, request: Packing[MappedRow]) -> None:
+        policy = PATIENT if self.counts.requests else IMPATIENT
+
+        def count_wait(wait: Wait) -> None:
+            self.counts.add_wait(wait)
+            self._on_wait(wait)
+
+        response = await client.perform(
+            create_call("bulk_create_events", request.body()), policy, asyncio.sleep, count_wait
         )
-
-    def _count(self, request: BulkRequest, response: httpx.Response) -> None:
-        counts = self.counts
-        counts.requests += 1
-        counts.sent += request.event_count
-        counts.stored = _added(counts.stored, response.headers.get(STORED_HEADER))
-        counts.repeated = _added(counts.repeated, response.headers.get(REPEATED_HEADER))
-        self._on_sent(counts)
+        self.counts.add(response.data, len(request))
+        self._on_progress(self.counts)
 
 
-def _checked_url(url: str) -> str:
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL as exc:
-        raise ConfigurationError(f"--url: expected a URL such as http://127.0.0.1:8340, got {url!r}: {exc}") from exc
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ConfigurationError(f"--url: expected a URL such as http://127.0.0.1:8340, got {url!r}")
-    return url.rstrip("/")
-
-
-def _added(total: int | None, told: str | None) -> int | None:
-    return None if total is None or told is None else total + int(told)
-
-
-def _asked_seconds(response: httpx.Response) -> float | None:
-    asked = response.headers.get("Retry-After", "")
-    return float(asked) if asked.isascii() and asked.isdecimal() else None
-
-
-def _backoff_seconds(attempt: int) -> float:
-    # With jitter, so that requests that failed together don't come back together.
-    return min(_BACKOFF_SECONDS_MAX, _BACKOFF_SECONDS_MIN * 2.0**attempt) * random.uniform(0.5, 1.0)
-
-
-def _refusal(response: httpx.Response, request: BulkRequest) -> ImportStopped:
-    """The error that an answer other than 202 means, with the rows that it is about."""
-    try:
-        faults = msgspec.json.decode(response.content, type=_Problems).errors
-    except msgspec.DecodeError:
-        faults = []
-    details = [fault.detail for fault in faults] or [f"status {response.status_code}"]
-    if response.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return KeyRefused(f"the server refuses the API key: {'; '.join(details)}")
-    rows = [row_of(fault.source.pointer, request) for fault in faults]
-    told = [(row, fault.detail) for row, fault in zip(rows, faults, strict=True) if row is not None]
-    if response.status_code != HTTPStatus.BAD_REQUEST or not told:
-        return ImportStopped(f"the server refuses a request with status {response.status_code}: {'; '.join(details)}")
-    first, *others = sorted(told)[:IMPORT_FAULTS_SHOWN_MAX]
-    return RowRefused(first[0], "\n".join([first[1], *(f"row {row}: {detail}" for row, detail in others)]))
-
-
-def row_of(pointer: str, request: BulkRequest) -> int | None:
-    """The row that a JSON pointer into the body is about: the event's, or the first one of the profile."""
-    numbers = [int(part) for part in pointer.split("/") if part.isascii() and part.isdecimal()]
-    if not numbers or numbers[0] >= len(request.rows):
-        return None
-    group = request.rows[numbers[0]]
-    return (
-        group[numbers[1]] if len(numbers) > 1 and "/events/data/" in pointer and numbers[1] < len(group) else group[0]
-    )
+def _details(error: InvalidRequestError, request: Packing[MappedRow]) -> dict[int, str]:
+    """Return the reason for each row that the error's pointers name."""
+    found: dict[int, str] = {}
+    for each in error.errors:
+        for row in request.events_at(each.pointer or ""):
+            found[row.number] = f"{found[row.number]} {each.detail}" if row.number in found else each.detail
+    return found

@@ -16,10 +16,12 @@ import hashlib
 import string
 import zoneinfo
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
+from eventkeep.client.encoding import encode_json
 from eventkeep.errors import ConfigurationError
 from eventkeep.limits import ECHO_CHARACTERS_MAX, IMPORT_TIMES_REMEMBERED_MAX
 
@@ -39,7 +41,7 @@ class Row(msgspec.Struct, frozen=True):
 
     def digest(self) -> str:
         """16 hexadecimal digits made of the row's content alone."""
-        return hashlib.blake2b(msgspec.json.encode(self.values), digest_size=8).hexdigest()
+        return hashlib.blake2b(encode_json(self.values), digest_size=8).hexdigest()
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -176,12 +178,14 @@ def shown(value: Any) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
-    return msgspec.json.encode(value).decode()
+    return encode_json(value).decode()
 
 
 def _integer(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
+    if isinstance(value, Decimal) and value == value.to_integral_value():
+        return int(value)
     if isinstance(value, str):
         try:
             return int(value)
@@ -190,8 +194,8 @@ def _integer(value: Any) -> int:
     raise ValueError(f"expected an integer, got {shown(value)}")
 
 
-def _number(value: Any) -> int | float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
+def _number(value: Any) -> int | float | Decimal:
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return value
     if isinstance(value, str):
         # JSON's own grammar: it has no NaN, no infinity and no 1_000.
@@ -237,7 +241,7 @@ def _time_converter(source: Source) -> Callable[[Any], str]:
         return _shift_years(moment, source.shift_years).isoformat()
 
     def checked(value: Any) -> str:
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
+        if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
             raise ValueError(f"expected a time, got {shown(value)}")
         return convert(value)
 

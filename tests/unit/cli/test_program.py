@@ -16,7 +16,6 @@ from eventkeep.errors import (
     EventkeepError,
     FolderInUse,
     ImportStopped,
-    KeyRefused,
     RowRefused,
     ServerUnreachable,
 )
@@ -62,7 +61,6 @@ def test_options_of_keys_have_the_names_of_the_directory() -> None:
     [
         (ConfigurationError("no"), ExitCode.USAGE),
         (RowRefused(3, "no"), ExitCode.ROW_REFUSED),
-        (KeyRefused("no"), ExitCode.KEY_REFUSED),
         (ServerUnreachable("no"), ExitCode.SERVER_UNREACHABLE),
         (ImportStopped("no"), ExitCode.FAILED),
         (FolderInUse("no"), ExitCode.FAILED),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from eventkeep.errors import ConfigurationError, RowRefused
+from eventkeep.errors import ConfigurationError, FileUnreadable, RowRefused
+from eventkeep.importer.rejects import RejectsFile
 from eventkeep.importer.rows import open_rows
 from eventkeep.importer.templates import Row
 from eventkeep.limits import IMPORT_LINE_BYTES_MAX
@@ -101,3 +102,57 @@ def test_missing_file_unknown_format_and_long_delimiter_are_refused(tmp_path: Pa
         read(tmp_path / "a.csv", file_format="xml")
     with pytest.raises(ConfigurationError, match="expected one character"):
         read(tmp_path / "a.csv", delimiter="::")
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_byte_order_mark_is_no_part_of_json_lines(tmp_path: Path, raw: bool) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes('\ufeff{"a":"\ufeff"}\n{"a":"2"}\n'.encode())
+    with open_rows(str(path)) as rows:
+        assert rows.first_members() == ["a"]
+        assert [list(row.values) for row in rows.rows(raw=raw)] == [["a"], ["a"]]
+    path.write_bytes('{"a":1}\n\ufeff{}\n'.encode())
+    with pytest.raises(RowRefused, match="row 2: expected one JSON object"):
+        read(path)
+
+
+def rejected(path: Path) -> tuple[list[int], list[tuple[int, str]]]:
+    """The numbers of the rows of a file, and those that can't be read with their text."""
+    refused: list[tuple[int, str]] = []
+    with open_rows(str(path)) as rows:
+        numbers = [row.number for row in rows.rows(on_refused=lambda each: refused.append((each.row, each.text)))]
+    return numbers, refused
+
+
+def test_reading_goes_on_after_a_bad_row(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b'a,b\n1,2\n3\n4,\xff\n"5" x,6\n7,"8\n9"\n10,11,12\n13,14\n')
+    assert rejected(path) == ([1, 5, 7], [(2, "3"), (3, "4,\ufffd"), (4, '"5" x,6'), (6, "10,11,12")])
+    path = tmp_path / "rows.jsonl"
+    path.write_bytes(b'{"a":1}\n[1]\n{"a":\n{"a":"\xff"}\n' + b"x" * 100 + b'\n{"a":2}')
+    assert rejected(path) == ([1, 6], [(2, "[1]"), (3, '{"a":'), (4, '{"a":"\ufffd"}'), (5, "x" * 100)])
+
+
+def test_file_that_is_cut_short_ends_the_import_whatever_is_done_with_bad_rows(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"a":1}\n' * 9, mtime=0)[:-12])
+    with pytest.raises(FileUnreadable):
+        rejected(path)
+
+
+@pytest.mark.parametrize(("columns", "name"), [(["a", "b"], "rejects.csv"), (None, "rejects.jsonl")])
+def test_rejected_rows_can_be_imported_once_they_are_repaired(
+    tmp_path: Path, columns: list[str] | None, name: str
+) -> None:
+    path = tmp_path / name
+    with RejectsFile(path, columns) as file:
+        file.add(RowRefused(7, 'wrong, "so"'), {"a": "1", "b": "x\ny"})
+        file.add(RowRefused(9, "not read", '"broken'), None)
+    unread: list[str] = []
+    with open_rows(str(path)) as rows:
+        assert rows.first_members() == ["a", "b"]
+        found = [row.values for row in rows.rows(on_refused=lambda each: unread.append(each.text))]
+    assert found[0] == {"a": "1", "b": "x\ny"}
+    assert found[1:] == ([] if columns else [{}])
+    text = path.read_text()
+    assert "reject_row" in text and "reject_reason" in text and "broken" in text

@@ -1,4 +1,4 @@
-"""Against a small server on a socket with scripted responses that a healthy server does not give."""
+"""Against a small server that responds as a test says, for responses that a healthy server does not send."""
 
 from __future__ import annotations
 
@@ -10,21 +10,25 @@ from typing import Any
 import msgspec
 import pytest
 
-from eventkeep.errors import ConfigurationError, ImportStopped, KeyRefused, RowRefused, ServerUnreachable
+from eventkeep import AsyncClient, AuthenticationError, ClientError, ConnectionFailedError, PermissionDeniedError
+from eventkeep.client.packing import Packing
+from eventkeep.client.retries import RetryPolicy
+from eventkeep.errors import RowRefused
 from eventkeep.importer import sending
-from eventkeep.importer.packing import BulkRequest
-from eventkeep.importer.sending import REVISION, Counts, Sender
-from eventkeep.limits import IMPORT_ATTEMPTS_MAX
+from eventkeep.importer.mapping import MappedRow
+from eventkeep.importer.sending import REVISION, Counts, Sender, pack
+from eventkeep.limits import BODY_BYTES_MAX, BULK_EVENTS_MAX
+from eventkeep.protocol.revisions import REVISIONS
 from eventkeep.testing import free_port
 
-ApiResponse = tuple[int, dict[str, str], Any]
-KEPT: ApiResponse = (202, {"Eventkeep-Events-Stored": "2", "Eventkeep-Events-Repeated": "1"}, None)
+Response = tuple[int, dict[str, str], Any]
+KEPT: Response = (202, {"Eventkeep-Events-Stored": "2", "Eventkeep-Events-Repeated": "1"}, None)
 
 
 class ScriptedServer(http.server.ThreadingHTTPServer):
-    """Gives its responses in order and repeats the last one; a response of status 0 cuts the connection."""
+    """Gives its answers in order, the last one for ever; an answer of status 0 cuts the connection."""
 
-    def __init__(self, answers: list[ApiResponse]) -> None:
+    def __init__(self, answers: list[Response]) -> None:
         super().__init__(("127.0.0.1", 0), ScriptedHandler)
         self.answers = answers
         self.bodies: list[bytes] = []
@@ -59,7 +63,7 @@ class ScriptedHandler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Log nothing: the tests look at the received requests."""
+        """Says nothing: the tests look at what was received."""
 
 
 @pytest.fixture
@@ -74,20 +78,56 @@ def scripted() -> Iterator[ScriptedServer]:
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "_BACKOFF_SECONDS_MAX", 0.01)
+    monkeypatch.setattr("eventkeep.client.retries.CLIENT_BACKOFF_SECONDS_MAX", 0.01)
+    monkeypatch.setattr(sending, "PATIENT", RetryPolicy(retries_max=None, seconds_max=0.5))
 
 
-def requests(count: int) -> Iterator[BulkRequest]:
-    return (BulkRequest(b'{"number":%d}' % number, [[number, 100 + number], [200 + number]]) for number in range(count))
+def row(number: int, identity: bytes = b"a", padding: int = 0) -> MappedRow:
+    return MappedRow(number, identity, b'"%b"' % identity, b'{"number":%d,"x":"%b"}' % (number, b"x" * padding))
 
 
-def problems(status: int, *faults: tuple[str, str]) -> ApiResponse:
+def requests(count: int) -> Iterator[Packing[MappedRow]]:
+    """Requests of three rows each, two of the first profile and one of the second."""
+    for number in range(count):
+        request: Packing[MappedRow] = Packing()
+        for each in (row(number), row(100 + number), row(200 + number, b"b")):
+            request.add(each)
+        yield request
+
+
+def stop(refusal: RowRefused, refused: MappedRow) -> None:
+    assert refusal.row == refused.number
+    raise refusal
+
+
+def problems(status: int, *faults: tuple[str, str]) -> Response:
     errors = [{"detail": detail, "source": {"pointer": pointer}, "status": status} for pointer, detail in faults]
     return status, {}, {"errors": errors}
 
 
+def client(url: str) -> AsyncClient:
+    return AsyncClient("pk_test", url, REVISION)
+
+
 def send(server: ScriptedServer, count: int = 3, at_once: int = 1) -> Counts:
-    return Sender(server.url, "pk_test", at_once, lambda counts: None).send(requests(count))
+    sender = Sender(at_once, stop)
+    sender.send(requests(count), lambda: client(server.url))
+    return sender.counts
+
+
+def test_rows_fill_requests_and_stay_in_order() -> None:
+    packed = list(pack((row(number) for number in range(2 * BULK_EVENTS_MAX + 1)), stop))
+    assert [len(request) for request in packed] == [BULK_EVENTS_MAX, BULK_EVENTS_MAX, 1]
+    assert [each.number for request in packed for each in request.events()] == list(range(2 * BULK_EVENTS_MAX + 1))
+
+
+def test_row_that_no_request_can_hold_is_refused() -> None:
+    refused: list[str] = []
+    rows = [row(1), row(2, padding=BODY_BYTES_MAX), row(3)]
+    packed = list(pack(rows, lambda refusal, row: refused.append(str(refusal))))
+    assert [[each.number for each in request.events()] for request in packed] == [[1], [3]]
+    assert len(refused) == 1
+    assert refused[0].startswith("row 2: the event is larger than a request may be")
 
 
 def test_counts_come_from_the_responses(scripted: ScriptedServer) -> None:
@@ -98,10 +138,10 @@ def test_counts_come_from_the_responses(scripted: ScriptedServer) -> None:
 
 def test_every_request_is_sent_once_with_several_at_once(scripted: ScriptedServer) -> None:
     assert send(scripted, 50, at_once=8).requests == 50
-    assert sorted(scripted.bodies) == sorted(request.body for request in requests(50))
+    assert sorted(scripted.bodies) == sorted(request.body() for request in requests(50))
 
 
-def test_server_that_tells_no_counts_is_not_believed_to_have_stored(scripted: ScriptedServer) -> None:
+def test_counts_are_unknown_if_the_server_does_not_report_them(scripted: ScriptedServer) -> None:
     scripted.answers = [(202, {}, None)]
     counts = send(scripted)
     assert (counts.sent, counts.stored, counts.repeated) == (9, None, None)
@@ -111,75 +151,96 @@ def test_server_that_tells_no_counts_is_not_believed_to_have_stored(scripted: Sc
 def test_request_is_sent_again_if_the_server_had_no_room(scripted: ScriptedServer, status: int) -> None:
     scripted.answers = [KEPT, (status, {"Retry-After": "0"}, None), (status, {}, None), KEPT]
     counts = send(scripted)
-    assert (counts.requests, counts.tries_repeated) == (3, 2)
+    assert (counts.requests, counts.retries, counts.throttled) == (3, 2, 2 if status == 429 else 0)
     assert scripted.bodies[1] == scripted.bodies[2] == scripted.bodies[3]
 
 
 def test_tries_end(scripted: ScriptedServer) -> None:
-    scripted.answers = [(503, {}, None)]
-    with pytest.raises(ServerUnreachable, match=f"in {IMPORT_ATTEMPTS_MAX} tries; the last: status 503"):
-        send(scripted, 1)
-    assert len(scripted.bodies) == IMPORT_ATTEMPTS_MAX
+    scripted.answers = [KEPT, (503, {}, None)]
+    with pytest.raises(ClientError, match=r"503: .* tries\)"):
+        send(scripted, 2)
 
 
 def test_server_that_was_never_there_is_not_waited_for() -> None:
-    with pytest.raises(ServerUnreachable, match="no connection to"):
-        Sender(f"http://127.0.0.1:{free_port()}", "pk_test", 2, lambda counts: None).send(requests(3))
+    sender = Sender(2, stop)
+    with pytest.raises(ConnectionFailedError, match=r"no response from .* in 3 tries"):
+        sender.send(requests(3), lambda: client(f"http://127.0.0.1:{free_port()}"))
 
 
-@pytest.mark.parametrize("status", [401, 403])
-def test_refused_key_ends_the_import(scripted: ScriptedServer, status: int) -> None:
+@pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationError), (403, PermissionDeniedError)])
+def test_refused_key_ends_the_import(scripted: ScriptedServer, status: int, kind: type[Exception]) -> None:
     scripted.answers = [problems(status, ("/data/", "Missing or invalid private key."))]
-    with pytest.raises(KeyRefused, match=r"Missing or invalid private key\."):
+    with pytest.raises(kind, match=r"Missing or invalid private key\."):
         send(scripted)
     assert len(scripted.bodies) == 1
 
 
-def test_faults_name_the_rows_that_they_are_about(scripted: ScriptedServer) -> None:
-    data = "/data/attributes/events-bulk-create/data"
-    scripted.answers = [
-        KEPT,
-        problems(
-            400,
-            (f"{data}/1/attributes/profile/data/attributes/email", "bad email"),
-            (f"{data}/0/attributes/events/data/1/attributes/time", "too early"),
-        ),
-    ]
-    with pytest.raises(RowRefused) as refused:
+DATA = "/data/attributes/events-bulk-create/data"
+FAULTS = problems(
+    400,
+    (f"{DATA}/1/attributes/profile/data/attributes/email", "bad email"),
+    (f"{DATA}/0/attributes/events/data/1/attributes/time", "too early"),
+)
+
+
+def test_first_row_that_is_refused_ends_the_import(scripted: ScriptedServer) -> None:
+    scripted.answers = [KEPT, FAULTS]
+    with pytest.raises(RowRefused, match=r"^row 101: too early$"):
         send(scripted)
-    assert str(refused.value) == "row 101: too early\nrow 201: bad email"
-    assert refused.value.row == 101
+    assert len(scripted.bodies) == 2
+
+
+def test_rows_that_are_refused_are_left_out(scripted: ScriptedServer) -> None:
+    scripted.answers = [KEPT, FAULTS, KEPT]
+    refused: list[str] = []
+    sender = Sender(1, lambda refusal, row: refused.append(str(refusal)))
+    sender.send(requests(3), lambda: client(scripted.url))
+    assert refused == ["row 101: too early", "row 201: bad email"]
+    assert (sender.counts.requests, sender.counts.sent) == (3, 7)
+    assert (
+        scripted.bodies[2]
+        == scripted.bodies[1].replace(b',{"number":101,"x":""}', b"").partition(b',{"type":"event-bulk-create"')[0]
+        + b"]}}}}"
+    )
 
 
 @pytest.mark.parametrize(
     "answer",
-    [
-        problems(400, ("/data/type", "wrong")),
-        problems(400, ("/data/attributes/events-bulk-create/data/9/attributes", "wrong")),
-        problems(413, ("/", "too large")),
-        (400, {}, None),
-        (404, {}, {"detail": "no such thing"}),
-        (302, {"Location": "/"}, None),
-    ],
+    [(404, {}, {"detail": "no such thing"}), (302, {"Location": "/"}, None), (405, {}, None)],
 )
-def test_other_refusals_are_told_as_they_came(scripted: ScriptedServer, answer: ApiResponse) -> None:
+def test_other_refusals_end_the_import(scripted: ScriptedServer, answer: Response) -> None:
     scripted.answers = [answer]
-    with pytest.raises(ImportStopped, match=f"status {answer[0]}"):
+    with pytest.raises(ClientError, match=str(answer[0])):
         send(scripted)
+    assert len(scripted.bodies) == 1
 
 
-def test_counts_are_right_when_a_row_stops_the_import(scripted: ScriptedServer) -> None:
-    def broken() -> Iterator[BulkRequest]:
+@pytest.mark.parametrize(
+    "answer",
+    [problems(400, (f"{DATA}/9/attributes", "wrong")), problems(413, ("/", "too large")), (400, {}, None)],
+)
+def test_request_is_halved_if_no_row_is_named(scripted: ScriptedServer, answer: Response) -> None:
+    scripted.answers = [answer]
+    refused: list[int] = []
+    Sender(1, lambda refusal, row: refused.append(row.number)).send(requests(1), lambda: client(scripted.url))
+    assert refused == [0, 100, 200]
+    assert len(scripted.bodies) == 5
+
+
+def test_counts_are_right_when_a_row_ends_the_import(scripted: ScriptedServer) -> None:
+    def broken() -> Iterator[Packing[MappedRow]]:
         yield from requests(2)
         raise RowRefused(7, "no event")
 
-    sender = Sender(scripted.url, "pk_test", 1, lambda counts: None)
+    sender = Sender(1, stop)
     with pytest.raises(RowRefused, match="row 7: no event"):
-        sender.send(broken())
+        sender.send(broken(), lambda: client(scripted.url))
     assert sender.counts.sent == 6
 
 
-@pytest.mark.parametrize("url", ["localhost:8340", "ftp://a", "http://", "http://[::", ""])
-def test_url_that_is_none_is_refused(url: str) -> None:
-    with pytest.raises(ConfigurationError, match="--url: expected a URL"):
-        Sender(url, "pk_test", 1, lambda counts: None)
+def test_check_uses_the_rules_of_the_server_without_one() -> None:
+    refused: list[str] = []
+    sender = Sender(1, lambda refusal, row: refused.append(str(refusal)))
+    sender.check(requests(1), REVISIONS[-1], 1_718_452_800)
+    assert [each.partition(":")[0] for each in refused] == ["row 0", "row 100", "row 200"]
+    assert sender.counts.sent == 0
