@@ -1,4 +1,4 @@
-"""What all suites share: a real server process."""
+"""Fixtures for all suites: a real server process."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The rules of the two create operations, a row each: what is sent, and what comes of it.
+"""The rules of the two create operations, one per row: the body, and its result.
 
-``RULES`` is meant to be read. Each row says what one body differs in from a good one
-and, for what is refused, the JSON pointer of its one fault and words of its message. The
-unit tests run the rows through the parser, the tests over HTTP through a server.
+``RULES`` is meant to be read. Each row gives the difference between a body and a valid one. For a
+refused body it also gives the JSON pointer of its one fault and a part of the message. The unit
+tests run the rows through the parser, the contract tests through a server over HTTP.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ABSENT: Final = object()
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule. ``pointer`` None means that the body is accepted; ``says`` is part of the fault's message."""
+    """One rule. ``pointer`` is None if the body is accepted; ``says`` is a part of the fault's message."""
 
     name: str
     body: bytes
@@ -35,7 +35,7 @@ class Rule:
 
     @property
     def code(self) -> str | None:
-        """The code of the error; None where there is none."""
+        """The code of the error; None if there is none."""
         return None if self.pointer is None else "invalid"
 
 
@@ -48,7 +48,7 @@ def metric(name: Any = "Placed Order", **attributes: Any) -> dict[str, Any]:
 
 
 def profile(attributes: Any = None, **members: Any) -> dict[str, Any]:
-    """A profile; ``members`` stand beside its attributes."""
+    """A profile; ``members`` are added beside its attributes."""
     given = {"email": "sarah@example.org"} if attributes is None else attributes
     return {"data": without_absent({"type": "profile", "attributes": given, **members})}
 
@@ -60,7 +60,7 @@ def event(**changes: Any) -> dict[str, Any]:
 
 
 def single(**changes: Any) -> dict[str, Any]:
-    """The body of a create, its event having other attributes."""
+    """The body of a create, with other attributes of its event."""
     return {"data": event(**{"profile": profile(), **changes})}
 
 
@@ -81,7 +81,7 @@ def text(body: Any) -> bytes:
 
 
 def properties(raw: str | bytes) -> bytes:
-    """The body of a create with properties of exactly this text."""
+    """The body of a create whose properties are exactly this text."""
     marked = text(single(properties="HERE"))
     return marked.replace(b'"HERE"', raw.encode() if isinstance(raw, str) else raw)
 
@@ -101,7 +101,7 @@ ITEMS: Final = "/data/attributes/events-bulk-create/data"
 
 
 def nested(levels: int) -> str:
-    """Properties of so many nested levels."""
+    """Properties with this number of nested levels."""
     return '{"a":' * levels + "1" + "}" * levels
 
 

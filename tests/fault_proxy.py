@@ -1,9 +1,9 @@
-"""A proxy that stands between a client and a server and makes the network bad: it cuts, delays, throttles and lies.
+"""A proxy between a client and a server that makes the network unreliable: it cuts, delays, throttles and lies.
 
 ::
 
-    with FaultProxy(server.url, chance=0.2) as proxy:
-        client = Client(key, proxy.url)
+   with FaultProxy(server.url, chance=0.2) as proxy:
+       client = Client(key, proxy.url)
 
 It speaks HTTP/1.1 with bodies of a known length, and runs in a thread of its own.
 """
@@ -22,12 +22,12 @@ from typing import Final, Self
 from urllib.parse import urlsplit
 
 STALL_SECONDS: Final = 0.6
-"""How long a stalled answer is held back: longer than the timeout of a client under test."""
+"""How long a stalled response is held back: longer than the timeout of a client under test."""
 DELAY_SECONDS: Final = 0.05
 
 
 class Fault(Enum):
-    """What can happen to a request."""
+    """The faults that a request can meet."""
 
     CUT_CONNECTION = "the connection is cut after the head of the request"
     CUT_REQUEST = "the connection is cut in the middle of the request"
@@ -57,8 +57,7 @@ _INSTEAD: Final = {
 class FaultProxy:
     """Listens on ``url`` and forwards to ``target``. Each request meets one of ``faults`` with the given ``chance``.
 
-    ``counts`` has the requests by what happened to them, None for those that nothing
-    happened to.
+    ``counts`` has the number of requests by fault; its key None counts the requests without a fault.
     """
 
     def __init__(self, target: str, chance: float, faults: Sequence[Fault] = ALL, seed: int = 1) -> None:
@@ -103,7 +102,7 @@ class FaultProxy:
         if task is not None:
             self._connections.add(task)
             task.add_done_callback(self._connections.discard)
-        # The end of either side is the end of both: that is what a proxy is for here.
+        # If one side ends the connection, the proxy ends both sides.
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             host, port = self._target.hostname or "", self._target.port or 80
             upstream_reader, upstream_writer = await asyncio.open_connection(host, port)
@@ -130,7 +129,7 @@ class FaultProxy:
         upstream_reader: asyncio.StreamReader,
         upstream_writer: asyncio.StreamWriter,
     ) -> bool:
-        """One request; returns whether the connection goes on after it."""
+        """Handle one request; returns True if the connection stays open after it."""
         head = await reader.readuntil(b"\r\n\r\n")
         fault = self._choose()
         if fault is Fault.CUT_CONNECTION:
@@ -156,7 +155,7 @@ class FaultProxy:
             return False
         if fault is Fault.CUT_ANSWER:
             await _send(writer, answer[: len(answer) // 2])
-            # Whoever reads gets what was written, and then the end.
+            # The reader gets the bytes that were written, and then the end.
             await asyncio.sleep(DELAY_SECONDS)
             return False
         if fault in _INSTEAD:

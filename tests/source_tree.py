@@ -1,4 +1,4 @@
-"""The project's own source, as the tests that hold its shape read it."""
+"""The project's own source, for the tests that hold its structure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def parse(path: Path) -> ast.Module:
 def imports(path: Path, *, only_on_import: bool = False) -> Iterator[tuple[int, str]]:
     """(line, dotted name) of all imports of a file; ``from a import b`` gives ``a.b``.
 
-    ``only_on_import`` leaves out what is imported inside functions.
+    ``only_on_import`` leaves out imports inside functions.
     """
     for node in _nodes(parse(path), into_functions=not only_on_import):
         if isinstance(node, ast.Import):
@@ -51,7 +51,7 @@ def functions(path: Path) -> Iterator[FunctionNode]:
 
 
 def tracked_files() -> list[Path]:
-    """Every file that git knows; where there is no repository, every file of the usual folders."""
+    """Every file that git knows; without a repository, every file of the usual folders."""
     names: list[str] = []
     if git := shutil.which("git"):
         done = subprocess.run([git, "ls-files", "-z"], cwd=PROJECT, capture_output=True, check=False)

@@ -1,4 +1,4 @@
-"""The columns of a submission as lists, to be compared with what was sent."""
+"""The columns of a submission as lists, for comparison with the request."""
 
 from __future__ import annotations
 

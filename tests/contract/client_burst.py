@@ -1,7 +1,8 @@
 """Runs inside an official client's own environment: many creates at once, each with the client's own retries.
 
-Arguments: the server's URL, a key, how many events to create, how many threads create them,
-and how often the client may try. Prints what was raised, a line for each create that was lost.
+Arguments: the server's URL, a key, the number of events to create, the number of threads that
+create them, and the maximum number of tries of the client. Prints the exception of each create
+that was lost, one per line.
 
 This file is run by the client's interpreter, so it imports nothing of the project.
 """

@@ -1,9 +1,9 @@
-"""Runs inside an official client's own environment: calls come in as lines of JSON, answers go out as lines of JSON.
+"""Runs inside an official client's own environment: reads calls and writes responses as lines of JSON.
 
-A call is ``{"operation", "positional", "options", "key", "url", "max_retries"}``; an answer is
-``{"status", "headers", "data"}``. What the client raises for an HTTP status becomes an answer
-with that status and the error document as its data; what it raises before it sends anything
-becomes ``{"raised": …}``.
+A call is ``{"operation", "positional", "options", "key", "url", "max_retries"}``; a response is
+``{"status", "headers", "data"}``. If the client raises for an HTTP status, the response has that
+status, and the error document as its data. If it raises before it sends anything, the response
+is ``{"raised": …}``.
 
 This file is run by the client's interpreter, so it imports nothing of the project.
 """
@@ -27,16 +27,16 @@ def connect(url: str, key: str, max_retries: int) -> Any:
 
 
 def plain(data: Any) -> Any:
-    """What the client returned, as JSON has it: a model of the client becomes what it was made of."""
+    """The client's return value as JSON: a model of the client becomes the JSON that it was made from."""
     return data.to_dict() if hasattr(data, "to_dict") else data
 
 
 def text(value: Any) -> str:
-    """What newer clients made an object of, as the wire has it."""
+    """An object of a newer client in its JSON form."""
     return value.isoformat() if isinstance(value, datetime.datetime) else str(value)
 
 
-def answer(call: dict[str, Any]) -> dict[str, Any]:
+def respond(call: dict[str, Any]) -> dict[str, Any]:
     """Makes one call."""
     events = connect(call["url"], call["key"], call["max_retries"]).Events
     operation = getattr(events, call["operation"])
@@ -57,9 +57,9 @@ def answer(call: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Answers calls until standard input ends."""
+    """Responds to calls until standard input ends."""
     for line in sys.stdin:
-        print(json.dumps(answer(json.loads(line)), default=text), flush=True)
+        print(json.dumps(respond(json.loads(line)), default=text), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What several contract tests share."""
+"""Fixtures that several contract tests share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.contract.scrapes import Scraped
 
 @pytest.fixture(scope="session")
 def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
-    """A running server that tells its metrics, shared by the session: use an account of your own."""
+    """A running server that exports metrics, shared by the session: use an account of your own."""
     port = free_port()
     data = tmp_path_factory.mktemp("counted") / "data"
     with ServerProcess(data, options=["--metrics-port", str(port)]) as server:

@@ -1,4 +1,4 @@
-"""An official client in an environment of its own, driven from here."""
+"""An official client in an environment of its own, driven from the test."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ DRIVER: Final = Path(__file__).with_name("client_driver.py")
 ENVIRONMENTS: Final = PROJECT / ".cache" / "clients"
 
 REVISIONS: Final = {"7.0.0": "2024-02-15", "9.0.0": "2024-06-15", "25.0.0": "2026-10-15"}
-"""The revision that each version of the client asks for; where it is none of ours, the one before it answers."""
+"""The revision that each version of the client asks for; if the server does not have it, the one before it is used."""
 
 
 class Answer(msgspec.Struct):
-    """What a call brought back. ``status`` is None where the plain form of an operation returned data."""
+    """The result of a call. ``status`` is None if the plain form of an operation returned data."""
 
     status: int | None = None
     headers: dict[str, str] = {}
@@ -36,7 +36,7 @@ class Answer(msgspec.Struct):
 
 
 class OfficialClient:
-    """``klaviyo-api`` of one version, in a process that answers one call after the other."""
+    """``klaviyo-api`` of one version, in a process that handles one call after the other."""
 
     def __init__(self, version: str, url: str, key: str) -> None:
         self.version, self.revision = version, REVISIONS[version]

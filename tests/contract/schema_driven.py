@@ -1,4 +1,4 @@
-"""What the tests need that make requests out of an OpenAPI document."""
+"""Requests made from an OpenAPI document."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ GOOD_VALUES: Final[dict[str, Any]] = {
     "value_currency": "EUR",
     "id": None,
 }
-"""What a schema says too little of to come by it at random."""
+"""Parts of a schema that say too little to hit a valid value at random."""
 
 
 class Subject(msgspec.Struct):
@@ -51,9 +51,9 @@ class Subject(msgspec.Struct):
     is_own: bool
 
     def cases(self, name: str, mode: GenerationMode) -> st.SearchStrategy[AnyCase]:
-        """Requests of an operation; half of those that name an event name one that exists."""
+        """Requests of an operation; half of those that name an event name an existing one."""
         described = OPERATIONS[name]
-        # Upstream any text is a revision; ours is the document of one.
+        # Upstream accepts any text as a revision; ours must be the revision of the document.
         headers = None if self.is_own else {"revision": REVISION}
         places = [None, {"id": self.event_id}] if "{id}" in described.path else [None]
         return st.one_of(
@@ -74,7 +74,7 @@ class Subject(msgspec.Struct):
         return response
 
     def count_events(self) -> int:
-        """How many events the account has, page by page."""
+        """The number of events of the account, counted page by page."""
         headers = {"Authorization": f"Klaviyo-API-Key {self.key}", "revision": "2026-07-15"}
         url: str | None = f"{self.server.url}/api/events/?fields[event]=timestamp&page[size]=1000"
         count = 0
@@ -85,20 +85,20 @@ class Subject(msgspec.Struct):
         return count
 
     def modes(self, name: str) -> list[GenerationMode]:
-        """Requests that fit the document, and ones that don't where the operation takes anything that can't fit."""
+        """Requests that fit the document, and invalid ones if the operation can be given an invalid request."""
         described = OPERATIONS[name]
         has_input = described.method == "POST" or described.parameters
         return list(GenerationMode) if has_input else [GenerationMode.POSITIVE]
 
 
 def bounded(examples: int) -> Callable[[Callable[[], None]], Callable[[], None]]:
-    """How hypothesis runs a test: the same requests every time, other ones each time in a long run."""
+    """The settings of hypothesis: the same requests in every run, other requests in each long run."""
     wrap: Callable[[Callable[[], None]], Callable[[], None]] = settings(
         max_examples=examples,
         deadline=None,
         database=None,
         derandomize=not IS_LONG,
-        # A request says enough as it was found; to make it smaller takes thousands of others.
+        # A failing request says enough as it is; shrinking it takes thousands of further requests.
         phases=(Phase.generate,),
         suppress_health_check=list(HealthCheck),
     )
@@ -114,14 +114,14 @@ def admin_schemas(server: ServerProcess) -> tuple[BaseSchema, ...]:
 def upstream_schemas() -> tuple[BaseSchema, ...]:
     """From the hosted service's document: as it is, and with stricter bodies.
 
-    In the first one anything may stand beside what is named and lists may be empty, and
-    nearly no body is good. It is mended where the live service answers otherwise.
+    The original allows further members beside the named ones, and empty lists, so that nearly no body
+    is valid. It is corrected if the live service responds in another way.
     """
     document = load_document(REVISION)
     schemas = document["components"]["schemas"]
     for link in ("next", "prev"):
         schemas["CollectionLinks"]["properties"][link]["nullable"] = True
-    # A sparse fieldset may ask for a part of what the document requires whole.
+    # A sparse fieldset may ask for a part of an object that the document requires whole.
     for name in ("EmailMarketing", "SMSMarketing"):
         del schemas[name]["required"]
     strict = copy.deepcopy(document)
@@ -132,7 +132,7 @@ def upstream_schemas() -> tuple[BaseSchema, ...]:
 
 
 def make_strict(node: Any, schemas: dict[str, Any]) -> None:
-    """Let objects hold nothing but what they name, and lists something, in all that a body's description leads to."""
+    """Forbid unnamed members and empty lists in all schemas that the schema of a body leads to."""
     if isinstance(node, list):
         for item in node:
             make_strict(item, schemas)
@@ -160,7 +160,7 @@ def first_event(server: ServerProcess, key: str) -> str:
 
 
 def mended(node: Any) -> Any:
-    """A create body that is good by rules which no schema tells."""
+    """A create body that is valid by rules which no schema states."""
     if isinstance(node, str):
         return node.replace("\0", "") or "x"
     if isinstance(node, list):

@@ -1,4 +1,4 @@
-"""An account as its own key sees it, and all that the server has stored for it."""
+"""An account as its own key sees it, and everything that the server has stored for it."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ STORED: Final = "Eventkeep-Events-Stored"
 REPEATED: Final = "Eventkeep-Events-Repeated"
 PARTIAL_FAILURE: Final = "X-Klaviyo-Partial-Failure"
 COUNTERS: Final = ("events_stored", "events_repeated", "identifiers_ignored", "identifiers_left")
-"""The counters that tell the fate of events."""
+"""The counters of the outcomes of events."""
 
 numbers: Final = itertools.count()
 
 
 class Fate(msgspec.Struct, frozen=True):
-    """What an accepted create says of its events."""
+    """The outcome of the events of an accepted create."""
 
     stored: int
     repeated: int
@@ -42,7 +42,7 @@ class Shop(Api):
         super().__init__(server.url, self.key, revision)
 
     def send(self, body: Mapping[str, Any] | bytes, operation: str | None = None, **headers: str) -> httpx.Response:
-        """One create. Without an operation the body's type decides which one."""
+        """One create. Without an operation, the type of the body decides which one."""
         content = body if isinstance(body, bytes) else msgspec.json.encode(body)
         name = operation or ("bulk_create_events" if b"event-bulk-create-job" in content else "create_event")
         headers = {"Content-Type": "application/json", **headers}
@@ -58,7 +58,7 @@ class Shop(Api):
         return {each["id"]: each["attributes"] for each in included if each["type"] == type}
 
     def profile(self) -> dict[str, Any]:
-        """The attributes of the only profile, as get_event_profile has them."""
+        """The attributes of the only profile, as get_event_profile returns them."""
         (resource,) = self.resources("profile").values()
         response = self.call("get_event_profile", self.events()[0]["id"])
         found: dict[str, Any] = response.json()["data"]["attributes"]
@@ -76,13 +76,13 @@ class Shop(Api):
             ]
 
     def stored(self) -> tuple[Any, ...]:
-        """All that is stored for the account: its events, and its rows of the directory, which may have no event."""
+        """Everything that is stored for the account: its events and its rows of the directory (some have no event)."""
         page = self.page(include="metric,profile", **{"page[size]": "1000"})
         return page["data"], page.get("included"), *self.rows("profile", "identifier", "metric")
 
 
 def fate_of(response: httpx.Response) -> Fate:
-    """What an accepted create's headers say. Raises AssertionError where it was not accepted."""
+    """The outcome in the headers of an accepted create. Raises AssertionError if it was not accepted."""
     assert response.status_code == 202, response.text
     assert response.content == b""
     headers = response.headers
@@ -90,13 +90,13 @@ def fate_of(response: httpx.Response) -> Fate:
 
 
 def counters(scraped: Scraped) -> dict[str, int]:
-    """How the fates of events were counted since the server's start."""
+    """The counters of outcomes since the server's start."""
     samples = scraped.samples()
     return {name: int(value(samples, f"{name}_total")) for name in COUNTERS}
 
 
 def grown(scraped: Scraped, before: Mapping[str, int]) -> dict[str, int]:
-    """By how much the counters have grown since ``before``; those that stayed are left out."""
+    """The growth of the counters since ``before``; unchanged ones are left out."""
     after = counters(scraped)
     return {name: after[name] - before[name] for name in COUNTERS if after[name] != before[name]}
 

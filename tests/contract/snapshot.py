@@ -1,4 +1,4 @@
-"""What a server has stored, seen from beside it."""
+"""The data that a server has stored, read without the server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from eventkeep.testing import ServerProcess
 
 
 class Snapshot:
-    """What a server has stored: how many events since its start, and every row of profiles, identifiers and metrics."""
+    """The number of events since the server's start, and every row of profiles, identifiers and metrics."""
 
     def __init__(self, server: ServerProcess, metrics_port: int) -> None:
         self._metrics_url = f"http://127.0.0.1:{metrics_port}/metrics"
@@ -34,7 +34,7 @@ class Snapshot:
         raise AssertionError("the metrics do not tell how many events were stored")
 
     def _rows(self) -> str:
-        """The rows as text; they are only read again where something was committed."""
+        """The rows as text; they are read again only after a commit."""
         (version,) = self._directory.execute("PRAGMA data_version").fetchone()
         if self._seen is None or self._seen[0] != version:
             rows = [

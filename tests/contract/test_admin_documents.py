@@ -1,4 +1,4 @@
-"""Answers fit our own OpenAPI documents, and bodies that fit them are accepted, in every revision."""
+"""Responses fit our own OpenAPI documents, and bodies that fit them are accepted, in every revision."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from eventkeep.protocol.openapi import openapi_document
 from eventkeep.protocol.operations import OPERATIONS
 from eventkeep.protocol.parameters import ListParameter
 from eventkeep.protocol.revisions import REVISIONS, Revision
-from tests.contract.test_upstream_schemas import READS, answers, as_json_schema
+from tests.contract.test_upstream_schemas import READS, as_json_schema, responses
 from tests.create_rules import RULES, Rule
 
 DATES: Final = [revision.date for revision in REVISIONS]
@@ -30,7 +30,7 @@ MORE_THAN_PROMISED: Final = {
     "a patch that is null",
     "operations that are null",
 }
-"""Rules by which a little more is accepted: other forms of a time, and ``meta`` where other revisions have it."""
+"""Rules that accept more than a document: other forms of a time, and ``meta`` if other revisions have it."""
 
 
 @pytest.fixture(params=REVISIONS, ids=DATES)
@@ -70,11 +70,11 @@ def parameters_to_try(name: str, revision: Revision) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("operation", READS)
-def test_answers_are_valid_whatever_is_asked_for(operation: str, revision: Revision, document: dict[str, Any]) -> None:
+def test_responses_are_valid_with_all_parameters(operation: str, revision: Revision, document: dict[str, Any]) -> None:
     (content,) = described(document, operation)["responses"]["200"]["content"].values()
     validate = validator(document, content["schema"]).validate
     for parameters in parameters_to_try(operation, revision):
-        for answer in answers(operation, revision, **parameters):
+        for answer in responses(operation, revision, **parameters):
             validate(json.loads(answer))
 
 
@@ -94,7 +94,7 @@ def fits(rule: Rule) -> bool:
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.pointer is None], ids=lambda rule: rule.name)
-def test_what_is_accepted_fits_the_document(rule: Rule) -> None:
+def test_accepted_bodies_fit_the_document(rule: Rule) -> None:
     assert fits(rule) is (rule.name not in MORE_THAN_PROMISED)
 
 

@@ -1,4 +1,4 @@
-"""Lists, counts and new events under /eventkeep/: who may ask, for what, how much, and of which account."""
+"""Lists, counts and new events under /eventkeep/: permissions, parameters, page sizes and accounts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PLAIN: Final = tuple(path for path in NEEDED if "?" not in path)
 
 
 class Shop:
-    """An account with three metrics, three profiles and five events, whichever account it is."""
+    """An account with three metrics, three profiles and five events, the same in every account."""
 
     def __init__(self, server: ServerProcess, name: str) -> None:
         self.server, self.name = server, name
@@ -72,7 +72,7 @@ class Shop:
         return Api(self.server.url, key, PAGED_REVISION)
 
     def position(self) -> str:
-        """Where a reader begins who wants what comes from now on."""
+        """The position of a reader that wants new events only."""
         position: str = self.document("tail")["meta"]["position"]
         return position
 
@@ -106,7 +106,7 @@ def names(resources: list[dict[str, Any]]) -> list[str]:
     return [each["attributes"]["name"] for each in resources]
 
 
-# Who may ask
+# Permissions
 
 
 def test_every_operation_is_tested() -> None:
@@ -115,7 +115,7 @@ def test_every_operation_is_tested() -> None:
 
 
 @pytest.mark.parametrize("path", PLAIN)
-def test_no_key_no_answer(ours: Shop, path: str) -> None:
+def test_requests_without_a_key_are_refused(ours: Shop, path: str) -> None:
     for key in (None, "pk_wrong"):
         with Api(ours.server.url, key) as api:
             response = api.http.get(ours.target(path))
@@ -133,7 +133,7 @@ def test_exactly_the_needed_scopes_are_enough_and_each_missing_one_is_named(ours
         assert {scope for scope in SCOPES if scope in fault_of(response)["detail"]} == {missing}
 
 
-def test_key_that_may_not_read_events_is_not_told_how_many_there_are(ours: Shop) -> None:
+def test_key_without_events_read_does_not_get_counts(ours: Shop) -> None:
     with ours.with_scopes("metrics:read") as api:
         for path in ("metrics", "metrics/{metric}"):
             assert "meta" not in api.http.get(ours.target(path)).text
@@ -160,7 +160,7 @@ def test_revisions_are_those_of_the_api(ours: Shop) -> None:
     with Api(ours.server.url, ours.key, "2023-07-15") as api:
         response = api.http.get("/eventkeep/profiles", params={"external_id": "A 1"})
     assert response.headers["Content-Type"] == "application/json"
-    # In this revision what has no value is left out.
+    # This revision leaves out fields without a value.
     assert "email" not in response.json()["data"][0]["attributes"]
 
 
@@ -168,7 +168,7 @@ def test_rate_limits_know_nothing_of_them(ours: Shop) -> None:
     assert not [name for name in ours.get("stats").headers if name.startswith("ratelimit")]
 
 
-# What is answered
+# Responses
 
 
 def test_metrics_are_listed_with_their_events(ours: Shop) -> None:
@@ -195,7 +195,7 @@ def test_profiles_are_found_by_each_identifier(ours: Shop) -> None:
 
 @pytest.mark.parametrize("query", [{}, {"sort": "-created"}])
 @pytest.mark.parametrize("path", ["metrics", "profiles"])
-def test_pages_of_one_hold_what_one_page_holds(ours: Shop, path: str, query: dict[str, str]) -> None:
+def test_pages_of_one_hold_the_same_as_one_page(ours: Shop, path: str, query: dict[str, str]) -> None:
     if path == "metrics":
         query = {}
     whole = ours.document(path, **query)
@@ -209,7 +209,7 @@ def test_pages_of_one_hold_what_one_page_holds(ours: Shop, path: str, query: dic
     assert found == whole["data"]
 
 
-def test_stats_count_what_there_is(ours: Shop) -> None:
+def test_stats_count_everything(ours: Shop) -> None:
     attributes = ours.api.http.get("/eventkeep/stats").json()["data"]["attributes"]
     assert {name: attributes[name] for name in ("events", "profiles", "metrics", "oldest_event", "newest_event")} == {
         "events": 5,
@@ -229,7 +229,7 @@ def test_stats_count_what_there_is(ours: Shop) -> None:
     assert attributes["event_bytes"] >= 0
 
 
-def test_account_without_anything_has_empty_answers(server: ServerProcess) -> None:
+def test_empty_account_has_empty_responses(server: ServerProcess) -> None:
     (key,) = make_keys(server, "own routes, empty", "full")
     with Api(server.url, key) as api:
         for path in ("metrics", "profiles", "tail"):
@@ -257,13 +257,13 @@ def test_account_without_anything_has_empty_answers(server: ServerProcess) -> No
         ("tail?include=attributions", "include"),
     ],
 )
-def test_what_can_not_be_asked_is_refused_by_its_name(ours: Shop, path: str, parameter: str) -> None:
+def test_invalid_parameters_are_refused_by_name(ours: Shop, path: str, parameter: str) -> None:
     response = ours.api.http.get(ours.target(path))
     assert response.status_code == 400
     assert fault_of(response)["source"] == {"parameter": parameter}
 
 
-# Whose things they are
+# Accounts
 
 
 def test_accounts_see_nothing_of_each_other(ours: Shop, theirs: Shop) -> None:
@@ -299,7 +299,7 @@ def test_readers_are_given_the_events_of_their_own_account(live: Shop, theirs: S
 # New events
 
 
-def test_waiting_reader_is_answered_when_an_event_is_kept(live: Shop) -> None:
+def test_waiting_reader_gets_a_response_when_an_event_is_stored(live: Shop) -> None:
     position = live.position()
     sending = threading.Timer(0.3, live.api.create, ["Late"], {"unique_id": "late"})
     sending.start()
@@ -308,7 +308,7 @@ def test_waiting_reader_is_answered_when_an_event_is_kept(live: Shop) -> None:
     assert event == live.api.call("get_event", event["id"]).json()["data"]
 
 
-def test_reader_gets_every_event_once_whatever_the_page_size(live: Shop) -> None:
+def test_reader_gets_every_event_once_with_any_page_size(live: Shop) -> None:
     position = live.position()
     times = [("Page", {"email": "ada@shop.example"}, {"unique_id": f"p{number}"}) for number in range(7)]
     live.api.create_many(times[:5])
@@ -329,7 +329,7 @@ def test_too_many_waiting_readers_are_refused_and_others_still_served(live: Shop
 
     with ThreadPoolExecutor(FEED_READERS_MAX + 5) as readers:
         statuses = readers.map(follow, range(FEED_READERS_MAX + 5))
-        # Meanwhile another account follows as ever.
+        # Meanwhile another account follows as usual.
         assert theirs.get("tail").status_code == 200
         found = sorted(statuses)
     assert found == [200] * FEED_READERS_MAX + [503] * 5
@@ -361,11 +361,11 @@ def test_restart_lets_readers_go_and_tells_them(tmp_path: Path) -> None:
             assert event["attributes"]["event_properties"]["$event_id"] == "after the restart"
             again = api.http.get("/eventkeep/tail", params={"after": document["meta"]["position"]}).json()
             assert (again["data"], again["meta"]["skipped"]) == ([], False)
-            # The second's limit of get_event is 10; here there is none.
+            # The limit of get_event is 10 per second; here there is none.
             assert {api.http.get("/eventkeep/stats").status_code for _ in range(30)} == {200}
 
 
 def wait_until_under_way(api: Api) -> None:
-    """Return once the server has the request of another thread: what is sent after it is answered."""
+    """Return once the server has the request of another thread: requests that are sent after it have a response."""
     time.sleep(0.2)
     assert api.http.get("/healthz").status_code == 200

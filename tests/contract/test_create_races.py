@@ -1,4 +1,4 @@
-"""Many connections that create for one customer at the same moment: one profile, and all events are its."""
+"""Many connections that create events for one customer at the same moment: one profile gets all events."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_one_new_email_written_in_many_ways_makes_one_profile(shop: Shop) -> Non
 
 
 def test_new_phone_and_email_mixed_end_with_one_owner_each(shop: Shop) -> None:
-    """Whoever comes first decides whether they are one profile or two; nobody's events are lost or in two places."""
+    """The order of arrival decides whether they are one profile or two; no event is lost or stored twice."""
     rounds = []
     for number in range(ROUNDS):
         email, phone = {"email": f"{number}@shop.example"}, {"phone_number": f"+1500555{number:04}"}
@@ -118,7 +118,7 @@ def test_new_phone_and_email_mixed_end_with_one_owner_each(shop: Shop) -> None:
         if len(owners) == 1:
             assert left == {None}
         else:
-            # Two were made, so that the email decided wherever both were given.
+            # If two were made, the email decided whenever both were given.
             assert left == {None, "phone_number"}
             by_phone = next(owner for owner, each in owners.items() if each["email"] is None)
             assert set(found[by_phone]) == {f"{number}-1", f"{number}-5"}

@@ -1,4 +1,4 @@
-"""What is sent in properties comes back equal: by both creates and both reads, from the tail and from the table."""
+"""Properties come back equal to the request: by both creates and both reads, from the tail and from the table."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ keys: Final = texts.filter(lambda key: key not in RESERVED) | st.sampled_from(["
 
 
 def nested(levels: int) -> st.SearchStrategy[Any]:
-    """Values of at most so many levels of objects and arrays."""
+    """Values with at most this number of levels of objects and arrays."""
     strategy: st.SearchStrategy[Any] = scalars
     for _ in range(levels):
         strategy = scalars | st.lists(strategy, max_size=3) | st.dictionaries(keys, strategy, max_size=3)
@@ -73,14 +73,14 @@ LITERALS: Final[dict[str, str]] = {
 
 
 class Sent:
-    """Events that were sent, in a second of their own each; ``texts`` are their properties by unique id."""
+    """Events that were sent, each in a second of its own; ``texts`` are their properties by unique id."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
         self.texts: dict[str, str] = {}
 
     def send(self, raws: list[str]) -> list[str]:
-        """Create an event for each text: the first by a create, the others by one bulk create. Their unique ids."""
+        """Create an event for each text: the first by a create, the others by one bulk create; returns their ids."""
         ids = [str(len(self.texts) + place) for place in range(len(raws))]
         self.texts |= zip(ids, raws, strict=True)
         first, *others = [event(unique_id=id, properties=f"@{id}@", time=iso(START + int(id))) for id in ids]
@@ -95,7 +95,7 @@ class Sent:
         assert self.shop.keep(body).repeated == 0
 
     def check(self, ids: list[str]) -> None:
-        """Hold what get_events and get_event tell of these neighbours against what was sent."""
+        """Compare the responses of get_events and get_event for these neighbours with the requests."""
         first, last = START + int(ids[0]), START + int(ids[-1])
         between = f"greater-or-equal(timestamp,{first}),less-or-equal(timestamp,{last})"
         query = {"filter": between, "sort": "timestamp", "page[size]": "1000"}
@@ -113,17 +113,17 @@ class Sent:
         assert properties.pop("$event_id") == id
         assert same(properties, json.loads(raw)), raw
         if "$" not in raw:
-            # Not only equal, but the very text. Names like the server's own cost it the blanks around them.
+            # Not only equal, but the same text. Names that the server uses itself lose the blanks around them.
             assert raw.strip()[1:-1].strip() in document
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are equal also in their types, the signs of zeros and the order of keys."""
+    """True if two values are equal also in their types, the signs of zeros and the order of keys."""
     return repr(one) == repr(other)
 
 
 def wait_for_table(counted: Scraped) -> None:
-    """Wait until the tail is empty: what is read then comes from the table."""
+    """Wait until the tail is empty, so that the next read comes from the table."""
     deadline = time.monotonic() + 20
     while value(counted.samples(), "tail_events") > 0:
         assert time.monotonic() < deadline
@@ -142,7 +142,7 @@ def shop(counted: Scraped) -> Iterator[Shop]:
         yield made
 
 
-def test_same_tells_what_equality_does_not() -> None:
+def test_same_compares_more_than_equality() -> None:
     assert not same({"a": 1}, {"a": True})
     assert not same([1], [1.0])
     assert not same(0.0, -0.0)
@@ -191,7 +191,7 @@ def test_any_properties_of_a_profile_come_back_equal(counted: Scraped) -> None:
 
 
 def test_sent_names_of_the_server_are_overridden_or_stay(shop: Shop) -> None:
-    """In the captured order: what was sent, $value_currency, $event_id, $value, $extra."""
+    """The captured order: the properties of the request, $value_currency, $event_id, $value, $extra."""
     sent = '{"$extra":{"a":[1]},"$value":"own","$event_id":"own","z":1,"$value_currency":"XXX","a":2}'
     shop.keep(properties(sent))
     (without,) = shop.events()

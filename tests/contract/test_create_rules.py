@@ -1,4 +1,4 @@
-"""Every rule of the two create operations, over HTTP: what it is answered with, and what is stored then."""
+"""Every rule of the two create operations, over HTTP: the response, and the stored data."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def named(rule: Rule) -> str:
 
 
 def events_in(body: bytes) -> int:
-    """How many events a good create body holds."""
+    """The number of events in a valid create body."""
     data = json.loads(body)["data"]
     if data["type"] == "event":
         return 1
@@ -30,7 +30,7 @@ def events_in(body: bytes) -> int:
 
 
 class Seeded(msgspec.Struct):
-    """A shop that knows the customers and metrics of the rules already, and all that is stored of it."""
+    """A shop that already has the customers and metrics of the rules, and all its stored data."""
 
     shop: Shop
     stored: tuple[Any, ...]
@@ -45,7 +45,7 @@ def seeded(counted: Scraped) -> Iterator[Seeded]:
 
 
 @pytest.mark.parametrize("rule", REFUSED, ids=named)
-def test_refused_body_is_answered_with_its_fault_and_stores_nothing(seeded: Seeded, rule: Rule) -> None:
+def test_refused_body_gets_its_fault_and_stores_nothing(seeded: Seeded, rule: Rule) -> None:
     response = seeded.shop.send(rule.body, rule.operation, revision=rule.revision)
     assert response.status_code == rule.status
     (fault,) = response.json()["errors"]

@@ -21,7 +21,7 @@ WRONG_PHONE: Final = "12"
 WIRE_KINDS: Final = {"kx": "_kx"}
 
 Key = tuple[tuple[str, str], str]
-"""What makes an event of a profile: its metric, with the service, and its unique id."""
+"""The key of an event of a profile: its metric, with the service, and its unique id."""
 
 
 class Create(msgspec.Struct, frozen=True):
@@ -48,7 +48,7 @@ class Create(msgspec.Struct, frozen=True):
 
 
 class Item(msgspec.Struct, frozen=True):
-    """A profile and its events. ``id`` is the place of a profile among those made, or that of none."""
+    """A profile and its events. ``id`` is the index of a profile among those created, or of none."""
 
     identifiers: dict[str, str]
     id: int | None
@@ -59,7 +59,7 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class Person:
-    """A profile as the model has it; ``events`` by metric and unique id."""
+    """A profile in the model; ``events`` by metric and unique id."""
 
     def __init__(self) -> None:
         self.shown: dict[str, str | None] = dict.fromkeys(KINDS[:-1])
@@ -68,7 +68,7 @@ class Person:
         self.events: dict[Key, Create] = {}
 
     def show(self, kind: str, value: str) -> None:
-        """The identifier that was added last, of the anonymous ones the first."""
+        """The identifier that was added last; of the anonymous ones, the first."""
         if kind in self.shown and (kind != "anonymous_id" or self.shown[kind] is None):
             self.shown[kind] = value
 
@@ -88,16 +88,16 @@ class Person:
 
 
 class Model:
-    """What creates do, in a few lines."""
+    """The effects of creates, in a few lines."""
 
     def __init__(self) -> None:
         self.people: list[Person] = []
         self.owners: dict[tuple[str, str], int] = {}
 
     def create(self, items: Sequence[Item]) -> Fate | None:
-        """The fate of a request's events; None where it is refused, and the model is to be forgotten."""
+        """The outcome of a request's events; None if it is refused, and the model must be discarded."""
         partial: set[str] = set()
-        # Ids are made by the request before; one in the making is nobody's.
+        # Ids are those of profiles that earlier requests created; a profile of this request has none yet.
         known = len(self.people)
         numbers = [self.write(each, known, partial) for each in items]
         if None in numbers:
@@ -111,7 +111,7 @@ class Model:
         return Fate(stored, repeated, ", ".join(sorted(partial)) or None)
 
     def write(self, each: Item, known: int, partial: set[str]) -> int | None:
-        """The number of the profile that is meant, after merging; None where the request is refused for it."""
+        """The number of the resolved profile, after merging; None if the request is refused for it."""
         given = {kind: each.identifiers[kind].lower() for kind in KINDS if kind in each.identifiers}
         if given.get("phone_number") == WRONG_PHONE:
             del given["phone_number"]
@@ -138,7 +138,7 @@ class Model:
         return number
 
     def state(self) -> list[Any]:
-        """Every profile with its identifiers, events and last event date, in an order that both sides have."""
+        """Every profile with its identifiers, events and last event date, in the same order on both sides."""
         valued = {name for person in self.people for (name, _), each in person.events.items() if each.value is not None}
         return sorted(
             [
@@ -158,18 +158,18 @@ class Model:
 
 
 def default_value(value: float | None, has_value: bool) -> str:
-    """``$value`` as text: what was sent, else 0 where the metric ever had a value, else none."""
+    """``$value`` as text: the value of the request, else 0 if the metric ever had a value, else none."""
     return f"{float(value or 0)}" if value is not None or has_value else "none"
 
 
 class Store:
-    """The same of a real server, which the sequence is sent to as well."""
+    """The same for a real server, which receives the sequence too."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
 
     def create(self, items: Sequence[Item], is_bulk: bool, model: Model) -> Fate | None:
-        """The fate that the answer tells; None where it is a refusal. ``model`` is as it was before."""
+        """The outcome in the response; None if it is a refusal. ``model`` is the state before the request."""
         written = [(self.profile(each, model), [created.attributes() for created in each.events]) for each in items]
         if is_bulk:
             body = bulk(*[item(*[event(**one) for one in events], profile=person) for person, events in written])
@@ -190,7 +190,7 @@ class Store:
         return profile(attributes, id=id, meta={"patch_properties": each.patch})
 
     def profile_id(self, number: int, model: Model) -> str:
-        """The id of the model's profile, or one that nobody has."""
+        """The id of the model's profile, or one that no profile has."""
         if number >= len(model.people):
             return ULID
         kind, value = next(owned for owned, owner in model.owners.items() if owner == number)
@@ -271,7 +271,7 @@ bulks = st.lists(items, min_size=1, max_size=4).map(lambda several: (several, Tr
     max_examples=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
-    # A sequence says enough as it was found; to make it smaller takes minutes over HTTP.
+    # A failing sequence says enough as it is; shrinking it takes minutes over HTTP.
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )
 @given(requests=st.lists(singles | bulks, min_size=1, max_size=8))

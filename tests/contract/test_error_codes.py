@@ -1,6 +1,6 @@
-"""Every status and code of the table of problems, triggered from outside; what was refused is not stored.
+"""Every status and code of the table of problems, caused from outside; a refused request stores nothing.
 
-There is no 406: an answer has the media type of its revision, whatever ``Accept`` says.
+There is no 406: a response has the media type of its revision, with any ``Accept``.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def bounded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bounded]:
         with Shop(server, "damaged") as shop:
             shop.keep(bulk(item(event())))
             (orphan,) = shop.events()
-            # A server does not start where the newest profile is missing.
+            # A server does not start if the newest profile is missing.
             other = {"data": {"type": "profile", "attributes": {"email": "bea@shop.example"}}}
             shop.keep(bulk(item(event(), profile=other)))
         server.kill()
@@ -77,7 +77,7 @@ def good_body(operation: str) -> bytes:
 
 
 def check(response: httpx.Response, problem: Problem) -> dict[str, Any]:
-    """The only error of the answer, which must be of the problem's status, code and title, in the documented shape."""
+    """The only error of the response. It must have the problem's status, code and title, in the documented shape."""
     fault = fault_of(response)
     assert response.status_code == fault["status"] == problem.status
     assert (fault["code"], fault["title"]) == (problem.code, problem.title)
@@ -90,7 +90,7 @@ def check(response: httpx.Response, problem: Problem) -> dict[str, Any]:
     return fault
 
 
-# One way to each code, by the create that is asked for
+# One cause for each code, by the type of the create
 
 Trigger = Callable[[Shop, Bounded, str], httpx.Response]
 
@@ -131,7 +131,7 @@ def with_a_header_too_many(shop: Shop, _: Bounded, operation: str) -> httpx.Resp
 
 
 def too_often(_: Shop, bounded: Bounded, operation: str) -> httpx.Response:
-    """The limits are an operation's own; this server has one of create_event only."""
+    """Limits apply to one operation; this server limits create_event only."""
     with Shop(bounded.server, "often") as shop:
         # A new minute may begin between two calls, but not between both pairs.
         answers = [shop.send(good_body("create_event")) for _ in range(3)]
@@ -143,13 +143,13 @@ def while_bodies_are_under_way(_: Shop, bounded: Bounded, operation: str) -> htt
     with Shop(bounded.server, "crowded") as shop, bodies_under_way(bounded):
         refused = shop.send(good_body(operation), operation)
         assert shop.events() == []
-    # Once they have gone away the same request is kept.
+    # Once they have gone away, the same request is accepted.
     assert eventually(lambda: bounded.shop.send(good_body("bulk_create_events"))).status_code == 202
     return refused
 
 
 def from_a_damaged_directory(_: Shop, bounded: Bounded, operation: str) -> httpx.Response:
-    """No create can fail so, nor should any read; it takes somebody who deletes rows beside the program."""
+    """No create or read can fail like this; the cause is somebody who deletes rows outside the program."""
     return bounded.shop.call("get_event_profile", bounded.orphan)
 
 
@@ -187,7 +187,7 @@ def bodies_under_way(bounded: Bounded) -> Iterator[None]:
 
 
 def eventually(send: Callable[[], httpx.Response]) -> httpx.Response:
-    """The first answer that is not 503, as a client with retries would have it, within 20 seconds."""
+    """The first response other than 503 within 20 seconds, as a client with retries would get it."""
     deadline = time.monotonic() + 20
     while (response := send()).status_code == 503 and time.monotonic() < deadline:
         assert response.headers["Retry-After"].isdigit()
@@ -220,7 +220,7 @@ def test_refusals_of_a_method_name_those_that_are_allowed(shop: Shop) -> None:
     assert shop.http.head("/api/event-bulk-create-jobs/").status_code == 405
 
 
-# Bodies that can't be taken
+# Bodies that are refused
 
 
 def chunks(size: int) -> Iterator[bytes]:
@@ -299,10 +299,10 @@ def test_headers_that_are_no_reason_to_refuse(counted: Scraped, operation: str, 
         assert fate_of(made.send(good_body(operation), operation, **headers)) == Fate(1, 0)
 
 
-# What is looked at first
+# Order of the checks
 
 
-def test_mistakes_are_told_in_the_order_in_which_they_can_be_mended(shop: Shop) -> None:
+def test_faults_are_reported_in_the_order_in_which_they_can_be_corrected(shop: Shop) -> None:
     reader, writer = make_keys(shop.server, shop.account, "events:read", "events:write")
     mistakes: list[tuple[str, Any, Any, int]] = [
         ("path", "/api/event-bulk-create-job/", "/api/event-bulk-create-jobs/", 404),
@@ -341,7 +341,7 @@ def held_directory(server: ServerProcess) -> Iterator[None]:
 
 
 async def send_until_refused(shop: Shop, body: bytes, requests: int) -> list[httpx.Response]:
-    """So many requests at once, while nothing can be committed until the first one is answered."""
+    """So many requests at once, while nothing can be committed until the first one has its response."""
     headers = {**shop.http.headers, **JSON, "Content-Encoding": "gzip"}
     async with httpx.AsyncClient(base_url=shop.server.url, headers=headers, timeout=60, verify=False) as client:
         with held_directory(shop.server):
@@ -353,12 +353,12 @@ async def send_until_refused(shop: Shop, body: bytes, requests: int) -> list[htt
         return await asyncio.gather(*sending)
 
 
-def test_full_queue_refuses_with_503_and_keeps_what_it_has_taken(bounded: Bounded) -> None:
-    """Full of bytes, of which blanks are the cheapest."""
+def test_full_queue_refuses_with_503_and_stores_accepted_requests(bounded: Bounded) -> None:
+    """The queue is full of bytes, of which blanks are the cheapest."""
     body = gzip.compress(good_body("bulk_create_events").ljust(BODY_BYTES_MAX))
     room = QUEUE_BYTES_MAX // BODY_BYTES_MAX
     with Shop(bounded.server, "crowd") as shop:
-        # One more is with the committer already, and some have to find no room.
+        # The committer has one more already, and some must find no room.
         answers = asyncio.run(send_until_refused(shop, body, room + 10))
         refused = [answer for answer in answers if answer.status_code != 202]
         fates = [fate_of(answer) for answer in answers if answer.status_code == 202]

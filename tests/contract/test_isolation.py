@@ -1,4 +1,4 @@
-"""Two accounts with the same customers: nothing of one is ever seen or changed by the other."""
+"""Two accounts with the same customers: neither sees or changes the other's data."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ IDENTIFIERS: Final = {
 
 
 class Account(msgspec.Struct):
-    """One account, what it has stored, and how it sees that."""
+    """One account, its stored data, and its view of that data."""
 
     name: str
     api: Api
@@ -42,7 +42,7 @@ class Account(msgspec.Struct):
     events: list[str] = []
 
     def look(self) -> dict[str, Any]:
-        """All that the account holds: every attribute of its events, metrics and profiles."""
+        """Everything that the account holds: every attribute of its events, metrics and profiles."""
         return self.api.page(include="metric,profile", sort="datetime", **{"page[size]": "1000"})
 
     def remember(self) -> None:
@@ -85,19 +85,19 @@ def ours(accounts: tuple[Account, Account]) -> Account:
 
 @pytest.fixture
 def theirs(accounts: tuple[Account, Account]) -> Iterator[Account]:
-    """The account whose key is never used by a test; it must see the same before and after."""
+    """The account whose key a test never uses; its view must be the same before and after."""
     before = accounts[1].look()
     yield accounts[1]
     assert accounts[1].look() == before
 
 
 def without_id(response: httpx.Response) -> tuple[int, Any]:
-    """An error document as it is for every request."""
+    """An error document without the parts that differ by request."""
     (fault,) = response.json()["errors"]
     return response.status_code, {name: value for name, value in fault.items() if name != "id"}
 
 
-# Seeing
+# Reading
 
 
 def test_same_things_are_other_things_in_another_account(ours: Account, theirs: Account) -> None:
@@ -160,7 +160,7 @@ def test_cursor_of_another_account_leads_to_the_own_events(ours: Account, theirs
     assert ours.api.http.get({"next": first, "prev": second}[way]).json()["data"] == found["data"]
 
 
-# Changing
+# Writing
 
 
 @pytest.mark.parametrize("identifier", IDENTIFIERS)
@@ -202,7 +202,7 @@ def test_metric_has_had_a_value_in_one_account_only(ours: Account, server: Serve
     with Api(server.url, key) as api:
         api.create("Order", unique_id="1")
         (event,) = api.events()
-    # In the other two accounts an order has had a value, so that there one without reads 0.
+    # In the other two accounts an order has had a value, so that there an event without one reads 0.
     assert "$value" not in event["attributes"]["event_properties"]
 
 

@@ -1,4 +1,4 @@
-"""What the server logs, for people and for machines, and how a request is found in it."""
+"""The server's logs, for people and for machines, and how to find a request in them."""
 
 from __future__ import annotations
 
@@ -37,9 +37,7 @@ def entries(server: ServerProcess, request_id: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("operation", PATHS)
-def test_every_answer_has_a_request_id_that_is_found_in_the_log(
-    talking: ServerProcess, key: str, operation: str
-) -> None:
+def test_every_response_has_a_request_id_that_is_in_the_log(talking: ServerProcess, key: str, operation: str) -> None:
     with Api(talking.url, key) as api:
         response = api.call(operation)
         request_id = response.headers["X-Request-Id"]
@@ -65,12 +63,12 @@ def test_error_documents_have_the_request_id(talking: ServerProcess, key: str, p
     assert (entry["path"], entry["status"]) == (path, status)
 
 
-def test_failure_of_a_store_is_logged_with_its_cause_and_told_without_it(talking: ServerProcess, key: str) -> None:
+def test_store_failure_is_logged_with_its_cause_and_hidden_from_the_client(talking: ServerProcess, key: str) -> None:
     with Api(talking.url, key) as api, closing(sqlite3.connect(talking.data / "directory.sqlite3")) as directory:
         api.create(unique_id="before")
         directory.execute("ALTER TABLE metric RENAME TO mislaid")
         directory.commit()
-        # A metric that is not in memory yet has to be asked for.
+        # A metric that is not in memory yet must be read from the store.
         response = api.call("get_events", query={"filter": 'equals(metric_id,"ZZZZZZ")'})
         directory.execute("ALTER TABLE mislaid RENAME TO metric")
         directory.commit()

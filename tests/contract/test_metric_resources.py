@@ -1,4 +1,4 @@
-"""Metrics as creates make them: per account, name and integration; their ids, and when they count as updated."""
+"""Metrics that creates make: per account, name and integration; their ids, and when they count as updated."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def shop(counted: Scraped) -> Iterator[Shop]:
 
 
 def only(shop: Shop) -> tuple[str, dict[str, Any]]:
-    """The id and the attributes of the only metric, as get_event_metric has them."""
+    """The id and the attributes of the only metric, as get_event_metric returns them."""
     ((id, attributes),) = shop.resources("metric").items()
     response = shop.call("get_event_metric", shop.events()[0]["id"]).json()["data"]
     assert (response["type"], response["id"], response["attributes"]) == ("metric", id, attributes)
@@ -35,7 +35,7 @@ def only(shop: Shop) -> tuple[str, dict[str, Any]]:
 
 
 def in_next_second(told: str) -> None:
-    """Wait until the clock shows another second than the one told."""
+    """Wait until the clock shows another second than the given one."""
     while iso(int(time.time())) == told:
         time.sleep(0.01)
 
@@ -83,7 +83,7 @@ def test_metrics_of_one_service_share_its_integration(shop: Shop, counted: Scrap
     assert len({attributes["integration"]["id"] for _, attributes in found}) == 1
 
 
-def test_names_are_told_apart_to_the_last_character(shop: Shop) -> None:
+def test_names_differ_to_the_last_character(shop: Shop) -> None:
     names = [
         "Placed Order",
         "placed order",
@@ -142,7 +142,7 @@ def test_value_of_one_metric_is_none_of_another(shop: Shop) -> None:
 
 
 def fill_with_metrics(shop: Shop, count: int) -> None:
-    """Give the account so many metrics beside the server, which would take seconds to make them."""
+    """Give the account this many metrics directly: the server would take seconds to make them."""
     with closing(sqlite3.connect(shop.server.data / "directory.sqlite3", timeout=20)) as directory:
         (account,) = directory.execute("SELECT number FROM account WHERE name = ?", [shop.account]).fetchone()
         directory.executemany(

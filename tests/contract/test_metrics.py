@@ -1,4 +1,4 @@
-"""What a scrape tells: requests, commits, the queue and the stores; and who may ask."""
+"""The metrics of a scrape: requests, commits, the queue and the stores; and access to them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_latency_has_a_histogram_for_every_operation(scraped: Scraped) -> None:
         assert counts[-1] == value(samples, "request_seconds_count", operation=operation)
 
 
-def test_commits_tell_their_events_their_time_and_what_became_of_them(scraped: Scraped, key: str) -> None:
+def test_commits_count_their_events_time_and_outcome(scraped: Scraped, key: str) -> None:
     before = scraped.samples()
     with Api(scraped.server.url, key) as api:
         first = {"email": "first@shop.example", "external_id": "1"}
@@ -134,19 +134,19 @@ def test_metrics_are_closed_to_strangers_by_default(server: ServerProcess) -> No
     assert "metrics are served" not in server.log_text()
 
 
-def test_metrics_port_answers_nothing_of_the_api(scraped: Scraped, key: str) -> None:
+def test_metrics_port_serves_no_route_of_the_api(scraped: Scraped, key: str) -> None:
     with Api(f"http://127.0.0.1:{scraped.port}", key) as api:
         assert "data" not in api.call("get_events").text
 
 
-def test_free_port_is_taken_and_logged_where_the_setting_is_0(tmp_path: Path) -> None:
+def test_setting_0_takes_a_free_port_and_logs_it(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data", options=["--metrics-port", "0", "--log-format", "json"]) as server:
         found = re.search(r'"host": ?"127.0.0.1", ?"port": ?(\d+)', server.log_text())
         assert found is not None
         assert value(Scraped(server, int(found[1])).samples(), "requests_total", operation="none", status="200") >= 1
 
 
-def test_port_that_is_taken_is_said(scraped: Scraped, tmp_path: Path) -> None:
+def test_port_in_use_is_reported(scraped: Scraped, tmp_path: Path) -> None:
     done = run("serve", "--data", tmp_path / "data", "--port", "0", "--metrics-port", str(scraped.port))
     assert done.code == 2
     assert f"metrics can't be served on 127.0.0.1:{scraped.port}" in done.errors

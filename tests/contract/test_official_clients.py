@@ -22,7 +22,7 @@ MINUTE: Final = 60
 
 
 class History(msgspec.Struct):
-    """What the module stores once for each client, to read from."""
+    """The fixtures of the module for each client: a server's data to read from."""
 
     metric: str
     """The metric of HISTORY_EVENTS events of one profile."""
@@ -93,7 +93,7 @@ def history(client: OfficialClient) -> History:
             metric, profile, time=iso(START + number * MINUTE), unique_id=f"h{number}", properties={"number": number}
         )
         assert client("create_event_with_http_info", body).status == 202
-    # Other tests of the module keep events of the same second.
+    # Other tests of the module store events of the same second.
     (first,) = [
         event
         for event in client("get_events", filter=f"less-or-equal(timestamp,{START})").data["data"]
@@ -120,7 +120,7 @@ def events_of(client: OfficialClient, metric: str) -> list[dict[str, Any]]:
     while True:
         ids = {item["id"] for item in page["included"] if item["attributes"]["name"] == metric}
         found += [event for event in page["data"] if event["relationships"]["metric"]["data"]["id"] in ids]
-        # Newer clients leave a link out that is null.
+        # Newer clients leave out links that are null.
         if page["links"].get("next") is None:
             return found
         page = client("get_events", include=["metric"], sort="datetime", page_cursor=page["links"]["next"]).data
@@ -452,7 +452,7 @@ def test_relationships_of_an_event(client: OfficialClient, history: History, kin
     assert answer.data["links"]["self"].startswith(f"{server.url}/api/events/{history.event_id}/relationships/{kind}")
 
 
-# What is refused
+# Refusals
 
 
 @pytest.mark.parametrize(

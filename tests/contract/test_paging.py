@@ -1,4 +1,4 @@
-"""Filters, sorts and pages over random small stores: what comes is what a list comprehension says."""
+"""Filters, sorts and pages over random small stores return the result of a list comprehension."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OPERATORS: Final = {
 
 
 class Sent(msgspec.Struct, frozen=True, order=True):
-    """An event as it is sent; few values each, so that many share a second, and some are repeats."""
+    """A sent event; few values each, so that many share a second, and some are duplicates."""
 
     second: int
     metric: str
@@ -162,7 +162,7 @@ def read(api: Api, query: dict[str, str]) -> tuple[list[tuple[str, Sent]], dict[
 
 @EXAMPLES
 @given(events=st.lists(sent_events, max_size=25), asked=st.lists(questions, min_size=1, max_size=4))
-def test_any_filter_and_sort_gives_what_a_list_comprehension_gives(
+def test_any_filter_and_sort_gives_the_result_of_a_list_comprehension(
     stores: Stores, events: list[Sent], asked: list[Question]
 ) -> None:
     with stores.new() as api:
@@ -173,13 +173,13 @@ def test_any_filter_and_sort_gives_what_a_list_comprehension_gives(
         assert [identity for identity, _ in everything] == sorted(identity for identity, _ in everything)
         for question in asked:
             found, _ = read(api, {"page[size]": "1000", **question.query(ids)})
-            # Public ids sort as time and id do.
+            # Public ids sort as (time, id) does.
             chosen = [each for each in everything if question.holds(each[1])]
             assert found == (chosen[::-1] if question.sort.startswith("-") else chosen)
 
 
 def walk(api: Api, page: dict[str, Any], way: str, inserts: Iterator[list[Sent]]) -> list[dict[str, Any]]:
-    """The pages from ``page`` on, one way; before each step some events come in."""
+    """The pages from ``page`` on, in one direction; before each step some events arrive."""
     pages = [page]
     while (link := pages[-1]["links"][way]) is not None:
         store(api, next(inserts, []))
@@ -201,7 +201,7 @@ def ids_of(pages: list[dict[str, Any]]) -> list[str]:
     question=questions,
     page_size=st.integers(1, 5),
 )
-def test_a_walk_there_and_back_holds_what_was_there_once_while_events_come_in(
+def test_walk_in_both_directions_has_each_event_once_while_events_arrive(
     stores: Stores, events: list[Sent], inserted: list[list[Sent]], question: Question, page_size: int
 ) -> None:
     with stores.new() as api:
@@ -237,13 +237,13 @@ def test_a_walk_through_a_store_at_rest_is_one_large_read_cut_in_pages(
     assert [page["data"] for page in back[::-1]] == cut
     assert there[-1]["links"]["next"] is None
     assert back[-1]["links"]["prev"] is None
-    # Each page that was walked back to has the neighbours that it had on the way there.
+    # Each page on the way back has the neighbours that it had on the way there.
     for forth, again in zip(there[:-1], back[:0:-1], strict=True):
         assert again["links"]["next"] == forth["links"]["next"]
         assert (again["links"]["prev"] is None) == (forth["links"]["prev"] is None)
 
 
-def test_pages_hold_200_events_where_no_size_is_given(stores: Stores) -> None:
+def test_pages_hold_200_events_without_a_size(stores: Stores) -> None:
     with stores.new() as api:
         for start in (0, 1000):
             api.create_many([("Order", {"external_id": "ada"}, {"unique_id": str(start + n)}) for n in range(1000)])

@@ -1,4 +1,4 @@
-"""Events that are kept although an identifier beside them was not: the answer names it, and a counter tells it."""
+"""Events that are stored although an identifier of theirs was not: the response names it, and a counter counts it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BOB: Final = {"email": "bob@shop.example"}
 PHONE: Final = "+15005550006"
 WRONG_PHONES: Final = ("12", "0500 555 0006", "+1", "+999 1234567", "call me", "", "+1500555000612345", "١٢٣٤٥٦٧٨٩")
 OTHERS: Final = {"external_id": "b-1", "phone_number": PHONE, "anonymous_id": "b-2", "_kx": "b-3"}
-"""Identifiers of another profile than the one that is meant, but for its email."""
+"""Identifiers of another profile than the resolved one, except for its email."""
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def shop(counted: Scraped) -> Iterator[Shop]:
 
 @pytest.fixture
 def fates(counted: Scraped) -> Iterator[dict[str, int]]:
-    """What the counters of identifiers have to have grown by when the test ends; the test says."""
+    """The expected growth of the counters of identifiers at the end of the test; set by the test."""
     before, expected = counters(counted), dict[str, int]()
     yield expected
     assert {name: by for name, by in grown(counted, before).items() if name.startswith("identifiers")} == expected
@@ -73,7 +73,7 @@ def test_identifier_of_another_profile_is_named_and_left_there(
 ) -> None:
     shop.keep(single(profile=profile({**OTHERS, **BOB})))
     (bob,) = shop.resources("profile")
-    # The one that is meant is named by its id, which goes before all others.
+    # The id goes before all other identifiers, so it decides the profile.
     shop.keep(single(profile=profile(ADA)))
     (ada,) = shop.resources("profile").keys() - {bob}
     before = shop.resources("profile")[bob]
@@ -84,7 +84,7 @@ def test_identifier_of_another_profile_is_named_and_left_there(
     assert after[bob] == before
     assert after[ada]["title"] == "Dr."
     assert after[ada]["email"] == ADA["email"]
-    # And it still finds its owner.
+    # The identifier still finds its owner.
     assert shop.keep(single(profile=profile({identifier: taken}), unique_id="later")).partial is None
     assert unique_ids(shop.events(filter=f'equals(profile_id,"{bob}")')) == ["1718452800", "later"]
     fates |= {"identifiers_left": 1}
@@ -123,7 +123,7 @@ def test_bulk_names_each_identifier_once_and_counts_every_one(shop: Shop, fates:
 
 
 @pytest.mark.parametrize("is_bulk", [False, True])
-def test_answer_names_nothing_where_all_was_taken(shop: Shop, fates: dict[str, int], is_bulk: bool) -> None:
+def test_response_names_no_identifier_if_all_were_stored(shop: Shop, fates: dict[str, int], is_bulk: bool) -> None:
     """New, again, and with another identifier that is free."""
     people = [profile({**OTHERS, **ADA}), profile({**OTHERS, **ADA}), profile({**ADA, "external_id": "a-2"})]
     assert [shop.keep(create(is_bulk, person)).partial for person in people] == [None] * 3
@@ -132,7 +132,7 @@ def test_answer_names_nothing_where_all_was_taken(shop: Shop, fates: dict[str, i
 
 @pytest.mark.parametrize("is_bulk", [False, True])
 def test_refused_request_counts_no_identifiers(shop: Shop, fates: dict[str, int], is_bulk: bool) -> None:
-    """Also where the refusal comes from the state of the profiles, after the body was found good."""
+    """Also if the refusal comes from the state of the profiles, after the body was found valid."""
     shop.keep(single(profile=profile({**BOB, "external_id": "b-1"})))
     before = shop.stored()
     too_many = {f"p{number}": number for number in range(401)}

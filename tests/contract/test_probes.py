@@ -1,4 +1,4 @@
-"""Health: a server that lives, one that takes work, and one that stops."""
+"""Health: a server that lives, one that accepts requests, and one that stops."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_probes_are_read_only(server: ServerProcess, path: str) -> None:
     assert fault_of(response)["code"] == "method_not_allowed"
 
 
-def test_stopping_server_finishes_what_is_under_way_and_takes_nothing_new(tmp_path: Path) -> None:
+def test_stopping_server_finishes_open_requests_and_accepts_no_new_ones(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data") as server:
         (key,) = make_keys(server, "default", "full")
         body = json.dumps(single_body(unique_id="under way")).encode()
@@ -41,7 +41,7 @@ def test_stopping_server_finishes_what_is_under_way_and_takes_nothing_new(tmp_pa
         codes: list[int] = []
         with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
             connection.sendall(head.encode() + body[:10])
-            # The server has these bytes once it has answered another request that came later.
+            # The server has these bytes once it has responded to a request that came later.
             httpx.get(f"{server.url}/healthz")
             stopping = threading.Thread(target=lambda: codes.append(server.stop()))
             stopping.start()

@@ -1,4 +1,4 @@
-"""What creates make of a profile, over HTTP: attributes, location, properties, patches, and their order."""
+"""The effect of creates on a profile, over HTTP: attributes, location, properties, patches, and their order."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Customer:
         self._events = 0
 
     def item(self, attributes: dict[str, Any], patch: Any = ABSENT) -> dict[str, Any]:
-        """The profile as a body has it."""
+        """The profile as a member of a body."""
         meta = ABSENT if patch is ABSENT else {"patch_properties": patch}
         if self.is_inside:
             return profile(without_absent({**ADA, **attributes, "meta": meta}))
         return profile({**ADA, **attributes}, meta=meta)
 
     def write(self, attributes: dict[str, Any], patch: Any = ABSENT, **event_attributes: Any) -> dict[str, Any]:
-        """Create an event with it; the attributes of the profile afterwards."""
+        """Create an event with it; returns the attributes of the profile afterwards."""
         self._events += 1
         given = {"unique_id": str(self._events), **event_attributes}
         written = self.item(attributes, patch)
@@ -108,7 +108,7 @@ def test_patches_append_unappend_and_unset_after_the_properties(customer: Custom
     assert after({"append": {"skus": ["b", "a", 1, True, 1.5]}}) == {"skus": ["a", "b", 1, True, 1.5]}
     assert after({"unappend": {"skus": [True, "a", "absent"], "other": 1}}) == {"skus": ["b", 1, 1.5]}
     assert after({"append": {"colour": "blue"}}, colour="red") == {"skus": ["b", 1, 1.5], "colour": ["red", "blue"]}
-    # In the order append, unappend, unset, whatever the order of the members.
+    # The order is append, unappend, unset, in any order of the members.
     assert after({"unset": "skus", "unappend": {"colour": "green"}, "append": {"colour": ["green", "grey"]}}) == {
         "colour": ["red", "blue", "grey"]
     }
@@ -131,22 +131,22 @@ def test_updated_changes_when_something_changed_and_only_then(shop: Shop) -> Non
 
 
 def in_next_second(told: str) -> None:
-    """Wait until the clock shows another second than the one told."""
+    """Wait until the clock shows another second than the given one."""
     while iso(int(time.time())) == told:
         time.sleep(0.01)
 
 
-def test_last_event_date_is_the_newest_events_time_whatever_the_order(customer: Customer) -> None:
+def test_last_event_date_is_the_newest_events_time_in_any_order(customer: Customer) -> None:
     for seconds, newest in ((5, 5), (9, 9), (2, 9)):
         found = customer.write({}, time=iso(START + seconds))
         assert found["last_event_date"] == iso(START + newest)
-    # A repeat is not stored, so that its time is nobody's.
+    # A duplicate is not stored, so its time has no effect.
     body = single(profile=profile(ADA), unique_id="1", time=iso(START + 99))
     assert customer.shop.keep(body) == Fate(0, 1)
     assert customer.shop.profile()["last_event_date"] == iso(START + 9)
 
 
-# One request that names a profile many times
+# One request that names a profile several times
 
 
 def test_items_of_one_request_are_applied_in_order(shop: Shop) -> None:
@@ -167,7 +167,7 @@ def test_items_of_one_request_are_applied_in_order(shop: Shop) -> None:
     assert found["properties"] == {"list": ["x", 1], "a": [3, 4], "b": None}
     assert list(found["properties"]) == ["list", "a", "b"]
     assert (found["location"]["city"], found["location"]["zip"]) == ("London", None)
-    # The same steps one after the other end the same.
+    # The same steps one after the other have the same result.
     with Shop(shop.server) as other:
         for number, step in enumerate(steps):
             assert other.keep(single(profile=step, unique_id=str(number))) == Fate(1, 0)
@@ -214,7 +214,7 @@ def test_identifiers_that_one_item_adds_are_found_by_the_next(shop: Shop) -> Non
     assert len(shop.events()) == len(people)
 
 
-# What the state of the profiles refuses
+# Refusals that depend on the state of the profiles
 
 
 STATE_REFUSALS: Final[dict[str, tuple[dict[str, Any], str, str]]] = {
@@ -248,14 +248,14 @@ STATE_REFUSALS: Final[dict[str, tuple[dict[str, Any], str, str]]] = {
 
 @pytest.mark.parametrize("name", STATE_REFUSALS)
 @pytest.mark.parametrize("is_bulk", [False, True])
-def test_what_the_state_of_a_profile_refuses_leaves_all_as_it_was(shop: Shop, name: str, is_bulk: bool) -> None:
+def test_refused_write_leaves_the_profile_unchanged(shop: Shop, name: str, is_bulk: bool) -> None:
     shop.keep(single(profile=profile({**ADA, "properties": {"list": [0]}})))
     before = shop.stored()
     written, pointer, says = STATE_REFUSALS[name]
     place = "/data/attributes/profile/data"
     body = single(profile=written, unique_id="refused")
     if is_bulk:
-        # What stands before it is good, and would make a profile and change one.
+        # The items before it are valid, and would create one profile and change another.
         people = [
             {"email": "new@shop.example"},
             {**ADA, "external_id": "ada-1", "title": "Dr."},

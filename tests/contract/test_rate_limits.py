@@ -1,4 +1,4 @@
-"""Rate limits over HTTP: the hosted figures, a table of one's own, and what clients make of a 429."""
+"""Rate limits over HTTP: the hosted figures, a table in the settings, and how clients handle a 429."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HOSTED: Final = {
 BURST_SCRIPT: Final = Path(__file__).with_name("client_burst.py")
 BURST_EVENTS: Final = 1_000
 BURST_THREADS: Final = 450
-"""More than a second lets through, so that some of a burst that comes at once must be refused."""
+"""More calls than one second allows, so that some of a burst that comes at once must be refused."""
 CALLS_MAX: Final = 2 * 150 + 1
 """Calls of get_event after which the second of two minutes is over its limit."""
 
@@ -67,7 +67,7 @@ def throttled(api: Api) -> httpx.Response:
 
 
 def throttled_calls(port: int) -> dict[str, float]:
-    """How many calls of each operation were refused for a limit, as the metrics have it."""
+    """The number of calls of each operation that a limit refused, from the metrics."""
     families = text_string_to_metric_families(httpx.get(f"http://127.0.0.1:{port}/metrics").text)
     return {
         sample.labels["operation"]: sample.value
@@ -83,7 +83,7 @@ def test_success_tells_the_limits_in_the_captured_form(hosted: ServerProcess, op
     with Api(hosted.url, key, PAGED_REVISION) as api:
         api.create()
         (event,) = api.events()
-        # An operation that was called already has one call less left, if it is the same second still.
+        # An operation that was called already has one call less left, if it is still the same second.
         response = api.call(operation, event["id"])
     sent = dict(response.headers.raw)
     assert response.is_success
@@ -120,7 +120,7 @@ def test_call_over_the_limit_is_refused_as_captured(hosted: ServerProcess, metri
     assert throttled_calls(metrics_port)["get_event"] == before + 1
 
 
-def test_whoever_waits_as_told_is_let_through(hosted: ServerProcess) -> None:
+def test_waiting_as_long_as_retry_after_is_enough(hosted: ServerProcess) -> None:
     (key,) = new_account(hosted)
     with Api(hosted.url, key) as api:
         time.sleep(int(throttled(api).headers["Retry-After"]))
@@ -170,7 +170,7 @@ def test_table_in_the_settings_file_is_kept_to(tmp_path: Path) -> None:
     assert {answer.headers["RateLimit-Limit"] for answer in good} == {"90, 90;w=1, 3;w=60"}
 
 
-def test_limits_that_are_off_are_not_told(server: ServerProcess) -> None:
+def test_disabled_limits_send_no_headers(server: ServerProcess) -> None:
     (key,) = make_keys(server, "unlimited", "full")
     with Api(server.url, key) as api:
         answers = [api.call("get_event", "malformed") for _ in range(40)]
@@ -178,7 +178,7 @@ def test_limits_that_are_off_are_not_told(server: ServerProcess) -> None:
     assert not [name for answer in answers for name in answer.headers if name.startswith("ratelimit")]
 
 
-# What official clients make of it
+# Official clients
 
 
 def unread_requests(port: int) -> int:
@@ -197,7 +197,7 @@ def test_clients_own_retries_carry_a_burst_through_without_a_loss(
     before = throttled_calls(metrics_port).get("create_event", 0)
     interpreter = ENVIRONMENTS / version / "bin" / "python"
     arguments = (hosted.url, key, str(BURST_EVENTS), str(BURST_THREADS), "20")
-    # The server is held until so many calls are there that they can't all be in one second's limit.
+    # The server is held until so many calls wait that they exceed the limit of one second.
     hosted.pause()
     try:
         process = subprocess.Popen([interpreter, BURST_SCRIPT, *arguments], stdout=subprocess.PIPE, text=True)

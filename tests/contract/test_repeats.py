@@ -1,4 +1,4 @@
-"""The same event again, in every way in which it may come: it is stored once, and the answers and counters say so."""
+"""The same event again, in every possible way: it is stored once, and responses and counters say so."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BOB: Final = {"email": "bob@shop.example"}
 NEW: Final = Fate(stored=1, repeated=0)
 AGAIN: Final = Fate(stored=0, repeated=1)
 ROUNDS: Final = 40
-"""How often two identical requests are sent at the same moment."""
+"""The number of times that two identical requests are sent at the same moment."""
 
 
 @pytest.fixture
@@ -47,14 +47,14 @@ def as_bulk(body: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server of this module alone, to be ended and started again."""
+    """A server of this module alone, which is stopped and started again."""
     with ServerProcess(tmp_path_factory.mktemp("mortal") / "data") as server:
         yield server
 
 
 @pytest.fixture
 def fates(counted: Scraped) -> Iterator[dict[str, int]]:
-    """What the counters have to have grown by when the test ends; the test says."""
+    """The expected growth of the counters at the end of the test; set by the test."""
     before, expected = counters(counted), dict[str, int]()
     yield expected
     assert grown(counted, before) == expected
@@ -90,7 +90,7 @@ def test_same_request_again_is_stored_once(
     ids=["value", "properties", "time", "no time", "email in capitals", "more of the profile"],
 )
 @pytest.mark.parametrize("is_bulk", [False, True])
-def test_first_of_a_unique_id_stays_whatever_comes_later(
+def test_first_event_of_a_unique_id_stays(
     shop: Shop, fates: dict[str, int], changes: dict[str, Any], is_bulk: bool
 ) -> None:
     given: dict[str, Any] = {"time": iso(START), "value": 1, "properties": {"sku": "A"}}
@@ -110,10 +110,10 @@ def test_profile_of_a_repeat_is_updated_all_the_same(shop: Shop) -> None:
 
 
 def test_value_of_a_repeat_is_no_value_of_the_metric(shop: Shop) -> None:
-    """The event that had it was not stored, so that no event of the metric has ever had one."""
+    """The event with a value was not stored, so no event of the metric has ever had one."""
     shop.keep(order(time=iso(START)))
     assert shop.keep(order(time=iso(START), value=5)) == AGAIN
-    # Also beside events that are stored: a repeat of an earlier one, and one within the request.
+    # Also beside stored events: a duplicate of an earlier one, and one within the request.
     named, person = metric("Order"), profile(ADA)
     again, new, twice = (event(metric=named, unique_id=id, value=5) for id in ("order-1", "new", "new"))
     del new["attributes"]["value"]
@@ -177,7 +177,7 @@ def test_key_repeated_within_an_item_is_stored_once(shop: Shop, fates: dict[str,
     fates |= {"events_stored": 2, "events_repeated": 4}
 
 
-def test_key_repeated_across_items_metrics_and_profiles_is_told_by_all_its_parts(
+def test_key_repeated_across_items_metrics_and_profiles_depends_on_all_its_parts(
     shop: Shop, fates: dict[str, int]
 ) -> None:
     view, shop_view = metric("View"), metric("View", service="shop")
@@ -199,7 +199,7 @@ def test_key_repeated_across_items_metrics_and_profiles_is_told_by_all_its_parts
 
 
 def test_key_that_two_identifiers_of_one_profile_share_is_stored_once(shop: Shop) -> None:
-    """The second item is only then of the same profile when the first has been applied."""
+    """The second item is of the same profile only after the first has been applied."""
     both = profile({**ADA, "external_id": "ada-1"})
     body = bulk(
         item(event(unique_id="1"), profile=both), item(event(unique_id="1"), profile=profile({"external_id": "ada-1"}))
@@ -231,7 +231,7 @@ def test_some_of_a_request_may_be_repeats(shop: Shop, fates: dict[str, int]) -> 
 def test_identical_requests_at_the_same_moment_are_stored_once(
     shop: Shop, fates: dict[str, int], is_bulk: bool
 ) -> None:
-    """Of a metric and a profile that did not exist a moment before."""
+    """Of a metric and a profile that do not exist yet."""
     ready = threading.Barrier(2)
     results: list[list[Fate]] = [[], []]
 
@@ -265,7 +265,7 @@ def test_repeats_are_known_after_the_process_has_ended(mortal: ServerProcess, is
             bulk_body([("View", ADA, {"unique_id": str(number)}) for number in range(50)]),
         ]
         assert [shop.keep(body).stored for body in bodies] == [1, 1, 50]
-        # Some of it is in the table by then, and what comes last is not.
+        # By then some of it is in the table, and the newest events are not.
         time.sleep(1.2)
         bodies.append(order("last", time=iso(START + 5)))
         assert shop.keep(bodies[-1]) == NEW

@@ -1,4 +1,4 @@
-"""Revisions over HTTP: which one answers, and that every one answers in its own shape."""
+"""Revisions over HTTP: which one is used, and that every one responds in its own shape."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from eventkeep.protocol.revisions import REVISIONS
 from eventkeep.testing import ServerProcess
 from tests.contract.api import OF_ONE_EVENT, PATHS, Api, body_for, fault_of, make_keys
-from tests.contract.upstream import answer_validator, load_document
+from tests.contract.upstream import load_document, response_validator
 
 DATES: Final = [revision.date for revision in REVISIONS]
 TODAY: Final = datetime.datetime.now(datetime.UTC).date()
@@ -42,7 +42,7 @@ def client(server: ServerProcess, key: str) -> Iterator[httpx.Client]:
         yield made
 
 
-# Which one answers
+# Selection of the revision
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def client(server: ServerProcess, key: str) -> Iterator[httpx.Client]:
         (TODAY.isoformat(), max(date for date in DATES if date <= TODAY.isoformat())),
     ],
 )
-def test_newest_revision_that_is_not_after_the_date_answers(
+def test_newest_revision_that_is_not_after_the_date_is_used(
     client: httpx.Client, header: str | None, answers: str
 ) -> None:
     headers = {} if header is None else {"revision": header}
@@ -155,11 +155,11 @@ def test_operation_that_a_revision_lacks_is_not_found(client: httpx.Client, date
     )
 
 
-# What it answers
+# Responses
 
 
 @pytest.mark.parametrize("date", DATES)
-def test_every_operation_of_every_revision_answers_as_its_document_says(
+def test_every_operation_of_every_revision_responds_as_its_document_says(
     server: ServerProcess, key: str, date: str
 ) -> None:
     revision = next(each for each in REVISIONS if each.date == date)
@@ -170,7 +170,7 @@ def test_every_operation_of_every_revision_answers_as_its_document_says(
             assert (created.status_code, created.content) == (202, b"")
         event = api.events(sort="datetime")[0]["id"]
         for operation in ("get_events", *OF_ONE_EVENT):
-            validator = answer_validator(document, PATHS[operation][1])
+            validator = response_validator(document, PATHS[operation][1])
             queries: list[dict[str, str]] = [{}]
             if operation in ("get_events", "get_event"):
                 queries += [{"include": ",".join(revision.includes)}]

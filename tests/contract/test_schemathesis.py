@@ -1,4 +1,4 @@
-"""Requests made from the OpenAPI documents, ours and upstream's: whatever is sent, the answer is a documented one."""
+"""Requests made from the OpenAPI documents, ours and upstream's: every response is a documented one."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def metrics_port() -> int:
 
 @pytest.fixture(scope="module")
 def eventkeep_server(tmp_path_factory: pytest.TempPathFactory, metrics_port: int) -> Iterator[ServerProcess]:
-    """A server of this module alone: what it has stored is compared."""
+    """A server of this module alone: the tests compare its stored data."""
     options = ("--default-revision", REVISION, "--metrics-port", str(metrics_port))
     with ServerProcess(tmp_path_factory.mktemp("schemathesis") / "data", options=options) as process:
         yield process
@@ -79,7 +79,7 @@ def subject(request: pytest.FixtureRequest, eventkeep_server: ServerProcess) -> 
 
 
 def check(subject: Subject, case: AnyCase, response: Response) -> None:
-    """Raises what is wrong with an answer."""
+    """Raises an error that describes the fault of a response."""
     # The HTTP layer's own refusals have no body; upstream does not know them.
     assume(subject.is_own or response.status_code != 431)
     case.validate_response(response, checks=list(CHECKS))
@@ -89,18 +89,18 @@ def check(subject: Subject, case: AnyCase, response: Response) -> None:
 
 
 @pytest.mark.parametrize("operation", READS)
-def test_every_answer_to_a_read_is_a_documented_one(subject: Subject, operation: str) -> None:
+def test_every_response_to_a_read_is_documented(subject: Subject, operation: str) -> None:
     statuses: Counter[int] = Counter()
     for mode in subject.modes(operation):
 
         @bounded(EXAMPLES)
         @given(case=subject.cases(operation, mode))
-        def every_answer_is_documented(case: AnyCase) -> None:
+        def every_response_is_documented(case: AnyCase) -> None:
             response = subject.call(case)
             statuses[response.status_code] += 1
             check(subject, case, response)
 
-        every_answer_is_documented()
+        every_response_is_documented()
     assert statuses[200] > 0
     assert statuses[400] > 0
 
@@ -116,7 +116,7 @@ def test_a_create_is_kept_whole_or_not_at_all(
 
     @bounded(EXAMPLES)
     @given(case=subject.cases(operation, mode), is_mended=st.sampled_from([True, True, True, False]))
-    def every_answer_is_documented(case: AnyCase, is_mended: bool) -> None:
+    def every_response_is_documented(case: AnyCase, is_mended: bool) -> None:
         nonlocal before, expected
         if is_mended and mode is GenerationMode.POSITIVE:
             case.body = mended(case.body)
@@ -134,7 +134,7 @@ def test_a_create_is_kept_whole_or_not_at_all(
         before = after
         check(subject, case, response)
 
-    every_answer_is_documented()
+    every_response_is_documented()
     print(f"\n{operation}, {mode.value}, {'own' if subject.is_own else 'upstream'}: {dict(sorted(statuses.items()))}")
     assert subject.count_events() == expected
     assert statuses[400] > 0

@@ -1,4 +1,4 @@
-"""Every answer validates against the upstream OpenAPI document of its revision."""
+"""Every response validates against the upstream OpenAPI document of its revision."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from eventkeep.testing import ServerProcess
-from tests.contract.upstream import OPERATION_PATHS, answer_validator, load_document
+from tests.contract.upstream import OPERATION_PATHS, load_document, response_validator
 
 FULL_PROFILE = {
     "email": "full@shop.example",
@@ -72,7 +72,7 @@ def page(client: httpx.Client, **parameters: str) -> dict[str, Any]:
 
 def validate(client: httpx.Client, operation: str, document: Any) -> None:
     upstream = load_document(client.headers["revision"])
-    answer_validator(upstream, OPERATION_PATHS[operation]).validate(document)
+    response_validator(upstream, OPERATION_PATHS[operation]).validate(document)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Every revision of the registry says what its OpenAPI document says, and what is written fits that document."""
+"""Every revision of the registry agrees with its OpenAPI document, and responses fit that document."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NEWER_NAMES: Final = {
     "get_metric_id_for_event": "get_event_relationships_metric",
     "get_profile_id_for_event": "get_event_relationships_profile",
 }
-"""What the documents call these operations from 2024-10-15 on."""
+"""The names of these operations in the documents from 2024-10-15 on."""
 
 METRIC: Final = Metric(
     7, "SkDfHe", 1, "Placed Order", "api", "7FtS4J", True, 1_718_400_000_000_000, 1_718_400_001_000_000
@@ -114,8 +114,8 @@ def upstream(revision: Revision) -> dict[str, dict[str, Any]]:
 def as_json_schema(node: Any) -> Any:
     """An OpenAPI 3.0 schema as JSON Schema.
 
-    ``nullable`` stands beside a type or a reference there. The links ``next`` and ``prev``
-    are null where there is no such page, as captured, though no document says so.
+    ``nullable`` is a member beside a type or a reference there. The links ``next`` and ``prev`` are
+    null if there is no such page, as captured, although no document says so.
     """
     if isinstance(node, list):
         return [as_json_schema(item) for item in node]
@@ -144,8 +144,8 @@ def frame(operation: str, revision: Revision, **parameters: str) -> ReadFrame:
     return ReadFrame(base_url="http://127.0.0.1:8000", path=path, revision=revision, query=query)
 
 
-def answers(operation: str, revision: Revision, **parameters: str) -> list[bytes]:
-    """What the operation answers, for a full profile and for a bare one."""
+def responses(operation: str, revision: Revision, **parameters: str) -> list[bytes]:
+    """The responses of the operation, for a full profile and for a bare one."""
     framed = frame(operation, revision, **parameters)
     if operation == "get_events":
         return [events_document(framed, page_of(framed.query, found, SECRET), RELATED) for found in (EVENTS, ())]
@@ -161,9 +161,9 @@ def answers(operation: str, revision: Revision, **parameters: str) -> list[bytes
 
 
 def parameters_to_try(operation: str, revision: Revision) -> list[dict[str, str]]:
-    """No parameters; everything at once; and each field by itself.
+    """No parameters; all of them at once; and each field by itself.
 
-    Not those inside a subscription: a part of what a document requires whole can't fit it.
+    Fields inside a subscription are left out: a part of an object that a document requires whole can't fit it.
     """
     described = OPERATIONS[operation]
     lists = {each.name: each.values(revision) for each in described.parameters if isinstance(each, ListParameter)}
@@ -246,12 +246,12 @@ def test_media_type_is_the_documents(operation: str, revision: Revision, upstrea
 
 
 @pytest.mark.parametrize("operation", READS)
-def test_answers_are_valid_whatever_is_asked_for(
+def test_responses_are_valid_with_all_parameters(
     operation: str, revision: Revision, upstream: dict[str, dict[str, Any]]
 ) -> None:
     validate = validator(upstream[operation], "200").validate
     for parameters in parameters_to_try(operation, revision):
-        for answer in answers(operation, revision, **parameters):
+        for answer in responses(operation, revision, **parameters):
             validate(json.loads(answer))
 
 

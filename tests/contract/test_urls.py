@@ -1,4 +1,4 @@
-"""URLs as clients really send them, and what the links of an answer begin with."""
+"""URLs as clients really send them, and the address in the links of a response."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Line:
-    """Sends request targets byte for byte, as no client library would; one connection a request."""
+    """Sends request targets byte for byte, which client libraries do not; one connection per request."""
 
     def __init__(self, server: ServerProcess, key: str, revision: str = PAGED_REVISION) -> None:
         self._port, self._key, self._revision = server.port, key, revision
@@ -80,12 +80,12 @@ def shop(server: ServerProcess) -> Shop:
 
 @pytest.fixture(scope="module")
 def growing(server: ServerProcess) -> Shop:
-    """A shop that more events may be created in."""
+    """A shop in which more events may be created."""
     return fill(server, "slashes")
 
 
 @pytest.mark.parametrize("operation", PATHS)
-def test_both_slash_forms_are_answered_alike_and_directly(growing: Shop, operation: str) -> None:
+def test_both_slash_forms_get_the_same_response_without_a_redirect(growing: Shop, operation: str) -> None:
     method, path = PATHS[operation]
     path = path.format(id=growing.event)
     with_slash, without = (growing.line(form, method, body_for(operation)) for form in (path, path.rstrip("/")))
@@ -213,7 +213,7 @@ def test_every_encoding_of_a_query_asks_the_same(shop: Shop, query: str) -> None
     assert event["id"] == shop.event
     assert event["attributes"].keys() == {"timestamp", "uuid"}
     own = answer.body["links"]["self"]
-    # The link is percent-encoded throughout, and asks the same again.
+    # The link is percent-encoded throughout, and means the same request.
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/api/events\?[A-Za-z0-9_.~%=&-]+", own)
     assert shop.line(own[own.index("/api") :]).body == answer.body
     following = answer.body["links"]["next"]
@@ -282,14 +282,14 @@ def test_cursor_is_taken_in_every_form(shop: Shop, form: str) -> None:
     assert second.body["links"]["next"] is None
 
 
-# What links begin with
+# The address in links
 
 
 FORWARDED: Final = {"x_forwarded_proto": "https", "x_forwarded_host": "events.shop.example"}
 
 
 def base_of(answer: Answer) -> str:
-    """What all links of an answer begin with."""
+    """The start of all links of a response."""
     links = re.findall(r'"(https?://[^"]*?)/api/', json.dumps(answer.body))
     assert links
     (base,) = set(links)
@@ -303,7 +303,7 @@ def test_links_begin_with_the_host_of_the_request(shop: Shop) -> None:
     assert base_of(shop.line("http://other.example/api/events", host="shop.example")) == "http://shop.example"
 
 
-def test_links_have_the_address_of_the_server_where_no_host_is_sent(server: ServerProcess, shop: Shop) -> None:
+def test_links_have_the_address_of_the_server_without_a_host_header(server: ServerProcess, shop: Shop) -> None:
     assert base_of(shop.line("/api/events", version="1.0", host=None)) == server.url
 
 
@@ -330,7 +330,7 @@ def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         ({"x_forwarded_host": "", "x_forwarded_proto": "", "host": "shop.example"}, "http://shop.example"),
     ],
 )
-def test_forwarded_headers_are_believed_where_the_setting_says_so(
+def test_forwarded_headers_are_used_if_the_setting_says_so(
     trusting: Shop, headers: dict[str, str], expected: str
 ) -> None:
     assert base_of(trusting.line("/api/events?include=profile", **headers)) == expected
@@ -347,7 +347,7 @@ def test_public_url_goes_before_everything(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "data", options=options) as server:
         line = fill(server, "default").line
         answer = line("/api/events?page[size]=1", revision=None, **FORWARDED)
-    # Without a revision header the setting's revision answers, which has page[size].
+    # Without a revision header the server uses the setting's revision, which has page[size].
     assert answer.status == 200
     assert base_of(answer) == "https://public.example/events"
     assert answer.body["links"]["next"].startswith("https://public.example/events/api/events?page%5Bsize%5D=1&")

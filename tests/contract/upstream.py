@@ -43,7 +43,7 @@ def read_document(name: str) -> dict[str, Any]:
     return document
 
 
-def answer_validator(document: dict[str, Any], path: str) -> jsonschema_rs.Validator:
+def response_validator(document: dict[str, Any], path: str) -> jsonschema_rs.Validator:
     """Validates the 200 answers of GET on a path."""
     (content,) = document["paths"][path]["get"]["responses"]["200"]["content"].values()
     schemas = as_json_schema(document["components"]["schemas"])

@@ -27,7 +27,7 @@ CHANGES_TEXT: Final = """
 `+` came, `-` went, `~` is different. `eventkeep revisions diff` tells the same of any two revisions.
 """
 BASE_URL: Final = "http://127.0.0.1:8340"
-TREES: Final = ("request body", "answer")
+TREES: Final = ("request body", "response")
 """Parts that are shown as indented lines."""
 WORDS_COLUMN: Final = 52
 """The column of the words of a tree, in characters."""

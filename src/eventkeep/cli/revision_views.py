@@ -20,7 +20,7 @@ TITLES: Final[dict[Part, str]] = {
     "media type": "media types",
     "parameter": "parameters",
     "body": "request body",
-    "answer": "answer",
+    "response": "response",
     "status": "statuses",
     "header": "headers",
     "error": "error document",
@@ -59,7 +59,7 @@ def rows(operation: OperationDifference, part: Part) -> list[Row]:
             above.pop()
         name = change.place.removeprefix(above[-1].place).lstrip(".") if above else change.place
         made.append(Row(change.kind, len(above), name, in_words(change)))
-        if part in ("body", "answer", "error"):
+        if part in ("body", "response", "error"):
             above.append(change)
     return made
 
@@ -155,13 +155,13 @@ def in_short(found: Difference) -> str:
 
 def _subject(title: str, row: Row) -> str:
     """What the row is about, whichever part it stands in: the last name of a place."""
-    name = row.name if title in ("request body", "answer") or not row.words else row.words.partition(", ")[0]
+    name = row.name if title in ("request body", "response") or not row.words else row.words.partition(", ")[0]
     return f"{MARKS[row.kind]}{name.rpartition('.')[2]}"
 
 
 def _phrase(title: str, row: Row) -> str:
     mark = MARKS[row.kind]
-    if title in ("request body", "answer"):
+    if title in ("request body", "response"):
         return f"{title} {mark}{row.name.rpartition('.')[2]}"
     if title != "parameters":
         return f"{title} {mark}{row.words or row.name}"

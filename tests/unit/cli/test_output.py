@@ -152,7 +152,7 @@ def test_times_are_shown_in_utc() -> None:
     assert in_utc(None) == ""
 
 
-def test_json_leaves_out_what_is_absent_and_keeps_properties_as_they_are() -> None:
+def test_json_leaves_out_absent_fields_and_keeps_properties() -> None:
     event = PartialEvent(
         id="1",
         metric=PartialMetric(id="m"),

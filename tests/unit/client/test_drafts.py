@@ -166,7 +166,7 @@ def test_whole_document_is_completed_and_left_as_it_was() -> None:
     assert (unique_ids(submission), numbers(submission, "time")) == (["made"], [NOW])
 
 
-def test_what_a_document_says_itself_stays() -> None:
+def test_values_of_a_document_are_kept() -> None:
     content, _ = completed_event(single(unique_id="mine", time="2024-01-01"), DEFAULTS)
     assert msgspec.json.decode(content) == single(unique_id="mine", time="2024-01-01")
 

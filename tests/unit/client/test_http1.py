@@ -110,11 +110,11 @@ def test_headers_are_kept_with_their_repeats() -> None:
         (b"HTTP/1.0 202 Accepted\r\nConnection: keep-alive\r\n", True),
     ],
 )
-def test_connection_goes_on_where_both_want_it(head: bytes, can_be_reused: bool) -> None:
+def test_connection_stays_open_if_both_sides_want_it(head: bytes, can_be_reused: bool) -> None:
     assert whole(head + b"Content-Length: 0\r\n\r\n")[1] is can_be_reused
 
 
-def test_connection_with_more_than_the_answer_does_not_go_on() -> None:
+def test_connection_with_bytes_behind_the_response_is_not_used_again() -> None:
     response, can_be_reused = whole(LENGTH + b"HTTP/1.1 200 OK\r\n")
     assert (response.json(), can_be_reused) == ([1, 2, 3], False)
 

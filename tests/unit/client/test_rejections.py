@@ -43,7 +43,7 @@ def refusal(*pointers: str, status: int = 400) -> InvalidRequestError:
         (refusal(status=413), "events"),
     ],
 )
-def test_trouble_is_told_from_refused_events(error: ClientError, kind: FailureKind) -> None:
+def test_failures_differ_from_refused_events(error: ClientError, kind: FailureKind) -> None:
     assert failure_kind(error) == kind
 
 

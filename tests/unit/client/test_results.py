@@ -50,7 +50,7 @@ EVENT: dict[str, Any] = {
 }
 
 
-def test_event_is_joined_with_what_is_included() -> None:
+def test_event_is_joined_with_its_included_resources() -> None:
     event = read_event(response_of({"data": EVENT, "included": [METRIC, PROFILE, {"type": "attribution", "id": "a"}]}))
     assert (event.id, event.metric.name, event.profile.email) == ("7qWkC6JPz7g", "Placed Order", "ada@shop.example")
     assert event.datetime == event.profile.created == datetime.datetime(2024, 6, 15, 12, tzinfo=datetime.UTC)
@@ -58,7 +58,7 @@ def test_event_is_joined_with_what_is_included() -> None:
     assert (event.as_sent(), event.profile.as_sent()) == (EVENT, PROFILE)
 
 
-def test_what_is_not_included_is_known_by_its_id() -> None:
+def test_resources_that_are_not_included_have_their_id_only() -> None:
     event = read_event(response_of({"data": EVENT}))
     assert (event.metric, event.profile) == (PartialMetric(id="SkDfHe"), Profile(id=PROFILE["id"]))
     assert event.metric.as_sent() == {"type": "metric", "id": "SkDfHe"}

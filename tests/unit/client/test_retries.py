@@ -113,7 +113,7 @@ def test_no_retries_means_one_try() -> None:
     assert Course([answered(503)]).run(policy(retries_max=0)).tries == 1
 
 
-def test_no_answer_at_all_is_an_error_that_says_what_to_do() -> None:
+def test_missing_response_is_an_error_with_advice() -> None:
     with pytest.raises(ConnectionFailedError, match=r"no response from http://127\.0\.0\.1:8340 in 3 tries") as raised:
         Course([broken()]).run(policy(retries_max=2))
     assert raised.value.tries == 3

@@ -17,24 +17,24 @@ from eventkeep.protocol.revisions import Revision
 
 DESCRIPTIONS: Final[OfField] = {
     (documents.EventContent, "properties"): (
-        "Properties of the event; they are given back exactly as they were sent. A string is at most 100 KB long, "
-        "an array has at most 4,000 elements, and there are at most 10 levels. `$extra` holds what is not looked into."
+        "Properties of the event; reads return them exactly as they were sent. A string is at most 100 KB long, "
+        "an array has at most 4,000 elements, and there are at most 10 levels. The values in `$extra` are not checked."
     ),
     (documents.EventContent, "time"): (
-        "When the event happened; without it, when the request was received. It is truncated to the second, and "
-        "lies after the year 2000 and at most one year ahead."
+        "The time of the event; by default, the time of the request. It is truncated to the second, and "
+        "is in the year 2000 or later and at most one year in the future."
     ),
     (documents.EventContent, "value"): "A number that goes with the event, such as the amount of a purchase.",
     (documents.EventContent, "value_currency"): "The ISO 4217 code of the currency that the value is in.",
     (documents.EventContent, "unique_id"): (
-        "Of events with the same profile, metric and unique_id only the first one is recorded. Without it, the "
-        "event's second stands for it."
+        "Of events with the same profile, metric and unique_id only the first one is stored. The default is the "
+        "event's second."
     ),
     (documents.EventContent, "backfill"): "Whether the event holds back flows; eventkeep has none.",
     (documents.MetricAttributes, "service"): "The integration that the metric belongs to; without it, the API.",
     (documents.Profile, "id"): "The profile's id, a ULID. One that is unknown is no identifier.",
     (documents.Profile, "attributes"): (
-        "Identifiers and what else is to be kept of the profile. The id or one identifier is needed at least."
+        "Identifiers and other attributes of the profile. At least the id or one identifier is required."
     ),
     (documents.ProfileAttributes, "phone_number"): "In E.164 form.",
     (documents.ProfileAttributes, "kx"): "The identifier that the hosted service's web tracking uses.",

@@ -17,7 +17,7 @@ from eventkeep.protocol.openapi.shapes import Shapes
 from eventkeep.protocol.revisions import REVISION_HEADER
 
 Kind = Literal["added", "removed", "changed"]
-Part = Literal["name", "limit", "scope", "media type", "parameter", "body", "status", "header", "answer", "error"]
+Part = Literal["name", "limit", "scope", "media type", "parameter", "body", "status", "header", "response", "error"]
 
 _METHODS: Final = ("get", "put", "post", "delete", "patch")
 
@@ -154,7 +154,7 @@ def _lay_out_response(
     status: str, response: Mapping[str, Any], shapes: Shapes, facts: dict[tuple[Part, str], str]
 ) -> None:
     """Responses by their places; the documents of all errors together, because they are the same."""
-    part: Part = "answer" if status.startswith("2") else "error"
+    part: Part = "response" if status.startswith("2") else "error"
     for content in response.get("content", {}).values():
         facts |= {(part, place): words for place, words in shapes.places(content["schema"]).items()}
     for name, node in response.get("headers", {}).items():
@@ -164,8 +164,8 @@ def _lay_out_response(
 
 def _joined(media_types: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Media types of the request and of all responses."""
-    answers = dict.fromkeys(name for place, names in media_types.items() if place != "request" for name in names)
-    return {"request": media_types["request"], "answer": tuple(answers)}
+    response_types = dict.fromkeys(name for place, names in media_types.items() if place != "request" for name in names)
+    return {"request": media_types["request"], "response": tuple(response_types)}
 
 
 def _changes(one: _Operation, other: _Operation) -> Iterator[Change]:

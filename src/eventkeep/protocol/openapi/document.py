@@ -45,7 +45,7 @@ def openapi_document(revision: Revision, base_url: str) -> dict[str, Any]:
         "info": {
             "title": "eventkeep",
             "version": revision.date,
-            "description": "The Klaviyo API as far as eventkeep speaks it.",
+            "description": "The part of the Klaviyo API that eventkeep implements.",
         },
         "servers": [{"url": base_url}],
         "security": [{SECURITY: []}],

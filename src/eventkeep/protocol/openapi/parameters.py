@@ -36,7 +36,7 @@ def parameters(operation: Operation, revision: Revision) -> list[Parameter]:
             "name": REVISION_HEADER,
             "in": "header",
             "required": False,
-            "description": "The newest revision not after this date answers; without it, the server's default one.",
+            "description": "The newest revision up to this date is used; without it, the server's default one.",
             "schema": {**one_of_names([revision.date]), "default": revision.date},
         }
     )
@@ -55,7 +55,7 @@ def _query_parameter(parameter: QueryParameter, revision: Revision) -> Parameter
                 FILTERS_EXTENSION: {field: list(operators) for field, operators in fields.items()},
             }
         case CursorParameter():
-            description = "The page to answer with: what `links.next` or `links.prev` of another one has."
+            description = "The cursor of the page, from `links.next` or `links.prev` of another one."
             return {**described, "description": description, "schema": {**STRING, "maxLength": CURSOR_CHARACTERS_MAX}}
         case SizeParameter():
             size = {

@@ -40,8 +40,8 @@ _BODY_REFUSALS: Final = (PayloadTooLarge, UnsupportedMediaType)
 _WAITING: Final = (Throttled, Unavailable)
 
 _BEFORE_THE_API: Final[dict[str, Response]] = {
-    "414": {"description": "The URL is longer than the server reads. The body is empty."},
-    "431": {"description": "The headers are more than the server reads. The body is empty."},
+    "414": {"description": "The URL is longer than the server accepts. The body is empty."},
+    "431": {"description": "The headers are larger than the server accepts. The body is empty."},
 }
 """Responses of the HTTP layer, which have no error documents."""
 
@@ -59,7 +59,7 @@ _REVISION: Final = {
 _RATE_LIMIT_HEADERS: Final = {
     "RateLimit-Limit": {"description": "The limits, such as `350, 350;w=1, 3500;w=60`.", "schema": STRING},
     "RateLimit-Remaining": {"description": "Calls left in this second.", "schema": COUNT},
-    "RateLimit-Reset": {"description": "Seconds until the next second's calls.", "schema": _SECONDS},
+    "RateLimit-Reset": {"description": "Seconds until the next second of the limit begins.", "schema": _SECONDS},
 }
 """Sent if the server has rate limits."""
 

@@ -92,14 +92,14 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[Change]:
         (
             response_with(thing(data=thing(id=STRING))),
             response_with(thing(data={"type": "array", "items": thing(id=STRING)})),
-            [Change(kind="changed", part="answer", place="data", before="object", after="array of objects")],
+            [Change(kind="changed", part="response", place="data", before="object", after="array of objects")],
         ),
         (
             response_with(thing()),
             response_with(thing(), "application/vnd.api+json"),
             [
-                Change(kind="added", part="media type", place="answer", value="application/vnd.api+json"),
-                Change(kind="removed", part="media type", place="answer", value="application/json"),
+                Change(kind="added", part="media type", place="response", value="application/vnd.api+json"),
+                Change(kind="removed", part="media type", place="response", value="application/json"),
             ],
         ),
         (
@@ -185,7 +185,7 @@ def test_resources_of_several_types_are_distinguished() -> None:
         return response_with(thing(included={"type": "array", "items": {"oneOf": [metric, profile]}}))
 
     assert changes(included(), included(locale=STRING)) == [
-        Change(kind="added", part="answer", place="included(profile).locale", after="string")
+        Change(kind="added", part="response", place="included(profile).locale", after="string")
     ]
 
 
@@ -195,7 +195,7 @@ def test_a_schema_that_refers_to_itself_comes_to_an_end() -> None:
         response_with({"$ref": "#/components/schemas/Thing"}),
     )
     after["components"] = {"schemas": {"Thing": thing(inner={"$ref": "#/components/schemas/Thing"})}}
-    assert changes(before, after)[0] == Change(kind="removed", part="answer", place="name", before="string")
+    assert changes(before, after)[0] == Change(kind="removed", part="response", place="name", before="string")
 
 
 def test_an_operation_that_came_has_all_that_it_consists_of() -> None:
@@ -268,6 +268,6 @@ def test_from_2024_02_15_to_2024_06_15() -> None:
     assert created[0].place == "data.attributes.profile.data.meta"
     profile = by_name["get_event_profile"].changes
     assert [(each.part, each.place, each.value) for each in profile] == [
-        ("answer", "data.attributes.locale", ""),
+        ("response", "data.attributes.locale", ""),
         ("parameter", "fields[profile]", "locale"),
     ]
