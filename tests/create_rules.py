@@ -192,8 +192,28 @@ TIME_RULES: Final = (
     accepts("no seconds", single(time="2024-06-15T12:00")),
     accepts("a date alone: its midnight", single(time="2024-06-15")),
     accepts("the first second of 2000", single(time="2000-01-01T00:00:00Z")),
-    refuses("the second before 2000", single(time="1999-12-31T23:59:59Z"), TIME, "not before 2000-01-01"),
-    refuses("before 2000 by its offset", single(time="2000-01-01T00:30:00+01:00"), TIME, "not before 2000-01-01"),
+    refuses(
+        "the second before 2000",
+        single(time="1999-12-31T23:59:59Z"),
+        TIME,
+        "not before 2000-01-01",
+        revision="2026-04-15",
+    ),
+    refuses(
+        "before 2000 by its offset",
+        single(time="2000-01-01T00:30:00+01:00"),
+        TIME,
+        "not before 2000-01-01",
+        revision="2026-04-15",
+    ),
+    accepts("the first second of 1990", single(time="1990-01-01T00:00:00Z"), revision="2026-07-15"),
+    refuses(
+        "the second before 1990",
+        single(time="1989-12-31T23:59:59Z"),
+        TIME,
+        "not before 1990-01-01",
+        revision="2026-07-15",
+    ),
     refuses("a time far ahead", single(time="2999-01-01T00:00:00Z"), TIME, "at most 366 days ahead"),
     refuses("a date that does not exist", single(time="2023-02-29T12:00:00Z"), TIME, "ISO 8601"),
     refuses("an hour that does not exist", single(time="2024-06-15T24:00:00Z"), TIME, "ISO 8601"),
@@ -256,12 +276,22 @@ PROPERTY_RULES: Final = (
     accepts("a number that is too small to tell from zero", properties('{"a":1e-999}')),
     refuses("no properties", single(properties=ABSENT), PROPERTIES, "'properties' is missing"),
     refuses("properties that are null", single(properties=None), PROPERTIES, "Expected an object, got null"),
-    refuses("an array for properties", single(properties=[]), PROPERTIES, "Expected an object, got an array"),
+    accepts("an empty array for properties, which PHP sends", single(properties=[])),
+    refuses("an array for properties", single(properties=[1]), PROPERTIES, "Expected an object, got an array"),
     refuses(
         "301 properties",
         properties(json.dumps({f"p{n}": n for n in range(301)})),
         PROPERTIES,
         "at most 300 properties, got 301",
+        revision="2025-01-15",
+    ),
+    accepts("400 properties", properties(json.dumps({f"p{n}": n for n in range(400)})), revision="2025-04-15"),
+    refuses(
+        "401 properties",
+        properties(json.dumps({f"p{n}": n for n in range(401)})),
+        PROPERTIES,
+        "at most 400 properties, got 401",
+        revision="2025-04-15",
     ),
     refuses(
         "a string of 100,001 bytes",
@@ -325,6 +355,11 @@ IDENTIFIER_RULES: Final = (
     ),
     refuses(
         "a number for a phone", named({"phone_number": 15005550006}), f"{PROFILE}/attributes/phone_number", "string"
+    ),
+    accepts("an integer for external_id", named({"external_id": 12345})),
+    accepts("empty arrays in a profile", named({"email": "a@example.org", "properties": [], "location": []})),
+    refuses(
+        "true for external_id", named({"external_id": True}), f"{PROFILE}/attributes/external_id", "Expected a string"
     ),
     refuses("an empty external_id", named({"external_id": ""}), f"{PROFILE}/attributes/external_id", "at least 1"),
     refuses("an identifier of 256 characters", named({"_kx": "x" * 256}), f"{PROFILE}/attributes/_kx", "at most 255"),

@@ -12,8 +12,9 @@ from eventkeep.model.profile_edits import ImportProfile
 from eventkeep.model.submission import ProfileWrite
 from eventkeep.protocol.client_routes.documents import ClientProfileCreate, ClientSubscriptionCreate, has_member
 from eventkeep.protocol.consent.parsing import channels_of, check_addresses, list_of, list_of_json
+from eventkeep.protocol.creates.tolerance import tolerate
 from eventkeep.protocol.json_values import Faults
-from eventkeep.protocol.profiles.parsing import check_imported, check_size, profile_write, tolerate, tolerate_data
+from eventkeep.protocol.profiles.parsing import check_imported, check_size, profile_write, tolerate_data
 from eventkeep.protocol.revisions import Revision
 from eventkeep.protocol.shapes import Has, parse_body
 

@@ -8,7 +8,13 @@ from typing import Final
 
 from eventkeep.limits import EVENT_FUTURE_SECONDS_MAX, EVENT_YEAR_MIN, TIME_CHARACTERS_MAX
 
-TIME_MIN: Final = int(datetime(EVENT_YEAR_MIN, 1, 1, tzinfo=UTC).timestamp())
+
+def start_of_year(year: int) -> int:
+    """The first second of a year in UTC, in Unix seconds."""
+    return int(datetime(year, 1, 1, tzinfo=UTC).timestamp())
+
+
+TIME_MIN: Final = start_of_year(EVENT_YEAR_MIN)
 """The first second that an event may have."""
 
 EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
@@ -62,6 +68,6 @@ def parse_offset(text: str | None) -> int | None:
     return -seconds if text[0] == "-" else seconds
 
 
-def is_in_window(seconds: int, received_at: int) -> bool:
+def is_in_window(seconds: int, received_at: int, time_min: int = TIME_MIN) -> bool:
     """Whether an event received then may have this time; both in Unix seconds."""
-    return TIME_MIN <= seconds <= received_at + EVENT_FUTURE_SECONDS_MAX
+    return time_min <= seconds <= received_at + EVENT_FUTURE_SECONDS_MAX

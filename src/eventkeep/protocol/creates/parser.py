@@ -26,6 +26,7 @@ from eventkeep.protocol.creates.metric_names import metric_name
 from eventkeep.protocol.creates.profile_writes import NOT_DECODED, profile_write
 from eventkeep.protocol.creates.raw_documents import RawBulkCreate, RawEventAttributes, RawSingleCreate
 from eventkeep.protocol.creates.submissions import number_column, submission, text_column
+from eventkeep.protocol.creates.tolerance import tolerated_profile, tolerated_properties
 from eventkeep.protocol.creates.validation import faults_of_bulk_create, faults_of_create_event
 from eventkeep.protocol.revisions import Revision
 
@@ -43,7 +44,7 @@ def parse_create_event(body: bytes, revision: Revision, received_at: int) -> Sub
     refuse(faults_of_create_event(body, revision, received_at))
     try:
         event = _single_decoder.decode(body).data.attributes
-        return made(False, [bytes(event.profile)], [0], [event], revision, received_at)
+        return made(False, [tolerated_profile(bytes(event.profile))], [0], [event], revision, received_at)
     except NOT_DECODED as exc:
         raise not_decoded(exc) from exc
 
@@ -59,7 +60,14 @@ def parse_bulk_create(body: bytes, revision: Revision, received_at: int) -> Subm
         lists = [item.events.data for item in items]
         profile_index = list(chain.from_iterable(map(repeat, range(len(lists)), map(len, lists))))
         events = [event.attributes for event in chain.from_iterable(lists)]
-        return made(True, [bytes(item.profile) for item in items], profile_index, events, revision, received_at)
+        return made(
+            True,
+            [tolerated_profile(bytes(item.profile)) for item in items],
+            profile_index,
+            events,
+            revision,
+            received_at,
+        )
     except NOT_DECODED as exc:
         raise not_decoded(exc) from exc
 
@@ -93,7 +101,7 @@ def made(
         {
             "unique_id": text_column(unique_ids),
             "currency": text_column([currency_of(event) for event in events]),
-            "properties": text_column([bytes(event.properties) for event in events]),
+            "properties": text_column([tolerated_properties(bytes(event.properties)) for event in events]),
         },
     )
 

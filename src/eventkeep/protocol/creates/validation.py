@@ -11,16 +11,15 @@ from eventkeep.errors import Fault
 from eventkeep.limits import (
     BULK_EVENTS_MAX,
     EVENT_FUTURE_SECONDS_MAX,
-    EVENT_YEAR_MIN,
     METRIC_NAME_CHARACTERS_MAX,
-    PROPERTIES_MAX,
     SERVICE_NAME_CHARACTERS_MAX,
     UNIQUE_ID_CHARACTERS_MAX,
 )
 from eventkeep.model.currency import normal_currency
 from eventkeep.protocol.creates.documents import EventContent
-from eventkeep.protocol.creates.event_times import TIME_FORM, TIME_MIN, is_in_window, parse_time
+from eventkeep.protocol.creates.event_times import TIME_FORM, is_in_window, parse_time, start_of_year
 from eventkeep.protocol.creates.profile_validation import check_type, validate_profile
+from eventkeep.protocol.creates.tolerance import tolerate
 from eventkeep.protocol.json_values import (
     Faults,
     check_json,
@@ -55,6 +54,7 @@ class Validation:
 
     def __init__(self, revision: Revision, received_at: int) -> None:
         self.revision, self.received_at = revision, received_at
+        self.time_min = start_of_year(revision.event_year_min)
         self.faults = Faults()
 
     def single(self, body: bytes) -> None:
@@ -132,6 +132,7 @@ class Validation:
         if "profile" in attributes:
             profile = self.data(attributes["profile"], f"{pointer}/profile")
             if profile is not UNSET:
+                tolerate(profile)
                 validate_profile(profile, f"{pointer}/profile/data", self.revision, self.faults)
 
     def metric(self, attributes: Mapping[str, Any], pointer: str) -> None:
@@ -154,11 +155,15 @@ class Validation:
         if "properties" not in attributes:
             return
         properties, place = attributes["properties"], f"{pointer}/properties"
+        if properties == []:
+            # PHP's empty object.
+            return
         if not isinstance(properties, dict):
             self.faults.add(place, f"Expected an object, got {shown(properties)}.")
             return
-        if len(properties) > PROPERTIES_MAX:
-            self.faults.add(place, f"Expected at most {PROPERTIES_MAX} properties, got {len(properties)}.")
+        most = self.revision.properties_max
+        if len(properties) > most:
+            self.faults.add(place, f"Expected at most {most} properties, got {len(properties)}.")
         check_json(properties, place, self.faults)
 
     def time(self, value: Any, pointer: str) -> None:
@@ -167,10 +172,10 @@ class Validation:
         seconds = parse_time(value) if isinstance(value, str) else None
         if seconds is None:
             self.faults.add(pointer, f"Expected {TIME_FORM}, got {shown(value)}.")
-        elif not is_in_window(seconds, self.received_at):
+        elif not is_in_window(seconds, self.received_at, self.time_min):
             expected = (
-                f"a time not before {EVENT_YEAR_MIN}-01-01T00:00:00+00:00"
-                if seconds < TIME_MIN
+                f"a time not before {self.revision.event_year_min}-01-01T00:00:00+00:00"
+                if seconds < self.time_min
                 else f"a time at most {EVENT_FUTURE_SECONDS_MAX // 86400} days ahead"
             )
             self.faults.add(pointer, f"Expected {expected}, got {shown(value)}.")

@@ -14,10 +14,11 @@ from eventkeep.errors import Fault, InvalidRequest
 from eventkeep.limits import FAULTS_MAX, PROFILE_PAYLOAD_BYTES_MAX
 from eventkeep.model.job import ImportFailure
 from eventkeep.model.profile_edits import ImportProfile
+from eventkeep.protocol.creates.tolerance import tolerate
 from eventkeep.protocol.error_documents import PROBLEMS
 from eventkeep.protocol.json_values import Faults, below, parse
 from eventkeep.protocol.profiles.documents import ImportJobCreate
-from eventkeep.protocol.profiles.parsing import check_imported, has_in, imported, tolerate
+from eventkeep.protocol.profiles.parsing import check_imported, has_in, imported
 from eventkeep.protocol.revisions import Revision
 from eventkeep.protocol.shapes import check_shape
 

@@ -18,6 +18,7 @@ from eventkeep.model.profile_edits import CreateProfile, ImportProfile, MergePro
 from eventkeep.model.submission import ProfileWrite
 from eventkeep.model.ulid import ULID_CHARACTERS, is_ulid
 from eventkeep.protocol.creates.documents import Location, PatchProperties
+from eventkeep.protocol.creates.tolerance import tolerate
 from eventkeep.protocol.json_values import Faults, below, shown
 from eventkeep.protocol.profiles.documents import (
     CreateAttributes,
@@ -89,19 +90,6 @@ def parse_merge(body: bytes, revision: Revision) -> MergeProfiles:
 def tolerate_data(value: Any) -> None:
     """``tolerate`` of the profile that a body has in ``data``."""
     tolerate(value.get("data") if isinstance(value, dict) else None)
-
-
-def tolerate(profile: Any) -> None:
-    """Put right what programs send and the hosted service takes: a number and PHP's empty array (see above)."""
-    attributes = profile.get("attributes") if isinstance(profile, dict) else None
-    if not isinstance(attributes, dict):
-        return
-    external_id = attributes.get("external_id")
-    if isinstance(external_id, int) and not isinstance(external_id, bool):
-        attributes["external_id"] = str(external_id)
-    for name in ("properties", "location"):
-        if attributes.get(name) == []:
-            attributes[name] = {}
 
 
 def has_in(revision: Revision) -> Has:

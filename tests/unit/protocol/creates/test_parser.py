@@ -181,7 +181,7 @@ def test_a_patch_is_read_in_both_places(inside: bool) -> None:
 
 def test_all_faults_are_reported_together() -> None:
     wrong = bulk(
-        item(event(time="x", value="y"), event(properties=[])),
+        item(event(time="x", value="y"), event(properties=[1])),
         item(event(metric=metric("")), profile=profile({"email": "nobody"})),
     )
     items = "/data/attributes/events-bulk-create/data"

@@ -1,0 +1,42 @@
+"""What released programs send and the hosted service takes, though the documents say otherwise.
+
+An ``external_id`` may be an integer (recorded: it is taken as its text), and ``properties``
+and ``location`` the empty array that PHP makes of an empty object.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+EMPTY_ARRAY: Final = b"[]"
+EMPTY_OBJECT: Final = b"{}"
+
+
+def tolerate(profile: Any) -> bool:
+    """Change a profile as it was parsed into what the documents say; returns whether anything changed."""
+    attributes = profile.get("attributes") if isinstance(profile, dict) else None
+    if not isinstance(attributes, dict):
+        return False
+    changed = False
+    external_id = attributes.get("external_id")
+    if isinstance(external_id, int) and not isinstance(external_id, bool):
+        attributes["external_id"] = str(external_id)
+        changed = True
+    for name in ("properties", "location"):
+        if attributes.get(name) == []:
+            attributes[name] = {}
+            changed = True
+    return changed
+
+
+def tolerated_profile(raw: bytes) -> bytes:
+    """The same with the JSON of an object that has a valid profile in ``data``."""
+    value = msgspec.json.decode(raw)
+    return msgspec.json.encode(value) if tolerate(value["data"]) else raw
+
+
+def tolerated_properties(raw: bytes) -> bytes:
+    """The properties of an event, which are an object or an empty array."""
+    return raw if raw[:1] == EMPTY_OBJECT[:1] else EMPTY_OBJECT
