@@ -51,6 +51,10 @@ SUBSCRIBED_PROFILES_MAX: Final = 1_000
 """Profiles of one job that subscribes, from revision 2024-07-15 on; JOB_PROFILES_MAX before."""
 JOB_PUSH_TOKENS_MAX: Final = 100
 """Push tokens of one profile in a job."""
+IMPORT_SLICE_PROFILES: Final = 500
+"""Profiles of a bulk import that are written in one commit."""
+PARSED_IN_LOOP_BYTES_MAX: Final = 20_000
+"""Bytes of a body about profiles up to which it is parsed in the event loop; larger ones are parsed in a thread."""
 JOB_DAYS_KEPT: Final = 30
 """Days after which a job can't be read any more."""
 JOB_LISTS_MAX: Final = 100
@@ -211,6 +215,8 @@ IMPORT_FAULTS_SHOWN_MAX: Final = 20
 """Errors of a refused request that are shown, each with its row."""
 
 # The directory.
+PROFILES_SORTED_MAX: Final = 4_000
+"""Candidates for a page of profiles that are read whole and sorted; with more, the order is walked."""
 IDENTIFIER_CACHE_ENTRIES_MAX: Final = 400_000
 """Identifiers kept in memory beside the directory."""
 ACCOUNT_NAME_CHARACTERS_MAX: Final = 100

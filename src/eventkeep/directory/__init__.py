@@ -21,10 +21,12 @@ from eventkeep.directory.accounts import DEFAULT_ACCOUNT, Account, Accounts
 from eventkeep.directory.changes import Change, Operation, Table, execute_change
 from eventkeep.directory.creation import FILE_NAME, FORMAT, check_format, make_database
 from eventkeep.directory.database import Database
+from eventkeep.directory.jobs import Jobs
 from eventkeep.directory.keys import KeyRecord, Keys
 from eventkeep.directory.metrics import Metrics, ResolvedMetrics
 from eventkeep.directory.pending import MetricName, Pending
 from eventkeep.directory.profile_ids import ProfileIds
+from eventkeep.directory.profile_pages import ProfilePages
 from eventkeep.directory.profiles import Profiles
 from eventkeep.directory.schema import applied, setting
 from eventkeep.directory.scopes import SCOPES, parse_scopes
@@ -72,6 +74,8 @@ class Directory:
         self.keys = Keys(database, clock, randomness)
         self.metrics = Metrics(database, randomness)
         self.profiles = Profiles(database, ProfileIds(randomness))
+        self.profile_pages = ProfilePages(database)
+        self.jobs = Jobs(database, ProfileIds(randomness))
         self._secret: bytes | None = None
         with database.reading() as connection:
             row = connection.execute(select(applied)).one()

@@ -8,10 +8,13 @@ from sqlalchemy import func, select
 from eventkeep.clock import Clock
 from eventkeep.directory.changes import Change, Operation, Table
 from eventkeep.directory.database import Readable
-from eventkeep.directory.schema import account
+from eventkeep.directory.schema import account, setting
 from eventkeep.errors import ConfigurationError
 from eventkeep.limits import ACCOUNT_NAME_CHARACTERS_MAX
+from eventkeep.model.account_id import account_id, account_number
 
+SECRET = "secret"
+"""The setting that holds what public ids are made with."""
 DEFAULT_ACCOUNT = "default"
 """The name of the account that the first start makes."""
 
@@ -29,6 +32,7 @@ class Accounts:
 
     def __init__(self, database: Readable, clock: Clock) -> None:
         self._database, self._clock = database, clock
+        self._known_secret: bytes | None = None
 
     def new(self, name: str) -> tuple[Account, Change]:
         """A new account, and the change that makes it. Only one change may be made at a time.
@@ -64,3 +68,19 @@ class Accounts:
         with self._database.reading() as connection:
             rows = connection.execute(select(account).order_by(account.c.number))
             return [Account(row.number, row.name, row.created) for row in rows]
+
+    def find_public_id(self, public_id: str) -> int | None:
+        """The number of the account with that public id, or None."""
+        number = account_number(public_id, self._secret())
+        return None if number is None or self.by_number(number) is None else number
+
+    def public_id(self, number: int) -> str:
+        """The public id of an account: 6 letters and digits, by which browsers and apps name it."""
+        return account_id(number, self._secret())
+
+    def _secret(self) -> bytes:
+        if self._known_secret is None:
+            with self._database.reading() as connection:
+                query = select(setting.c.value).where(setting.c.name == SECRET)
+                self._known_secret = bytes.fromhex(connection.execute(query).scalar_one())
+        return self._known_secret

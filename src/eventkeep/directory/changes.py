@@ -29,6 +29,8 @@ class Table(enum.IntEnum):
     PROFILE = 5
     IDENTIFIER = 6
     MERGED_PROFILE = 7
+    SECONDARY_IDENTIFIER = 8
+    JOB = 9
 
 
 class Operation(enum.IntEnum):
@@ -70,7 +72,10 @@ class Shape(msgspec.Struct, frozen=True):
 
 
 Text = str | None
-ProfileRow = tuple[int, str, Text, Text, Text, Text, Text, Text, Text, Text, Text, Text, str, str, int, int]
+Time = int | None
+ProfileRow = tuple[
+    int, str, Text, Text, Text, Text, Text, Text, Text, Text, Text, Text, str, str, int, int, str, Time, Time
+]
 
 SHAPES: Final[dict[Table, Shape]] = {
     Table.SETTING: Shape("setting", ("name", "value"), tuple[str, str]),
@@ -94,6 +99,7 @@ SHAPES: Final[dict[Table, Shape]] = {
         (
             *("number", "id", "email", "phone_number", "external_id", "anonymous_id", "first_name", "last_name"),
             *("organization", "locale", "title", "image", "location", "properties", "created", "updated"),
+            *("consent", "suppressed", "list_suppressed"),
         ),
         ProfileRow,
         kept=("id", "created"),
@@ -101,6 +107,19 @@ SHAPES: Final[dict[Table, Shape]] = {
         numbered=True,
     ),
     Table.IDENTIFIER: Shape("identifier", ("kind", "value", "profile"), tuple[str, str, int], keys=2, in_account=True),
+    Table.SECONDARY_IDENTIFIER: Shape(
+        "secondary_identifier", ("kind", "value", "profile"), tuple[str, str, int], keys=2, in_account=True
+    ),
+    Table.JOB: Shape(
+        "job",
+        (
+            *("number", "id", "kind", "status", "created", "completed"),
+            *("total", "completed_count", "failed_count", "skipped_count", "content"),
+        ),
+        tuple[int, str, str, str, int, int | None, int, int, int, int, bytes],
+        kept=("id", "kind", "created"),
+        in_account=True,
+    ),
     Table.MERGED_PROFILE: Shape("merged_profile", ("number", "into"), tuple[int, int], in_account=True),
 }
 KEY_TYPES: Final[dict[Table, Any]] = {

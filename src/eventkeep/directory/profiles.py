@@ -16,16 +16,27 @@ from eventkeep.directory.changes import Change, Operation, Table
 from eventkeep.directory.database import Database, ListQuery
 from eventkeep.directory.pending import NOBODY, Pending
 from eventkeep.directory.recent import Recent
-from eventkeep.directory.schema import NUMBER_MASK, identifier, key_of, merged_profile, number_of, profile
+from eventkeep.directory.schema import (
+    NUMBER_MASK,
+    identifier,
+    key_of,
+    merged_profile,
+    number_of,
+    profile,
+    secondary_identifier,
+)
 from eventkeep.limits import IDENTIFIER_CACHE_ENTRIES_MAX, PROFILE_CACHE_BYTES_MAX, PROFILE_CACHE_ENTRIES_MAX
+from eventkeep.model.consent import NOTHING, Consent
 from eventkeep.model.identity_resolution import IdentityResolution
 from eventkeep.model.profile import IDENTIFIER_KINDS, Profile
 from eventkeep.model.submission import ProfileWrite
 
 NO_MEMBERS = "{}"
+NO_CONSENT = (NO_MEMBERS, None, None)
 
 encode_json = msgspec.json.Encoder().encode
 decode_object = msgspec.json.Decoder(dict[str, Any]).decode
+decode_consent = msgspec.json.Decoder(Consent).decode
 
 
 class Profiles:
@@ -49,7 +60,7 @@ class Profiles:
         self._public_ids_query = ListQuery(public_ids_query, dialect)
         self._sizes_query = ListQuery(sizes_query, dialect)
         with database.reading() as connection:
-            self._has_merges = connection.execute(select(merged_profile.c.number).limit(1)).scalar() is not None
+            self.has_merges = connection.execute(select(merged_profile.c.number).limit(1)).scalar() is not None
 
     def settled(self, account: int, writes: Sequence[ProfileWrite]) -> list[int] | None:
         """The profile of each write, if memory alone can tell that none of them changes anything; otherwise None.
@@ -66,11 +77,15 @@ class Profiles:
             numbers.append(number)
         return numbers
 
-    def load_identities(self, account: int, writes: Iterable[ProfileWrite], pending: Pending) -> IdentityResolution:
+    def load_identities(
+        self, account: int, writes: Iterable[ProfileWrite], pending: Pending, losing: Iterable[str] = ()
+    ) -> IdentityResolution:
         """All that the account's directory says of the identifiers in ``writes``, once ``pending`` is applied.
 
         An id stands among the owners under the kind ``id``. Identifiers that nobody owns
-        and ids that don't exist are left out.
+        and ids that don't exist are left out. ``losing`` has the ids of profiles that may lose
+        identifiers, or be merged away: of them all is known. They are ids in ``writes``, too, and
+        nothing may be pending then.
         """
         owners: dict[tuple[str, str], int] = {}
         missing: dict[str, dict[str, None]] = {}
@@ -95,7 +110,13 @@ class Profiles:
             profiles = self._load(account, set(owners.values()), pending, connection)
             if account not in self._next_numbers:
                 self._next_numbers[account] = counted_from(newest_number(account, connection) + 1).__next__
-        return IdentityResolution(account, owners, profiles, self._next_numbers[account], self._new_id)
+            if len(profiles) < len(set(owners.values())):
+                # Memory still has the id of a profile that was merged away.
+                owners = {identifier: number for identifier, number in owners.items() if number in profiles}
+            lost = [number for id in losing if (number := owners.get(("id", id))) is not None]
+            stored = {number: identifiers_of(profiles[number], connection) for number in lost}
+        merged = {number: self.numbers_of(account, number)[1:] for number in lost}
+        return IdentityResolution(account, owners, profiles, self._next_numbers[account], self._new_id, stored, merged)
 
     def remember(self, pending: Pending) -> None:
         """Keep in memory what was applied."""
@@ -110,7 +131,7 @@ class Profiles:
         elif change.table is Table.IDENTIFIER:
             self._owners.drop((account, row[0], row[1]) for row in change.rows)
         elif change.table is Table.MERGED_PROFILE:
-            self._has_merges = True
+            self.has_merges = True
 
     def numbers(self, account: int) -> npt.NDArray[np.uint32]:
         """The numbers of all profiles of the account, of those that were merged into others, too."""
@@ -122,7 +143,7 @@ class Profiles:
 
     def numbers_of(self, account: int, number: int) -> list[int]:
         """The number of a profile and those of all profiles that were merged into it: its events are under all."""
-        if not self._has_merges:
+        if not self.has_merges:
             return [number]
         query = select(merged_profile.c.number).where(
             merged_profile.c.account == account, merged_profile.c.into == number
@@ -132,15 +153,30 @@ class Profiles:
 
     def merges(self, account: int) -> dict[int, int]:
         """The surviving profile of every number of the account that was merged into another."""
-        if not self._has_merges:
+        if not self.has_merges:
             return {}
         query = select(merged_profile.c.number, merged_profile.c.into).where(merged_profile.c.account == account)
         with self._database.reading() as connection:
             return {row.number: row.into for row in connection.execute(query)}
 
+    def merged_into(self, account: int, numbers: Iterable[int]) -> dict[int, list[int]]:
+        """The numbers of the profiles that were merged into each of these; those with none are left out."""
+        wanted = sorted(set(numbers))
+        found: dict[int, list[int]] = {}
+        if not self.has_merges:
+            return found
+        with self._database.reading() as connection:
+            for start in range(0, len(wanted), 500):
+                query = select(merged_profile.c.into, merged_profile.c.number).where(
+                    merged_profile.c.account == account, merged_profile.c.into.in_(wanted[start : start + 500])
+                )
+                for row in connection.execute(query):
+                    found.setdefault(row.into, []).append(row.number)
+        return found
+
     def survivors(self, account: int, numbers: Iterable[int]) -> dict[int, int]:
         """The surviving profile of each number that was merged into another; the others are left out."""
-        if not self._has_merges:
+        if not self.has_merges:
             return {}
         wanted = list(set(numbers))
         found: dict[int, int] = {}
@@ -264,7 +300,47 @@ def resolution_changes(resolved: IdentityResolution, pending: Pending) -> list[C
     if new_owners:
         changes.append(Change(Table.IDENTIFIER, Operation.PUT, account, identifier_rows(new_owners)))
         pending.owners.update(((account, kind, value), number) for (kind, value), number in new_owners.items())
+    if resolved.secondary:
+        changes += secondary_changes(resolved)
+    if resolved.merged:
+        changes += merge_changes(resolved)
     return changes
+
+
+def secondary_changes(resolved: IdentityResolution) -> list[Change]:
+    """The identifiers that a profile has without showing them, and those that are shown or free now."""
+    account, secondary = resolved.account, resolved.secondary
+    rows = [(kind, value, number) for (kind, value), number in sorted(secondary.items()) if number is not None]
+    gone = sorted(identifier for identifier, number in secondary.items() if number is None)
+    changes = [Change(Table.SECONDARY_IDENTIFIER, Operation.DELETE, account, gone)] if gone else []
+    return [*changes, Change(Table.SECONDARY_IDENTIFIER, Operation.PUT, account, rows)] if rows else changes
+
+
+def merge_changes(resolved: IdentityResolution) -> list[Change]:
+    """The profiles that were merged: deleted, and their numbers point to the survivor, as do those merged before."""
+    account, merged = resolved.account, resolved.merged
+    into = {source: survivor_of(source, merged) for source in merged}
+    into |= {number: into[source] for source in merged for number in resolved.merged_before.get(source, ())}
+    return [
+        Change(Table.PROFILE, Operation.DELETE, account, [(source,) for source in sorted(merged)]),
+        Change(Table.MERGED_PROFILE, Operation.PUT, account, sorted(into.items())),
+    ]
+
+
+def survivor_of(number: int, merged: Mapping[int, int]) -> int:
+    """The profile that is left of a chain of merges."""
+    while number in merged:
+        number = merged[number]
+    return number
+
+
+def identifiers_of(each: Profile, connection: Connection) -> set[tuple[str, str]]:
+    """All identifiers that a profile owns."""
+    query = select(secondary_identifier.c.kind, secondary_identifier.c.value).where(
+        secondary_identifier.c.account == each.account, secondary_identifier.c.profile == each.number
+    )
+    secondary = {(row.kind, row.value) for row in connection.execute(query)}
+    return secondary | {(kind, value) for kind in IDENTIFIER_KINDS if (value := getattr(each, kind, None)) is not None}
 
 
 def newest_number(account: int, connection: Connection) -> int:
@@ -333,7 +409,15 @@ def row_of(each: Profile) -> tuple[Any, ...]:
         encode_json(each.properties).decode() if each.properties else NO_MEMBERS,
         each.created,
         each.updated,
+        *(NO_CONSENT if each.consent is NOTHING else consent_columns(each.consent)),
     )
+
+
+def consent_columns(consent: Consent) -> tuple[str, int | None, int | None]:
+    """The consent as JSON, and the times of the newest suppressions that hold: of all messages, and of one list."""
+    suppressed = max((since for _, since in consent.held_suppressions()), default=None)
+    lists = [each.since for each in consent.list_suppressions.values() if each.holds]
+    return encode_json(consent).decode(), suppressed, max(lists, default=None)
 
 
 def profile_of(row: Sequence[Any]) -> Profile:
@@ -357,6 +441,7 @@ def profile_of(row: Sequence[Any]) -> Profile:
         properties={} if properties == NO_MEMBERS else decode_object(properties),
         created=row[15],
         updated=row[16],
+        consent=NOTHING if row[17] == NO_MEMBERS else decode_consent(row[17]),
     )
 
 

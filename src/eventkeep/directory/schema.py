@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 SCHEMA_REVISION: Final = "0001"
@@ -133,8 +134,20 @@ profile = Table(
     Column("properties", Text, nullable=False),
     Column("created", BigInteger, nullable=False),
     Column("updated", BigInteger, nullable=False),
+    Column("consent", Text, nullable=False),
+    Column("suppressed", BigInteger),
+    Column("list_suppressed", BigInteger),
+    Index(None, "account", "updated"),
+    Index("ix_profile_without_email", "account", sqlite_where=text("email IS NULL")),
+    Index("ix_profile_suppressed", "account", "suppressed", sqlite_where=text("suppressed IS NOT NULL")),
+    Index("ix_profile_list_suppressed", "account", "list_suppressed", sqlite_where=text("list_suppressed IS NOT NULL")),
 )
-"""``location`` and ``properties`` are JSON objects, each key in the order it was first set."""
+"""``location``, ``properties`` and ``consent`` are JSON objects, each key in the order it was first set.
+
+``suppressed`` is the time of the newest suppression of email marketing that holds, ``list_suppressed`` of the newest
+one of a single list, in Unix microseconds. The indexes are those that pages of profiles are read by; profiles with an
+email address are found in its order by their identifiers.
+"""
 
 identifier = Table(
     "identifier",
@@ -147,6 +160,18 @@ identifier = Table(
 )
 """Which profile, by its number, an identifier means; a profile may have several of one kind."""
 
+secondary_identifier = Table(
+    "secondary_identifier",
+    metadata,
+    Column("account", Integer, primary_key=True, autoincrement=False),
+    Column("kind", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
+    Column("profile", Integer, nullable=False),
+    Index(None, "account", "profile"),
+    sqlite_with_rowid=False,
+)
+"""The identifiers that a profile has without showing them in an attribute: with it, all of a profile's are known."""
+
 merged_profile = Table(
     "merged_profile",
     metadata,
@@ -157,6 +182,26 @@ merged_profile = Table(
     sqlite_with_rowid=False,
 )
 """Profiles that were merged into another one, by number. ``into`` is the survivor, which is not merged itself."""
+
+
+job = Table(
+    "job",
+    metadata,
+    Column("account", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("id", String(26), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("completed", BigInteger),
+    Column("total", Integer, nullable=False),
+    Column("completed_count", Integer, nullable=False),
+    Column("failed_count", Integer, nullable=False),
+    Column("skipped_count", Integer, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    UniqueConstraint("account", "id"),
+)
+"""Jobs of an account, see `eventkeep.model.job.Job`. ``content`` is a JobContent in msgpack."""
 
 
 def key_of(account: int, number: int) -> int:

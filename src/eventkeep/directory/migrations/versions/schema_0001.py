@@ -42,6 +42,7 @@ def upgrade() -> None:
     create_account()
     create_metric()
     create_profile()
+    create_job()
 
 
 def create_account() -> None:
@@ -111,9 +112,19 @@ def create_profile() -> None:
         sa.Column("properties", sa.Text, nullable=False),
         sa.Column("created", sa.BigInteger, nullable=False),
         sa.Column("updated", sa.BigInteger, nullable=False),
+        sa.Column("consent", sa.Text, nullable=False),
+        sa.Column("suppressed", sa.BigInteger),
+        sa.Column("list_suppressed", sa.BigInteger),
         sa.PrimaryKeyConstraint("key", name="pk_profile"),
         sa.UniqueConstraint("id", name="uq_profile_id"),
     )
+    op.create_index("ix_profile_account_updated", "profile", ["account", "updated"])
+    for name, columns, condition in (
+        ("without_email", ["account"], "email IS NULL"),
+        ("suppressed", ["account", "suppressed"], "suppressed IS NOT NULL"),
+        ("list_suppressed", ["account", "list_suppressed"], "list_suppressed IS NOT NULL"),
+    ):
+        op.create_index(f"ix_profile_{name}", "profile", columns, sqlite_where=sa.text(condition))
     op.create_table(
         "identifier",
         sa.Column("account", sa.Integer, nullable=False, autoincrement=False),
@@ -124,6 +135,16 @@ def create_profile() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "secondary_identifier",
+        sa.Column("account", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("value", sa.Text, nullable=False),
+        sa.Column("profile", sa.Integer, nullable=False),
+        sa.PrimaryKeyConstraint("account", "kind", "value", name="pk_secondary_identifier"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_secondary_identifier_account_profile", "secondary_identifier", ["account", "profile"])
+    op.create_table(
         "merged_profile",
         sa.Column("account", sa.Integer, nullable=False, autoincrement=False),
         sa.Column("number", sa.Integer, nullable=False, autoincrement=False),
@@ -132,3 +153,23 @@ def create_profile() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("ix_merged_profile_account_into", "merged_profile", ["account", "into"])
+
+
+def create_job() -> None:
+    op.create_table(
+        "job",
+        sa.Column("account", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("number", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("id", sa.String(26), nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("status", sa.Text, nullable=False),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("completed", sa.BigInteger),
+        sa.Column("total", sa.Integer, nullable=False),
+        sa.Column("completed_count", sa.Integer, nullable=False),
+        sa.Column("failed_count", sa.Integer, nullable=False),
+        sa.Column("skipped_count", sa.Integer, nullable=False),
+        sa.Column("content", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("account", "number", name="pk_job"),
+        sa.UniqueConstraint("account", "id", name="uq_job_account_id"),
+    )

@@ -1,0 +1,360 @@
+"""Pages of profiles: any filter, in any order, without reading much more than the page.
+
+A page is found in one of two ways. Few candidates, by identifiers or within a range that has few
+profiles, are read whole and sorted. Otherwise the table is walked in the page's order, by an index,
+until the page is full; the conditions are looked at on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection
+
+from eventkeep.directory.database import Database
+from eventkeep.directory.profiles import profile_of
+from eventkeep.directory.schema import NUMBER_MASK, key_of
+from eventkeep.limits import PROFILES_SORTED_MAX
+from eventkeep.model.consent import Consent
+from eventkeep.model.profile import Profile
+from eventkeep.model.profile_selection import Bounds, ProfileSelection, SortValue, SuppressionConditions
+
+Found = tuple[Profile, SortValue]
+"""A profile and its value in the order that was asked for."""
+
+COLUMNS: Final = (
+    "p.key, p.id, p.account, p.email, p.phone_number, p.external_id, p.anonymous_id, p.first_name, p.last_name, "
+    "p.organization, p.locale, p.title, p.image, p.location, p.properties, p.created, p.updated, p.consent, "
+    "p.suppressed, p.list_suppressed"
+)
+SUPPRESSED_PLACE: Final = 18
+"""The place of ``suppressed`` in COLUMNS; ``list_suppressed`` is behind it."""
+VALUES_AT_ONCE: Final = 500
+"""Values of one list in SQL."""
+UNKNOWN_MAX: Final = 2**62
+"""Above every time."""
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """A piece of SQL with its parameters."""
+
+    sql: str
+    values: tuple[Any, ...] = ()
+
+
+class Walk(msgspec.Struct, frozen=True):
+    """One stretch of an order: where it is read from, and the value of a row in the order (None: there is none).
+
+    ``value`` is SQL. A stretch of profiles that have no value is in the order of their numbers.
+    """
+
+    source: str
+    value: str | None
+    values: tuple[Any, ...] = ()
+
+
+class ProfilePages:
+    """Pages of the profiles of one directory. Any thread may call."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, selection: ProfileSelection) -> list[Found]:
+        """The profiles that are selected, in the order in which they are walked to. Raises DirectoryError."""
+        with self._database.reading() as connection:
+            return find_profiles(connection, selection)
+
+
+def find_profiles(connection: Connection, selection: ProfileSelection) -> list[Found]:
+    """The profiles that are selected, in the order in which they are walked to."""
+    keys = key_range(connection, selection)
+    if keys[0] > keys[1]:
+        return []
+    conditions = conditions_of(selection, keys)
+    if selection.named:
+        rows = named_rows(connection, selection)
+        return sorted_page(selection, keys, rows)
+    driver = few_candidates(connection, selection, keys, conditions)
+    if driver is not None:
+        where = " AND ".join(each.sql for each in (driver, *conditions))
+        values = (*driver.values, *(value for each in conditions for value in each.values))
+        found = connection.exec_driver_sql(f"SELECT {COLUMNS} FROM profile AS p WHERE {where}", values)
+        return sorted_page(selection, keys, found.fetchall())
+    return walked_page(connection, selection, conditions)
+
+
+def key_range(connection: Connection, selection: ProfileSelection) -> tuple[int, int]:
+    """The first and the last key that a profile within the bounds of ``created`` can have.
+
+    Numbers are given in the order of creation, so the bounds are found by halving.
+    """
+    low, high = key_of(selection.account, 0), key_of(selection.account, NUMBER_MASK)
+    bounds = selection.created
+    if bounds.is_open:
+        return low, high
+    newest = connection.exec_driver_sql("SELECT max(key) FROM profile WHERE key BETWEEN ? AND ?", (low, high)).scalar()
+    if newest is None:
+        return high, low
+    first = low if bounds.least is None else first_created(connection, low, newest, bounds.least)
+    end = newest + 1 if bounds.most is None else first_created(connection, low, newest, bounds.most + 1)
+    return first, end - 1
+
+
+def first_created(connection: Connection, low: int, high: int, moment: int) -> int:
+    """The key from which on profiles were created at ``moment`` or later; ``high`` + 1 if there is none."""
+    end = high + 1
+    while low < end:
+        middle = (low + end) // 2
+        row = connection.exec_driver_sql(
+            "SELECT key, created FROM profile WHERE key BETWEEN ? AND ? ORDER BY key LIMIT 1", (middle, high)
+        ).first()
+        if row is None or row[1] >= moment:
+            end = middle
+        else:
+            low = row[0] + 1
+    return low
+
+
+def conditions_of(selection: ProfileSelection, keys: tuple[int, int]) -> list[Condition]:
+    """The conditions as SQL, as far as SQL can tell; ``is_selected`` tells the rest."""
+    conditions = [Condition("p.key BETWEEN ? AND ?", keys)]
+    if not selection.updated.is_open:
+        conditions.append(between("p.updated", selection.updated))
+    for asked, column in (
+        (selection.suppression, "p.suppressed"),
+        (selection.list_suppression, "p.list_suppressed"),
+    ):
+        if asked is not None:
+            # The newest suppression is not older than the one that is asked for.
+            conditions.append(between(column, Bounds(asked.since.least or 0, None)))
+            for text in (*(asked.reasons or ()), *(asked.list_ids or ())):
+                if column == "p.suppressed" and text != "UNSUBSCRIBE":
+                    conditions.append(Condition("instr(p.consent, ?) > 0", (text,)))
+    return conditions
+
+
+def between(column: str, bounds: Bounds) -> Condition:
+    least = 0 if bounds.least is None else bounds.least
+    return Condition(f"{column} BETWEEN ? AND ?", (least, UNKNOWN_MAX if bounds.most is None else bounds.most))
+
+
+def few_candidates(
+    connection: Connection, selection: ProfileSelection, keys: tuple[int, int], conditions: Sequence[Condition]
+) -> Condition | None:
+    """A condition with an index that few profiles fulfil, none if there is none or the order has it already."""
+    account = selection.account
+    if selection.sort != "number" and keys[1] - keys[0] < PROFILES_SORTED_MAX:
+        return conditions[0]
+    if selection.sort != "updated" and not selection.updated.is_open:
+        bounds = between("updated", selection.updated)
+        if has_few(connection, "ix_profile_account_updated", account, bounds):
+            return Condition(
+                f"p.account = ? AND {between('p.updated', selection.updated).sql}", (account, *bounds.values)
+            )
+    for asked, column in ((selection.suppression, "suppressed"), (selection.list_suppression, "list_suppressed")):
+        if asked is not None and selection.sort != column:
+            bounds = between(column, Bounds(asked.since.least or 0, None))
+            if has_few(connection, f"ix_profile_{column}", account, bounds):
+                return Condition(f"p.account = ? AND p.{bounds.sql}", (account, *bounds.values))
+    return None
+
+
+def has_few(connection: Connection, index: str, account: int, bounds: Condition) -> bool:
+    """Whether at most PROFILES_SORTED_MAX profiles of the account are within the bounds."""
+    count = connection.exec_driver_sql(
+        f"SELECT count(*) FROM (SELECT 1 FROM profile INDEXED BY {index} WHERE account = ? AND {bounds.sql} LIMIT ?)",
+        (account, *bounds.values, PROFILES_SORTED_MAX + 1),
+    ).scalar_one()
+    return int(count) <= PROFILES_SORTED_MAX
+
+
+def named_rows(connection: Connection, selection: ProfileSelection) -> list[Any]:
+    """The profiles that have one of the named identifiers of each kind."""
+    account = selection.account
+    keys: set[int] | None = None
+    for kind, wanted in selection.named.items():
+        own: set[int] = set()
+        for values in pieces(sorted(wanted)):
+            marks = ",".join("?" * len(values))
+            if kind == "id":
+                sql, fixed = f"SELECT key FROM profile WHERE account = ? AND id IN ({marks})", (account,)
+                own.update(row[0] for row in connection.exec_driver_sql(sql, (*fixed, *values)))
+            else:
+                sql = f"SELECT profile FROM identifier WHERE account = ? AND kind = ? AND value IN ({marks})"
+                own.update(key_of(account, row[0]) for row in connection.exec_driver_sql(sql, (account, kind, *values)))
+        keys = own if keys is None else keys & own
+    rows: list[Any] = []
+    for part in pieces(sorted(keys or ())):
+        sql = f"SELECT {COLUMNS} FROM profile AS p WHERE p.key IN ({','.join('?' * len(part))})"
+        rows += connection.exec_driver_sql(sql, tuple(part)).fetchall()
+    return rows
+
+
+def pieces(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """The values, VALUES_AT_ONCE at a time."""
+    for start in range(0, len(values), VALUES_AT_ONCE):
+        yield values[start : start + VALUES_AT_ONCE]
+
+
+def sorted_page(selection: ProfileSelection, keys: tuple[int, int], rows: Sequence[Any]) -> list[Found]:
+    """The page, of all candidates."""
+    found = [
+        each
+        for row in rows
+        if keys[0] <= row[0] <= keys[1] and is_selected(each := found_of(row, selection), selection)
+    ]
+    descending = selection.descending != selection.is_backward
+    with_value = sorted([each for each in found if each[1] is not None], key=sort_key, reverse=descending)
+    without = sorted([each for each in found if each[1] is None], key=sort_key, reverse=descending)
+    # Those without a value come last, in either order of the others.
+    ordered = [*without, *with_value] if selection.is_backward else [*with_value, *without]
+    after = selection.after
+    if after is not None:
+        ordered = [each for each in ordered if is_behind(each, selection)]
+    return ordered[: selection.count]
+
+
+def sort_key(found: Found) -> tuple[Any, int]:
+    profile, value = found
+    return 0 if value is None else value, profile.number
+
+
+def is_behind(found: Found, selection: ProfileSelection) -> bool:
+    """Whether the profile comes behind ``selection.after``, in the order of walking."""
+    after = selection.after
+    assert after is not None
+    value = found[1]
+    if (value is None) != (after.value is None):
+        return (value is None) != selection.is_backward
+    own = sort_key(found)
+    other = (0 if after.value is None else after.value, after.number)
+    return own < other if selection.descending != selection.is_backward else own > other
+
+
+def walked_page(connection: Connection, selection: ProfileSelection, conditions: Sequence[Condition]) -> list[Found]:
+    """The page, found by walking the table in its order."""
+    stretches = walks_of(selection)
+    if selection.is_backward:
+        stretches.reverse()
+    after = selection.after
+    found: list[Found] = []
+    for walk in stretches:
+        if after is not None and (after.value is None) != (walk.value is None):
+            # The page begins in the other stretch: this one lies before it, or all of it behind.
+            is_before = (walk.value is None) == selection.is_backward
+            if is_before:
+                continue
+        for row in walk_rows(connection, walk, selection, conditions):
+            each = found_of(row, selection)
+            if is_selected(each, selection):
+                found.append(each)
+                if len(found) == selection.count:
+                    return found
+    return found
+
+
+def walks_of(selection: ProfileSelection) -> list[Walk]:
+    """The stretches of an order, those with a value first."""
+    account = selection.account
+    without = "profile AS p INDEXED BY ix_profile_{} WHERE p.account = ? AND p.{} IS NULL"
+    match selection.sort:
+        case "number":
+            return [Walk("profile AS p WHERE TRUE", "p.key")]
+        case "updated":
+            return [
+                Walk("profile AS p INDEXED BY ix_profile_account_updated WHERE p.account = ?", "p.updated", (account,))
+            ]
+        case "email":
+            joined = (
+                "identifier AS i CROSS JOIN profile AS p ON p.key = ? | i.profile AND p.email = i.value "
+                "WHERE i.account = ? AND i.kind = 'email'"
+            )
+            with_email = Walk(joined, "i.value", (key_of(account, 0), account))
+            return [with_email, Walk(without.format("without_email", "email"), None, (account,))]
+    column = selection.sort
+    source = f"profile AS p INDEXED BY ix_profile_{column} WHERE p.account = ? AND p.{column} IS NOT NULL"
+    return [
+        Walk(source, f"p.{column}", (account,)),
+        Walk(f"profile AS p WHERE p.{column} IS NULL", None),
+    ]
+
+
+def walk_rows(
+    connection: Connection, walk: Walk, selection: ProfileSelection, conditions: Sequence[Condition]
+) -> Iterator[Any]:
+    """The rows of a stretch that fulfil the conditions, behind ``after`` if that lies in it."""
+    descending = selection.descending != selection.is_backward
+    direction, sign = ("DESC", "<") if descending else ("ASC", ">")
+    parts, values = [], [*walk.values]
+    for each in conditions:
+        parts.append(each.sql)
+        values += each.values
+    after = selection.after
+    if after is not None and (after.value is None) == (walk.value is None):
+        key = key_of(selection.account, after.number)
+        if walk.value in (None, "p.key"):
+            parts.append(f"p.key {sign} ?")
+            values.append(key)
+        elif walk.value == "i.value":
+            parts.append(f"i.value {sign} ?")
+            values.append(after.value)
+        else:
+            parts.append(f"({walk.value}, p.key) {sign} (?, ?)")
+            values += [after.value, key]
+    order = "p.key" if walk.value in (None, "p.key") else walk.value
+    tie = "" if order in ("p.key", "i.value") else f", p.key {direction}"
+    where = "".join(f" AND {part}" for part in parts)
+    sql = f"SELECT {COLUMNS} FROM {walk.source}{where} ORDER BY {order} {direction}{tie}"
+    with connection.exec_driver_sql(sql, tuple(values)) as result:
+        yield from result
+
+
+def found_of(row: Any, selection: ProfileSelection) -> Found:
+    """The profile in a row, and its value in the order."""
+    match selection.sort:
+        case "number":
+            value: SortValue = row[0] & NUMBER_MASK
+        case "updated":
+            value = row[16]
+        case "email":
+            value = row[3]
+        case "suppressed":
+            value = row[SUPPRESSED_PLACE]
+        case _:
+            value = row[SUPPRESSED_PLACE + 1]
+    return profile_of(row), value
+
+
+def is_selected(found: Found, selection: ProfileSelection) -> bool:
+    """Whether the profile fulfils the conditions that SQL did not look at, or not closely."""
+    profile = found[0]
+    if not within(profile.created, selection.created) or not within(profile.updated, selection.updated):
+        return False
+    consent = profile.consent
+    if selection.suppression is not None:
+        held = [(since, reason, "") for reason, since in consent.held_suppressions()]
+        if not any(fulfils(each, selection.suppression) for each in held):
+            return False
+    if selection.list_suppression is not None:
+        return any(fulfils(each, selection.list_suppression) for each in held_by_list(consent))
+    return True
+
+
+def held_by_list(consent: Consent) -> list[tuple[int, str, str]]:
+    """The suppressions of single lists that hold: since when, why, and of which list."""
+    return [(each.since, "UNSUBSCRIBE", id) for id, each in consent.list_suppressions.items() if each.holds]
+
+
+def fulfils(suppression: tuple[int, str, str], asked: SuppressionConditions) -> bool:
+    since, reason, list_id = suppression
+    return (
+        within(since, asked.since)
+        and (asked.reasons is None or asked.reasons == {reason})
+        and (asked.list_ids is None or asked.list_ids == {list_id})
+    )
+
+
+def within(value: int, bounds: Bounds) -> bool:
+    return (bounds.least is None or bounds.least <= value) and (bounds.most is None or value <= bounds.most)
