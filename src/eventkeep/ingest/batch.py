@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from eventkeep.model.event_columns import TEXTS, EventColumns, Flags, Keys, TextColumn
+from eventkeep.model.event_columns import TEXTS, EventColumns, Flags, Keys, Places, TextColumn
 from eventkeep.model.submission import Submission
 
 Numbers = npt.NDArray[np.uint32] | npt.NDArray[np.uint64]
@@ -57,6 +57,27 @@ class Batch:
         flags = np.zeros(len(self.ids), dtype=np.bool_)
         flags[list(firsts.values())] = True
         return flags
+
+    def keys_under(self, places: Places, profiles: npt.NDArray[np.uint32]) -> tuple[Keys, Keys]:
+        """The keys that the events at ``places`` would have if they were of these ``profiles`` (each of one shape)."""
+        return event_keys(
+            self._accounts[places],
+            profiles,
+            self._metrics[places],
+            self._numbers("hash_high")[places],
+            self._numbers("hash_low")[places],
+        )
+
+    def profiles_of(self) -> dict[int, set[int]]:
+        """The numbers of the profiles of each account."""
+        found: dict[int, set[int]] = {}
+        for account in set(self._accounts.tolist()):
+            found[account] = set(self._profiles[self._accounts == account].tolist())
+        return found
+
+    def places_of(self, account: int, profile: int) -> Places:
+        """The places of a profile's events."""
+        return np.flatnonzero((self._accounts == account) & (self._profiles == profile))
 
     def columns(self, fresh: Flags) -> EventColumns:
         """The events flagged in ``fresh`` (shape [events])."""

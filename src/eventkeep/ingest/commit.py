@@ -95,6 +95,7 @@ def prepare(
         fresh = batch.first_of_each_key() & events.is_new(batch.ids, batch.key_lows)
         if before is not None and before.events is not None:
             fresh &= ~are_among(batch.ids, batch.key_lows, before.events)
+        fresh &= ~repeats_under_merged(batch, resolver, events)
         if fresh.any():
             resolver.mark_values(resolution, fresh)
             columns = batch.columns(fresh)
@@ -120,6 +121,17 @@ def prepare(
     return Commit(
         creates, resolution.now_us, resolution.pending, resolution.changes(), columns, delivery, counters, started
     )
+
+
+def repeats_under_merged(batch: Batch, resolver: Resolver, events: EventStore) -> Flags:
+    """Whether each event is stored under the number of a profile that was merged into its own (shape [events])."""
+    flags = np.zeros(len(batch), dtype=np.bool_)
+    for account, profile, merged in resolver.merged_numbers(batch):
+        places = batch.places_of(account, profile)
+        for number in merged:
+            keys = batch.keys_under(places, np.full(len(places), number, dtype=np.uint32))
+            flags[places] |= ~events.is_new(*keys)
+    return flags
 
 
 def are_among(ids: Keys, key_lows: Keys, events: EventColumns) -> Flags:

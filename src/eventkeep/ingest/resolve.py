@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from eventkeep.directory.metrics import metric_changes
 from eventkeep.directory.pending import MetricName, Pending
 from eventkeep.directory.profiles import resolution_changes
 from eventkeep.errors import Fault, InvalidRequest, MetricsExceeded, RequestRefused
-from eventkeep.ingest.batch import Resolved
+from eventkeep.ingest.batch import Batch, Resolved
 from eventkeep.ingest.parsing import ParsedCreates
 from eventkeep.limits import METRICS_PER_ACCOUNT_MAX
 from eventkeep.model.event_columns import Flags
@@ -100,6 +100,14 @@ class Resolver:
                 continue
             resolution.refused = [(waiting[place], refusal) for place, refusal in refused.items()]
             return resolution
+
+    def merged_numbers(self, batch: Batch) -> Iterator[tuple[int, int, list[int]]]:
+        """Each profile of the batch that others were merged into: its account, its number, and their numbers."""
+        profiles = self._directory.profiles
+        if profiles.has_merges:
+            for account, numbers in batch.profiles_of().items():
+                for number, merged in profiles.merged_into(account, numbers).items():
+                    yield account, number, merged
 
     def mark_values(self, resolution: Resolution, fresh: Flags) -> None:
         """Note in the resolution which metrics get their first value."""

@@ -55,7 +55,8 @@ class IdentityResolution:
     profile that ``owners`` mentions. ``next_number`` gives the number of a new profile
     and ``new_id`` its ULID, from Unix microseconds. ``stored_identifiers`` has all the
     identifiers that a profile owned before the commit, by its number: only for profiles
-    whose edit (see ``eventkeep.model.profile_edits``) takes some away.
+    whose edit (see ``eventkeep.model.profile_edits``) takes some away. ``merged_before`` has,
+    of the same profiles, the numbers of those that were merged into them earlier.
 
     ``changed``, ``created``, ``new_owners``, ``released``, ``secondary`` and ``merged`` are
     what is to be written when the commit ends: profiles by number, the numbers of the new
@@ -74,11 +75,13 @@ class IdentityResolution:
         next_number: Callable[[], int],
         new_id: Callable[[int], str],
         stored_identifiers: Mapping[int, Collection[Owned]] | None = None,
+        merged_before: Mapping[int, Collection[int]] | None = None,
     ) -> None:
         self.account = account
         self.owners, self.profiles = owners, profiles
         self.next_number, self.new_id = next_number, new_id
         self.stored_identifiers = stored_identifiers or {}
+        self.merged_before = merged_before or {}
         self.changed: dict[int, Profile] = {}
         self.created: set[int] = set()
         self.new_owners: dict[Owned, int] = {}
