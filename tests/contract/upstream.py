@@ -43,12 +43,14 @@ def read_document(name: str) -> dict[str, Any]:
     return document
 
 
-def response_validator(document: dict[str, Any], path: str) -> jsonschema_rs.Validator:
-    """Validates the 200 answers of GET on a path."""
-    (content,) = document["paths"][path]["get"]["responses"]["200"]["content"].values()
+def response_validator(
+    document: dict[str, Any], path: str, method: str = "get", status: str = "200"
+) -> jsonschema_rs.Validator:
+    """Validates the bodies of an operation's responses with a status."""
+    (content,) = document["paths"][path][method]["responses"][status]["content"].values()
     schemas = as_json_schema(document["components"]["schemas"])
     for link in ("next", "prev"):
-        # The document has text alone here; the live service answers null where there is no such page.
+        # The document has text alone here; the live service answers null if there is no such page.
         schemas["CollectionLinks"]["properties"][link] = {"type": ["string", "null"], "format": "uri"}
     schema = {**as_json_schema(content["schema"]), "components": {"schemas": schemas}}
     return jsonschema_rs.validator_for(schema, validate_formats=True)

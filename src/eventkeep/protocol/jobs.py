@@ -26,8 +26,11 @@ RELATIONS: Final[Mapping[JobKind, tuple[str, ...]]] = {
 _encode = msgspec.json.Encoder().encode
 
 
-def job_resource(job: Job, frame: Frame, *, default: Sequence[str]) -> bytes:
-    """The job's resource object; ``default`` are its attributes without a sparse fieldset."""
+def job_resource(job: Job, frame: Frame, *, default: Sequence[str], profiles: Sequence[str] | None = None) -> bytes:
+    """The job's resource object; ``default`` are its attributes without a sparse fieldset.
+
+    ``profiles`` are the ids of its profiles if they are to be named in it.
+    """
     kind = JOB_TYPES[job.kind]
     own = f"{frame.base_url}/api/{kind}s/{job.id}/"
     wanted = frame.query.fieldset(kind, default)
@@ -36,7 +39,7 @@ def job_resource(job: Job, frame: Frame, *, default: Sequence[str]) -> bytes:
             "type": kind,
             "id": job.id,
             "attributes": wanted.select(job_attributes(job, has_nulls=frame.revision.has_nulls)),
-            "relationships": {name: _relationship(job, name, own) for name in RELATIONS[job.kind]},
+            "relationships": {name: _relationship(job, name, own, profiles) for name in RELATIONS[job.kind]},
             "links": {"self": own},
         }
     )
@@ -59,10 +62,10 @@ def job_attributes(job: Job, *, has_nulls: bool) -> dict[str, Any]:
     return attributes if has_nulls else {name: value for name, value in attributes.items() if value is not None}
 
 
-def job_document(frame: Frame, job: Job, default: Sequence[str]) -> bytes:
+def job_document(frame: Frame, job: Job, default: Sequence[str], profiles: Sequence[str] | None = None) -> bytes:
     """The response that is one job."""
     included = b',"included":[]' if frame.query.includes else b""
-    resource = job_resource(job, frame, default=default)
+    resource = job_resource(job, frame, default=default, profiles=profiles)
     return b'{"data":%b%b,"links":{"self":%b}}' % (resource, included, frame.link())
 
 
@@ -96,8 +99,13 @@ def identifier(kind: str, id: str) -> bytes:
     return _encode({"type": kind, "id": id})
 
 
-def _relationship(job: Job, name: str, own: str) -> dict[str, Any]:
+def _relationship(job: Job, name: str, own: str, profiles: Sequence[str] | None) -> dict[str, Any]:
     links = {"links": {"self": f"{own}relationships/{name}/", "related": f"{own}{name}/"}}
     if name == "lists" and job.kind == "import":
         return {"data": [{"type": "list", "id": each} for each in job.content.lists], **links}
+    if name == "profiles" and profiles is not None:
+        return {"data": [{"type": "profile", "id": each} for each in profiles], **links}
+    if name == "import-errors" and profiles is not None:
+        failures = job.content.failures
+        return {"data": [{"type": "import-error", "id": f"{job.id}-{each.place}"} for each in failures], **links}
     return links

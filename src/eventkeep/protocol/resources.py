@@ -32,6 +32,9 @@ _PLAIN_ATTRIBUTES: Final = (
     "image",
 )
 
+WHOLE_PROFILES_CHANGED: Final = "2024-05-15"
+"""The first revision in which the response that is one profile has no ``data`` of its lists and segments either."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -78,10 +81,17 @@ def _flow_triggers(own: str) -> dict[str, Any]:
 
 
 def profile_resource(
-    profile: Profile, last_event_time: int | None, base_url: str, wanted: Fieldset, revision: Revision
+    profile: Profile,
+    last_event_time: int | None,
+    base_url: str,
+    wanted: Fieldset,
+    revision: Revision,
+    *,
+    is_whole: bool = False,
 ) -> bytes:
     """The profile's resource object. ``last_event_time`` is its newest event's, in Unix seconds."""
     own = f"{base_url}/api/profiles/{profile.id}/"
+    lists_have_data = revision.lists_have_data or (is_whole and revision.date < WHOLE_PROFILES_CHANGED)
     attributes = wanted.select(profile_attributes(profile, last_event_time, revision))
     return _encode(
         {
@@ -90,7 +100,7 @@ def profile_resource(
             "attributes": attributes if revision.has_nulls else without_nulls(attributes),
             "relationships": {
                 name: {
-                    **({"data": []} if revision.lists_have_data else {}),
+                    **({"data": []} if lists_have_data else {}),
                     "links": {"self": f"{own}relationships/{name}/", "related": f"{own}{name}/"},
                 }
                 for name in ("lists", "segments")

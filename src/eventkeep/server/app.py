@@ -14,8 +14,9 @@ from functools import lru_cache
 
 from eventkeep.clock import SystemRandomness
 from eventkeep.config import RateLimit, ServeSettings
+from eventkeep.directory import KeyRecord
 from eventkeep.directory.keys import Known
-from eventkeep.errors import InvalidRequest, RequestRefused, Unavailable
+from eventkeep.errors import Fault, InvalidRequest, RequestRefused, Unavailable
 from eventkeep.limits import RETRY_AFTER_SECONDS
 from eventkeep.protocol.admin.documents import AdminFrame
 from eventkeep.protocol.admin.operations import ADMIN_OPERATIONS, PREFIX, AdminOperation
@@ -39,7 +40,17 @@ from eventkeep.server.routing import Router, with_single_slashes
 from eventkeep.server.services import Services
 from eventkeep.server.telemetry import NO_OPERATION, Telemetry
 
-API_PREFIXES = ("/api/", "/client/")
+CLIENT_PREFIX = "/client/"
+API_PREFIXES = ("/api/", CLIENT_PREFIX)
+COMPANY_ID = "company_id"
+FOR_BROWSERS = {"Access-Control-Allow-Origin": "*"}
+"""The client routes are called from pages of any origin, without cookies."""
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "POST, OPTIONS",
+    "Access-Control-Allow-Headers": "*",
+    "Access-Control-Max-Age": "86400",
+}
+"""What a browser asks before it calls a client route; see the Fetch standard, 3.2."""
 DAY_SECONDS = 24 * 60 * 60
 REVISIONS_REMEMBERED_MAX = 100
 REQUEST_ID = "X-Request-Id"
@@ -81,7 +92,7 @@ class App:
         try:
             request.path = with_single_slashes(request.path)
             if request.method == "OPTIONS" and request.path.startswith((*API_PREFIXES, PREFIX)):
-                response = self._options(request.path)
+                response = self._options(request)
             elif request.path.startswith(API_PREFIXES):
                 found, id = self._router.find(request.method, request.path)
                 operation = found.name
@@ -103,6 +114,8 @@ class App:
             response.headers[USED_HEADER] = request.revision
         if self._cluster is not None:
             self._cluster.mark(response)
+        if request.path.startswith(CLIENT_PREFIX):
+            response.headers.update(FOR_BROWSERS)
         self._request_log.answered(
             operation, request.method, request.path, request.request_id, response.status, started
         )
@@ -142,12 +155,16 @@ class App:
             return None
         return await self._cluster.prepare(request)
 
-    def _options(self, path: str) -> Response:
+    def _options(self, request: Request) -> Response:
         """The methods of a path. Nobody needs a key to ask. Raises NotFound for an unknown path."""
+        path = request.path
         router = self._own_router if path.startswith(PREFIX) else self._router
-        return Response(204, {"Allow": ", ".join(router.allowed(path))})
+        headers = {"Allow": ", ".join(router.allowed(path))}
+        return Response(204, headers | (PREFLIGHT if path.startswith(CLIENT_PREFIX) else {}))
 
     async def _call(self, request: Request, name: str, id: str) -> Response:
+        if OPERATIONS[name].is_public:
+            return await self._call_publicly(request, name)
         known, revision = self._admit(request)
         key = known.record
         operation = revision.operation(name)
@@ -157,6 +174,23 @@ class App:
             authorize(key, (*operation.scopes, *included_scopes(call)))
         limit_headers = self._limits.take(key.account, name, self._clock.now(), limit_name(operation, revision.date))
         response = await self._handlers[name](call)
+        response.headers.update(limit_headers)
+        return response
+
+    async def _call_publicly(self, request: Request, name: str) -> Response:
+        """An operation that names its account by a ``company_id`` and needs no key."""
+        if self._draining:
+            raise Unavailable("The server is stopping.", RETRY_AFTER_SECONDS)
+        revision = self._revision(request)
+        request.revision, request.error_media_type = revision.date, revision.media_type
+        operation = revision.operation(name)
+        query = parse_query(request.query_string.encode("utf-8", "surrogateescape"), operation, revision)
+        account = self._services.directory.accounts.find_public_id(query.texts[COMPANY_ID])
+        if account is None:
+            raise InvalidRequest([Fault("Expected the public id of an account.", parameter=COMPANY_ID)])
+        limit_headers = self._limits.take(account, name, self._clock.now(), limit_name(operation, revision.date))
+        nobody = KeyRecord(id="", account=account, scopes=frozenset(), label="", created=0)
+        response = await self._handlers[name](Call(request, operation, "", nobody, revision, self._base_url))
         response.headers.update(limit_headers)
         return response
 

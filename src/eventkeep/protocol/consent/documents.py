@@ -8,7 +8,7 @@ before 2023-10-15 say the channels in another way, which ``OldSubscriptions`` is
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -17,7 +17,7 @@ from eventkeep.limits import (
     JOB_PUSH_TOKENS_MAX,
     SUBSCRIBED_PROFILES_MAX,
 )
-from eventkeep.protocol.creates.documents import Data, Document, Identifier, Text
+from eventkeep.protocol.creates.documents import Data, Document, Identifier, JsonObject, Text
 from eventkeep.protocol.profiles.documents import ListReference
 from eventkeep.protocol.revisions import Revision
 
@@ -70,7 +70,7 @@ class PushTokenEntry(Document, kw_only=True):
     enablement_status: (
         Literal["AUTHORIZED", "DENIED", "NOT_DETERMINED", "PROVISIONAL", "UNAUTHORIZED"] | UnsetType | None
     ) = UNSET
-    device_metadata: dict[str, Any] | UnsetType | None = UNSET
+    device_metadata: JsonObject | UnsetType | None = UNSET
 
 
 PushTokens = Annotated[list[PushTokenEntry], Meta(max_length=JOB_PUSH_TOKENS_MAX)]

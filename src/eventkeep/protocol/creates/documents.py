@@ -186,6 +186,8 @@ EventCreate = Data[SingleEvent]
 """The body of POST /api/events/."""
 BulkCreate = Data[BulkCreateJob]
 """The body of POST /api/event-bulk-create-jobs/."""
+ClientBulkCreate = Data[ProfileEvents]
+"""The body of POST /client/event-bulk-create/."""
 
 
 def metric(name: str, service: str | None = None) -> Data[Metric]:

@@ -66,6 +66,11 @@ class BodySchemas(TypeSchemas):
         self._meta_places, self._prefix = ("profile",), ""
         return self.named("BulkCreate", documents.BulkCreate)
 
+    def client_bulk_create(self) -> Schema:
+        """The body of POST /client/event-bulk-create/: one item of a bulk create."""
+        self._meta_places, self._prefix = ("profile",), ""
+        return self.named("ClientBulkCreate", documents.ClientBulkCreate)
+
     def _name(self, kind: type) -> str | None:
         if kind is documents.Data:
             return None

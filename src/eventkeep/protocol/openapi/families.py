@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from eventkeep.protocol.openapi.accounts import AccountSchemas
 from eventkeep.protocol.openapi.events import EventSchemas
 from eventkeep.protocol.openapi.metrics import MetricSchemas
+from eventkeep.protocol.openapi.profiles import ProfileSchemas
 from eventkeep.protocol.openapi.schemas import Schema
 from eventkeep.protocol.operation import Operation
 from eventkeep.protocol.revisions import Revision
@@ -37,5 +38,9 @@ SCHEMAS: Final[Mapping[str, Callable[[Revision, dict[str, Schema]], FamilySchema
     "Events": EventSchemas,
     "Metrics": MetricSchemas,
     "Accounts": AccountSchemas,
+    "Profiles": ProfileSchemas,
+    "Consent": ProfileSchemas,
+    "Client": ProfileSchemas,
+    "Data Privacy": ProfileSchemas,
 }
 """By the tag of the family's operations. Schemas of parts go to the components that are given."""

@@ -28,7 +28,9 @@ def profiles_document(frame: Frame, page: ProfilesPage, last_event_times: Mappin
 
 def profile_document(frame: Frame, profile: Profile, last_event_time: int | None) -> bytes:
     """The response of get_profile and of the operations that write one profile."""
-    resource = profile_resource(profile, last_event_time, frame.base_url, wanted_fields(frame), frame.revision)
+    resource = profile_resource(
+        profile, last_event_time, frame.base_url, wanted_fields(frame), frame.revision, is_whole=True
+    )
     return b'{"data":%b%b,"links":{"self":%b}}' % (resource, included(frame), frame.link())
 
 
