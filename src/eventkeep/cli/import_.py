@@ -183,7 +183,7 @@ def _import_file(options: FromFile, url: str, api_key: str | None, revision: Rev
                     sender.send(requests, client)
                 progress.show(sender.counts.sent, rows.read_bytes())
         finally:
-            print_summary(sender.counts, time.monotonic() - started, rejects.count, options.is_dry_run)
+            print_summary(sender.counts, time.monotonic() - started, rejects.shown_count, options.is_dry_run)
     rejects.raise_if_any()
 
 

@@ -40,6 +40,11 @@ class Rejects:
         if self._file is not None:
             self._file.__exit__(kind, exc, trace)
 
+    @property
+    def shown_count(self) -> int | None:
+        """The number of rows for the summary; None if the first one ends the import."""
+        return self.count if self._file is not None or self._is_dry_run else None
+
     def add(self, refusal: RowRefused, values: Mapping[str, Any] | None) -> None:
         """Handle a row; ``values`` is None if it could not be read. Raises RowRefused if it ends the import."""
         self.count += 1

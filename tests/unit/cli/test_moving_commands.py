@@ -18,7 +18,7 @@ WRONG = [
     (["export", "all.csv", "--sort", "timestamp", *KEY], "--sort: expected one of datetime, -datetime"),
     (["export", "all.csv", "--since", "soon", *KEY], "--since: expected a time"),
     (["export", "all.csv", "--url", "nowhere", *KEY], "--url: expected a URL"),
-    (["export", "all.csv", "--revision", "2020-01-01", *KEY], "--revision: There is no revision 2020-01-01"),
+    (["export", "all.csv", "--revision", "soon", *KEY], "--revision: Invalid revision provided: expected a revision"),
     (["export", "all.csv"], "--api-key: expected an API key, got none"),
     (["import", *KEY], "say what to import: a file, or --from-api URL"),
     (["import", "a.csv", "--from-api", "http://127.0.0.1", *KEY], "say what to import: a file, or --from-api URL"),
