@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from typing import Final
@@ -97,3 +98,21 @@ def test_nobody_but_a_node_may_change_keys(running: Processes) -> None:
     url = f"{running.nodes[running.leader()].url}/cluster/control"
     refused = httpx.post(url, content=b'{"do": "create_key"}', headers={"eventkeep-node-secret": "guessed"})
     assert refused.status_code == httpx.codes.UNAUTHORIZED
+
+
+def test_a_node_joins_with_a_copy_of_the_folder_of_another(running: Processes) -> None:
+    (source, _) = followers(running)
+    source.stop()
+    joined = NodeProcess(running.servers, running.log, 3, running.folder, ())
+    try:
+        shutil.copytree(source.data, joined.data)
+    finally:
+        source.start()
+    running.wait_for_writes()
+    with joined:
+        # A client counts an event just before it notes its position.
+        kept = running.kept - len(running.clients)
+        position = max(client.position for client in running.clients)
+        found, _ = joined.events(running.key, position)
+        assert len(found) >= kept
+    running.check()

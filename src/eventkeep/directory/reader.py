@@ -78,13 +78,23 @@ class DirectoryReader:
 
 def applied_position(folder: Path) -> int:
     """The position of the last record that the directory of a folder has applied; 0 if there is none."""
+    return 0 if not (folder / FILE_NAME).exists() else int(read_applied(folder).position)
+
+
+def followed_log(folder: Path) -> int:
+    """The identity of the log that the directory of a folder follows. Raises DirectoryError if there is none."""
+    if not (folder / FILE_NAME).exists():
+        raise DirectoryError(f"There is no directory in {folder}.")
+    return int.from_bytes(read_applied(folder).log, "little")
+
+
+def read_applied(folder: Path) -> Any:
+    """What the directory of a folder notes of the log. Raises DirectoryError."""
     path = folder / FILE_NAME
-    if not path.exists():
-        return 0
     check_format(path)
     database = ReadOnlyDatabase(path)
     try:
         with database.reading() as connection:
-            return int(connection.execute(select(applied.c.position)).scalar_one())
+            return connection.execute(select(applied)).one()
     finally:
         database.close()

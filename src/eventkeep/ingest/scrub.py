@@ -11,10 +11,11 @@ import numpy as np
 
 from eventkeep.directory import Directory
 from eventkeep.directory.changes import decode_changes
+from eventkeep.directory.reader import followed_log
 from eventkeep.errors import StoreError
 from eventkeep.events.selection import EventSelection
 from eventkeep.events.store import EventStore
-from eventkeep.ingest.stores import EVENTS_FOLDER, LOG_FOLDER, Stores, check_not_emptied, read_record
+from eventkeep.ingest.stores import EVENTS_FOLDER, LOG_FOLDER, REPLICATED, Stores, check_not_emptied, read_record
 from eventkeep.log.inspection import inspect_log, read_log
 
 ALL_EVENTS: Final = 1 << 62
@@ -30,6 +31,9 @@ class Checked(msgspec.Struct, frozen=True):
 
 def scrub_folder(folder: Path) -> Iterator[Checked]:
     """Check all parts of a folder whose lock is held and that no server has."""
+    if (folder / REPLICATED).exists():
+        yield from scrub_replicated(folder)
+        return
     log = checked("log", lambda: scrub_log(folder / LOG_FOLDER))
     yield log
     state = None if log.damage is not None else inspect_log(folder / LOG_FOLDER)
@@ -39,6 +43,12 @@ def scrub_folder(folder: Path) -> Iterator[Checked]:
     yield checked("directory", lambda: scrub_directory_of(folder, state.identity))
     yield checked("event store", lambda: scrub_events_of(folder, state.first))
     yield checked("agreement", lambda: scrub_agreement(folder))
+
+
+def scrub_replicated(folder: Path) -> Iterator[Checked]:
+    """Check the views of a folder whose log is on the servers of NATS."""
+    yield checked("directory", lambda: scrub_directory_of(folder, followed_log(folder)))
+    yield checked("event store", lambda: scrub_events_of(folder, None))
 
 
 def checked(part: str, check: Callable[[], str]) -> Checked:
@@ -83,7 +93,7 @@ def scrub_directory(directory: Directory) -> str:
     return f"{len(accounts)} accounts and {profiles} profiles at record {directory.position}"
 
 
-def scrub_events_of(folder: Path, log_start: int) -> str:
+def scrub_events_of(folder: Path, log_start: int | None) -> str:
     """Check the event store of a folder. Raises StoreError."""
     events = EventStore.open(folder / EVENTS_FOLDER, log_start=log_start, background=False)
     try:

@@ -33,6 +33,7 @@ REPLAYED_TOGETHER: Final = 200
 """Records of a replay that share a transaction of the directory."""
 REPLAYED_BYTES: Final = 16_777_216
 """Bytes of records of a replay that share a transaction of the directory, and one record more."""
+COPY_NODE: Final = "the records between are gone. Stop another node, copy its data folder here, and start both"
 REPLICATED: Final = "replicated"
 """A file in the folder that says that its views follow a log on the servers of NATS."""
 RESTORE: Final = "Restore the folder from one backup, or run eventkeep check --repair"
@@ -41,10 +42,12 @@ RESTORE: Final = "Restore the folder from one backup, or run eventkeep check --r
 class Stores:
     """An open data folder. One thread writes: it appends to the log, and then applies to the views."""
 
-    def __init__(self, log: Transport, directory: Directory, events: EventStore, clock: Clock) -> None:
+    def __init__(
+        self, log: Transport, directory: Directory, events: EventStore, clock: Clock, is_replicated: bool = False
+    ) -> None:
         self.log, self.directory, self.events = log, directory, events
         self._clock = clock
-        self.is_replicated = not isinstance(log, FileLog)
+        self.is_replicated = is_replicated
         self._opened = ExitStack()
 
     @classmethod
@@ -65,7 +68,7 @@ class Stores:
             opened.callback(directory.close)
             events = EventStore.open(folder / EVENTS_FOLDER, files, log_start=log.first)
             opened.callback(events.close)
-            stores = cls(log, directory, events, clock)
+            stores = cls(log, directory, events, clock, replicated is not None)
             stores._bring_up_to_date()
             stores._opened = opened.pop_all()
         return stores
@@ -119,9 +122,10 @@ class Stores:
                 f"lost, or an older one put in its place. {RESTORE}"
             )
         if position < self.log.first - 1:
+            advice = COPY_NODE if self.is_replicated else f"the {name} was removed, or an older one put in its place"
             raise StoreError(
-                f"the {name} ends at record {position}, and the log begins at record {self.log.first}: the {name} was "
-                f"removed, or an older one put in its place. {RESTORE}"
+                f"the {name} ends at record {position}, and the log begins at record {self.log.first}: {advice}. "
+                f"{'' if self.is_replicated else RESTORE}".strip()
             )
 
     def _check_chain(self) -> None:
