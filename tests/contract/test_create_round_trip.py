@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import time
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from eventkeep.server.control import ControlRequest, ask_server
 from tests.contract.api import iso
 from tests.contract.scrapes import Scraped, value
 from tests.contract.shop import Shop
@@ -122,12 +122,10 @@ def same(one: Any, other: Any) -> bool:
     return repr(one) == repr(other)
 
 
-def wait_for_table(counted: Scraped) -> None:
-    """Wait until the tail is empty, so that the next read comes from the table."""
-    deadline = time.monotonic() + 20
-    while value(counted.samples(), "tail_events") > 0:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def move_to_segments(counted: Scraped) -> None:
+    """Empty the tail: what is read then comes from segments."""
+    ask_server(counted.server.data, ControlRequest("flush"))
+    assert value(counted.samples(), "tail_events") == 0
 
 
 @pytest.fixture
@@ -154,7 +152,7 @@ def test_literals_come_back_as_they_were_sent(sent: Sent, counted: Scraped) -> N
     sent.check(ids)
     others = sent.send(["{}", *LITERALS.values()])
     sent.check(others)
-    wait_for_table(counted)
+    move_to_segments(counted)
     sent.check([*ids, *others])
 
 
@@ -167,7 +165,7 @@ def test_any_properties_come_back_as_they_were_sent(sent: Sent, counted: Scraped
         sent.check(sent.send(raws))
 
     come_back()
-    wait_for_table(counted)
+    move_to_segments(counted)
     sent.check(list(sent.texts)[:1000])
 
 

@@ -10,6 +10,7 @@ import msgspec
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from eventkeep.directory.schema import number_of
 from tests.contract.api import iso
 from tests.contract.scrapes import Scraped
 from tests.contract.shop import Fate, Shop, fate_of
@@ -196,7 +197,7 @@ class Store:
         kind, value = next(owned for owned, owner in model.owners.items() if owner == number)
         profiles, identifiers = self.shop.rows("profile", "identifier")
         (own,) = [owner for _, *owned, owner in identifiers if owned == [kind.removeprefix("_"), value]]
-        (id,) = [id for number, id, *_ in profiles if number == own]
+        (id,) = [id for key, id, *_ in profiles if number_of(key) == own]
         return str(id)
 
     def state(self) -> list[Any]:
@@ -204,14 +205,16 @@ class Store:
         included = {each["id"]: each["attributes"] for each in page.get("included", [])}
         profiles, identifiers = self.shop.rows("profile", "identifier")
         found = []
-        for number, id, *_ in profiles:
+        for key, id, *_ in profiles:
             attributes = included[id]
             events = [each for each in page["data"] if each["relationships"]["profile"]["data"]["id"] == id]
             found.append(
                 [
                     {name: attributes[name] for name in (*KINDS[:-1], "title", "properties")},
                     sorted(
-                        [WIRE_KINDS.get(kind, kind), value] for _, kind, value, owner in identifiers if owner == number
+                        [WIRE_KINDS.get(kind, kind), value]
+                        for _, kind, value, owner in identifiers
+                        if owner == number_of(key)
                     ),
                     sorted(self.event(each, included) for each in events),
                     attributes["last_event_date"],

@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -20,13 +21,17 @@ import msgspec
 import pytest
 
 from eventkeep.errors import InvalidRequest, PayloadTooLarge, Unavailable, UnsupportedMediaType
+from eventkeep.ingest.stores import Stores
 from eventkeep.limits import BODIES_BYTES_MAX, BODY_BYTES_MAX, HEADERS_MAX, QUEUE_BYTES_MAX
+from eventkeep.log.transport import Outcome
+from eventkeep.model.event import public_id
 from eventkeep.protocol.error_documents import FAILURE, PROBLEMS, Problem
 from eventkeep.testing import ServerProcess
 from tests.contract.api import PAGED_REVISION, Api, fault_of, make_keys, single_body
 from tests.contract.scrapes import Scraped
 from tests.contract.shop import Fate, Shop, fate_of
 from tests.create_rules import bulk, event, item
+from tests.made_events import event_columns
 
 CREATES: Final = ("create_event", "bulk_create_events")
 PATHS: Final = {"create_event": "/api/events/", "bulk_create_events": "/api/event-bulk-create-jobs/"}
@@ -50,18 +55,28 @@ def bounded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bounded]:
     with ServerProcess(folder / "data", rate_limits=None, options=["--config", str(settings)]) as server:
         with Shop(server, "damaged") as shop:
             shop.keep(bulk(item(event())))
-            (orphan,) = shop.events()
-            # A server does not start if the newest profile is missing.
-            other = {"data": {"type": "profile", "attributes": {"email": "bea@shop.example"}}}
-            shop.keep(bulk(item(event(), profile=other)))
-        server.kill()
-        with closing(sqlite3.connect(server.data / "directory.sqlite3")) as directory:
-            directory.execute("DELETE FROM profile WHERE number = (SELECT min(number) FROM profile)")
-            directory.commit()
-        server.start()
+            server.stop()
+            orphan = keep_orphan(server.data, shop.account)
+            server.start()
         with Api(server.url, shop.key, PAGED_REVISION) as api:
             shop.http = api.http
-            yield Bounded(server, shop, orphan["id"])
+            yield Bounded(server, shop, orphan)
+
+
+def keep_orphan(data: Path, account: str) -> str:
+    """Store an event of a profile that does not exist, which no request can do; returns its id."""
+    stores = Stores.open(data)
+    try:
+        owner = stores.directory.accounts.find(account)
+        assert owner is not None
+        events = event_columns(1, account=owner.number, profile=999_999)
+        made = stores.encoded([], events)
+        assert stores.log.append(made.record).outcome is Outcome.KEPT
+        stores.directory.apply([], made.progress)
+        stores.events.append(made.record.position, events)
+        return public_id(int(events.numbers["time"][0]), int(events.numbers["id"][0]))
+    finally:
+        stores.close()
 
 
 @pytest.fixture(scope="module")

@@ -146,9 +146,12 @@ def fill_with_metrics(shop: Shop, count: int) -> None:
     with closing(sqlite3.connect(shop.server.data / "directory.sqlite3", timeout=20)) as directory:
         (account,) = directory.execute("SELECT number FROM account WHERE name = ?", [shop.account]).fetchone()
         directory.executemany(
-            "INSERT INTO metric (id, account, name, service, integration_id, has_value, created, updated)"
-            " VALUES (?, ?, ?, 'api', 'abcdef', 0, 0, 0)",
-            [(f"{number:06}", account, f"Metric {number}") for number in range(count)],
+            "INSERT INTO metric (key, id, account, name, service, integration_id, has_value, created, updated)"
+            " VALUES (?, ?, ?, ?, 'api', 'abcdef', 0, 0, 0)",
+            [
+                (account << 32 | 100_000 + number, f"{number:06}", account, f"Metric {number}")
+                for number in range(count)
+            ],
         )
         directory.commit()
 

@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -136,7 +136,8 @@ class Database:
         self._writer.close()
         if keeper is not None:
             keeper.close()
-        with self._driver_errors():
+        with suppress(OSError):
+            # It was only read: nothing can be lost.
             self._files.close(self._held)
 
     def _verified(self) -> PageSums:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ class OpenFiles:
                 for entry in used:
                     entry.users -= 1
                     if entry.is_forgotten and not entry.users:
-                        self.files.close(entry.file)
+                        self._close_file(entry.file)
                 if len(self._open) > self._open_max:
                     self._close_unused()
 
@@ -81,12 +81,17 @@ class OpenFiles:
             if entry.users:
                 entry.is_forgotten = True
             else:
-                self.files.close(entry.file)
+                self._close_file(entry.file)
 
     def close(self) -> None:
         """Close what nobody uses; the rest is closed when it is given back."""
         for path in list(self._open):
             self.forget(path)
+
+    def _close_file(self, file: int) -> None:
+        # It was only read: nothing can be lost.
+        with suppress(OSError):
+            self.files.close(file)
 
     def _use(self, path: Path) -> _Open:
         entry = self._open.get(path)
@@ -106,4 +111,4 @@ class OpenFiles:
                 return
             if not entry.users:
                 del self._open[path]
-                self.files.close(entry.file)
+                self._close_file(entry.file)

@@ -123,24 +123,32 @@ class Committer:
         self._parser.close()
         self._appender.shutdown()
 
+    def run_once(self) -> bool:
+        """Commit what waits in the queue, or wait for it; returns False once the queue is closed and empty.
+
+        It is what the commit thread does again and again.
+        """
+        if not self.queue.has_items:
+            self._advance(None)
+            self._turn.end()
+        items = self.queue.take(BATCH_EVENTS_MAX, BATCH_BYTES_MAX)
+        if not items:
+            self._advance(None)
+            self._turn.end()
+            return False
+        creates = [item for item in items if isinstance(item, QueuedCreates)]
+        started = self._clock.monotonic()
+        if creates and (parsed := self._parser.parse(creates)):
+            self._commit(parsed, started)
+        for item in items:
+            if isinstance(item, QueuedChange):
+                self._advance(None)
+                self._keep(item)
+        return True
+
     def _run(self) -> None:
-        while True:
-            if not self.queue.has_items:
-                self._advance(None)
-                self._turn.end()
-            items = self.queue.take(BATCH_EVENTS_MAX, BATCH_BYTES_MAX)
-            if not items:
-                self._advance(None)
-                self._turn.end()
-                return
-            creates = [item for item in items if isinstance(item, QueuedCreates)]
-            started = self._clock.monotonic()
-            if creates and (parsed := self._parser.parse(creates)):
-                self._commit(parsed, started)
-            for item in items:
-                if isinstance(item, QueuedChange):
-                    self._advance(None)
-                    self._keep(item)
+        while self.run_once():
+            pass
 
     def _commit(self, creates: Sequence[ParsedCreates], started: float) -> None:
         """Resolve creates and send them on their way. If they can't be resolved together, resolve each alone."""

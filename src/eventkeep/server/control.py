@@ -34,6 +34,7 @@ logger = structlog.get_logger(__name__)
 
 SOCKET_NAME: Final = "control.sock"
 CHECK: Final = "check"
+FLUSH: Final = "flush"
 
 
 class ControlRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -81,6 +82,9 @@ def respond(content: bytes, committer: Committer, stores: Stores) -> ControlResp
         request = msgspec.json.decode(content, type=ControlRequest)
         if request.do == CHECK:
             return ControlResponse(checked=list(scrub_open(stores)))
+        if request.do == FLUSH:
+            stores.events.flush()
+            return ControlResponse()
         return committer.change(lambda directory: make_change(request, directory))
     except Unavailable:
         raise
