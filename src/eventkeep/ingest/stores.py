@@ -59,7 +59,13 @@ class Stores:
         ``replicated`` is the log that the views follow instead of one in the folder; the stores close it.
         Raises StoreError, with nothing left open, if anything in the folder is damaged, missing or of another version.
         """
-        files, clock = files or Files(), clock or SystemClock()
+        try:
+            return cls._open(folder, clock or SystemClock(), files or Files(), replicated)
+        except OSError as exc:
+            raise StoreError(f"the data folder {folder} can't be used: {exc}") from exc
+
+    @classmethod
+    def _open(cls, folder: Path, clock: Clock, files: Files, replicated: Transport | None) -> Self:
         with ExitStack() as opened:
             log = replicated or open_own_log(folder, files)
             opened.callback(log.close)
@@ -71,7 +77,7 @@ class Stores:
             stores = cls(log, directory, events, clock, replicated is not None)
             stores._bring_up_to_date()
             stores._opened = opened.pop_all()
-        return stores
+            return stores
 
     def close(self) -> None:
         """Make everything durable and close the folder."""
