@@ -146,7 +146,15 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 def encode_changes(changes: Sequence[Change]) -> bytes:
-    """The changes as a record holds them; b"" if there are none."""
+    """The changes as a record holds them; b"" if there are none.
+
+    Raises DirectoryError if a row lacks a column: a record that can't be applied must not get into the log.
+    """
+    for change in changes:
+        shape = SHAPES[change.table]
+        columns = len(shape.columns) if change.operation is Operation.PUT else shape.keys
+        if any(len(row) != columns for row in change.rows):
+            raise DirectoryError(f"a row of {shape.name} does not have {columns} columns")
     return _encode(changes) if changes else b""
 
 
