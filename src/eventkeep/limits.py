@@ -216,7 +216,7 @@ IMPORT_FAULTS_SHOWN_MAX: Final = 20
 
 # The directory.
 PROFILES_SORTED_MAX: Final = 4_000
-"""Candidates for a page of profiles that are read whole and sorted; with more, the order is walked."""
+"""Profiles within the bounds of a filter that are sorted for a page; with more, the order is walked."""
 IDENTIFIER_CACHE_ENTRIES_MAX: Final = 400_000
 """Identifiers kept in memory beside the directory."""
 ACCOUNT_NAME_CHARACTERS_MAX: Final = 100

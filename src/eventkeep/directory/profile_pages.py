@@ -1,8 +1,8 @@
 """Pages of profiles: any filter, in any order, without reading much more than the page.
 
-A page is found in one of two ways. Few candidates, by identifiers or within a range that has few
-profiles, are read whole and sorted. Otherwise the table is walked in the page's order, by an index,
-until the page is full; the conditions are looked at on the way.
+Profiles with a named identifier are read whole and sorted. Otherwise the table is walked in the page's
+order until the page is full, and the conditions are looked at on the way. It is walked by an index of
+that order; or, if a condition with an index leaves few profiles, by that one, and SQLite sorts them.
 """
 
 from __future__ import annotations
@@ -72,17 +72,10 @@ def find_profiles(connection: Connection, selection: ProfileSelection) -> list[F
     keys = key_range(connection, selection)
     if keys[0] > keys[1]:
         return []
-    conditions = conditions_of(selection, keys)
     if selection.named:
         rows = named_rows(connection, selection)
         return sorted_page(selection, keys, rows)
-    driver = few_candidates(connection, selection, keys, conditions)
-    if driver is not None:
-        where = " AND ".join(each.sql for each in (driver, *conditions))
-        values = (*driver.values, *(value for each in conditions for value in each.values))
-        found = connection.exec_driver_sql(f"SELECT {COLUMNS} FROM profile AS p WHERE {where}", values)
-        return sorted_page(selection, keys, found.fetchall())
-    return walked_page(connection, selection, conditions)
+    return walked_page(connection, selection, keys, conditions_of(selection))
 
 
 def key_range(connection: Connection, selection: ProfileSelection) -> tuple[int, int]:
@@ -117,9 +110,9 @@ def first_created(connection: Connection, low: int, high: int, moment: int) -> i
     return low
 
 
-def conditions_of(selection: ProfileSelection, keys: tuple[int, int]) -> list[Condition]:
+def conditions_of(selection: ProfileSelection) -> list[Condition]:
     """The conditions as SQL, as far as SQL can tell; ``is_selected`` tells the rest."""
-    conditions = [Condition("p.key BETWEEN ? AND ?", keys)]
+    conditions: list[Condition] = []
     if not selection.updated.is_open:
         conditions.append(between("p.updated", selection.updated))
     for asked, column in (
@@ -140,24 +133,17 @@ def between(column: str, bounds: Bounds) -> Condition:
     return Condition(f"{column} BETWEEN ? AND ?", (least, UNKNOWN_MAX if bounds.most is None else bounds.most))
 
 
-def few_candidates(
-    connection: Connection, selection: ProfileSelection, keys: tuple[int, int], conditions: Sequence[Condition]
-) -> Condition | None:
-    """A condition with an index that few profiles fulfil, none if there is none or the order has it already."""
+def narrowing_index(connection: Connection, selection: ProfileSelection) -> str | None:
+    """The index that leaves few profiles to be sorted, None if none does or the order has it already."""
     account = selection.account
-    if selection.sort != "number" and keys[1] - keys[0] < PROFILES_SORTED_MAX:
-        return conditions[0]
-    if selection.sort != "updated" and not selection.updated.is_open:
-        bounds = between("updated", selection.updated)
-        if has_few(connection, "ix_profile_account_updated", account, bounds):
-            return Condition(
-                f"p.account = ? AND {between('p.updated', selection.updated).sql}", (account, *bounds.values)
-            )
-    for asked, column in ((selection.suppression, "suppressed"), (selection.list_suppression, "list_suppressed")):
-        if asked is not None and selection.sort != column:
-            bounds = between(column, Bounds(asked.since.least or 0, None))
-            if has_few(connection, f"ix_profile_{column}", account, bounds):
-                return Condition(f"p.account = ? AND p.{bounds.sql}", (account, *bounds.values))
+    by_updated = "ix_profile_account_updated"
+    is_asked = selection.sort != "updated" and not selection.updated.is_open
+    if is_asked and has_few(connection, by_updated, account, between("updated", selection.updated)):
+        return by_updated
+    if selection.suppression is not None and selection.sort != "suppressed":
+        return "ix_profile_suppressed"
+    if selection.list_suppression is not None and selection.sort != "list_suppressed":
+        return "ix_profile_list_suppressed"
     return None
 
 
@@ -233,9 +219,11 @@ def is_behind(found: Found, selection: ProfileSelection) -> bool:
     return own < other if selection.descending != selection.is_backward else own > other
 
 
-def walked_page(connection: Connection, selection: ProfileSelection, conditions: Sequence[Condition]) -> list[Found]:
+def walked_page(
+    connection: Connection, selection: ProfileSelection, keys: tuple[int, int], conditions: Sequence[Condition]
+) -> list[Found]:
     """The page, found by walking the table in its order."""
-    stretches = walks_of(selection)
+    stretches = walks_of(selection, narrowed_source(connection, selection, keys))
     if selection.is_backward:
         stretches.reverse()
     after = selection.after
@@ -246,7 +234,7 @@ def walked_page(connection: Connection, selection: ProfileSelection, conditions:
             is_before = (walk.value is None) == selection.is_backward
             if is_before:
                 continue
-        for row in walk_rows(connection, walk, selection, conditions):
+        for row in walk_rows(connection, walk, selection, keys, conditions):
             each = found_of(row, selection)
             if is_selected(each, selection):
                 found.append(each)
@@ -255,9 +243,28 @@ def walked_page(connection: Connection, selection: ProfileSelection, conditions:
     return found
 
 
-def walks_of(selection: ProfileSelection) -> list[Walk]:
+def narrowed_source(connection: Connection, selection: ProfileSelection, keys: tuple[int, int]) -> Walk | None:
+    """Where few profiles are read from, in no order; None if there are many."""
+    if selection.sort != "number" and keys[1] - keys[0] < PROFILES_SORTED_MAX:
+        # By the table itself.
+        return Walk("profile AS p NOT INDEXED WHERE TRUE", None)
+    index = narrowing_index(connection, selection)
+    if index is None:
+        return None
+    return Walk(f"profile AS p INDEXED BY {index} WHERE p.account = ?", None, (selection.account,))
+
+
+def walks_of(selection: ProfileSelection, narrowed: Walk | None) -> list[Walk]:
     """The stretches of an order, those with a value first."""
     account = selection.account
+    if narrowed is not None:
+        if selection.sort == "number":
+            return [Walk(narrowed.source, "p.key", narrowed.values)]
+        column = f"p.{selection.sort}"
+        return [
+            Walk(f"{narrowed.source} AND {column} IS NOT NULL", column, narrowed.values),
+            Walk(f"{narrowed.source} AND {column} IS NULL", None, narrowed.values),
+        ]
     without = "profile AS p INDEXED BY ix_profile_{} WHERE p.account = ? AND p.{} IS NULL"
     match selection.sort:
         case "number":
@@ -282,32 +289,34 @@ def walks_of(selection: ProfileSelection) -> list[Walk]:
 
 
 def walk_rows(
-    connection: Connection, walk: Walk, selection: ProfileSelection, conditions: Sequence[Condition]
+    connection: Connection,
+    walk: Walk,
+    selection: ProfileSelection,
+    keys: tuple[int, int],
+    conditions: Sequence[Condition],
 ) -> Iterator[Any]:
     """The rows of a stretch that fulfil the conditions, behind ``after`` if that lies in it."""
     descending = selection.descending != selection.is_backward
     direction, sign = ("DESC", "<") if descending else ("ASC", ">")
-    parts, values = [], [*walk.values]
-    for each in conditions:
-        parts.append(each.sql)
-        values += each.values
+    is_by_key = walk.value in (None, "p.key")
     after = selection.after
+    parts: list[Condition] = []
     if after is not None and (after.value is None) == (walk.value is None):
         key = key_of(selection.account, after.number)
-        if walk.value in (None, "p.key"):
-            parts.append(f"p.key {sign} ?")
-            values.append(key)
+        if is_by_key:
+            # One range: of two bounds on one side SQLite would take either.
+            keys = (keys[0], min(keys[1], key - 1)) if descending else (max(keys[0], key + 1), keys[1])
         elif walk.value == "i.value":
-            parts.append(f"i.value {sign} ?")
-            values.append(after.value)
+            parts.append(Condition(f"i.value {sign} ?", (after.value,)))
         else:
-            parts.append(f"({walk.value}, p.key) {sign} (?, ?)")
-            values += [after.value, key]
-    order = "p.key" if walk.value in (None, "p.key") else walk.value
+            parts.append(Condition(f"({walk.value}, p.key) {sign} (?, ?)", (after.value, key)))
+    parts = [Condition("p.key BETWEEN ? AND ?", keys), *conditions, *parts]
+    order = "p.key" if is_by_key else walk.value
     tie = "" if order in ("p.key", "i.value") else f", p.key {direction}"
-    where = "".join(f" AND {part}" for part in parts)
+    where = "".join(f" AND {part.sql}" for part in parts)
+    values = (*walk.values, *(value for part in parts for value in part.values))
     sql = f"SELECT {COLUMNS} FROM {walk.source}{where} ORDER BY {order} {direction}{tie}"
-    with connection.exec_driver_sql(sql, tuple(values)) as result:
+    with connection.exec_driver_sql(sql, values) as result:
         yield from result
 
 
