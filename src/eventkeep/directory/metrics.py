@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import ColumnElement, Connection, Row, func, select, tuple_
 
+from eventkeep.cache import Cache
 from eventkeep.clock import Randomness
 from eventkeep.directory.base62 import ALPHABET, random_text
 from eventkeep.directory.changes import Change, Operation, Table
 from eventkeep.directory.database import Database
 from eventkeep.directory.pending import MetricName, Pending
-from eventkeep.directory.recent import Recent
 from eventkeep.directory.schema import NUMBER_MASK, key_of, metric, number_of
 from eventkeep.limits import METRIC_CACHE_ENTRIES_MAX, METRICS_PER_ACCOUNT_MAX
 from eventkeep.model.metric import Metric
@@ -43,8 +43,8 @@ class Metrics:
 
     def __init__(self, database: Database, randomness: Randomness) -> None:
         self._database, self._randomness = database, randomness
-        self._by_name: Recent[MetricName, Metric] = Recent(METRIC_CACHE_ENTRIES_MAX)
-        self._by_number: Recent[int, Metric] = Recent(METRIC_CACHE_ENTRIES_MAX)
+        self._by_name: Cache[MetricName, Metric] = Cache(METRIC_CACHE_ENTRIES_MAX)
+        self._by_number: Cache[int, Metric] = Cache(METRIC_CACHE_ENTRIES_MAX)
         self._next_numbers: dict[int, Callable[[], int]] = {}
         with database.reading() as connection:
             rows = connection.execute(select(metric).order_by(metric.c.updated.desc()).limit(METRICS_READ_AT_OPEN))

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, func, select
 
+from eventkeep.cache import Cache
 from eventkeep.directory.changes import Change, Operation, Table
 from eventkeep.directory.database import Database, ListQuery
 from eventkeep.directory.pending import NOBODY, Pending
-from eventkeep.directory.recent import Recent
 from eventkeep.directory.schema import (
     NUMBER_MASK,
     identifier,
@@ -48,10 +48,10 @@ class Profiles:
 
     def __init__(self, database: Database, new_id: Callable[[int], str]) -> None:
         self._database, self._new_id = database, new_id
-        self._owners: Recent[tuple[int, str, str], int] = Recent(IDENTIFIER_CACHE_ENTRIES_MAX)
+        self._owners: Cache[tuple[int, str, str], int] = Cache(IDENTIFIER_CACHE_ENTRIES_MAX)
         self.owner = self._owners.get
         """The profile that an account's identifier names (account, kind, value), if that was asked lately."""
-        self._profiles: Recent[int, Profile] = Recent(PROFILE_CACHE_ENTRIES_MAX, PROFILE_CACHE_BYTES_MAX, memory_bytes)
+        self._profiles: Cache[int, Profile] = Cache(PROFILE_CACHE_ENTRIES_MAX, PROFILE_CACHE_BYTES_MAX, memory_bytes)
         self._next_numbers: dict[int, Callable[[], int]] = {}
         dialect = database.dialect
         self._owners_query = ListQuery(owners_query, dialect)
