@@ -70,6 +70,8 @@ class Keys:
     def __init__(self, database: Readable, clock: Clock, randomness: Randomness) -> None:
         self._database, self._clock, self._randomness = database, clock, randomness
         self._known: dict[str, Known] = {}
+        # Ids that no good key has, each until a time on the monotonic clock.
+        self._unknown: dict[str, float] = {}
         self._used: dict[str, float] = {}
         self._writer: threading.Thread | None = None
         self._starting = threading.Lock()
@@ -109,7 +111,8 @@ class Keys:
         now = self._clock.monotonic()
         known = self._known.get(key_id)
         if known is None or now >= known.expires:
-            known = self._look_up(key_id, now)
+            # A client that goes on with a wrong key costs no read of the directory each time.
+            known = None if now < self._unknown.get(key_id, now) else self._look_up(key_id, now)
             if known is None:
                 return None
         if not hmac.compare_digest(known.digest, digest_of(plaintext)):
@@ -155,6 +158,7 @@ class Keys:
         """Look these keys up again when they are used next: they were changed."""
         for key_id in ids:
             self._known.pop(key_id, None)
+            self._unknown.pop(key_id, None)
 
     def write_last_used(self) -> None:
         """Write down when the keys were last used. A thread does so once a minute, and ``close`` does.
@@ -187,6 +191,9 @@ class Keys:
             row = connection.execute(KEYS_QUERY.where(api_key.c.id == key_id)).one_or_none()
         if row is None or row.revoked is not None:
             self._known.pop(key_id, None)
+            if len(self._unknown) >= KEY_CACHE_ENTRIES_MAX:
+                self._unknown = {}
+            self._unknown[key_id] = now + KEY_CACHE_SECONDS_MAX
             return None
         if len(self._known) >= KEY_CACHE_ENTRIES_MAX:
             self._known = {}

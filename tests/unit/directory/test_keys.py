@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from eventkeep.directory import Directory
+from eventkeep.directory import Directory, keys
 from eventkeep.errors import ConfigurationError
-from eventkeep.limits import KEY_CACHE_SECONDS_MAX
+from eventkeep.limits import KEY_CACHE_ENTRIES_MAX, KEY_CACHE_SECONDS_MAX
 from tests.unit.directory.held import (
     HeldClock,
     bytes_of_folder,
@@ -67,6 +67,44 @@ def test_anything_but_the_whole_key_is_unknown(directory: Directory, spoil: str)
     assert directory.keys.find(wrong) is None
     assert directory.keys.find(plaintext) is not None
     assert directory.keys.find(wrong) is None
+
+
+def test_unknown_and_revoked_keys_are_read_once_in_a_while(
+    directory: Directory, clock: HeldClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record, revoked = create_key(directory, 1, FULL)
+    revoke_key(directory, record.id)
+    _, good = create_key(directory, 1, FULL)
+    reads = 0
+    reading = directory.keys._database.reading
+
+    def counted() -> object:
+        nonlocal reads
+        reads += 1
+        return reading()
+
+    monkeypatch.setattr(directory.keys._database, "reading", counted)
+    for wrong in (revoked, "pk_" + "x" * 40):
+        reads = 0
+        assert [directory.keys.find(wrong) for _ in range(20)] == [None] * 20
+        assert reads == 1
+        clock.move(KEY_CACHE_SECONDS_MAX)
+        assert directory.keys.find(wrong) is None
+        assert reads == 2
+    for number in range(3 * KEY_CACHE_ENTRIES_MAX):
+        directory.keys.find(f"pk_{number:08}{'x' * 32}")
+    assert len(directory.keys._unknown) <= KEY_CACHE_ENTRIES_MAX
+    assert directory.keys.find(good) is not None
+
+
+def test_key_is_good_at_once_though_its_id_was_unknown_before(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "a" * 40
+    assert directory.keys.find(f"pk_{text}") is None
+    monkeypatch.setattr(keys, "random_text", lambda *_: text)
+    record, plaintext = create_key(directory, 1, FULL)
+    assert directory.keys.find(plaintext) == record
 
 
 def test_digests_are_compared_in_constant_time(directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
