@@ -34,7 +34,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from eventkeep.errors import ConfigurationError
-from eventkeep.limits import ECHO_CHARACTERS_MAX
+from eventkeep.limits import CONNECTIONS_MAX, CONNECTIONS_PER_HOST_MAX, ECHO_CHARACTERS_MAX
 
 FILE_NAME: Final = "eventkeep.toml"
 SERVE_TABLE: Final = "serve"
@@ -78,6 +78,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     node: str | None = None
     node_url: str | None = None
     node_secret: str | None = None
+    connections_per_host: int = CONNECTIONS_PER_HOST_MAX
 
 
 class SettingsFile(msgspec.Struct, frozen=True):
@@ -298,5 +299,6 @@ READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "node": node_name,
     "node_url": base_url,
     "node_secret": secret,
+    "connections_per_host": whole_number(1, CONNECTIONS_MAX),
 }
 """Every option with its reader; a reader raises ValueError that names the expected value."""

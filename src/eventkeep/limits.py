@@ -296,8 +296,10 @@ UNSENT_BYTES_MAX: Final = 200_000_000
 """Bytes of all responses that clients have not read yet; past it those with the most are cut off."""
 ACCEPTED_AT_ONCE_MAX: Final = 100
 """Connections that are accepted in one step."""
+CONNECTIONS_PER_HOST_MAX: Final = 512
+"""Connections of one client address, by default; an IPv6 address counts with its network of 64 bits."""
 CONNECTIONS_MAX: Final = 1_024
-"""Connections that are served at once; others wait to be accepted."""
+"""Connections that are served at once. If none of them is idle, others wait to be accepted."""
 OPEN_FILES_WANTED: Final = 65_536
 """The server's limit of open files, if the system allows it: its connections and the parts of the table."""
 LISTEN_BACKLOG: Final = 1_024

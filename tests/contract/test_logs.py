@@ -111,8 +111,10 @@ def test_console_lines_are_plain_text_on_one_line_each(tmp_path: Path) -> None:
         (made,) = make_keys(server, "default", "full")
         with Api(server.url, made) as api:
             forged = api.http.get("/api/events/x%0a2026-01-01%20[error]%20forged%1b[31m/")
+            for path in ("%1b]0;title%07", "%1b[2J", "%c2%9b31m", f"x{made}y"):
+                api.http.get(f"/api/events/{path}/")
         (line,) = [line for line in server.log_text().splitlines() if forged.headers["X-Request-Id"] in line]
         assert "[debug" in line
         assert "status=400" in line
-        assert "\x1b" not in server.log_text()
+        assert [each for each in server.log_text() if not each.isprintable() and each != "\n"] == []
         assert made not in server.log_text()

@@ -17,6 +17,8 @@ from tests.faults.raw_http import Answer, Wire, chunk
 EACH = 100
 """Connections of each kind."""
 DRIBBLE_SECONDS = 0.5
+LATE_SECONDS_MAX = 5.0
+"""The time in which a new client gets its response while the crowd fills the server: less than any of the crowd has."""
 GRACE_SECONDS = 10.0
 """The allowed delay before the server ends a slow connection, on a machine that does other things too."""
 
@@ -74,11 +76,12 @@ def gather_crowd(server: ServerProcess) -> Crowd:
         slow_bodies = [Dribbler(server.port, body, b" ") for _ in range(EACH)]
         slow_bodies += [Dribbler(server.port, chunks, chunk(b" ")) for _ in range(EACH)]
         used = [Dribbler(server.port, HEALTH, b"") for _ in range(EACH)]
-        # Together with these and the connection of the creates, the server has no room for another one.
+        # Together with these and the connection of the creates, the server has as many as it serves.
         silent = [Dribbler(server.port, b"", b"") for _ in range(CONNECTIONS_MAX - 1 - 5 * EACH)]
         found = Crowd(slow_heads, slow_bodies, used, silent, None, 0, 0, 0)
         with Wire(server.port) as late:
             late.send(HEALTH)
+            found.late = late.answer(LATE_SECONDS_MAX)
             deadline = time.monotonic() + BODY_SECONDS_MAX + GRACE_SECONDS
             while any(each.seconds is None for each in found.everyone()) and time.monotonic() < deadline:
                 for each in found.everyone():
@@ -86,7 +89,6 @@ def gather_crowd(server: ServerProcess) -> Crowd:
                 api.create(unique_id=str(found.created), time=f"2025-01-01T00:00:{found.created % 60:02}Z")
                 found.created += 1
                 time.sleep(DRIBBLE_SECONDS)
-            found.late = late.answer()
         for each in found.everyone():
             each.close()
         found.found = len(api.events())

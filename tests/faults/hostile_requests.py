@@ -18,8 +18,10 @@ KEY: Final = b"@the key of the test@"
 CREATE: Final = "POST /api/events/ HTTP/1.1"
 BULK: Final = "POST /api/event-bulk-create-jobs/ HTTP/1.1"
 HEALTH: Final = request("GET", "/healthz")
+HOST_LINE: Final = f"Host: {HOST}"
+UPGRADE: Final = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAAB")
 SIGNED: Final = (
-    f"Host: {HOST}",
+    HOST_LINE,
     f"Authorization: Klaviyo-API-Key {KEY.decode()}",
     "revision: 2024-06-15",
     "Content-Type: application/json",
@@ -134,31 +136,40 @@ CHUNKS: Final = {
     ),
 }
 HEADERS: Final = {
-    "a header past the limit": Hostile(head("GET / HTTP/1.1", "X: " + "x" * 3 * HEADER_BYTES_MAX), (431,), breaks=True),
+    "a header past the limit": Hostile(
+        head("GET / HTTP/1.1", HOST_LINE, "X: " + "x" * 3 * HEADER_BYTES_MAX), (431,), breaks=True
+    ),
     "a line past the limit": Hostile(head(f"GET /{'x' * 3 * HEADER_BYTES_MAX} HTTP/1.1"), (431,), breaks=True),
     "a line that never ends": Hostile(b"x" * 10_000_000, (400,), breaks=True),
     "a method of fifty thousand letters": Hostile(head(f"{'G' * 50_000} /api/events/ HTTP/1.1"), (400,)),
-    "a thousand headers": Hostile(head("GET /healthz HTTP/1.1", *["X: 1"] * 1_000), (431,)),
-    "NUL in a value": Hostile(head("GET /healthz HTTP/1.1", "X: a\0b"), (400,)),
-    "NUL in a name": Hostile(head("GET /healthz HTTP/1.1", "X\0: b"), (400,)),
-    "control characters in a value": Hostile(head("GET /healthz HTTP/1.1", "X: a\x01\x7f"), (400,)),
+    "a thousand headers": Hostile(head("GET /healthz HTTP/1.1", HOST_LINE, *["X: 1"] * 1_000), (431,)),
+    "NUL in a value": Hostile(head("GET /healthz HTTP/1.1", HOST_LINE, "X: a\0b"), (400,)),
+    "NUL in a name": Hostile(head("GET /healthz HTTP/1.1", HOST_LINE, "X\0: b"), (400,)),
+    "control characters in a value": Hostile(head("GET /healthz HTTP/1.1", HOST_LINE, "X: a\x01\x7f"), (400,)),
     "a blank before the colon": Hostile(head("GET /healthz HTTP/1.1", "Host : x"), (400,)),
-    "a folded header": Hostile(head("GET /healthz HTTP/1.1", "X: a", " b"), (400,)),
+    "a folded header": Hostile(head("GET /healthz HTTP/1.1", HOST_LINE, "X: a", " b"), (400,)),
     "no colon": Hostile(head("GET /healthz HTTP/1.1", "Host"), (400,)),
     "carriage returns alone": Hostile(b"GET /healthz HTTP/1.1\rHost: x\r\r\n\r\n", (400,)),
-    "NUL in the path": Hostile(head("GET /api/\0 HTTP/1.1"), (400,)),
+    "NUL in the path": Hostile(head("GET /api/\0 HTTP/1.1", HOST_LINE), (400,)),
     "NUL in the path, encoded": Hostile(head("GET /api/events/%00/ HTTP/1.1", *SIGNED), (400,)),
-    "no UTF-8 in the path": Hostile(head(b"GET /api/\xff HTTP/1.1"), (404,)),
-    "no UTF-8 in the path, encoded": Hostile(head("GET /api/%ff%zz HTTP/1.1"), (404,)),
+    "no UTF-8 in the path": Hostile(head(b"GET /api/\xff HTTP/1.1", HOST_LINE), (404,)),
+    "no UTF-8 in the path, encoded": Hostile(head("GET /api/%ff%zz HTTP/1.1", HOST_LINE), (404,)),
     "no UTF-8 in the query": Hostile(head(b"GET /api/events/?sort=\xff HTTP/1.1", *SIGNED), (400,)),
     "no UTF-8 in the query, encoded": Hostile(head("GET /api/events/?sort=%ff%00 HTTP/1.1", *SIGNED), (400,)),
-    "no UTF-8 in the key": Hostile(head("GET /api/events/ HTTP/1.1", b"Authorization: \xff\xfe"), (401,)),
+    "no UTF-8 in the key": Hostile(head("GET /api/events/ HTTP/1.1", HOST_LINE, b"Authorization: \xff\xfe"), (401,)),
     "a type that is no text": Hostile(
         head(CREATE, *SIGNED[:-1], b"Content-Type: application/json; \xff", SIZE) + BODY, (415,)
     ),
     "an encoding that is no text": Hostile(create(SIZE, b"Content-Encoding: \xff"), (415,)),
-    "a proxy's request": Hostile(head("CONNECT a.example:443 HTTP/1.1"), (404,)),
-    "a request for everything": Hostile(head("OPTIONS * HTTP/1.1"), (404,)),
+    "a proxy's request": Hostile(head("CONNECT a.example:443 HTTP/1.1", HOST_LINE), (404,)),
+    "a request for everything": Hostile(head("OPTIONS * HTTP/1.1", HOST_LINE), (404,)),
+    "no host": Hostile(head("GET /healthz HTTP/1.1"), (400,)),
+    "two hosts": Hostile(head("GET /healthz HTTP/1.1", HOST_LINE, HOST_LINE), (400,)),
+    "markup for a host": Hostile(head("GET /healthz HTTP/1.1", "Host: <script>alert(1)</script>"), (400,)),
+    "a path for a host": Hostile(head("GET /api/events/ HTTP/1.1", "Host: a.example/b?c=", *SIGNED[1:]), (400,)),
+    "a proxy's request and another one behind it": Hostile(
+        head("CONNECT a.example:443 HTTP/1.1", HOST_LINE) + HEALTH, (404,)
+    ),
 }
 CUTS: Final = {
     f"cut {what}": Hostile(
@@ -189,32 +200,59 @@ OTHER_PROTOCOLS: Final = {
     "SSH": Hostile(b"SSH-2.0-OpenSSH_9.9\r\n", (400,)),
     "Redis": Hostile(b"*1\r\n$4\r\nPING\r\n", (400,)),
     "an upgrade to HTTP/2": Hostile(
-        head("GET /healthz HTTP/1.1", "Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAM"),
+        head(
+            "GET /healthz HTTP/1.1",
+            HOST_LINE,
+            "Connection: Upgrade, HTTP2-Settings",
+            "Upgrade: h2c",
+            "HTTP2-Settings: AAM",
+        ),
         (200,),
     ),
     "a websocket": Hostile(
         head(
             "GET /healthz HTTP/1.1",
-            *("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: YQ=="),
+            *(
+                HOST_LINE,
+                "Connection: Upgrade",
+                "Upgrade: websocket",
+                "Sec-WebSocket-Version: 13",
+                "Sec-WebSocket-Key: YQ==",
+            ),
         ),
         (200,),
+    ),
+    "an upgrade whose body is a request": Hostile(
+        head("GET /healthz HTTP/1.1", HOST_LINE, *UPGRADE, f"Content-Length: {len(HEALTH)}") + HEALTH, (200,)
+    ),
+    "a create that asks for an upgrade": Hostile(create(SIZE, *UPGRADE), (202,), keeps=1),
+    "a create in chunks that asks for an upgrade": Hostile(
+        create(CHUNKED, *UPGRADE, body=chunk(BODY) + LAST_CHUNK), (202,), keeps=1
     ),
 }
 PIPELINES: Final = {
     "good and bad requests behind each other": Hostile(
-        whole(BODY) + HEALTH + whole(b"{}") + head("GET /api/ HTTP/1.1") + whole(BODY) + b"NONSENSE\r\n\r\n" + HEALTH,
+        whole(BODY)
+        + HEALTH
+        + whole(b"{}")
+        + head("GET /api/ HTTP/1.1", HOST_LINE)
+        + whole(BODY)
+        + b"NONSENSE\r\n\r\n"
+        + HEALTH,
         (202, 200, 400, 404, 202, 400),
         keeps=1,
     ),
     "a hundred requests at once": Hostile(HEALTH * 100, (200,) * 100),
     "a refused body and the next request": Hostile(
-        head("POST /api/events/ HTTP/1.1", SIZE) + BODY + HEALTH, (401, 200)
+        head("POST /api/events/ HTTP/1.1", HOST_LINE, SIZE) + BODY + HEALTH, (401, 200)
     ),
     "a request in a body that nobody reads": Hostile(
-        head("GET /healthz HTTP/1.1", f"Content-Length: {len(HEALTH)}") + HEALTH, (200,)
+        head("GET /healthz HTTP/1.1", HOST_LINE, f"Content-Length: {len(HEALTH)}") + HEALTH, (200,)
     ),
     "a body that nobody waits for": Hostile(
-        head("POST /api/nothing/ HTTP/1.1", "Content-Length: 50000000") + b"x" * 50_000_000, (404,), breaks=True
+        head("POST /api/nothing/ HTTP/1.1", HOST_LINE, "Content-Length: 50000000") + b"x" * 50_000_000,
+        (404,),
+        breaks=True,
     ),
     "a client that asks whether to go on and goes on": Hostile(create(SIZE, "Expect: 100-continue"), (202,), keeps=1),
 }

@@ -15,6 +15,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "errors": set(),
     "limits": set(),
     "clock": set(),
+    "cache": set(),
     "files": set(),
     "config": {"errors", "limits"},
     "native": {"errors", "limits"},
@@ -23,19 +24,21 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "cassettes": {"errors", "limits"},
     "standin": {"errors", "limits", "clock"},
     "log": {"errors", "limits", "clock", "files", "model"},
-    "directory": {"errors", "limits", "clock", "config", "files", "model", "log"},
+    "directory": {"errors", "limits", "clock", "config", "files", "model", "log", "cache"},
     "events": {"errors", "limits", "clock", "files", "model", "native"},
+    "http": {"errors", "limits", "clock", "cache"},
     "cluster": {"errors", "limits", "clock", "config", "files", "log"},
     "ingest": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "files", "log", "events"},
     "server": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "ingest"}
-    | {"native", "log", "events", "files", "cluster"},
+    | {"native", "log", "events", "files", "cluster", "http"},
     "client": {"errors", "limits", "protocol"},
     "exporter": {"errors", "limits", "client", "protocol", "model"},
     "importer": {"errors", "limits", "client", "protocol", "exporter"},
     "testing": {"errors", "limits", "server", "directory"},
     "pytest_plugin": {"client", "testing"},
     "cli": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "ingest", "server"}
-    | {"client", "exporter", "importer", "testing", "native", "log", "events", "files", "cassettes", "cluster"},
+    | {"client", "exporter", "importer", "testing", "native", "log", "events", "files", "cassettes", "cluster"}
+    | {"http"},
 }
 """Layer -> the layers that it may import; a layer may always import itself."""
 

@@ -40,7 +40,7 @@ def described_metrics() -> Iterator[Described]:
         try:
             telemetry = Telemetry(services)
             # A counter with labels has no series before the first request.
-            telemetry.answered(next(iter(OPERATIONS)), PROBLEMS[Throttled].status, 0.0)
+            telemetry.responded(next(iter(OPERATIONS)), PROBLEMS[Throttled].status, 0.0)
             families = list(telemetry.registry.collect())
         finally:
             services.close()

@@ -28,6 +28,8 @@ MORE: Final = {
     "public_url": "For a server behind a proxy: links in responses begin with this, with any host in the request.",
     "trust_forwarded": "Only if clients reach the server through a proxy alone: anyone can send these headers.",
     "default_revision": "The revision of requests without the header `revision`.",
+    "connections_per_host": "An IPv6 address counts with its network of 64 bits. At the limit the connection "
+    "that was idle for the longest time is closed. Raise it if a proxy opens more.",
     "metrics_port": "On the same address as the server; see [Metrics](metrics.md).",
     "log": "For a cluster: servers of NATS, the name of the log, and options; see [Many machines](../cluster.md).",
     "node": "The same after a restart, also on another machine that takes its place.",

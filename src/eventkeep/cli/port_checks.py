@@ -28,7 +28,7 @@ class PortState(msgspec.Struct, frozen=True):
 
 def check_port(host: str, port: int, holder: str | None) -> PortState:
     """Whether the address is free, or who has it. ``holder`` is the process that has the data folder, if one has."""
-    from eventkeep.server.listener import bind
+    from eventkeep.http.listener import bind
     from eventkeep.server.serve import url_host
 
     url = f"http://{url_host(REACHABLE.get(host, host))}:{port}"

@@ -53,6 +53,9 @@ def serve(
     node_secret: Annotated[
         str | None, typer.Option(help="The secret that the nodes of a cluster share.", show_default="none")
     ] = None,
+    connections_per_host: Annotated[
+        str | None, typer.Option(help="Connections of one client address.", show_default="512")
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Serve the Klaviyo Events API from a data folder, until SIGTERM or SIGINT."""
@@ -73,6 +76,7 @@ def serve(
             "node": node,
             "node_url": node_url,
             "node_secret": node_secret,
+            "connections_per_host": connections_per_host,
             "config": config,
         }
     )

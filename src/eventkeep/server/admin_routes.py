@@ -13,6 +13,8 @@ from typing import TypeVar
 
 from eventkeep.directory import KeyRecord
 from eventkeep.errors import Fault, InvalidRequest, NotFound, Unavailable
+from eventkeep.http.request import Request
+from eventkeep.http.response import Response
 from eventkeep.limits import (
     ADMIN_READER_THREADS,
     ADMIN_READS_WAITING_MAX,
@@ -49,7 +51,6 @@ from eventkeep.protocol.admin.queries import (
 from eventkeep.protocol.reads.responses import Related
 from eventkeep.server.authorization import authorize
 from eventkeep.server.feed import Feed
-from eventkeep.server.http import Request, Response
 from eventkeep.server.services import Services
 
 Result = TypeVar("Result")

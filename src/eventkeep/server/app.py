@@ -1,8 +1,7 @@
-"""The application: which operation a request asks for, who asks, whether it may, and the answer.
+"""The application: which operation a request asks for, whether the client may call it, and who responds.
 
-The checks come in the order in which a client can mend things: the path, the method,
-the key, the revision, the scopes, the rate limit, and then what the operation itself
-says of the request.
+The checks come in the order in which a client can correct its request: the path, the method, the key, the revision, the
+scopes, the rate limit, and then those of the operation itself.
 """
 
 from __future__ import annotations
@@ -10,56 +9,60 @@ from __future__ import annotations
 import asyncio
 import datetime
 from contextlib import suppress
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from eventkeep.clock import SystemRandomness
 from eventkeep.config import RateLimit, ServeSettings
 from eventkeep.directory import KeyRecord
 from eventkeep.directory.keys import Known
 from eventkeep.errors import Fault, InvalidRequest, RequestRefused, Unavailable
+from eventkeep.http.application import Respond
+from eventkeep.http.hosts import is_host
+from eventkeep.http.refusals import wrong_host
+from eventkeep.http.request import Request
+from eventkeep.http.response import Response, header_lines
 from eventkeep.limits import RETRY_AFTER_SECONDS
 from eventkeep.protocol.admin.documents import AdminFrame
 from eventkeep.protocol.admin.operations import ADMIN_OPERATIONS, PREFIX, AdminOperation
-from eventkeep.protocol.error_documents import error_document
 from eventkeep.protocol.operations import OPERATIONS, Operation
 from eventkeep.protocol.queries import parse_query
-from eventkeep.protocol.revisions import OPT_OUT_HEADER, REVISION_HEADER, USED_HEADER, Revision, resolve_revision
+from eventkeep.protocol.revisions import OPT_OUT_HEADER, REVISION_HEADER, Revision, resolve_revision
 from eventkeep.server.admin_routes import AdminRoutes
+from eventkeep.server.admission import CREATES, DAY_SECONDS, Admission
 from eventkeep.server.authorization import authenticate, authorize, missing_scopes
 from eventkeep.server.call import Call
-from eventkeep.server.create_gatherer import SINGLE_CREATE, Admission, Singles
+from eventkeep.server.creates import Creates
 from eventkeep.server.feed import Feed
 from eventkeep.server.forwarding import cluster_requests
 from eventkeep.server.handlers import handlers
-from eventkeep.server.http import IDENTITY, Request, Response
 from eventkeep.server.node import CONTROL_PATH
+from eventkeep.server.pending_response import PendingResponse
 from eventkeep.server.probes import Probes
 from eventkeep.server.ratelimits import RateLimits
 from eventkeep.server.request_log import RequestLog
 from eventkeep.server.routing import Router, with_single_slashes
 from eventkeep.server.services import Services
-from eventkeep.server.telemetry import NO_OPERATION, Telemetry
+from eventkeep.server.telemetry import Telemetry
 
 CLIENT_PREFIX = "/client/"
 API_PREFIXES = ("/api/", CLIENT_PREFIX)
 COMPANY_ID = "company_id"
-FOR_BROWSERS = {"Access-Control-Allow-Origin": "*"}
-"""The client routes are called from pages of any origin, without cookies."""
+BROWSER_LINES = header_lines({"Access-Control-Allow-Origin": "*"})
+"""Pages of any origin may call the client routes, without cookies."""
 PREFLIGHT = {
     "Access-Control-Allow-Methods": "POST, OPTIONS",
     "Access-Control-Allow-Headers": "*",
     "Access-Control-Max-Age": "86400",
 }
-"""What a browser asks before it calls a client route; see the Fetch standard, 3.2."""
-DAY_SECONDS = 24 * 60 * 60
+"""The response to a browser that asks whether it may call a client route; see the Fetch standard, 3.2."""
+SCHEMES = ("http", "https")
 REVISIONS_REMEMBERED_MAX = 100
-REQUEST_ID = "X-Request-Id"
 NO_TEXT = "\N{REPLACEMENT CHARACTER}"
-"""Stands for the value of a header that is no text."""
+"""Stands for the value of a header that is not text."""
 
 
 class App:
-    """Answers requests, whichever interface they come through."""
+    """Responds to requests. Belongs to one event loop."""
 
     def __init__(self, services: Services, settings: ServeSettings) -> None:
         self._services, self._settings = services, settings
@@ -70,10 +73,9 @@ class App:
         self._cluster = cluster_requests(services)
         self.telemetry = Telemetry(services)
         self._request_log = RequestLog(services.clock, self.telemetry, settings.log_level == "debug")
-        self._singles = Singles(services, self._standing_of, self._limits, self._request_log)
-        self.begin_single = self._singles.begin
+        self._creates = Creates(services, self._limits)
         if self._cluster is not None:
-            self._singles.serve_cluster(self._cluster)
+            self._request_log.mark = self._cluster.mark
         self._own_router = Router(ADMIN_OPERATIONS.values())
         self._feed = Feed(self._clock, SystemRandomness())
         self._own_routes = AdminRoutes(services, self._feed)
@@ -83,71 +85,100 @@ class App:
         self._handlers = handlers(services)
         self._draining = False
 
-    async def handle(self, request: Request) -> Response:
-        """The answer to a request; a refusal and a failure of our own are answers too."""
+    def begin(self, request: Request, respond: Respond) -> PendingResponse:
+        """Start to respond. ``respond`` is called once, after this returned, with a refusal or a failure too."""
         started = self._clock.monotonic()
-        operation = NO_OPERATION
-        request.request_id = self._request_log.next_id()
-        self._request_log.count += 1
+        pending = PendingResponse(self._request_log, self._loop, request, respond, started)
         try:
-            request.path = with_single_slashes(request.path)
-            if request.method == "OPTIONS" and request.path.startswith((*API_PREFIXES, PREFIX)):
-                response = self._options(request)
-            elif request.path.startswith(API_PREFIXES):
-                found, id = self._router.find(request.method, request.path)
-                operation = found.name
-                response = await self._of_leader(request) or await self._call(request, operation, id or "")
-            elif request.path.startswith(PREFIX):
-                own, id = self._own_router.find(request.method, request.path)
-                operation = own.name
-                response = await self._of_leader(request) or await self._call_own(request, own, id or "")
-            elif self._cluster is not None and request.path == CONTROL_PATH:
-                response = await self._cluster.control(request)
+            admission = self._creates.admitted(request, started)
+            if admission is None or not self._may_store:
+                self._route(request, pending)
             else:
-                response = await self._probes.answer(request, self._base_url(request))
+                pending.admit(admission.operation, admission.revision)
+                self._creates.start(admission, request, pending)
+        except RequestRefused as refusal:
+            # A traceback would keep the body in memory until the garbage collector runs.
+            pending.fail_soon(refusal.with_traceback(None))
         except Exception as failure:
-            response = self._request_log.answer_to(failure, request.request_id, operation, request.error_media_type)
-        finally:
-            self._request_log.count -= 1
-        response.headers[REQUEST_ID] = request.request_id
-        if request.revision:
-            response.headers[USED_HEADER] = request.revision
-        if self._cluster is not None:
-            self._cluster.mark(response)
-        if request.path.startswith(CLIENT_PREFIX):
-            response.headers.update(FOR_BROWSERS)
-        self._request_log.answered(
-            operation, request.method, request.path, request.request_id, response.status, started
-        )
-        return response
+            pending.fail_soon(failure)
+        return pending
 
     def refuse(self, refusal: RequestRefused) -> Response:
-        """The answer to what came as a request and is none."""
-        request_id = self._request_log.next_id()
-        status, headers, body = error_document(refusal, request_id)
-        self.telemetry.answered(NO_OPERATION, status, 0.0)
-        return Response(status, {**headers, REQUEST_ID: request_id}, body)
+        """The response to a message that is not a request."""
+        return self._request_log.refused(refusal)
 
     @property
     def requests_in_flight(self) -> int:
-        """How many requests have no answer yet."""
-        return self._request_log.count
-
-    def now(self) -> float:
-        """Unix seconds, by the clock of the server."""
-        return self._clock.now()
+        """The number of requests without a response."""
+        return self._request_log.in_flight
 
     async def drain(self, seconds_max: float) -> None:
-        """Refuse new requests and wait for those under way, ``seconds_max`` at the most."""
+        """Refuse new requests and wait up to ``seconds_max`` for those that have no response yet."""
         self._draining = True
-        self._singles.close()
+        self._creates.close()
         self._probes.stopping = True
         self._feed.close()
         deadline = self._clock.monotonic() + seconds_max
-        while self._request_log.count and self._clock.monotonic() < deadline:
+        while self._request_log.in_flight and self._clock.monotonic() < deadline:
             await asyncio.sleep(0.01)
         if self._cluster is not None:
             self._cluster.close()
+
+    @cached_property
+    def _loop(self) -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    @property
+    def _may_store(self) -> bool:
+        """Whether this node stores events itself."""
+        return self._cluster is None or self._cluster.is_leading or self._draining
+
+    def _route(self, request: Request, pending: PendingResponse) -> None:
+        """Find the operation and have it respond. Raises RequestRefused."""
+        path = request.path = with_single_slashes(request.path)
+        if path.startswith(CLIENT_PREFIX):
+            pending.all_lines = BROWSER_LINES
+        is_options = request.method == "OPTIONS" and path.startswith((*API_PREFIXES, PREFIX))
+        if path.startswith(API_PREFIXES) and not is_options:
+            operation, id = self._router.find(request.method, path)
+            pending.operation = operation.name
+            if operation.name not in CREATES:
+                pending.run(self._call(request, operation.name, id or "", pending))
+            elif self._may_store:
+                self._start_create(request, operation.name, pending)
+            else:
+                pending.run(self._forward_create(request, operation.name, pending))
+        elif path.startswith(PREFIX) and not is_options:
+            own, id = self._own_router.find(request.method, path)
+            pending.operation = own.name
+            pending.run(self._call_own(request, own, id or "", pending))
+        else:
+            pending.run(self._other(request, is_options))
+
+    async def _other(self, request: Request, is_options: bool) -> Response:
+        """A probe, a command of another node, or the methods of a path, which nobody needs a key to ask for."""
+        if is_options:
+            return self._options(request)
+        if self._cluster is not None and request.path == CONTROL_PATH:
+            return await self._cluster.control(request)
+        return await self._probes.answer(request, self._base_url(request))
+
+    def _start_create(self, request: Request, name: str, pending: PendingResponse) -> None:
+        """Admit a create and have it stored. Raises RequestRefused."""
+        known, revision = self._admit(request, name, pending)
+        operation = revision.operation(name)
+        authorize(known.record, operation.scopes)
+        day = int(self._clock.now()) // DAY_SECONDS
+        admission = Admission(known, revision, day, name, limit_name(operation, revision.date))
+        request.memo = admission
+        self._creates.start(admission, request, pending)
+
+    async def _forward_create(self, request: Request, name: str, pending: PendingResponse) -> Response | None:
+        """The response of the node that leads, if this one does not do so by now. Raises RequestRefused."""
+        response = await self._of_leader(request)
+        if response is None:
+            self._start_create(request, name, pending)
+        return response
 
     async def _of_leader(self, request: Request) -> Response | None:
         """The response of the node that leads, for what only that node can do."""
@@ -162,68 +193,61 @@ class App:
         headers = {"Allow": ", ".join(router.allowed(path))}
         return Response(204, headers | (PREFLIGHT if path.startswith(CLIENT_PREFIX) else {}))
 
-    async def _call(self, request: Request, name: str, id: str) -> Response:
+    async def _call(self, request: Request, name: str, id: str, pending: PendingResponse) -> Response:
+        if (response := await self._of_leader(request)) is not None:
+            return response
         if OPERATIONS[name].is_public:
-            return await self._call_publicly(request, name)
-        known, revision = self._admit(request)
+            return await self._call_publicly(request, name, pending)
+        known, revision = self._admit(request, name, pending)
         key = known.record
         operation = revision.operation(name)
         call = Call(request, operation, id, key, revision, self._base_url)
         if missing_scopes(key, operation.scopes):
-            # Whoever lacks some learns of all at once, those of what is included too.
+            # The refusal names all missing scopes at once, those of included types too.
             authorize(key, (*operation.scopes, *included_scopes(call)))
-        limit_headers = self._limits.take(key.account, name, self._clock.now(), limit_name(operation, revision.date))
-        response = await self._handlers[name](call)
-        response.headers.update(limit_headers)
-        return response
+        pending.lines = self._limits.take(key.account, name, self._clock.now(), limit_name(operation, revision.date))
+        return await self._handlers[name](call)
 
-    async def _call_publicly(self, request: Request, name: str) -> Response:
+    async def _call_publicly(self, request: Request, name: str, pending: PendingResponse) -> Response:
         """An operation that names its account by a ``company_id`` and needs no key."""
-        if self._draining:
-            raise Unavailable("The server is stopping.", RETRY_AFTER_SECONDS)
+        self._check_draining()
         revision = self._revision(request)
-        request.revision, request.error_media_type = revision.date, revision.media_type
+        pending.admit(name, revision)
         operation = revision.operation(name)
         query = parse_query(request.query_string.encode("utf-8", "surrogateescape"), operation, revision)
         account = self._services.directory.accounts.find_public_id(query.texts[COMPANY_ID])
         if account is None:
             raise InvalidRequest([Fault("Expected the public id of an account.", parameter=COMPANY_ID)])
-        limit_headers = self._limits.take(account, name, self._clock.now(), limit_name(operation, revision.date))
+        pending.lines = self._limits.take(account, name, self._clock.now(), limit_name(operation, revision.date))
         nobody = KeyRecord(id="", account=account, scopes=frozenset(), label="", created=0)
-        response = await self._handlers[name](Call(request, operation, "", nobody, revision, self._base_url))
-        response.headers.update(limit_headers)
-        return response
+        return await self._handlers[name](Call(request, operation, "", nobody, revision, self._base_url))
 
-    async def _call_own(self, request: Request, operation: AdminOperation, id: str) -> Response:
-        """One of our own operations; the hosted rate limits know nothing of them."""
-        known, revision = self._admit(request)
+    async def _call_own(
+        self, request: Request, operation: AdminOperation, id: str, pending: PendingResponse
+    ) -> Response:
+        """One of our own operations, which the hosted rate limits do not apply to."""
+        if (response := await self._of_leader(request)) is not None:
+            return response
+        known, revision = self._admit(request, operation.name, pending)
         key = known.record
         authorize(key, operation.scopes)
         frame = AdminFrame(base_url=self._base_url(request), path=request.path, revision=revision)
         return await self._own_routes.answer(operation.name, request, key, frame, id)
 
-    def _standing_of(self, request: Request) -> Admission | None:
-        """What the head of a single create says by itself; None where there is more to it. Raises RequestRefused."""
-        operation, _ = self._router.find(request.method, with_single_slashes(request.path))
-        if operation.name != SINGLE_CREATE:
-            return None
-        known, revision = self._admit(request)
-        authorize(known.record, revision.operation(operation.name).scopes)
-        if request.body_encoding() != IDENTITY:
-            return None
-        return Admission(known, revision, int(self._clock.now()) // DAY_SECONDS, request.method, request.path)
-
-    def _admit(self, request: Request) -> tuple[Known, Revision]:
-        """Who asks, and in which revision. Raises RequestRefused."""
-        if self._draining:
-            raise Unavailable("The server is stopping.", RETRY_AFTER_SECONDS)
+    def _admit(self, request: Request, operation: str, pending: PendingResponse) -> tuple[Known, Revision]:
+        """The key of the client, and its revision. Raises RequestRefused."""
+        self._check_draining()
         known = authenticate(self._services.directory.keys, request.headers.get("authorization"))
         revision = self._revision(request)
-        request.revision, request.error_media_type = revision.date, revision.media_type
+        pending.admit(operation, revision)
         return known, revision
 
+    def _check_draining(self) -> None:
+        if self._draining:
+            raise Unavailable("The server is stopping.", RETRY_AFTER_SECONDS)
+
     def serve_metrics(self) -> None:
-        """Open the port for scrapes, where the settings have one."""
+        """Open the port for scrapes, if the settings have one."""
         if self._settings.metrics_port is not None:
             self.telemetry.serve(self._settings.host, self._settings.metrics_port)
 
@@ -235,19 +259,23 @@ class App:
         return revision_on(sent, self._settings.default_revision, int(self._clock.now()) // DAY_SECONDS, falls_forward)
 
     def _base_url(self, request: Request) -> str:
+        """The start of links. Raises InvalidRequest for a forwarded host that is not a host."""
         settings = self._settings
         if settings.public_url is not None:
             return settings.public_url
         scheme, host = request.scheme, request.headers.get("host")
         if settings.trust_forwarded:
-            scheme = first_of_list(request.headers.get("x-forwarded-proto")) or scheme
+            forwarded = first_of_list(request.headers.get("x-forwarded-proto"))
+            scheme = forwarded if forwarded in SCHEMES else scheme
             host = first_of_list(request.headers.get("x-forwarded-host")) or host
+            if host is not None and not is_host(host.encode()):
+                raise wrong_host("X-Forwarded-Host holds other characters")
         return f"{scheme}://{host or f'{settings.host}:{settings.port}'}"
 
 
 @lru_cache(REVISIONS_REMEMBERED_MAX)
 def revision_on(sent: str | None, default: str, day: int, falls_forward: bool) -> Revision:
-    """What ``resolve_revision`` says on a day, counted from 1970-01-01 UTC: clients send the same header all day."""
+    """The result of ``resolve_revision`` on a day, counted from 1970-01-01 UTC: clients repeat the header all day."""
     today = datetime.date(1970, 1, 1) + datetime.timedelta(days=day)
     return resolve_revision(sent, default, today, falls_forward=falls_forward)
 
@@ -281,5 +309,5 @@ def included_scopes(call: Call) -> tuple[str, ...]:
 
 
 def first_of_list(header: str | None) -> str | None:
-    """The first entry of a comma-separated header: what the outermost proxy was asked for."""
+    """The first entry of a comma-separated header, which is that of the outermost proxy."""
     return header.partition(",")[0].strip() if header else None

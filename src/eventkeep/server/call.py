@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from eventkeep.directory import KeyRecord
+from eventkeep.http.request import Request
+from eventkeep.http.response import Response
 from eventkeep.protocol.frames import Frame
 from eventkeep.protocol.operation import Operation
 from eventkeep.protocol.queries import Query, parse_query
 from eventkeep.protocol.revisions import Revision
 from eventkeep.server.authorization import authorize
-from eventkeep.server.http import Request, Response
+from eventkeep.server.json_bodies import json_body
 
 
 class Call:
@@ -44,6 +46,10 @@ class Call:
     def query_string(self) -> bytes:
         """The query string as it was sent."""
         return self.request.query_string.encode("utf-8", "surrogateescape")
+
+    async def json_body(self) -> bytes:
+        """The body of the request, decompressed. Raises RequestRefused."""
+        return await json_body(self.request)
 
     def query(self) -> Query:
         """The query, once it is sure that the key has the scopes of the included types. Raises RequestRefused."""

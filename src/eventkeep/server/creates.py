@@ -1,55 +1,65 @@
-"""The two create operations: queue the body, wait for the commit, respond with 202."""
+"""The two create operations: count the call, take the body, have it stored. No task and no future is needed for it.
+
+A task, and a future that it waits for, would cost more than everything else that the event loop does for a create.
+"""
 
 from __future__ import annotations
 
-from eventkeep.ingest.committer import Outcome
-from eventkeep.ingest.queue import QueuedCreates
-from eventkeep.server.call import Call
-from eventkeep.server.http import Response
-from eventkeep.server.notifications import FutureTicket
-from eventkeep.server.services import Services
+from functools import partial
 
-PARTIAL_FAILURE = "X-Klaviyo-Partial-Failure"
-STORED = "Eventkeep-Events-Stored"
-REPEATED = "Eventkeep-Events-Repeated"
+from eventkeep.errors import RequestRefused
+from eventkeep.http.request import Request
+from eventkeep.limits import BODY_BYTES_MAX
+from eventkeep.server.admission import DAY_SECONDS, Admission
+from eventkeep.server.create_gatherer import CreateGatherer
+from eventkeep.server.json_bodies import decompress, is_gzip
+from eventkeep.server.pending_response import PendingResponse
+from eventkeep.server.ratelimits import RateLimits
+from eventkeep.server.services import Services
 
 
 class Creates:
-    """Handlers of the create operations. One future per request, woken once per batch."""
+    """Starts creates, and admits those whose head was admitted before. Belongs to the loop's thread."""
 
-    def __init__(self, services: Services) -> None:
-        self._committer, self._clock = services.committer, services.clock
+    def __init__(self, services: Services, limits: RateLimits) -> None:
+        self._keys, self._clock, self._limits = services.directory.keys, services.clock, limits
+        self._gatherer = CreateGatherer(services.committer, services.clock)
+        self._is_closed = False
 
-    async def create_event(self, call: Call) -> Response:
-        return await self._create(call, is_bulk=False)
+    def admitted(self, request: Request, started: float) -> Admission | None:
+        """The admission of an earlier request with this head, if it is still valid. ``started`` is monotonic."""
+        admission = request.memo
+        if not isinstance(admission, Admission) or self._is_closed:
+            return None
+        is_valid = admission.day == int(self._clock.now()) // DAY_SECONDS
+        return admission if is_valid and self._keys.stands(admission.known, started) else None
 
-    async def bulk_create_events(self, call: Call) -> Response:
-        return await self._create(call, is_bulk=True)
+    def start(self, admission: Admission, request: Request, pending: PendingResponse) -> None:
+        """Have a create stored; ``pending`` gets the outcome, after this returned. Raises RequestRefused."""
+        pending.lines = self._limits.take(
+            admission.account, admission.operation, self._clock.now(), admission.limit_name
+        )
+        if admission.is_gzip is None:
+            admission.is_gzip = is_gzip(request)
+        body = request.begin_body(BODY_BYTES_MAX, partial(self._body_arrived, admission, request, pending))
+        if body is not None:
+            self._store(admission, request, pending, body)
 
-    async def _create(self, call: Call, is_bulk: bool) -> Response:
-        body = await call.request.json_body()
-        ticket = FutureTicket()
+    def close(self) -> None:
+        """Admit no more creates."""
+        self._is_closed = True
+
+    def _body_arrived(
+        self, admission: Admission, request: Request, pending: PendingResponse, body: bytes | RequestRefused
+    ) -> None:
         try:
-            self._committer.offer(
-                QueuedCreates(
-                    account=call.key.account,
-                    revision=call.revision,
-                    is_bulk=is_bulk,
-                    bodies=[body],
-                    received_at=int(self._clock.now()),
-                    tickets=[ticket],
-                )
-            )
-            return accepted(await ticket.outcome)
-        finally:
-            # The traceback of a refusal keeps this frame, and with it the ticket and the body.
-            del ticket
+            if isinstance(body, RequestRefused):
+                raise body
+            self._store(admission, request, pending, body)
+        except Exception as failure:
+            pending.fail_soon(failure.with_traceback(None) if isinstance(failure, RequestRefused) else failure)
 
-
-def accepted(outcome: Outcome) -> Response:
-    """202 with an empty body; headers tell what was not stored as it was sent."""
-    headers = {STORED: str(outcome.stored), REPEATED: str(outcome.repeated)}
-    not_taken = outcome.left | outcome.ignored
-    if not_taken:
-        headers[PARTIAL_FAILURE] = ", ".join(sorted(not_taken))
-    return Response(202, headers)
+    def _store(self, admission: Admission, request: Request, pending: PendingResponse, body: bytes) -> None:
+        if admission.is_gzip:
+            body = decompress(request, body)
+        self._gatherer.add(admission, body, pending)

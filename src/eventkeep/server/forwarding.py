@@ -16,6 +16,8 @@ import msgspec
 import structlog
 
 from eventkeep.errors import Fault, InvalidRequest, NotAuthenticated, ServerUnreachable, Unavailable
+from eventkeep.http.request import Request
+from eventkeep.http.response import Response
 from eventkeep.ingest.committer import Committer
 from eventkeep.ingest.stores import Stores
 from eventkeep.limits import (
@@ -25,7 +27,6 @@ from eventkeep.limits import (
     RETRY_AFTER_SECONDS,
 )
 from eventkeep.server.control import respond
-from eventkeep.server.http import Request, Response
 from eventkeep.server.node import SECRET, Node
 from eventkeep.server.node_connections import NodeConnections, NodeResponse
 from eventkeep.server.services import Services
@@ -78,16 +79,12 @@ class ClusterRequests:
         if not self.is_leading:
             response.headers.setdefault(STALENESS, f"{node.member.staleness_seconds:.2f}")
 
-    def position_line(self) -> str:
-        """The header as it is sent."""
-        return f"{POSITION}: {self._node.position}\r\n"
-
     async def control(self, request: Request) -> Response:
         """Do what a command at another node asks for. Raises NotAuthenticated if no node has sent the request."""
         sent = request.headers.get(SECRET) or ""
         if not hmac.compare_digest(sent.encode(), self._node.settings.secret.encode()):
             raise NotAuthenticated([Fault(f"Only the nodes of the cluster may ask for {request.path}.")])
-        content = await request.raw_body(BODY_BYTES_MAX)
+        content = await request.read_body(BODY_BYTES_MAX)
         response = await asyncio.to_thread(respond, content, self._committer, self._stores)
         return Response(200, {"Content-Type": "application/json"}, msgspec.json.encode(response))
 
@@ -118,7 +115,7 @@ class ClusterRequests:
             raise nobody_leads()
         headers = {name: value for name, value in request.headers.items() if name not in NOT_PASSED_ON}
         headers[SECRET] = self._node.settings.secret
-        body = await request.raw_body(BODY_BYTES_MAX)
+        body = await request.read_body(BODY_BYTES_MAX)
         path = quote(request.path)
         query = f"?{request.query_string}" if request.query_string else ""
         sending = asyncio.ensure_future(

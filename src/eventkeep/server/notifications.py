@@ -1,4 +1,4 @@
-"""From the committer's thread back to the requests that wait in an event loop."""
+"""From the threads of the commit back to the requests that wait in the event loop."""
 
 from __future__ import annotations
 
@@ -6,24 +6,22 @@ import asyncio
 from contextlib import suppress
 from typing import Protocol
 
-from eventkeep.ingest.committer import Delivery, Outcome
-
-Result = Outcome | Exception
+from eventkeep.ingest.commit import Delivery, Outcome
 
 
 class Ticket(Protocol):
-    """Who waits for what becomes of a submission, in the loop."""
+    """A create that waits for its outcome, in the loop."""
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop: ...
 
-    def settle(self, result: Result) -> None:
-        """Learn it, in the loop's thread. It may not raise: others wait behind it."""
+    def settle(self, result: Outcome | Exception) -> None:
+        """Take the outcome, in the loop's thread. It may not raise: others wait behind it."""
         ...
 
 
 class FutureTicket:
-    """The ticket of a request that waits for the future ``outcome``."""
+    """The ticket of a coroutine, which waits for the future ``outcome``."""
 
     __slots__ = ("loop", "outcome")
 
@@ -31,8 +29,8 @@ class FutureTicket:
         self.loop = asyncio.get_running_loop()
         self.outcome: asyncio.Future[Outcome] = self.loop.create_future()
 
-    def settle(self, result: Result) -> None:
-        # A request whose client went away is not waited for any more.
+    def settle(self, result: Outcome | Exception) -> None:
+        # The client may have gone away.
         if self.outcome.done():
             return
         if isinstance(result, Exception):
@@ -42,19 +40,18 @@ class FutureTicket:
 
 
 def deliver(delivery: Delivery) -> None:
-    """Take what became of a batch, in the committer's thread, to the loops that wait for it.
+    """Deliver the outcomes of a batch, from any thread, to the loops that wait for them.
 
-    One wake-up a batch and loop, not one a request.
+    A loop is woken once for a batch, not once for a request.
     """
     loops = {ticket.loop for ticket, _ in delivery}
     for loop in loops:
         part = delivery if len(loops) == 1 else [each for each in delivery if each[0].loop is loop]
-        # A loop that was closed has nobody left to tell.
+        # A closed loop has no requests left.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, part)
 
 
 def settle(delivery: Delivery) -> None:
-    """Tell the requests of a batch."""
     for ticket, result in delivery:
         ticket.settle(result)

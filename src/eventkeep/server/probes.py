@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from eventkeep.errors import Fault, MethodNotAllowed
+from eventkeep.http.request import Request
+from eventkeep.http.response import Response
 from eventkeep.limits import RETRY_AFTER_SECONDS
-from eventkeep.server.http import Request, Response
 from eventkeep.server.openapi import OpenApiDocuments
 from eventkeep.server.routing import path_not_found
 

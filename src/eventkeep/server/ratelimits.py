@@ -39,32 +39,19 @@ class RateLimits:
             for name, limit in self._table.items()
         }
 
-    def take(self, account: int, operation: str, now: float, limit_name: str | None = None) -> dict[str, str]:
-        """Count one call at ``now`` (Unix seconds) and return the headers that a success carries.
+    def take(self, account: int, operation: str, now: float, limit_name: str | None = None) -> str:
+        """Count one call at ``now`` (Unix seconds). Returns the headers of a success, in their final form.
 
-        ``limit_name`` names the limit in the table if it is not the operation's name. The
-        calls of an operation are counted together, whichever limit holds. Raises Throttled,
-        and counts nothing, if either window is full.
+        ``limit_name`` names the limit in the table if it is not the operation's name. The calls of an operation are
+        counted together, whichever limit holds. Raises Throttled, and counts nothing, if either window is full.
         """
         limit_name = limit_name or operation
         limit = self._table.get(limit_name)
         if limit is None:
-            return {}
-        remaining, reset = self._count(limit, account, operation, now)
-        return {
-            "RateLimit-Limit": self._headers[limit_name],
-            "RateLimit-Remaining": str(remaining),
-            "RateLimit-Reset": str(reset),
-        }
-
-    def take_lines(self, account: int, operation: str, now: float) -> str:
-        """The same, with the headers as they are sent."""
-        limit = self._table.get(operation)
-        if limit is None:
             return ""
         remaining, reset = self._count(limit, account, operation, now)
         return (
-            f"ratelimit-limit: {self._headers[operation]}\r\n"
+            f"ratelimit-limit: {self._headers[limit_name]}\r\n"
             f"ratelimit-remaining: {remaining}\r\nratelimit-reset: {reset}\r\n"
         )
 

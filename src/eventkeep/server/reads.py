@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from eventkeep.events.selection import EventSelection
+from eventkeep.http.response import Response
 from eventkeep.model.event import StoredEvent
 from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
@@ -25,7 +26,6 @@ from eventkeep.protocol.reads.responses import (
 )
 from eventkeep.server.authorization import authorize
 from eventkeep.server.call import Call, Handler
-from eventkeep.server.http import Response
 from eventkeep.server.readers import Readers
 from eventkeep.server.services import Services
 

@@ -1,14 +1,17 @@
-"""Requests that have no answer yet: their ids, what a failure makes of them, and what is told of an answer."""
+"""The requests of a server: their ids, how many have no response yet, and what is logged about them."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import structlog
 
 from eventkeep.clock import Clock, SystemRandomness
-from eventkeep.errors import RequestRefused, StoreError, Unavailable
+from eventkeep.errors import InvalidRequest, RequestRefused, StoreError, Unavailable
+from eventkeep.http.request import Request
+from eventkeep.http.response import Response
 from eventkeep.limits import RETRY_AFTER_SECONDS
 from eventkeep.protocol.error_documents import error_document, failure_document
-from eventkeep.server.http import Response
 from eventkeep.server.request_ids import RequestIds
 from eventkeep.server.telemetry import Telemetry
 
@@ -16,19 +19,33 @@ logger = structlog.get_logger(__name__)
 
 
 class RequestLog:
-    """``count`` is how many they are; whoever begins and ends one changes it."""
+    """Belongs to the loop's thread. ``in_flight`` counts the requests without a response."""
 
     def __init__(self, clock: Clock, telemetry: Telemetry, is_debugging: bool) -> None:
         self._clock, self._telemetry, self._is_debugging = clock, telemetry, is_debugging
         self._request_ids = RequestIds(SystemRandomness())
-        self.count = 0
+        self.in_flight = 0
+        self.mark: Callable[[Response], None] = lambda _response: None
+        """Adds the headers of the node to each response."""
 
-    def next_id(self) -> str:
-        """The id of one more request."""
+    def start(self) -> str:
+        """Count one more request. Returns its id."""
+        self.in_flight += 1
         return self._request_ids.next()
 
-    def answer_to(self, failure: Exception, request_id: str, operation: str, media_type: str) -> Response:
-        """What a request is told that was refused, or that failed; the log learns what the client does not."""
+    def end(self) -> None:
+        """A request has its response, or needs none any more."""
+        self.in_flight -= 1
+
+    def refused(self, refusal: RequestRefused) -> Response:
+        """The response to a message that is not a request."""
+        request_id = self._request_ids.next()
+        response = Response(*error_document(refusal, request_id), lines=f"x-request-id: {request_id}\r\n")
+        self._telemetry.responded("none", response.status, 0.0)
+        return response
+
+    def failed(self, failure: Exception, request_id: str, operation: str, media_type: str) -> Response:
+        """The response to a request that was refused, or that failed; what the client may not know is logged."""
         if isinstance(failure, RequestRefused):
             if isinstance(failure, Unavailable) and failure.__cause__ is not None:
                 logger.error(
@@ -45,17 +62,25 @@ class RequestLog:
         logger.error("a request failed", request_id=request_id, operation=operation, exc_info=failure)
         return Response(*failure_document(request_id, media_type))
 
-    def answered(self, operation: str, method: str, path: str, request_id: str, status: int, started: float) -> None:
-        """Count an answer to what began at ``started`` (monotonic seconds), and log it where that is wanted."""
+    def responded(self, operation: str, request: Request, request_id: str, status: int, started: float) -> None:
+        """Count a response to a request that started at ``started`` (monotonic seconds)."""
         seconds = self._clock.monotonic() - started
-        self._telemetry.answered(operation, status, seconds)
+        self._telemetry.responded(operation, status, seconds)
         if self._is_debugging:
             logger.debug(
                 "answered",
-                method=method,
-                path=path,
+                method=request.method,
+                path=path_of(request),
                 operation=operation,
                 status=status,
                 milliseconds=round(seconds * 1000, 3),
                 request_id=request_id,
             )
+
+
+def path_of(request: Request) -> str:
+    """The path of the request, or its target if that is not a URL."""
+    try:
+        return request.path
+    except InvalidRequest:
+        return request.head.target.decode("latin-1")

@@ -15,6 +15,7 @@ import uvloop
 
 from eventkeep.config import ServeSettings
 from eventkeep.errors import StoreError
+from eventkeep.http.listener import Listener, bind
 from eventkeep.limits import (
     CLOSE_SECONDS_MAX,
     DRAIN_SECONDS_MAX,
@@ -22,7 +23,6 @@ from eventkeep.limits import (
     SWITCH_SECONDS,
 )
 from eventkeep.server.app import App
-from eventkeep.server.listener import Listener, bind
 from eventkeep.server.logs import configure_logs
 from eventkeep.server.memory import calm_collector
 from eventkeep.server.node import failed_node, node_settings
@@ -79,10 +79,10 @@ def share_the_interpreter() -> None:
 
 
 async def serve(settings: ServeSettings, bound: socket.socket, services: Services) -> None:
-    """Answer requests until a signal comes, then until none is under way."""
+    """Respond to requests until a signal comes, then to those that have no response yet."""
     app = App(services, settings)
     app.serve_metrics()
-    listener = Listener(app, bound)
+    listener = Listener(app, bound, services.clock, settings.connections_per_host)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         listener.loop.add_signal_handler(number, stopping.set)

@@ -47,10 +47,10 @@ class Telemetry(Collector):
         self.registry.register(self)
         ProcessCollector(registry=self.registry)
 
-    def answered(self, operation: str, status: int, seconds: float) -> None:
+    def responded(self, operation: str, status: int, seconds: float) -> None:
         """Count one request; only the event loop's thread calls."""
-        answer = operation, status
-        self._requests[answer] = self._requests.get(answer, 0) + 1
+        response = operation, status
+        self._requests[response] = self._requests.get(response, 0) + 1
         self._latency[operation].count(seconds)
 
     def serve(self, host: str, port: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import re
 import socket
@@ -18,14 +19,16 @@ import uvloop
 
 from eventkeep.config import RateLimit, ServeSettings
 from eventkeep.directory import metrics
+from eventkeep.http.application import Respond
+from eventkeep.http.listener import Listener, bind
+from eventkeep.http.request import Request
+from eventkeep.ingest.queue import QueuedChange, QueuedCreates
 from eventkeep.limits import FAILURE_SECONDS
 from eventkeep.log.record import EncodedRecord
 from eventkeep.log.transport import AppendResult, Outcome
-from eventkeep.server import create_gatherer as singles
-from eventkeep.server import listener
+from eventkeep.server import create_gatherer
 from eventkeep.server.app import App
-from eventkeep.server.http import Request, Response
-from eventkeep.server.listener import Listener, bind
+from eventkeep.server.pending_response import PendingResponse
 from eventkeep.server.services import Services
 from tests.contract.api import single_body
 from tests.folder_changes import new_key_within, revoke_key_within
@@ -42,14 +45,15 @@ class Shop:
     def __init__(self, services: Services, app: App, listening: Listener, port: int) -> None:
         self.services, self.app, self.listening, self.port = services, app, listening, port
         self.record, self.key = new_key_within(services, scopes="events:write")
-        self.handled = 0
-        handle = app.handle
+        self.unknown = 0
+        """Requests whose heads were not known."""
+        begin = app.begin
 
-        async def counted(request: Request) -> Response:
-            self.handled += 1
-            return await handle(request)
+        def counted(request: Request, respond: Respond) -> PendingResponse:
+            self.unknown += request.memo is None
+            return begin(request, respond)
 
-        app.handle = counted  # type: ignore[method-assign]
+        app.begin = counted  # type: ignore[method-assign]
 
     def message(self, body: dict[str, Any] | bytes) -> bytes:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -76,7 +80,7 @@ class Shop:
     async def become_known(self) -> None:
         """Have the head be remembered."""
         assert (await self.answer(event("make known"))).startswith("HTTP/1.1 202 ")
-        self.handled = 0
+        self.unknown = 0
 
 
 def run(folder: Path, test: Callable[[Shop], Awaitable[None]], limit: RateLimit | None = None) -> None:
@@ -86,12 +90,12 @@ def run(folder: Path, test: Callable[[Shop], Awaitable[None]], limit: RateLimit 
         app = App(services, ServeSettings(data=folder / "data", rate_limits=limits))
         try:
             with closing(bind(HOST, 0)) as bound:
-                listening = Listener(app, bound)
+                listening = Listener(app, bound, services.clock)
                 listening.start()
                 await asyncio.wait_for(test(Shop(services, app, listening, bound.getsockname()[1])), 30.0)
                 await listening.close(1.0)
                 await asyncio.sleep(0.05)
-                assert (app.requests_in_flight, listening._held_bytes) == (0, 0)
+                assert (app.requests_in_flight, listening.memory.bytes) == (0, 0)
                 await app.drain(1.0)
         finally:
             services.close()
@@ -122,12 +126,12 @@ def event(unique_id: str, **more: Any) -> dict[str, Any]:
 def test_answers_are_those_of_the_general_path(tmp_path: Path, body: dict[str, Any] | bytes) -> None:
     async def general(shop: Shop) -> None:
         told.append(await shop.answer(body, is_cut=True))
-        assert shop.handled == 1
+        assert shop.unknown == 1
 
     async def quick(shop: Shop) -> None:
         await shop.become_known()
         told.append(await shop.answer(body))
-        assert shop.handled == 0
+        assert shop.unknown == 0
 
     told: list[str] = []
     run(tmp_path / "general", general, RateLimit(9, 9))
@@ -146,7 +150,7 @@ def test_what_is_answered_is_kept_once(tmp_path: Path) -> None:
         answers = await asyncio.gather(*(shop.answer(event(f"{number % 50}")) for number in range(100)))
         assert sum("eventkeep-events-stored: 1\n" in each for each in answers) == 50
         assert sum("eventkeep-events-repeated: 1\n" in each for each in answers) == 50
-        assert shop.handled == 0
+        assert shop.unknown == 0
         assert shop.services.events.count() == 51
 
     run(tmp_path, test)
@@ -154,7 +158,7 @@ def test_what_is_answered_is_kept_once(tmp_path: Path) -> None:
 
 def test_those_that_come_together_are_answered_each_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "METRICS_PER_ACCOUNT_MAX", 2)
-    monkeypatch.setattr(singles, "GATHERED_SINGLES_MAX", 7)
+    monkeypatch.setattr(create_gatherer, "GATHERED_SINGLES_MAX", 7)
     bodies: list[tuple[dict[str, Any] | bytes, int]] = [
         *((event(f"{number}"), 202) for number in range(10)),
         *((event(f"{number}", profile={"email": f"{number}@shop.example"}), 202) for number in range(10)),
@@ -176,8 +180,64 @@ def test_those_that_come_together_are_answered_each_for_itself(tmp_path: Path, m
             *(shop.answer(event(f"more {number}")) for number in range(6)),
         )
         assert [int(answer.split()[1]) for answer in together] == [400] * 6 + [202] * 6
-        assert shop.handled == 0
+        assert shop.unknown == 0
         assert shop.services.events.count() == 1 + 23 + 6
+
+    run(tmp_path, test)
+
+
+def framed(shop: Shop, body: bytes, way: str) -> list[bytes]:
+    """A single create in the pieces in which a client sends it."""
+    lines = [f"Host: x\r\nAuthorization: Klaviyo-API-Key {shop.key}", "Content-Type: application/json"]
+    if way == "gzip":
+        body = gzip.compress(body)
+        lines.append("Content-Encoding: gzip")
+    if way == "expect":
+        lines.append("Expect: 100-continue")
+    lines.append("Transfer-Encoding: chunked" if way == "chunks" else f"Content-Length: {len(body)}")
+    if way == "chunks":
+        body = b"%x\r\n%s\r\n%x\r\n%s\r\n0\r\n\r\n" % (10, body[:10], len(body) - 10, body[10:])
+    head = "\r\n".join(("POST /api/events/ HTTP/1.1", "revision: 2024-06-15", *lines, "", "")).encode()
+    if way == "one packet":
+        return [head + body]
+    if way == "three packets":
+        return [head[:-40], head[-40:] + body[:50], body[50:]]
+    return [head, body]
+
+
+WAYS = ("one packet", "two packets", "three packets", "gzip", "chunks", "expect")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_single_creates_are_gathered_however_they_arrive(tmp_path: Path, way: str) -> None:
+    async def send(shop: Shop, number: int) -> None:
+        reader, writer = await asyncio.open_connection(HOST, shop.port)
+        for turn in range(2):
+            for piece in framed(shop, json.dumps(event(f"{number}-{turn}")).encode(), way):
+                writer.write(piece)
+                await asyncio.sleep(0.02)
+            response = await reader.readuntil(b"\r\n\r\n")
+            if way == "expect":
+                assert response == b"HTTP/1.1 100 Continue\r\n\r\n"
+                response = await reader.readuntil(b"\r\n\r\n")
+            assert b"eventkeep-events-stored: 1\r\n" in response
+        writer.close()
+
+    async def test(shop: Shop) -> None:
+        queued: list[QueuedCreates] = []
+        offer = shop.services.committer.offer
+
+        def noted(item: QueuedCreates | QueuedChange) -> None:
+            if isinstance(item, QueuedCreates):
+                queued.append(item)
+            offer(item)
+
+        shop.services.committer.offer = noted  # type: ignore[method-assign]
+        await asyncio.gather(*(send(shop, number) for number in range(20)))
+        assert sum(len(creates.bodies) for creates in queued) == 40
+        assert max(len(creates.bodies) for creates in queued) > 1
+        assert not any(creates.is_bulk for creates in queued)
+        assert shop.services.events.count() == 40
 
     run(tmp_path, test)
 
@@ -215,7 +275,7 @@ def test_calls_are_counted_against_their_limit(tmp_path: Path) -> None:
         answers = [await shop.answer(event(f"{number}")) for number in range(5)]
         assert [each.split()[1] for each in answers] == ["202", "202", "202", "429", "429"]
         assert "retry-after: " in answers[-1]
-        assert shop.handled == 0
+        assert shop.unknown == 0
 
     run(tmp_path, test, RateLimit(1_000, 4))
 
@@ -227,11 +287,11 @@ def test_full_queue_and_full_memory_are_told(tmp_path: Path, monkeypatch: pytest
         queue._events_max, queue._bytes_max = 1, 1
         first, second = await asyncio.gather(shop.answer(event("1")), shop.answer(event("2")))
         assert {first.split()[1], second.split()[1]} <= {"202", "503"}
-        monkeypatch.setattr(listener, "BODIES_BYTES_MAX", BODY_BYTES - 1)
+        monkeypatch.setattr(shop.listening.memory, "_bytes_max", BODY_BYTES - 1)
         answer = await shop.answer(event("3"))
         assert answer.startswith("HTTP/1.1 503 ")
         assert "Too many request bodies" in answer
-        assert shop.handled == 0
+        assert shop.unknown == 0
 
     run(tmp_path, test)
 
@@ -279,7 +339,7 @@ def test_client_that_goes_away_is_not_waited_for(tmp_path: Path) -> None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.close()
             await asyncio.sleep(0.1)
-            assert (shop.app.requests_in_flight, shop.listening._held_bytes) == (0, 0)
+            assert (shop.app.requests_in_flight, shop.listening.memory.bytes) == (0, 0)
         # It was asked to be kept, and is.
         await asyncio.sleep(0.2)
         assert shop.services.events.count() == 2
@@ -292,7 +352,6 @@ def test_stopping_server_takes_no_more(tmp_path: Path) -> None:
         await shop.become_known()
         await shop.app.drain(1.0)
         assert (await shop.answer(event("late"))).startswith("HTTP/1.1 503 ")
-        assert shop.handled == 1
 
     run(tmp_path, test)
 

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import NoReturn
 
+from eventkeep.http.response import Response
 from eventkeep.ingest.queue import CreateQueue, QueuedCreates
 from eventkeep.protocol.revisions import REVISIONS
-from eventkeep.server.http import Request, Response
 from eventkeep.server.probes import Probes
-from tests.asgi import AsgiBody, AsgiHeaders
+from tests.asgi import whole_request
 from tests.contract.api import single_body
 
 
 def response_of(probes: Probes, path: str) -> Response:
-    async def no_body() -> NoReturn:
-        raise AssertionError("nobody asks for a body")
-
-    request = Request("GET", path, "", "http", AsgiHeaders([]), AsgiBody(no_body))
-    return asyncio.run(probes.answer(request, "http://127.0.0.1"))
+    return asyncio.run(probes.answer(whole_request("GET", path.encode()), "http://127.0.0.1"))
 
 
 def test_server_is_not_ready_while_its_queue_is_full() -> None:

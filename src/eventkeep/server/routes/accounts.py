@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from eventkeep.http.response import Response
 from eventkeep.model.account_id import account_id
 from eventkeep.protocol.accounts.responses import (
     AccountFacts,
@@ -10,7 +11,6 @@ from eventkeep.protocol.accounts.responses import (
     accounts_document,
 )
 from eventkeep.server.call import Call, Handler
-from eventkeep.server.http import Response
 from eventkeep.server.readers import Readers
 from eventkeep.server.services import Services
 

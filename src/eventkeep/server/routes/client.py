@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from eventkeep.errors import InvalidRequest
+from eventkeep.http.response import Response
 from eventkeep.ingest.edits import one_edit
 from eventkeep.model.consent_submission import consent_submission
 from eventkeep.model.submission import Submission
@@ -17,7 +18,6 @@ from eventkeep.protocol.client_routes.parsing import (
 )
 from eventkeep.protocol.creates.parser import parse_bulk_create, parse_create_event
 from eventkeep.server.call import Call, Handler
-from eventkeep.server.http import Response
 from eventkeep.server.routes.writing import Writing
 
 
@@ -34,13 +34,13 @@ class ClientRoutes:
         }
 
     async def create_event(self, call: Call) -> Response:
-        body = await call.request.json_body()
+        body = await call.json_body()
         received_at = int(self._writing.clock.now())
         submission = await self._writing.parse(body, lambda: parse_create_event(body, call.revision, received_at))
         return await self._create(call, submission, body)
 
     async def bulk_create_events(self, call: Call) -> Response:
-        body = await call.request.json_body()
+        body = await call.json_body()
         received_at = int(self._writing.clock.now())
 
         def parse() -> Submission:
@@ -52,13 +52,13 @@ class ClientRoutes:
         return await self._create(call, await self._writing.parse(body, parse), body)
 
     async def create_profile(self, call: Call) -> Response:
-        body = await call.request.json_body()
+        body = await call.json_body()
         edit = await self._writing.parse(body, lambda: parse_client_profile(body, call.revision))
         await self._writing.change(one_edit(call.account, edit, self._writing.clock), len(body))
         return Response(202)
 
     async def create_subscription(self, call: Call) -> Response:
-        body = await call.request.json_body()
+        body = await call.json_body()
         now_us = self._writing.now_us
         change = await self._writing.parse(body, lambda: parse_client_subscription(body, call.revision, now_us))
         await self._writing.create(call.account, call.revision, consent_submission([change]), body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from eventkeep.errors import Fault, NotFound
+from eventkeep.http.response import Response
 from eventkeep.ingest.edits import new_job
 from eventkeep.model.consent_changes import ConsentChange
 from eventkeep.model.consent_submission import consent_submission
@@ -15,7 +16,6 @@ from eventkeep.protocol.job_pages import parse_jobs_query
 from eventkeep.protocol.jobs import collection_document, job_document, job_resource
 from eventkeep.protocol.revisions import Revision
 from eventkeep.server.call import Call, Handler
-from eventkeep.server.http import Response
 from eventkeep.server.readers import Readers
 from eventkeep.server.routes.writing import Writing
 from eventkeep.server.services import Services
@@ -65,7 +65,7 @@ class ConsentJobs:
 
     async def _change(self, call: Call, parse: Parse) -> Response:
         call.query()
-        body = await call.request.json_body()
+        body = await call.json_body()
         now_us = self._writing.now_us
         changes = await self._writing.parse(body, lambda: parse(body, call.revision, now_us))
         await self._writing.create(call.account, call.revision, consent_submission(changes), body)
@@ -74,7 +74,7 @@ class ConsentJobs:
     async def _suppress(self, call: Call, kind: JobKind) -> Response:
         """Suppress addresses, or end that; an address that no profile has is skipped then."""
         frame = call.frame(call.query())
-        body = await call.request.json_body()
+        body = await call.json_body()
         changes = parse_suppression(body, call.revision, self._writing.now_us, is_suppressed=kind == "suppress")
         total = len(changes)
         if kind == "unsuppress":

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from eventkeep.errors import Fault
+from eventkeep.http.response import Response
 from eventkeep.ingest.edits import Imported, import_slice, new_job
 from eventkeep.limits import IMPORT_SLICE_PROFILES
 from eventkeep.model.job import ImportFailure, Job, JobContent
@@ -17,7 +18,6 @@ from eventkeep.protocol.profiles.imports import ImportRequest, failure, parse_im
 from eventkeep.protocol.profiles.job_operations import IMPORT_ERROR_FIELDS, IMPORT_JOB_FIELDS
 from eventkeep.protocol.profiles.responses import resources_of, wanted_fields
 from eventkeep.server.call import Call, Handler
-from eventkeep.server.http import Response
 from eventkeep.server.last_events import LastEvents
 from eventkeep.server.readers import Readers
 from eventkeep.server.routes.consent import job_not_found
@@ -49,7 +49,7 @@ class Imports:
 
     async def bulk_import_profiles(self, call: Call) -> Response:
         frame = call.frame(call.query())
-        body = await call.request.json_body()
+        body = await call.json_body()
         request = await self._writing.parse(body, lambda: parse_import_job(body, call.revision))
         content = await self._import(call, request, len(body))
         job: Job = await self._writing.change(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from eventkeep.errors import NotFound
+from eventkeep.http.response import Response
 from eventkeep.limits import ECHO_CHARACTERS_MAX, METRIC_PROPERTY_EVENTS_MAX, METRICS_PER_PAGE
 from eventkeep.model.metric import Metric
 from eventkeep.protocol.cursors import parse_place, print_place
@@ -22,7 +23,6 @@ from eventkeep.protocol.metrics.responses import (
 )
 from eventkeep.protocol.resources import integration_of
 from eventkeep.server.call import Call, Handler
-from eventkeep.server.http import Response
 from eventkeep.server.readers import Readers
 from eventkeep.server.routes.aggregates import Aggregates
 from eventkeep.server.routes.event_arrays import EventArrays
@@ -54,7 +54,7 @@ class MetricRoutes:
 
     async def query_metric_aggregates(self, call: Call) -> Response:
         frame = call.frame(call.query())
-        query = parse_aggregate_query(await call.request.json_body(), call.revision, self._directory.secret)
+        query = parse_aggregate_query(await call.json_body(), call.revision, self._directory.secret)
         body = await self._readers.run(lambda: self._aggregates.answer(call.account, frame, query))
         (status,) = call.operation.statuses.at(call.revision.date)
         return call.response(body, status)

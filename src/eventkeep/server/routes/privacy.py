@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from eventkeep.http.response import Response
 from eventkeep.ingest.edits import new_job
 from eventkeep.model.job import JobContent
 from eventkeep.protocol.privacy.parsing import parse_deletion
 from eventkeep.server.call import Call, Handler
-from eventkeep.server.http import Response
 from eventkeep.server.routes.writing import Writing
 
 
@@ -19,7 +19,7 @@ class Privacy:
 
     async def request_profile_deletion(self, call: Call) -> Response:
         call.query()
-        body = await call.request.json_body()
+        body = await call.json_body()
         content = JobContent(person=parse_deletion(body))
         make = new_job(call.account, "delete", self._writing.clock, total=1, status="queued", content=content)
         await self._writing.change(make, len(body))

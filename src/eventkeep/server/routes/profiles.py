@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from eventkeep.errors import Fault, NotFound
+from eventkeep.http.response import Response
 from eventkeep.ingest.edits import one_edit
 from eventkeep.model.profile_edits import Edited, ProfileEdit
 from eventkeep.protocol.profiles.parsing import parse_create, parse_import, parse_merge, parse_update
@@ -17,9 +18,8 @@ from eventkeep.protocol.profiles.responses import (
 )
 from eventkeep.server.authorization import authorize
 from eventkeep.server.call import Call, Handler
-from eventkeep.server.creates import PARTIAL_FAILURE
-from eventkeep.server.http import Response
 from eventkeep.server.last_events import LastEvents
+from eventkeep.server.pending_response import PARTIAL_FAILURE
 from eventkeep.server.readers import Readers
 from eventkeep.server.routes.writing import Writing
 from eventkeep.server.services import Services
@@ -65,23 +65,23 @@ class Profiles:
         return call.response(await self._readers.run(read))
 
     async def create_profile(self, call: Call) -> Response:
-        body = await call.request.json_body()
+        body = await call.json_body()
         edit = await self._writing.parse(body, lambda: parse_create(body, call.revision))
         return await self._write(call, edit, len(body), new_status=201)
 
     async def update_profile(self, call: Call) -> Response:
-        body = await call.request.json_body()
+        body = await call.json_body()
         edit = await self._writing.parse(body, lambda: parse_update(body, call.revision, call.id))
         return await self._write(call, edit, len(body), new_status=200)
 
     async def create_or_update_profile(self, call: Call) -> Response:
-        body = await call.request.json_body()
+        body = await call.json_body()
         edit = await self._writing.parse(body, lambda: parse_import(body, call.revision))
         return await self._write(call, edit, len(body), new_status=201)
 
     async def merge_profiles(self, call: Call) -> Response:
         frame = call.frame(call.query())
-        body = await call.request.json_body()
+        body = await call.json_body()
         edited: Edited = await self._edit(call, parse_merge(body, call.revision), len(body))
         return call.response(merged_document(frame, edited.profile.id), 201)
 

@@ -7,16 +7,20 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import uvloop
 
-from eventkeep.errors import ConfigurationError, RequestRefused
-from eventkeep.server import http1, listener
-from eventkeep.server.app import App
-from eventkeep.server.http import Request, Response
-from eventkeep.server.listener import Listener, bind
+from eventkeep.clock import SystemClock
+from eventkeep.errors import ConfigurationError
+from eventkeep.http import connection_table, deadline, listener
+from eventkeep.http.deadline import Wait
+from eventkeep.http.listener import Listener, bind
+from eventkeep.http.request import Request
+from eventkeep.http.response import Response
+from eventkeep.limits import BODY_BYTES_MAX
+from tests.http_application import Handle, HandlerApplication
 
 HOST = "127.0.0.1"
 LARGE = 20_000_000
@@ -25,50 +29,29 @@ PATIENCE_SECONDS = 1.0
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-class Answering:
-    """Stands for the application: responds by ``act``, and counts the requests that were given up."""
-
-    def __init__(self, act: Callable[[Request], Awaitable[Response]]) -> None:
-        self._act = act
-        self.given_up = 0
-
-    async def handle(self, request: Request) -> Response:
-        try:
-            return await self._act(request)
-        except RequestRefused as refusal:
-            return self.refuse(refusal)
-        except asyncio.CancelledError:
-            self.given_up += 1
-            raise
-
-    def refuse(self, refusal: RequestRefused) -> Response:
-        return Response(400, None, str(refusal).encode())
-
-    def now(self) -> float:
-        return 0.0
-
-
 @pytest.fixture(autouse=True)
 def impatience(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(listener, "LOOK_SECONDS", 0.02)
-    monkeypatch.setattr(http1, "ANSWER_SECONDS_MAX", PATIENCE_SECONDS)
-    monkeypatch.setattr(http1, "LINGER_SECONDS_MAX", PATIENCE_SECONDS)
+    for wait in (Wait.READING, Wait.END):
+        monkeypatch.setitem(deadline.SECONDS, wait, PATIENCE_SECONDS)
     yield
 
 
-def run(act: Callable[[Request], Awaitable[Response]], test: Callable[[int, Answering], Awaitable[None]]) -> None:
+def run(
+    act: Handle, test: Callable[[int, HandlerApplication], Awaitable[None]], connections_per_host_max: int = 1_000
+) -> None:
     """Have ``test`` talk to the port of a listener that responds by ``act``."""
 
     async def both() -> None:
-        application = Answering(act)
+        application = HandlerApplication(act)
         with closing(bind(HOST, 0)) as bound:
-            listening = Listener(cast(App, application), bound)
+            listening = Listener(application, bound, SystemClock(), connections_per_host_max)
             listening.start()
             await test(bound.getsockname()[1], application)
             await listening.close(1.0)
             # Connections of the test itself that it closed.
             await asyncio.sleep(0.01)
-            assert listening._held_bytes == 0
+            assert (listening.memory.bytes, len(listening.table)) == (0, 0)
 
     uvloop.run(both())
 
@@ -78,7 +61,7 @@ async def large_response(_request: Request) -> Response:
 
 
 async def echo(request: Request) -> Response:
-    return Response(200, None, await request.json_body())
+    return Response(200, None, await request.read_body(BODY_BYTES_MAX))
 
 
 def connected(port: int) -> socket.socket:
@@ -103,7 +86,7 @@ async def received(connection: socket.socket, pause: float = 0.0) -> int:
 
 
 def test_client_that_reads_nothing_of_its_response_is_cut_off() -> None:
-    async def test(port: int, _application: Answering) -> None:
+    async def test(port: int, _application: HandlerApplication) -> None:
         with closing(connected(port)) as connection:
             connection.sendall(GET)
             await asyncio.sleep(2 * PATIENCE_SECONDS)
@@ -113,7 +96,7 @@ def test_client_that_reads_nothing_of_its_response_is_cut_off() -> None:
 
 
 def test_client_that_sends_again_without_reading_is_cut_off() -> None:
-    async def test(port: int, _application: Answering) -> None:
+    async def test(port: int, _application: HandlerApplication) -> None:
         with closing(connected(port)) as connection:
             connection.sendall(GET)
             await asyncio.sleep(PATIENCE_SECONDS / 2)
@@ -125,7 +108,7 @@ def test_client_that_sends_again_without_reading_is_cut_off() -> None:
 
 
 def test_client_that_reads_its_response_slowly_gets_it_whole() -> None:
-    async def test(port: int, _application: Answering) -> None:
+    async def test(port: int, _application: HandlerApplication) -> None:
         with closing(connected(port)) as connection:
             connection.sendall(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
             started = asyncio.get_running_loop().time()
@@ -136,10 +119,10 @@ def test_client_that_reads_its_response_slowly_gets_it_whole() -> None:
 
 
 def test_responses_that_wait_for_their_clients_are_bounded_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "UNSENT_BYTES_MAX", 2 * LARGE)
-    monkeypatch.setattr(http1, "ANSWER_SECONDS_MAX", 60.0)
+    monkeypatch.setattr(connection_table, "UNSENT_BYTES_MAX", 2 * LARGE)
+    monkeypatch.setitem(deadline.SECONDS, Wait.READING, 60.0)
 
-    async def test(port: int, _application: Answering) -> None:
+    async def test(port: int, _application: HandlerApplication) -> None:
         connections = [connected(port) for _ in range(5)]
         for connection in connections:
             connection.sendall(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
@@ -152,25 +135,142 @@ def test_responses_that_wait_for_their_clients_are_bounded_together(monkeypatch:
     run(large_response, test)
 
 
-def test_connections_past_the_most_wait_for_one_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "CONNECTIONS_MAX", 2)
+Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+OTHER_HOST = "127.0.0.2"
 
-    async def test(port: int, _application: Answering) -> None:
-        streams = [await asyncio.open_connection(HOST, port) for _ in range(3)]
-        for _reader, writer in streams:
-            writer.write(GET)
-        await asyncio.gather(*(reader.readuntil(b"\r\n\r\n") for reader, _ in streams[:2]))
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(streams[2][0].read(1), 0.2)
-        streams[0][1].close()
-        await asyncio.wait_for(streams[2][0].readuntil(b"\r\n\r\n"), 5.0)
-        for _reader, writer in streams[1:]:
-            writer.close()
 
-    async def nothing(_request: Request) -> Response:
+async def opened(port: int, host: str = HOST) -> Stream:
+    """A connection from this address of the machine."""
+    return await asyncio.open_connection(HOST, port, local_addr=(host, 0))
+
+
+async def is_open(stream: Stream) -> bool:
+    """Whether the connection gets a response now."""
+    stream[1].write(GET)
+    try:
+        return b" 200 " in await asyncio.wait_for(stream[0].readuntil(b"\r\n\r\n"), 5.0)
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return False
+
+
+class Holding:
+    """Responds once it is told to."""
+
+    def __init__(self) -> None:
+        self.released = asyncio.Event()
+        self.held = 0
+
+    async def handle(self, _request: Request) -> Response:
+        self.held += 1
+        await self.released.wait()
         return Response(200)
 
+
+async def nothing(_request: Request) -> Response:
+    return Response(200)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_client_waits_while_there_is_no_room_until_a_connection_ends_or_is_idle(
+    monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    monkeypatch.setattr(listener, "CONNECTIONS_MAX", 2)
+    holding = Holding()
+
+    async def test(port: int, _application: HandlerApplication) -> None:
+        streams = []
+        for number in range(3):
+            streams.append(await opened(port))
+            streams[-1][1].write(GET)
+            while holding.held < min(number + 1, 2):
+                await asyncio.sleep(0.01)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(streams[2][0].read(1), 0.3)
+        assert holding.held == 2
+        if ends:
+            streams[0][1].transport.abort()
+            while holding.held < 3:
+                await asyncio.sleep(0.01)
+        holding.released.set()
+        await asyncio.wait_for(streams[2][0].readuntil(b"\r\n\r\n"), 5.0)
+        for _reader, writer in streams:
+            writer.close()
+
+    run(holding.handle, test)
+
+
+def test_connection_that_is_idle_for_the_longest_time_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "CONNECTIONS_MAX", 4)
+
+    async def test(port: int, _application: HandlerApplication) -> None:
+        silent, slow, used, last = [await opened(port) for _ in range(4)]
+        slow[1].write(b"GET / HT")
+        for stream in (used, last):
+            await asyncio.sleep(0.05)
+            assert await is_open(stream)
+        newer = [await opened(port) for _ in range(2)]
+        assert [await is_open(stream) for stream in newer] == [True, True]
+        # The connection without a request has waited since it was opened, the slow head a moment less.
+        assert [await asyncio.wait_for(stream[0].read(), 5.0) for stream in (silent, slow)] == [b"", b""]
+        assert [await is_open(stream) for stream in (used, last)] == [True, True]
+        for stream in (silent, slow, used, last, *newer):
+            stream[1].close()
+
     run(nothing, test)
+
+
+def test_host_with_most_connections_gives_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "CONNECTIONS_MAX", 4)
+
+    async def test(port: int, _application: HandlerApplication) -> None:
+        oldest = await opened(port, OTHER_HOST)
+        many = [await opened(port) for _ in range(3)]
+        newest = await opened(port, OTHER_HOST)
+        assert [await is_open(stream) for stream in (newest, oldest)] == [True, True]
+        assert [await is_open(stream) for stream in many] == [False, True, True]
+        for stream in (oldest, *many, newest):
+            stream[1].close()
+
+    run(nothing, test)
+
+
+def test_connections_of_a_host_are_bounded_and_other_hosts_do_not_notice() -> None:
+    async def test(port: int, _application: HandlerApplication) -> None:
+        other = await opened(port, OTHER_HOST)
+        streams = []
+        for _ in range(6):
+            streams.append(await opened(port))
+            await asyncio.sleep(0.02)
+        assert [await is_open(stream) for stream in streams] == [False] * 3 + [True] * 3
+        assert await is_open(other)
+        for stream in (*streams, other):
+            stream[1].close()
+
+    run(nothing, test, connections_per_host_max=3)
+
+
+def test_host_whose_connections_are_all_busy_is_refused_another() -> None:
+    holding = Holding()
+
+    async def test(port: int, _application: HandlerApplication) -> None:
+        busy = [await opened(port) for _ in range(2)]
+        for _reader, writer in busy:
+            writer.write(GET)
+        while holding.held < 2:
+            await asyncio.sleep(0.01)
+        refused = await opened(port)
+        answer = await asyncio.wait_for(refused[0].read(), 5.0)
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: 1\r\n" in answer
+        other = await opened(port, OTHER_HOST)
+        holding.released.set()
+        assert await is_open(other)
+        for reader, _writer in busy:
+            assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
+        for stream in (*busy, refused, other):
+            stream[1].close()
+
+    run(holding.handle, test, connections_per_host_max=2)
 
 
 @pytest.mark.parametrize("is_reset", [True, False])
@@ -179,7 +279,7 @@ def test_request_is_given_up_when_its_client_goes_away(is_reset: bool) -> None:
         await asyncio.Event().wait()
         raise AssertionError
 
-    async def test(port: int, application: Answering) -> None:
+    async def test(port: int, application: HandlerApplication) -> None:
         connection = connected(port)
         connection.sendall(GET)
         await asyncio.sleep(0.1)
@@ -203,11 +303,11 @@ def test_bodies_come_whole_however_they_are_cut(size: int, is_chunked: bool, pie
     if is_chunked:
         chunks = [body[start : start + 7_777] for start in range(0, size, 7_777)]
         framed = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
-        message = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + framed
+        message = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + framed
     else:
-        message = b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s" % (size, body)
+        message = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (size, body)
 
-    async def test(port: int, _application: Answering) -> None:
+    async def test(port: int, _application: HandlerApplication) -> None:
         reader, writer = await asyncio.open_connection(HOST, port)
 
         async def send() -> None:
@@ -230,10 +330,10 @@ def test_unread_bodies_are_dropped_and_the_next_request_gets_a_response() -> Non
     async def refusing(request: Request) -> Response:
         return Response(200, None, request.path.encode())
 
-    async def test(port: int, _application: Answering) -> None:
+    async def test(port: int, _application: HandlerApplication) -> None:
         reader, writer = await asyncio.open_connection(HOST, port)
         for number in range(3):
-            writer.write(b"POST /%d HTTP/1.1\r\nContent-Length: 3000000\r\n\r\n" % number + b"x" * 3_000_000)
+            writer.write(b"POST /%d HTTP/1.1\r\nHost: x\r\nContent-Length: 3000000\r\n\r\n" % number + b"x" * 3_000_000)
         for number in range(3):
             await reader.readuntil(b"\r\n\r\n")
             assert await reader.readexactly(2) == b"/%d" % number
@@ -243,15 +343,15 @@ def test_unread_bodies_are_dropped_and_the_next_request_gets_a_response() -> Non
 
 
 def test_slow_response_is_waited_for_by_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http1, "HEADER_SECONDS_MAX", 0.1)
+    monkeypatch.setitem(deadline.SECONDS, Wait.HEAD, 0.1)
 
     async def slow_second(request: Request) -> Response:
         await asyncio.sleep(0.0 if request.path == "/1" else 0.5)
         return Response(200, None, request.path.encode())
 
-    async def test(port: int, _application: Answering) -> None:
+    async def test(port: int, _application: HandlerApplication) -> None:
         reader, writer = await asyncio.open_connection(HOST, port)
-        writer.write(b"GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\n")
+        writer.write(b"GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n")
         for number in (1, 2):
             await reader.readuntil(b"\r\n\r\n")
             assert await reader.readexactly(2) == b"/%d" % number
@@ -265,7 +365,7 @@ def test_response_that_can_not_be_sent_ends_the_connection(capsys: pytest.Captur
     async def broken(_request: Request) -> Response:
         return Response(200, {"X-Text": "\N{EURO SIGN}"})
 
-    async def test(port: int, _application: Answering) -> None:
+    async def test(port: int, _application: HandlerApplication) -> None:
         reader, writer = await asyncio.open_connection(HOST, port)
         writer.write(GET)
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
@@ -273,7 +373,7 @@ def test_response_that_can_not_be_sent_ends_the_connection(capsys: pytest.Captur
         writer.close()
 
     run(broken, test)
-    assert "an answer could not be sent" in capsys.readouterr().out
+    assert "a response could not be sent" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -296,9 +396,9 @@ def test_targets_are_split(target: bytes, path: str, query: str) -> None:
         found.append((request.path, request.query_string))
         return Response(200)
 
-    async def test(port: int, _application: Answering) -> None:
+    async def test(port: int, _application: HandlerApplication) -> None:
         reader, writer = await asyncio.open_connection(HOST, port)
-        writer.write(b"OPTIONS " + target + b" HTTP/1.1\r\n\r\n")
+        writer.write(b"OPTIONS " + target + b" HTTP/1.1\r\nHost: x\r\n\r\n")
         await reader.readuntil(b"\r\n\r\n")
         writer.close()
 
@@ -307,7 +407,7 @@ def test_targets_are_split(target: bytes, path: str, query: str) -> None:
 
 
 def test_old_clients_get_a_response_and_are_closed_unless_they_ask() -> None:
-    async def test(port: int, _application: Answering) -> None:
+    async def test(port: int, _application: HandlerApplication) -> None:
         reader, writer = await asyncio.open_connection(HOST, port)
         writer.write(b"POST / HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\na")
         assert b"connection: keep-alive" in await reader.readuntil(b"\r\n\r\n")

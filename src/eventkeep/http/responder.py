@@ -1,0 +1,117 @@
+"""The responding half of a connection: one request after the other, in the order in which they came."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Protocol
+
+import structlog
+
+from eventkeep.http.application import Application, Cancellable
+from eventkeep.http.head_cache import HeadCache
+from eventkeep.http.request import Request
+from eventkeep.http.response import CONTINUE, DateLine, Response, response_bytes
+from eventkeep.limits import BODY_BYTES_MAX
+
+logger = structlog.get_logger(__name__)
+
+
+class ResponderEvents(Protocol):
+    """What a responder tells its connection."""
+
+    def body_wanted(self, request: Request) -> None:
+        """The application waits for a body that has not arrived."""
+
+    def response_written(self, is_last: bool) -> None:
+        """The first request has its response. ``is_last`` says that the connection ends behind it."""
+
+    def response_failed(self) -> None:
+        """The response can't be written."""
+
+
+class Responder:
+    """Holds the requests whose heads have arrived; the first of them is being responded to."""
+
+    _transport: asyncio.Transport
+
+    def __init__(self, application: Application, heads: HeadCache, date: DateLine, events: ResponderEvents) -> None:
+        self._application, self._heads, self._date, self._events = application, heads, date, events
+        self._requests: deque[Request] = deque()
+        self._pending: Cancellable | None = None
+
+    def connect(self, transport: asyncio.Transport) -> None:
+        """Write to this transport."""
+        self._transport = transport
+
+    @property
+    def first(self) -> Request | None:
+        """The request that gets the next response."""
+        return self._requests[0] if self._requests else None
+
+    @property
+    def last(self) -> Request | None:
+        return self._requests[-1] if self._requests else None
+
+    @property
+    def is_responding(self) -> bool:
+        """Whether the application works on the first request."""
+        return self._pending is not None
+
+    def add(self, request: Request) -> None:
+        self._requests.append(request)
+
+    def start(self) -> None:
+        """Have the application respond to the first request, unless it does so already."""
+        if self._pending is not None or not self._requests:
+            return
+        request = self._requests[0]
+        if request.refusal is None:
+            request.when_read(self._body_wanted)
+            self._pending = self._application.begin(request, self._respond)
+        else:
+            refused = self._application.refuse(request.refusal)
+            self._pending = asyncio.get_running_loop().call_soon(self._respond, refused)
+
+    def close(self) -> None:
+        """The client is gone: nothing will be written any more."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.cancel()
+        for request in self._requests:
+            request.body.drop()
+        self._requests.clear()
+
+    def _body_wanted(self, request: Request) -> None:
+        self._events.body_wanted(request)
+        if request.waits_to_be_asked:
+            request.is_asked = True
+            self._transport.write(CONTINUE)
+
+    def _respond(self, response: Response) -> None:
+        if not self._requests:
+            # The client went away.
+            return
+        self._pending = None
+        request = self._requests.popleft()
+        request.is_answered = True
+        request.body.drop()
+        if request.cache_key and request.head.memo is not None:
+            self._heads.remember(request.cache_key, request.head)
+        is_last = not request.keeps_alive or not (request.body.is_complete or will_end(request))
+        try:
+            self._transport.write(response_bytes(request.head, response, self._date.now(), is_last))
+        except Exception:
+            # Otherwise the client would wait for a response that never comes.
+            logger.exception("a response could not be sent")
+            self._events.response_failed()
+        else:
+            self._events.response_written(is_last)
+
+
+def will_end(request: Request) -> bool:
+    """Whether the rest of a body can be waited for, and dropped, before the next request.
+
+    A client that was not asked for the body may send it, or the next request instead.
+    """
+    return (request.head.declared or 0) <= BODY_BYTES_MAX and not request.waits_to_be_asked
