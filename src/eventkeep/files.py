@@ -99,6 +99,10 @@ class Files:
         status = os.statvfs(path)
         return status.f_blocks * status.f_frsize
 
+    def link(self, source: Path, target: Path) -> None:
+        """Give a file a second name; raises OSError if the folders are on different disks."""
+        os.link(source, target)
+
     def free_bytes(self, path: Path) -> int:
         """Bytes of the disk that this process may still use."""
         status = os.statvfs(path)

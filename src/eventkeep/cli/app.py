@@ -10,6 +10,7 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
+from eventkeep.cli.backup import BACKUP_EPILOG, RESTORE_EPILOG, backup, restore
 from eventkeep.cli.cassettes import RECORD_EPILOG, REPLAY_EPILOG, VERIFY_EPILOG, record, replay, verify
 from eventkeep.cli.check import EPILOG as CHECK_EPILOG
 from eventkeep.cli.check import check
@@ -63,6 +64,8 @@ app.command(epilog=REPLAY_EPILOG)(replay)
 app.command(epilog=VERIFY_EPILOG)(verify)
 app.command(epilog=DOCTOR_EPILOG)(doctor)
 app.command(epilog=CHECK_EPILOG)(check)
+app.command(epilog=BACKUP_EPILOG)(backup)
+app.command(epilog=RESTORE_EPILOG)(restore)
 app.add_typer(log, name="log")
 
 

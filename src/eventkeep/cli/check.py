@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -23,7 +23,13 @@ Exit codes: 0 everything is whole, 1 something is damaged, 2 wrong usage.
 """
 
 
-def check(data: DataOption = None, config: ConfigOption = None, as_json: JsonLinesOption = False) -> None:
+def check(
+    data: DataOption = None,
+    config: ConfigOption = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Make damaged views anew; no server may run.")] = False,
+    backup: Annotated[Path | None, typer.Option("--from", help="A backup to repair from.")] = None,
+    as_json: JsonLinesOption = False,
+) -> None:
     """Read every record of the log, every page of the directory and every segment, and compare the three.
 
     If a server runs, it reads its own stores, and the log is read beside it.
@@ -32,10 +38,26 @@ def check(data: DataOption = None, config: ConfigOption = None, as_json: JsonLin
     if not folder.is_dir():
         raise ConfigurationError(f"--data: there is no folder {folder}")
     output = Output()
+    if repair:
+        repair_folder(output, folder, backup)
     is_damaged = tell(output, found_in(folder), as_json)
     output.flush()
     if is_damaged:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def repair_folder(output: Output, folder: Path, backup: Path | None) -> None:
+    """Repair what can be, and say so. Raises StoreError for what can't be, FolderInUse if a server runs."""
+    from eventkeep.ingest.repair import repair
+    from eventkeep.server.folder import FolderLock
+
+    lock = FolderLock(folder)
+    try:
+        for step in repair(folder, backup):
+            output.line(f"repair   {step}")
+    finally:
+        lock.close()
+        output.flush()
 
 
 def found_in(folder: Path) -> Iterator[Checked]:

@@ -192,6 +192,12 @@ class Directory:
             self._durable_position = max(self._durable_position, position)
         return self._durable_position >= position
 
+    def copy_to(self, folder: Path) -> Progress:
+        """Copy the directory into a folder, and return the last record that the copy has. Raises DirectoryError."""
+        progress = self._progress
+        self._database.copy_to(folder)
+        return progress
+
     def check_structure(self) -> None:
         """Have SQLite check its tables and indexes. Raises DirectoryError with the first fault."""
         with self._database.reading() as connection:

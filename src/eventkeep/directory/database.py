@@ -37,6 +37,7 @@ LIST_LENGTHS = tuple(length for length in (1, 4, 16, 64, 256, 1_024) if length <
 """IN lists are filled up to one of these lengths, so that few statements have to be prepared."""
 STATEMENTS_PREPARED_MAX = 500
 WAL_RETRY_SECONDS = 0.02
+COPY_BYTES = 4_194_304
 CHECKPOINT_WAIT_MILLISECONDS = 200
 """How long a checkpoint waits for readers; commits wait meanwhile."""
 
@@ -115,6 +116,26 @@ class Database:
         """
         with self._writing, self._driver_errors():
             return self._checkpoint()
+
+    def copy_to(self, folder: Path) -> None:
+        """Copy the file with its checksums, as of the last commit, into a folder. Commits wait meanwhile.
+
+        Raises DirectoryError if a reader stays in a statement, and if a disk fails.
+        """
+        with self._writing, self._driver_errors():
+            if not self._checkpoint():
+                raise DirectoryError(f"{self.name} is being read and can't be copied now: try again.")
+            copy = self._files.create(folder / self.path.name)
+            try:
+                size = self._files.size(self._held)
+                for offset in range(0, size, COPY_BYTES):
+                    self._files.write(copy, [self._files.read(self._held, COPY_BYTES, offset)], offset)
+                self._files.sync(copy)
+                found = sums_of_file(copy, folder / self.path.name, self._files)
+            finally:
+                self._files.close(copy)
+            verify(folder / self.path.name, found, self._sums, self._sums.uncertain)
+            write_sums(folder / SUMS_NAME, found, self._files)
 
     def scrub(self) -> None:
         """Read all pages and compare them with their checksums. Raises DirectoryError if one is damaged."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +23,10 @@ from eventkeep.events.flush import Flush
 from eventkeep.events.format import FILTER_NAME, UNFINISHED_SUFFIX
 from eventkeep.events.found import AnyPart
 from eventkeep.events.known_keys import KnownKeys
+from eventkeep.events.manifest import encode_manifest
 from eventkeep.events.memory_segment import Commit, MemoryPart, MemorySegment, joined
 from eventkeep.events.page import events_of, find, select
-from eventkeep.events.recovery import open_catalog
+from eventkeep.events.recovery import listed_names, open_catalog
 from eventkeep.events.rewrite import Rewrite, Rewritten
 from eventkeep.events.rows import PROFILE, Chunk
 from eventkeep.events.scan import arrays, scan
@@ -254,6 +255,15 @@ class EventStore:
         """
         with self._snapshots.reading() as snapshot:
             yield from scan(parts_of(snapshot), selection, self._catalog.target.opened)
+
+    @contextmanager
+    def pinned(self) -> Iterator[tuple[bytes, list[Path]]]:
+        """The manifest as it is on disk, and the files that it lists, which stay inside the block."""
+        with ExitStack() as stack:
+            with self._changing:
+                stack.enter_context(self._snapshots.reading())
+                manifest = self._catalog.manifest
+            yield encode_manifest(manifest), [self._folder / name for name in listed_names(manifest)]
 
     def accounts(self) -> list[int]:
         """The numbers of the accounts that have events."""

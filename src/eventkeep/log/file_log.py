@@ -95,6 +95,17 @@ class FileLog:
         except OSError as exc:
             raise LogError(f"the log in {folder} can't be used: {exc}") from exc
 
+    @classmethod
+    def continued(cls, folder: Path, identity: int, last: int, checksum: int, files: Files | None = None) -> FileLog:
+        """Make a log in an empty folder that goes on behind the record ``last`` of another one. Raises LogError."""
+        files = files or Files()
+        try:
+            files.make_folder(folder)
+            make_file(folder, files, FileHead(identity, last + 1, checksum, 0, 0, LOG_FILE_BYTES_MIN))
+        except OSError as exc:
+            raise LogError(f"the log in {folder} can't be made: {exc}") from exc
+        return cls.open(folder, files)
+
     @property
     def identity(self) -> int:
         return self._heads[0].log

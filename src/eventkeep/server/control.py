@@ -27,6 +27,7 @@ from eventkeep.directory.changes import Change
 from eventkeep.errors import ConfigurationError, EventkeepError, Unavailable
 from eventkeep.ingest.committer import Committer
 from eventkeep.ingest.scrub import Checked, scrub_open
+from eventkeep.ingest.snapshot import Snapshot, take_snapshot
 from eventkeep.ingest.stores import Stores
 from eventkeep.limits import CONTROL_REQUEST_BYTES_MAX, CONTROL_SECONDS_MAX
 
@@ -35,6 +36,7 @@ logger = structlog.get_logger(__name__)
 SOCKET_NAME: Final = "control.sock"
 CHECK: Final = "check"
 FLUSH: Final = "flush"
+SNAPSHOT: Final = "snapshot"
 
 
 class ControlRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -45,6 +47,7 @@ class ControlRequest(msgspec.Struct, forbid_unknown_fields=True):
     scopes: list[str] = []
     label: str = ""
     id: str = ""
+    path: str = ""
 
 
 class ControlResponse(msgspec.Struct, omit_defaults=True):
@@ -56,6 +59,7 @@ class ControlResponse(msgspec.Struct, omit_defaults=True):
     key: str = ""
     is_unknown: bool = False
     checked: list[Checked] = []
+    snapshot: Snapshot | None = None
     error: str = ""
 
 
@@ -82,6 +86,8 @@ def respond(content: bytes, committer: Committer, stores: Stores) -> ControlResp
         request = msgspec.json.decode(content, type=ControlRequest)
         if request.do == CHECK:
             return ControlResponse(checked=list(scrub_open(stores)))
+        if request.do == SNAPSHOT:
+            return ControlResponse(snapshot=take_snapshot(stores, Path(request.path), committer.call))
         if request.do == FLUSH:
             stores.events.flush()
             return ControlResponse()
@@ -98,7 +104,7 @@ def respond(content: bytes, committer: Committer, stores: Stores) -> ControlResp
 def is_for_this_node(content: bytes) -> bool:
     """Whether a request concerns the folder of the server that it was sent to, and not the log of a cluster."""
     try:
-        return msgspec.json.decode(content, type=ControlRequest).do == CHECK
+        return msgspec.json.decode(content, type=ControlRequest).do in (CHECK, FLUSH, SNAPSHOT)
     except msgspec.DecodeError:
         return True
 
