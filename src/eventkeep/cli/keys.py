@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from eventkeep.directory import Account, KeyRecord
 
 DEFAULT_ACCOUNT: Final = "default"
-SCOPES: Final = "events:read, events:write, metrics:read, metrics:write, profiles:read, profiles:write"
+RESOURCES: Final = (
+    *("accounts", "data-privacy", "events", "flows", "lists", "metrics", "profiles", "segments", "subscriptions"),
+)
+SCOPES: Final = ", ".join(f"{resource}:{right}" for resource in RESOURCES for right in ("read", "write"))
 keys = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys; also while a server runs.")
 
 

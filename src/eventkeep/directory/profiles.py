@@ -29,7 +29,7 @@ from eventkeep.limits import IDENTIFIER_CACHE_ENTRIES_MAX, PROFILE_CACHE_BYTES_M
 from eventkeep.model.consent import NOTHING, Consent
 from eventkeep.model.identity_resolution import IdentityResolution
 from eventkeep.model.profile import IDENTIFIER_KINDS, Profile
-from eventkeep.model.submission import ProfileWrite
+from eventkeep.model.profile_write import ProfileWrite
 
 NO_MEMBERS = "{}"
 NO_CONSENT = (NO_MEMBERS, None, None)

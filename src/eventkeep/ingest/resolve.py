@@ -21,7 +21,8 @@ from eventkeep.limits import METRICS_PER_ACCOUNT_MAX
 from eventkeep.model.event_columns import Flags
 from eventkeep.model.identity_resolution import Applied, IdentityResolution
 from eventkeep.model.metric import Metric
-from eventkeep.model.submission import ProfileWrite, Submission
+from eventkeep.model.profile_write import ProfileWrite
+from eventkeep.model.submission import Submission
 
 MetricNames = dict[MetricName, Metric]
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
 from eventkeep.limits import AGGREGATE_PROFILES_HELD_MAX
+from eventkeep.model.interval import Interval
 
-Interval = Literal["hour", "day", "week", "month"]
 Zone = ZoneInfo | datetime.timezone
 Times = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.uint32]

@@ -17,7 +17,7 @@ from eventkeep.model.consent import (
     unsuppressed,
 )
 from eventkeep.model.consent_metrics import ConsentEvent, recorded_subscription, recorded_suppression
-from eventkeep.model.submission import ProfileWrite
+from eventkeep.model.profile_write import ProfileWrite
 
 API_METHOD = "API"
 """The method of consent that was stated through the API."""

@@ -17,7 +17,7 @@ from eventkeep.limits import (
     PROPERTY_ARRAY_ELEMENTS_MAX,
 )
 from eventkeep.model.profile import IDENTIFIER_KINDS, Profile, merged
-from eventkeep.model.submission import ProfileWrite
+from eventkeep.model.profile_write import ProfileWrite
 
 Owned = tuple[str, str]
 """An identifier: its kind, and its value in normal form."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from eventkeep.model.consent import NOTHING, Consent, joined
-from eventkeep.model.submission import ProfileWrite
+from eventkeep.model.profile_write import ProfileWrite
 
 IDENTIFIER_KINDS: Final = ("external_id", "email", "phone_number", "anonymous_id", "kx")
 """What finds a profile, in order of priority; a profile's ``id`` goes before them all."""

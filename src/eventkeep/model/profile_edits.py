@@ -25,7 +25,7 @@ from eventkeep.limits import PROFILE_PROPERTIES_BYTES_MAX, PROFILE_PROPERTIES_MA
 from eventkeep.model.consent import joined
 from eventkeep.model.identity_resolution import ATTRIBUTE_KINDS, Attempt, IdentityResolution, Owned
 from eventkeep.model.profile import IDENTIFIER_KINDS, Profile
-from eventkeep.model.submission import ProfileWrite
+from eventkeep.model.profile_write import ProfileWrite
 
 FILLED: Final = (
     "email",

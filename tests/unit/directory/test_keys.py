@@ -205,7 +205,7 @@ def test_scope_is_allowed_by_itself_or_by_full(directory: Directory) -> None:
     assert everything.allows("profiles:read")
 
 
-@pytest.mark.parametrize("scopes", [frozenset(), frozenset({"lists:read"}), frozenset({"full", "events:read"})])
+@pytest.mark.parametrize("scopes", [frozenset(), frozenset({"lists:own"}), frozenset({"full", "events:read"})])
 def test_key_with_scopes_that_are_none_is_not_made(directory: Directory, scopes: frozenset[str]) -> None:
     with pytest.raises(ConfigurationError):
         create_key(directory, 1, scopes)

@@ -24,7 +24,7 @@ from eventkeep.model.profile_edits import (
     needs_identifiers,
 )
 from eventkeep.model.profile_selection import Bounds, ProfilePlace, ProfileSelection, SortKey, SuppressionConditions
-from eventkeep.model.submission import ProfileWrite
+from eventkeep.model.profile_write import ProfileWrite
 from tests.unit.directory.held import create_account, keep, open_directory
 
 START = 1_700_000_000_000_000

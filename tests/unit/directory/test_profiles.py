@@ -14,7 +14,7 @@ from eventkeep.directory import Directory, Pending, profiles
 from eventkeep.directory.changes import Change, Operation, Table
 from eventkeep.directory.profiles import resolution_changes
 from eventkeep.model.profile import Profile
-from eventkeep.model.submission import ProfileWrite
+from eventkeep.model.profile_write import ProfileWrite
 from tests.unit.directory.held import create_account, keep, number_of, open_directory
 
 NOW_US = 1_700_000_000_000_000

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventkeep.model import aggregates
-from eventkeep.model.aggregates import BucketFinder, GroupedTotals, Interval, Totals, bucket_edges
+from eventkeep.model.aggregates import BucketFinder, GroupedTotals, Totals, bucket_edges
+from eventkeep.model.interval import Interval
 
 ZONES = ["UTC", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "America/Sao_Paulo", "Pacific/Apia"]
 INTERVALS: list[Interval] = ["hour", "day", "week", "month"]

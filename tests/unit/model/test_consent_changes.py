@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eventkeep.model.consent_changes import subscription, suppression, unsubscription
-from eventkeep.model.submission import ProfileWrite
+from eventkeep.model.profile_write import ProfileWrite
 
 NOW = 1_750_000_000_000_000
 ADA = ProfileWrite(email="ada@example.org", phone_number="+15005550006")

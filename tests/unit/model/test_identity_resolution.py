@@ -19,7 +19,7 @@ from eventkeep.limits import (
 )
 from eventkeep.model.identity_resolution import Applied, IdentityResolution
 from eventkeep.model.profile import IDENTIFIER_KINDS, Profile
-from eventkeep.model.submission import ProfileWrite
+from eventkeep.model.profile_write import ProfileWrite
 
 NOW = 1_750_000_000_000_000
 

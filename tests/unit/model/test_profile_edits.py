@@ -26,7 +26,7 @@ from eventkeep.model.profile_edits import (
     named,
     needs_identifiers,
 )
-from eventkeep.model.submission import ProfileWrite
+from eventkeep.model.profile_write import ProfileWrite
 
 NOW = 1_750_000_000_000_000
 SHOWN = ("external_id", "email", "phone_number", "anonymous_id")

@@ -69,8 +69,3 @@ def test_random_pages_are_written_within_bounds(tmp_path: Path) -> None:
     written = first_number_printed(built("pages", tmp_path))
     # Most have room, and some do not.
     assert ROUNDS // 4 < written < ROUNDS
-
-
-@needs_compiler
-def test_random_keys_are_seen_within_bounds(tmp_path: Path) -> None:
-    assert first_number_printed(built("places", tmp_path)) == ROUNDS

@@ -9,7 +9,7 @@ import msgspec
 from eventkeep.errors import Fault, InvalidRequest
 from eventkeep.model.consent_changes import ConsentChange, subscription
 from eventkeep.model.profile_edits import ImportProfile
-from eventkeep.model.submission import ProfileWrite
+from eventkeep.model.profile_write import ProfileWrite
 from eventkeep.protocol.client_routes.documents import ClientProfileCreate, ClientSubscriptionCreate, has_member
 from eventkeep.protocol.consent.parsing import channels_of, check_addresses, list_of, list_of_json
 from eventkeep.protocol.creates.tolerance import tolerate

@@ -11,7 +11,7 @@ from eventkeep.limits import JOB_PROFILES_MAX
 from eventkeep.model.consent import Channel
 from eventkeep.model.consent_changes import ConsentChange, subscription, suppression, unsubscription
 from eventkeep.model.identifiers import normal_email, normal_phone_number
-from eventkeep.model.submission import ProfileWrite
+from eventkeep.model.profile_write import ProfileWrite
 from eventkeep.model.ulid import ULID_CHARACTERS, is_ulid
 from eventkeep.protocol.consent.documents import (
     CHANNELS_NAMED_SINCE,

@@ -14,7 +14,8 @@ import numpy as np
 from eventkeep.limits import EVENT_FUTURE_SECONDS_MAX
 from eventkeep.model.currency import CODES
 from eventkeep.model.event_columns import TextColumn
-from eventkeep.model.submission import ProfileWrite, Submission
+from eventkeep.model.profile_write import ProfileWrite
+from eventkeep.model.submission import Submission
 from eventkeep.native.reader import NativeReader, ParsedBodies
 from eventkeep.native.rules import MEMBERS, ReaderRules
 from eventkeep.protocol.creates.event_times import TIME_MIN

@@ -20,7 +20,8 @@ from xxhash import xxh3_128_intdigest
 
 from eventkeep.errors import Fault, InvalidRequest
 from eventkeep.model.currency import normal_currency
-from eventkeep.model.submission import ProfileWrite, Submission
+from eventkeep.model.profile_write import ProfileWrite
+from eventkeep.model.submission import Submission
 from eventkeep.protocol.creates.event_times import parse_time
 from eventkeep.protocol.creates.metric_names import metric_name
 from eventkeep.protocol.creates.profile_writes import NOT_DECODED, profile_write

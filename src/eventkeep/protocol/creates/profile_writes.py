@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from eventkeep.limits import PROFILE_BYTES_REMEMBERED_MAX, PROFILES_REMEMBERED_MAX
 from eventkeep.model.identifiers import normal_email, normal_phone_number
-from eventkeep.model.submission import ProfileWrite
+from eventkeep.model.profile_write import ProfileWrite
 from eventkeep.model.ulid import is_ulid
 from eventkeep.protocol.creates.documents import Data, Location, PatchProperties, Profile, ProfileAttributes
 

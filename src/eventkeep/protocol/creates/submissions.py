@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from eventkeep.limits import BULK_EVENTS_MAX
 from eventkeep.model.event_columns import TextColumn
-from eventkeep.model.submission import NUMBERS, ProfileWrite, Submission
+from eventkeep.model.profile_write import ProfileWrite
+from eventkeep.model.submission import NUMBERS, Submission
 from eventkeep.protocol.creates.metric_names import MetricName
 
 SINGLE_POINTER: Final = "/data/attributes/profile/data"

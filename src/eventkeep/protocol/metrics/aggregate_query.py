@@ -13,7 +13,7 @@ import msgspec
 
 from eventkeep.errors import Fault, InvalidRequest
 from eventkeep.limits import AGGREGATE_RANGE_DAYS_MAX, AGGREGATE_ROWS_DEFAULT, AGGREGATE_ROWS_MAX, ECHO_CHARACTERS_MAX
-from eventkeep.model.aggregates import Interval
+from eventkeep.model.interval import Interval
 from eventkeep.protocol.cursors import parse_place
 from eventkeep.protocol.filters import Condition, parse_filter
 from eventkeep.protocol.json_values import Faults, shown

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from eventkeep.limits import AGGREGATE_DIMENSIONS_MAX, AGGREGATE_FILTERS_MAX, AGGREGATE_ROWS_MAX
-from eventkeep.model.aggregates import Interval
+from eventkeep.model.interval import Interval
 from eventkeep.protocol.creates.documents import Data, Document
 
 Measurement = Literal["count", "sum_value", "unique"]

@@ -15,7 +15,7 @@ from eventkeep.errors import Fault, PayloadTooLarge
 from eventkeep.limits import EMAIL_CHARACTERS_MAX, PROFILE_PAYLOAD_BYTES_MAX
 from eventkeep.model.identifiers import normal_email, normal_phone_number
 from eventkeep.model.profile_edits import CreateProfile, ImportProfile, MergeProfiles, UpdateProfile
-from eventkeep.model.submission import ProfileWrite
+from eventkeep.model.profile_write import ProfileWrite
 from eventkeep.model.ulid import ULID_CHARACTERS, is_ulid
 from eventkeep.protocol.creates.documents import Location, PatchProperties
 from eventkeep.protocol.creates.tolerance import tolerate

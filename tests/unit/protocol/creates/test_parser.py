@@ -6,7 +6,8 @@ import pytest
 
 from eventkeep.errors import InvalidRequest
 from eventkeep.limits import EVENT_FUTURE_SECONDS_MAX, FAULTS_MAX
-from eventkeep.model.submission import ProfileWrite, Submission
+from eventkeep.model.profile_write import ProfileWrite
+from eventkeep.model.submission import Submission
 from eventkeep.protocol.creates.event_times import parse_time
 from eventkeep.protocol.creates.native_parser import parse_natively
 from eventkeep.protocol.creates.parser import parse_bulk_create, parse_create_event

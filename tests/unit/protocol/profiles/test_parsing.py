@@ -11,7 +11,7 @@ import pytest
 from eventkeep.errors import InvalidRequest, PayloadTooLarge
 from eventkeep.limits import PROFILE_PAYLOAD_BYTES_MAX
 from eventkeep.model.profile_edits import CreateProfile, ImportProfile, MergeProfiles, UpdateProfile
-from eventkeep.model.submission import ProfileWrite
+from eventkeep.model.profile_write import ProfileWrite
 from eventkeep.protocol.profiles.parsing import parse_create, parse_import, parse_merge, parse_update
 from eventkeep.protocol.revisions import REVISIONS, Revision
 
