@@ -39,11 +39,25 @@ class StillClock:
         return self._now
 
 
+def queued(unique_id: str, ticket: Future[Any], email: str | None = None) -> QueuedCreates:
+    """A single create, of a profile of its own unless there is an email."""
+    body = single_body(unique_id=unique_id, profile={"email": email or f"{unique_id}@shop.example"}, value=1.5)
+    return QueuedCreates(
+        account=1,
+        revision=REVISIONS[-1],
+        is_bulk=False,
+        bodies=[json.dumps(body).encode()],
+        received_at=NOW,
+        tickets=[ticket],
+    )
+
+
 class Shop:
     """Stores with a committer whose steps run in the caller's thread, one batch at a time."""
 
     def __init__(self, folder: Path, files: Files) -> None:
         clock = StillClock()
+        self.folder = folder
         self.stores = Stores.open(folder, clock, files)
         self.failures: list[Exception] = []
         room = Room(folder, files, clock)
@@ -57,19 +71,8 @@ class Shop:
         """Whether each event was acknowledged."""
         futures: list[Future[Any]] = []
         for unique_id in unique_ids:
-            body = single_body(unique_id=unique_id, profile={"email": f"{unique_id}@shop.example"}, value=1.5)
-            future: Future[Any] = Future()
-            futures.append(future)
-            self.committer.offer(
-                QueuedCreates(
-                    account=1,
-                    revision=REVISIONS[-1],
-                    is_bulk=False,
-                    bodies=[json.dumps(body).encode()],
-                    received_at=NOW,
-                    tickets=[future],
-                )
-            )
+            futures.append(Future())
+            self.committer.offer(queued(unique_id, futures[-1]))
         self.committer.run_once()
         return [not isinstance(future.result(timeout=10), Exception) for future in futures]
 

@@ -1,0 +1,171 @@
+"""One server run after another, in each of which one operation of the disk fails; ``python -m tests.faults.io_faults``.
+
+The scenario is fixed: a start on a new folder, keys, creates that make profiles and metrics, a flush, a stop, and the
+same again. After the fault the folder is opened without one: what was acknowledged has to be there, once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import httpx
+import msgspec
+
+from eventkeep.errors import EventkeepError, ServerUnreachable
+from eventkeep.server.control import ControlRequest, ask_server
+from eventkeep.testing import ServerProcess
+from tests.contract.api import single_body
+from tests.faults.load import headers, unique_ids
+from tests.folder_changes import new_key, revoke_key
+
+KINDS: Final = ("error", "short", "full", "crash")
+SHIM_SOURCE: Final = Path(__file__).with_name("io_shim.c")
+ROUNDS: Final = 2
+EVENTS: Final = 4
+TIMEOUT_SECONDS: Final = 20.0
+
+
+class Acknowledged(msgspec.Struct):
+    """What the server has acknowledged: events by their unique ids, keys, and keys that were revoked."""
+
+    events: set[str] = set()
+    keys: set[str] = set()
+    revoked: set[str] = set()
+
+
+def build_shim(folder: Path) -> Path:
+    """Compile the library that makes operations fail."""
+    library = folder / "io_shim.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", str(library), str(SHIM_SOURCE), "-ldl"], check=True)
+    return library
+
+
+def run_scenario(data: Path, shim: Path, fails_at: int, kind: str) -> tuple[Acknowledged, int]:
+    """Run servers with the shim on a new folder; returns what was acknowledged, and how many operations there were."""
+    counted = data.with_name("operations")
+    environment = {
+        "LD_PRELOAD": str(shim),
+        "EVENTKEEP_FAULT_FOLDER": str(data),
+        "EVENTKEEP_FAULT_AT": str(fails_at),
+        "EVENTKEEP_FAULT_KIND": kind,
+        "EVENTKEEP_FAULT_COUNT": str(counted),
+    }
+    done = Acknowledged()
+    operations = 0
+    for number in range(ROUNDS):
+        # The operations of both rounds are numbered as one.
+        environment["EVENTKEEP_FAULT_AT"] = str(fails_at - operations if fails_at >= operations else -1)
+        counted.unlink(missing_ok=True)
+        server = ServerProcess(data, environment=environment)
+        try:
+            server.start()
+        except ServerUnreachable:
+            continue
+        finally:
+            if counted.exists() and not server.is_running():
+                operations += int(counted.read_text())
+        try:
+            use(server, number, done)
+        finally:
+            if server.is_running():
+                server.stop()
+        if counted.exists():
+            operations += int(counted.read_text())
+    return done, operations
+
+
+def use(server: ServerProcess, number: int, done: Acknowledged) -> None:
+    """What clients and commands do while the server runs; each refusal is tried once more."""
+    with suppress(EventkeepError, OSError):
+        key = new_key(server.data)
+        done.keys.add(key)
+        other = new_key(server.data, "other")
+        revoke_key(server.data, other[3:11])
+        done.revoked.add(other)
+    for key in sorted(done.keys)[:1]:
+        with httpx.Client(base_url=server.url, headers=headers(key), timeout=TIMEOUT_SECONDS) as client:
+            for event in range(EVENTS):
+                create(client, f"{number}-{event}", done)
+            with suppress(EventkeepError, OSError):
+                ask_server(server.data, ControlRequest("flush"))
+            create(client, f"{number}-after", done)
+
+
+def create(client: httpx.Client, unique_id: str, done: Acknowledged) -> None:
+    body = single_body(f"Metric {unique_id}", unique_id=unique_id, profile={"email": f"{unique_id}@shop.example"})
+    for _ in range(2):
+        try:
+            status = client.post("/api/events/", json=body).status_code
+        except httpx.TransportError:
+            return
+        if status == httpx.codes.ACCEPTED:
+            done.events.add(unique_id)
+            return
+
+
+def check(data: Path, done: Acknowledged) -> str | None:
+    """Start a server without faults; returns what is wrong, None if everything acknowledged is there, once."""
+    for leftover in data.glob("*.sock"):
+        leftover.unlink()
+    with ServerProcess(data) as server:
+        for key in sorted(done.keys)[:1]:
+            found: Counter[str] = unique_ids(server.url, key)
+            if not done.events <= found.keys():
+                return f"lost {sorted(done.events - found.keys())}"
+            if set(found.values()) - {1}:
+                return f"more than once: {found}"
+        for key in done.keys | done.revoked:
+            status = httpx.get(f"{server.url}/api/events/", headers=headers(key)).status_code
+            if (status == httpx.codes.UNAUTHORIZED) != (key in done.revoked):
+                return f"key {key[3:11]}: {status}"
+    checked = subprocess.run(
+        [sys.executable, "-m", "eventkeep", "check", "--data", str(data)], capture_output=True, text=True, check=False
+    )
+    return None if checked.returncode == 0 else checked.stdout
+
+
+def count_operations(folder: Path, shim: Path) -> int:
+    """How many operations the scenario has without a fault."""
+    done, operations = run_scenario(folder / "data", shim, -1, "error")
+    assert len(done.events) == ROUNDS * (EVENTS + 1), done
+    shutil.rmtree(folder / "data")
+    return operations
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--every", type=int, default=1, help="only every so many operations")
+    parser.add_argument("--kinds", default=",".join(KINDS))
+    chosen = parser.parse_args()
+    wrong = 0
+    with tempfile.TemporaryDirectory(prefix="eventkeep-faults-") as name:
+        folder = Path(name)
+        shim = build_shim(folder)
+        operations = count_operations(folder, shim)
+        print(f"{operations} operations", flush=True)
+        for kind in chosen.kinds.split(","):
+            for fails_at in range(0, operations, chosen.every):
+                done, _ = run_scenario(folder / "data", shim, fails_at, kind)
+                fault = check(folder / "data", done)
+                if fault is not None:
+                    wrong += 1
+                    print(f"{kind} at {fails_at}: {fault}", flush=True)
+                    kept = Path(os.environ.get("EVENTKEEP_KEEP", name)) / f"{kind}-{fails_at}"
+                    shutil.copytree(folder / "data", kept, ignore=shutil.ignore_patterns("*.sock"))
+                shutil.rmtree(folder / "data")
+            print(f"{kind}: done", flush=True)
+    print(f"{wrong} wrong")
+    sys.exit(1 if wrong else 0)
+
+
+if __name__ == "__main__":
+    main()
