@@ -140,6 +140,9 @@ def write_manifest(files: Files, folder: Path, manifest: Manifest) -> None:
     """
     unfinished = folder / f"{MANIFEST_NAME}-{manifest.generation}{UNFINISHED_SUFFIX}"
     try:
+        if unfinished.exists():
+            # Left behind by a crash while the first manifest was written: there was none to list the leftovers.
+            files.unlink(unfinished)
         file = files.create(unfinished)
         try:
             files.write(file, [encode_manifest(manifest)], 0)

@@ -144,7 +144,8 @@ def test_every_operation_fails_once(tmp_path: Path, kind: str) -> None:
         found = shop.found()
         assert acknowledged <= found.keys() <= sent, fails_at
         assert set(found.values()) <= {1}
-        assert all(shop.send(*sorted(sent)))
+        if sent:
+            assert all(shop.send(*sorted(sent)))
         assert shop.found() == dict.fromkeys(sent, 1)
         shop.stores.close()
         shutil.rmtree(folder)
