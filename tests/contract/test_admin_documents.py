@@ -29,8 +29,14 @@ MORE_THAN_PROMISED: Final = {
     "keys to unset",
     "a patch that is null",
     "operations that are null",
+    "an empty array for properties, which PHP sends",
+    "an integer for external_id",
+    "empty arrays in a profile",
 }
-"""Rules that accept more than a document: other forms of a time, and ``meta`` if other revisions have it."""
+"""Rules that accept more than a document.
+
+Other forms of a time, ``meta`` if other revisions have it, and values that programs send and the service accepts.
+"""
 
 
 @pytest.fixture(params=REVISIONS, ids=DATES)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from eventkeep.limits import BULK_EVENTS_MAX, PROPERTIES_MAX
+from eventkeep.limits import BULK_EVENTS_MAX
 from eventkeep.protocol.creates import documents
 from eventkeep.protocol.openapi.schemas import ANY_OBJECT, Schema
 from eventkeep.protocol.openapi.types import OfField, TypeSchemas
@@ -78,7 +78,7 @@ class BodySchemas(TypeSchemas):
         return f"{self._prefix if is_own else ''}{kind.__name__}"
 
     def _raw(self) -> Schema:
-        return {**ANY_OBJECT, "maxProperties": PROPERTIES_MAX}
+        return {**ANY_OBJECT, "maxProperties": self._revision.properties_max}
 
     def _items(self, kind: type) -> Schema:
         # The lists of resources: profiles with their events, and those events.
