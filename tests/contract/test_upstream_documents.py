@@ -82,7 +82,7 @@ def validate(client: httpx.Client, operation: str, document: Any) -> None:
         {"include": "metric,profile"},
         {"include": "metric,profile,attributions"},
         {"sort": "datetime"},
-        {"filter": 'equals(metric_id,"ZZZZZZ")'},
+        {"filter": 'equals(profile_id,"01ARZ3NDEKTSV4RRFFQ69G5FAV")'},
     ],
 )
 def test_pages_are_as_upstream_says(client: httpx.Client, parameters: dict[str, str]) -> None:
