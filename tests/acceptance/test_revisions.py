@@ -39,7 +39,7 @@ def test_the_difference_shows_the_bulk_operation_and_the_changed_profile() -> No
     done = run("revisions", "diff", *PAIR)
     assert (done.code, done.errors) == (0, "")
     told = lines(done.output)
-    assert told[:2] == ["2024-02-15 → 2024-06-15", "Operations: 1 added, 4 changed, 3 unchanged."]
+    assert told[:2] == ["2024-02-15 → 2024-06-15", "Operations: 1 added, 14 changed, 21 unchanged."]
     for line in (
         "+ bulk_create_events POST /api/event-bulk-create-jobs/",
         "+ burst 10/s",
