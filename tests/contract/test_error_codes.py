@@ -162,6 +162,7 @@ def too_often(_: Shop, bounded: Bounded, operation: str) -> httpx.Response:
 def while_bodies_are_under_way(_: Shop, bounded: Bounded, operation: str) -> httpx.Response:
     with Shop(bounded.server, "crowded") as shop, bodies_under_way(bounded):
         refused = shop.send(good_body(operation), operation)
+        assert refused.status_code == 503
         assert shop.events() == []
     # Once they have gone away, the same request is accepted.
     assert eventually(lambda: bounded.shop.send(good_body("bulk_create_events"))).status_code == 202
@@ -202,14 +203,22 @@ def bodies_under_way(bounded: Bounded) -> Iterator[None]:
         f"Authorization: Klaviyo-API-Key {bounded.shop.key}\r\n"
         f"revision: {PAGED_REVISION}\r\nContent-Length: {BODY_BYTES_MAX}\r\n\r\n{{"
     )
+    connections: list[socket.socket] = []
     with ExitStack() as opened:
         for _ in range(BODIES_BYTES_MAX // BODY_BYTES_MAX):
             connection = opened.enter_context(socket.create_connection(("127.0.0.1", bounded.server.port), timeout=30))
+            connections.append(connection)
             connection.sendall(head.encode())
         deadline = time.monotonic() + 20
         while bounded.shop.send(b"{}", "bulk_create_events").status_code != 503 and time.monotonic() < deadline:
             time.sleep(0.01)
         yield
+        # Wait until the server has closed them all, so that the next test finds none of these bodies counted.
+        for connection in connections:
+            connection.shutdown(socket.SHUT_WR)
+        for connection in connections:
+            while connection.recv(65_536):
+                pass
 
 
 def eventually(send: Callable[[], httpx.Response]) -> httpx.Response:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from eventkeep.testing import ServerProcess
@@ -72,6 +72,10 @@ class Question(msgspec.Struct, frozen=True):
         joined = ",".join(written)
         filtered = {"filter": f"and({joined})" if self.is_and else joined} if written else {}
         return {**filtered, "sort": self.sort}
+
+    def is_of_unknown_metric(self, ids: dict[str, str]) -> bool:
+        """Whether the server must refuse the question: there is no metric of the asked name yet."""
+        return any(field == "metric_id" and value not in ids for _, field, value in self.conditions)
 
 
 sent_events: Final = st.builds(
@@ -172,6 +176,9 @@ def test_any_filter_and_sort_gives_the_result_of_a_list_comprehension(
         assert sorted([event for _, event in everything]) == sorted(first_of_each_key(events))
         assert [identity for identity, _ in everything] == sorted(identity for identity, _ in everything)
         for question in asked:
+            if question.is_of_unknown_metric(ids):
+                assert api.call("get_events", query=question.query(ids)).status_code == 400
+                continue
             found, _ = read(api, {"page[size]": "1000", **question.query(ids)})
             # Public ids sort as (time, id) does.
             chosen = [each for each in everything if question.holds(each[1])]
@@ -207,6 +214,7 @@ def test_walk_in_both_directions_has_each_event_once_while_events_arrive(
     with stores.new() as api:
         store(api, events)
         _, ids = read(api, {"page[size]": "1000"})
+        assume(not question.is_of_unknown_metric(ids))
         query = question.query(ids)
         at_start = ids_of([api.page(**query, **{"page[size]": "1000"})])
         inserts = iter(inserted)
@@ -228,6 +236,7 @@ def test_a_walk_through_a_store_at_rest_is_one_large_read_cut_in_pages(
     with stores.new() as api:
         store(api, events)
         _, ids = read(api, {"page[size]": "1000"})
+        assume(not question.is_of_unknown_metric(ids))
         query = question.query(ids)
         large = api.page(**query, **{"page[size]": "1000"})["data"]
         there = walk(api, api.page(**query, **{"page[size]": str(page_size)}), "next", iter([]))

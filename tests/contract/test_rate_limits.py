@@ -30,9 +30,8 @@ HOSTED: Final = {
     "get_event_relationships_profile": "350, 350;w=1, 3500;w=60",
 }
 BURST_SCRIPT: Final = Path(__file__).with_name("client_burst.py")
-BURST_EVENTS: Final = 1_000
-BURST_THREADS: Final = 450
-"""More calls than one second allows, so that some of a burst that comes at once must be refused."""
+BURST_EVENTS: Final = 60
+BURST_THREADS: Final = 20
 CALLS_MAX: Final = 2 * 150 + 1
 """Calls of get_event after which the second of two minutes is over its limit."""
 
@@ -181,36 +180,23 @@ def test_disabled_limits_send_no_headers(server: ServerProcess) -> None:
 # Official clients
 
 
-def unread_requests(port: int) -> int:
-    """Connections to a port of this machine on which bytes have come that its process has not read."""
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        rows = [line.split() for line in table.readlines()[1:]]
-    here = [row for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "01"]
-    return sum(1 for row in here if not row[4].endswith(":00000000"))
-
-
 @pytest.mark.parametrize("version", ["9.0.0", "25.0.0"])
-def test_clients_own_retries_carry_a_burst_through_without_a_loss(
-    hosted: ServerProcess, metrics_port: int, version: str
-) -> None:
-    (key,) = new_account(hosted)
-    before = throttled_calls(metrics_port).get("create_event", 0)
-    interpreter = ENVIRONMENTS / version / "bin" / "python"
-    arguments = (hosted.url, key, str(BURST_EVENTS), str(BURST_THREADS), "20")
-    # The server is held until so many calls wait that they exceed the limit of one second.
-    hosted.pause()
-    try:
-        process = subprocess.Popen([interpreter, BURST_SCRIPT, *arguments], stdout=subprocess.PIPE, text=True)
-        deadline = time.monotonic() + 30
-        while unread_requests(hosted.port) < BURST_THREADS and time.monotonic() < deadline:
-            time.sleep(0.05)
-    finally:
-        hosted.resume()
-    lost, _ = process.communicate(timeout=120)
-    assert (process.returncode, lost) == (0, "")
-    assert throttled_calls(metrics_port)["create_event"] > before
-    with Api(hosted.url, key, PAGED_REVISION) as api:
-        found = api.events(**{"page[size]": "1000"})
+def test_clients_own_retries_carry_a_burst_through_without_a_loss(tmp_path: Path, version: str) -> None:
+    metrics_port = free_port()
+    settings = tmp_path / "eventkeep.toml"
+    # So few a second that a client on the slowest machine is over the limit.
+    settings.write_text('[rate_limits]\ncreate_event = "8/s 6000/m"\n')
+    options = ["--config", str(settings), "--metrics-port", str(metrics_port)]
+    with ServerProcess(tmp_path / "data", rate_limits=None, options=options) as server:
+        (key,) = make_keys(server, "default", "full")
+        interpreter = ENVIRONMENTS / version / "bin" / "python"
+        arguments = (server.url, key, str(BURST_EVENTS), str(BURST_THREADS), "20")
+        command = [str(interpreter), str(BURST_SCRIPT), *arguments]
+        client = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+        assert (client.returncode, client.stdout) == (0, ""), client.stderr
+        assert throttled_calls(metrics_port)["create_event"] > 0
+        with Api(server.url, key, PAGED_REVISION) as api:
+            found = api.events(**{"page[size]": "1000"})
     assert sorted(int(event["attributes"]["event_properties"]["$event_id"]) for event in found) == list(
         range(BURST_EVENTS)
     )

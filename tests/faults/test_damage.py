@@ -1,162 +1,36 @@
-"""Random damage to every kind of file in a data folder: each is named and refused, or without effect, never silent."""
+"""Random damage to the files of a data folder; ``python -m tests.faults.damages 500`` does more of it."""
 
 from __future__ import annotations
 
-import os
 import random
-import shutil
-from collections import Counter
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from eventkeep.directory.changes import Change, Operation, Table
-from eventkeep.directory.profiles import row_of
-from eventkeep.errors import StoreError
-from eventkeep.events.selection import EventSelection
 from eventkeep.ingest.scrub import scrub_folder
-from eventkeep.ingest.stores import Stores
-from eventkeep.log.transport import Outcome
-from eventkeep.model.profile import Profile
-from tests.made_events import event_columns
+from tests.faults.damages import copied, damage_one_file, everything, make_folders, outcomes_of
 
-DAMAGES: Final = 500
-PROFILES: Final = 40
-SKIPPED: Final = ("server.lock", "directory.sqlite3-shm", "filter")
-"""Files without content of their own: SQLite makes the first anew, the event store the last."""
-
-
-def profile_row(number: int) -> tuple[Any, ...]:
-    email = f"{number}@shop.example"
-    profile = Profile(
-        number=number, id=f"{number:026d}", account=1, email=email, properties={"place": number}, created=1, updated=1
-    )
-    return row_of(profile)
-
-
-def keep(stores: Stores, changes: list[Change], *numbers: int) -> None:
-    events = event_columns(*numbers, profile=1 + numbers[0] % PROFILES) if numbers else None
-    made = stores.encoded(changes, events)
-    assert stores.log.append(made.record).outcome is Outcome.KEPT
-    stores.directory.apply(changes, made.progress)
-    stores.events.append(made.record.position, events)
-
-
-def metric_change(name: str) -> Change:
-    row = (1, "ABCDEF", name, "api", "abcdef", True, 1, 1)
-    return Change(Table.METRIC, Operation.PUT, 1, [row])
-
-
-def fill(stores: Stores) -> None:
-    profiles = [profile_row(number) for number in range(1, PROFILES + 1)]
-    owners = [("email", f"{number}@shop.example", number) for number in range(1, PROFILES + 1)]
-    changes = [metric_change("Ordered"), Change(Table.PROFILE, Operation.PUT, 1, profiles)]
-    keep(stores, [*changes, Change(Table.IDENTIFIER, Operation.PUT, 1, owners)])
-    for start in range(1, 400, 20):
-        keep(stores, [], *range(start, start + 20))
-    stores.events.flush()
-    stores.directory.checkpoint()
-    for start in range(400, 600, 20):
-        keep(
-            stores,
-            [Change(Table.PROFILE, Operation.PUT, 1, [profile_row(start % PROFILES + 1)])],
-            *range(start, start + 20),
-        )
+DAMAGES: Final = 60
+CHECKED: Final = 15
 
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A folder as a server leaves it that was ended, and one that was stopped."""
-    base = tmp_path_factory.mktemp("whole")
-    stores = Stores.open(base / "open")
-    fill(stores)
-    shutil.copytree(base / "open", base / "ended")
-    stores.close()
-    (base / "open").rename(base / "stopped")
-    return {"ended": base / "ended", "stopped": base / "stopped"}
-
-
-def everything(folder: Path) -> list[Any]:
-    """All that can be read from a folder. Raises StoreError for what is damaged."""
-    stores = Stores.open(folder)
-    try:
-        directory, events = stores.directory, stores.events
-        found = [
-            (event.unique_id, event.time, event.value, event.profile, event.metric, event.properties)
-            for event in events.page(EventSelection(account=1, count=10_000))
-        ]
-        profiles = directory.profiles.list(1, count=1_000)
-        owners = [directory.profiles.find_identifier(1, "email", f"{number}@shop.example") for number in range(60)]
-        by_profile = [
-            len(events.page(EventSelection(account=1, count=10_000, profiles=frozenset([profile.number]))))
-            for profile in profiles
-        ]
-        return [stores.log.last, found, profiles, owners, by_profile, directory.metrics.list(1), directory.secret]
-    finally:
-        stores.close()
-
-
-def damage(path: Path, chance: random.Random) -> str:
-    """Flip a bit of the file, cut it, or delete it; returns what was done."""
-    kind = chance.choices(["flip", "cut", "delete"], [8, 2, 1])[0]
-    size = path.stat().st_size
-    if kind == "delete" or not size:
-        path.unlink()
-        return "deleted"
-    # The log's files are mostly zeros: half of the places are where something stands.
-    used = max(1, len(path.read_bytes().rstrip(b"\0"))) if chance.random() < 0.7 else size
-    place = chance.randrange(used)
-    if kind == "cut":
-        os.truncate(path, place)
-        return f"cut at {place}"
-    with path.open("r+b") as file:
-        file.seek(place)
-        byte = file.read(1)[0]
-        file.seek(place)
-        file.write(bytes([byte ^ 1 << chance.randrange(8)]))
-    return f"flipped at {place}"
+    return make_folders(tmp_path_factory.mktemp("whole"))
 
 
 def test_no_damage_is_silent(folders: dict[str, Path], tmp_path: Path) -> None:
-    whole = {name: everything(copied(path, tmp_path / name)) for name, path in folders.items()}
-    assert whole["ended"] == whole["stopped"]
-    outcomes: Counter[str] = Counter()
-    for seed in range(DAMAGES):
-        chance = random.Random(seed)
-        name = chance.choice(["ended", "stopped"])
-        folder = copied(folders[name], tmp_path / "damaged")
-        files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in SKIPPED)
-        path = chance.choice(files)
-        done = f"seed {seed}: {name}/{path.relative_to(folder)} {damage(path, chance)}"
-        try:
-            read = everything(folder)
-        except StoreError as exc:
-            outcomes["refused"] += 1
-            assert str(folder) in str(exc) or "record" in str(exc), done
-        else:
-            outcomes["without effect"] += 1
-            assert read == whole[name], done
-    assert sum(outcomes.values()) == DAMAGES
+    outcomes = outcomes_of(folders, tmp_path, range(DAMAGES))
+    assert outcomes.total() == DAMAGES
     assert outcomes["refused"] > DAMAGES // 3
 
 
 def test_check_finds_damage(folders: dict[str, Path], tmp_path: Path) -> None:
-    """What the start refuses, the check names; a folder that is whole has none."""
+    """``eventkeep check`` names the damage that a start would refuse; an undamaged folder has none."""
     assert [part.damage for part in scrub_folder(copied(folders["ended"], tmp_path / "whole"))] == [None] * 4
-    for seed in range(40):
-        chance = random.Random(1_000 + seed)
+    for seed in range(1_000, 1_000 + CHECKED):
         folder = copied(folders["stopped"], tmp_path / "damaged")
-        files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in SKIPPED)
-        path = chance.choice(files)
-        done = damage(path, chance)
-        found = [part.damage for part in scrub_folder(folder) if part.damage is not None]
-        if not found:
-            read = everything(folder)
-            assert read == everything(copied(folders["stopped"], tmp_path / "again")), (path, done)
-
-
-def copied(folder: Path, target: Path) -> Path:
-    shutil.rmtree(target, ignore_errors=True)
-    shutil.copytree(folder, target, ignore=shutil.ignore_patterns("*.sock"))
-    return target
+        done = damage_one_file(folder, random.Random(seed))
+        if all(part.damage is None for part in scrub_folder(folder)):
+            assert everything(folder) == everything(copied(folders["stopped"], tmp_path / "again")), done

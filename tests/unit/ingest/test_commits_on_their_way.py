@@ -14,7 +14,7 @@ from eventkeep.ingest.queue import CreateQueue
 from eventkeep.log.record import EncodedRecord
 from eventkeep.log.transport import AppendResult
 from eventkeep.log.transport import Outcome as AppendOutcome
-from tests.unit.ingest.test_commit_faults import Shop, queued
+from tests.faults.commit_faults import Shop, queued
 
 
 class BusyQueue(CreateQueue):
