@@ -3,10 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+from eventkeep.events.store import EventStore
 from eventkeep.testing import ServerProcess
+
+# Nothing in the suite depends on the speed of the machine.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
+
+
+@pytest.fixture(autouse=True)
+def no_threads_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """End the threads of event stores that a test leaves open; they would slow down all later tests."""
+    opened: list[EventStore] = []
+    open_store = EventStore.open
+
+    def noted(*args: Any, **options: Any) -> EventStore:
+        opened.append(open_store(*args, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(EventStore, "open", noted)
+    yield
+    for store in opened:
+        store.stop_threads()
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Final, Self
 from urllib.parse import urlsplit
 
-STALL_SECONDS: Final = 0.6
+STALL_SECONDS: Final = 2.0
 """How long a stalled response is held back: longer than the timeout of a client under test."""
 DELAY_SECONDS: Final = 0.05
 

@@ -117,6 +117,10 @@ PROFILE_CACHE_ENTRIES_MAX: Final = 200_000
 """Profiles kept in memory beside the directory."""
 PROFILE_CACHE_BYTES_MAX: Final = 300_000_000
 """Bytes of memory of these profiles together, approximately."""
+SETTLED_WRITES_MAX: Final = 1_000_000
+"""Profile writes that are known to change nothing; some 200 bytes of memory each."""
+CHANGED_PROFILES_MAX: Final = 1_000_000
+"""Profiles whose last change is kept in memory, to tell such writes from others; some 100 bytes each."""
 CONSENT_LISTS_MAX: Final = 1_000
 """Lists whose latest statement one profile's consent keeps."""
 METRICS_PER_PAGE: Final = 200
@@ -268,8 +272,10 @@ CONTROL_SECONDS_MAX: Final = 30.0
 # The tail of the event store.
 FLUSH_EVENTS: Final = 200_000
 """Events in the tail at which they are moved to the table immediately."""
+FAILURE_LOG_SECONDS: Final = 60.0
+"""Seconds until the same failure of a flush or merge is logged again."""
 FLUSH_RETRY_SECONDS: Final = 1.0
-"""Seconds between tries to move the tail when the table refuses it."""
+"""Seconds between tries to flush the tail or to merge segments after a failure."""
 TAIL_EVENTS_MAX: Final = 500_000
 """Events in the tail at which a commit waits for room."""
 TAIL_BYTES_MAX: Final = 300_000_000

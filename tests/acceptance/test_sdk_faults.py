@@ -15,11 +15,11 @@ from eventkeep.testing import ServerProcess
 from tests.acceptance.sdk import Place
 from tests.fault_proxy import ALL, STALL_SECONDS, Fault, FaultProxy
 
-EVENTS: Final = 100_000
-ASYNC_EVENTS: Final = 20_000
+EVENTS: Final = 20_000
+ASYNC_EVENTS: Final = 10_000
 REQUESTS_MIN: Final = 200
 """The batch's buffer is so small that the events need this many requests, which meet every fault."""
-SINGLES: Final = 400
+SINGLES: Final = 200
 CHANCE: Final = 0.2
 TIMEOUT_SECONDS: Final = STALL_SECONDS / 2
 """Shorter than the proxy holds a response back."""

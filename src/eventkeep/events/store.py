@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import structlog
 
-from eventkeep.errors import EventStoreError
+from eventkeep.errors import EventkeepError, EventStoreError
 from eventkeep.events.bloom import KeyFilter
 from eventkeep.events.catalog import Catalog, Range
 from eventkeep.events.flush import Flush
@@ -36,6 +36,7 @@ from eventkeep.events.snapshot import Snapshot, Snapshots
 from eventkeep.events.tiers import next_merge
 from eventkeep.files import Files
 from eventkeep.limits import (
+    FAILURE_LOG_SECONDS,
     FLUSH_EVENTS,
     FLUSH_RETRY_SECONDS,
     MERGE_RESERVE_BYTES,
@@ -103,12 +104,7 @@ class EventStore:
 
     def close(self) -> None:
         """Flush and close. What can't be flushed stays in the log."""
-        self._stopping.set()
-        with self._tail:
-            self._tail.notify_all()
-        self._merge_wanted.set()
-        for thread in self._threads:
-            thread.join()
+        self.stop_threads()
         self._keys.close()
         try:
             self.flush()
@@ -117,6 +113,15 @@ class EventStore:
             logger.warning("the event store was not closed cleanly; the log has what it lacks", error=str(exc))
         self._remove_unused()
         self._catalog.target.opened.close()
+
+    def stop_threads(self) -> None:
+        """End the threads that flush and merge; what they were writing is not part of the store."""
+        self._stopping.set()
+        with self._tail:
+            self._tail.notify_all()
+        self._merge_wanted.set()
+        for thread in self._threads:
+            thread.join()
 
     @property
     def position(self) -> int:
@@ -429,6 +434,7 @@ class EventStore:
         self._files.sync_folder(self._folder)
 
     def _flush_now_and_then(self) -> None:
+        failures = RepeatedFailure("flushing the tail failed; trying again")
         while not self._stopping.is_set():
             with self._tail:
                 due = self._tail.wait_for(lambda: self._stopping.is_set() or self._is_due(), timeout=1.0)
@@ -436,9 +442,9 @@ class EventStore:
                 continue
             try:
                 self.flush()
-            except Exception:
+            except Exception as exc:
                 # Whatever it was: the tail is flushed by this thread or by none.
-                logger.exception("flushing the tail failed; trying again")
+                failures.log(exc)
                 self._stopping.wait(FLUSH_RETRY_SECONDS)
 
     def _is_due(self) -> bool:
@@ -446,17 +452,36 @@ class EventStore:
         return self._is_full() or (since is not None and time.monotonic() - since >= SEGMENT_FLUSH_SECONDS)
 
     def _merge_now_and_then(self) -> None:
+        failures = RepeatedFailure("merging segments failed; trying again after the next flush")
         while not self._stopping.is_set():
             self._merge_wanted.wait()
             self._merge_wanted.clear()
             try:
                 while not self._stopping.is_set() and self.merge():
                     pass
-            except Exception:
+            except Exception as exc:
                 if self._stopping.is_set():
                     return
-                logger.exception("merging segments failed; trying again after the next flush")
+                failures.log(exc)
                 self._stopping.wait(FLUSH_RETRY_SECONDS)
+
+
+class RepeatedFailure:
+    """Logs a failure that may come again every second: once, and then once in FAILURE_LOG_SECONDS."""
+
+    def __init__(self, event: str) -> None:
+        self._event = event
+        self._logged: tuple[str, float] = ("", -FAILURE_LOG_SECONDS)
+
+    def log(self, exc: Exception) -> None:
+        """Log it, with its traceback unless a disk is at fault."""
+        told, since = self._logged
+        now = time.monotonic()
+        if str(exc) == told and now - since < FAILURE_LOG_SECONDS:
+            return
+        self._logged = str(exc), now
+        is_disk = isinstance(exc, EventkeepError | OSError)
+        logger.error(self._event, error=str(exc), exc_info=None if is_disk else exc)
 
 
 def parts_of(snapshot: Snapshot) -> list[AnyPart]:
