@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import lru_cache
 from typing import Annotated, Final
 
 import msgspec
@@ -81,7 +82,12 @@ def diff(
 
 def compared(before: Revision, after: Revision) -> Difference:
     """What changed from one revision to another."""
-    return difference(openapi_document(before, _BASE_URL), openapi_document(after, _BASE_URL))
+    return _compared(before.date, after.date)
+
+
+@lru_cache
+def _compared(before: str, after: str) -> Difference:
+    return difference(openapi_document(named(before), _BASE_URL), openapi_document(named(after), _BASE_URL))
 
 
 def named(date: str) -> Revision:

@@ -34,6 +34,7 @@ class Shapes:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
+        self._flattened: dict[str, dict[str, str]] = {}
 
     def follow(self, node: Mapping[str, Any]) -> Mapping[str, Any]:
         """The target of a reference; any other schema is returned unchanged."""
@@ -51,7 +52,13 @@ class Shapes:
         element of ``data``. If there are resources of several types, each has its own place, such as
         ``included(metric)``.
         """
-        return {place: words for place, words in self._walk(schema, "", False, LEVELS_MAX) if place}
+        if schema.keys() != {"$ref"}:
+            return self._flatten(schema)
+        # Most operations have the same error documents, which are named.
+        name = schema["$ref"]
+        if name not in self._flattened:
+            self._flattened[name] = self._flatten(schema)
+        return self._flattened[name]
 
     def words(self, schema: Schema, is_required: bool = False) -> str:
         """The description of a schema's value in words."""
@@ -74,6 +81,9 @@ class Shapes:
         if plain.get("type") == "array":
             plain = self._plain(plain.get("items", {}), LEVELS_MAX)
         return tuple(map(str, plain.get("enum", ())))
+
+    def _flatten(self, schema: Schema) -> dict[str, str]:
+        return {place: words for place, words in self._walk(schema, "", False, LEVELS_MAX) if place}
 
     def _walk(self, schema: Schema, place: str, is_required: bool, levels: int) -> Iterator[tuple[str, str]]:
         yield place, self.words(schema, is_required)
