@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from eventkeep.directory.settled_writes import WriteKey
 from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
 
@@ -19,7 +20,8 @@ class Pending(msgspec.Struct):
     """The state after one commit, as far as it differs from the one before.
 
     ``owners`` has the profile's number by account, kind and value of an identifier, ids of profiles under the kind
-    ``id``; ``profiles`` are by `eventkeep.directory.schema.key_of`. ``before`` is the commit before, while that is not
+    ``id``; ``profiles`` are by `eventkeep.directory.schema.key_of`. ``settled`` are the writes that change nothing more
+    once the commit is applied, with the keys of their profiles. ``before`` is the commit before, while that is not
     applied either. A commit that is resolved reads its own Pending, then ``before``, then what is applied.
     """
 
@@ -27,6 +29,7 @@ class Pending(msgspec.Struct):
     owners: dict[tuple[int, str, str], int] = {}
     profiles: dict[int, Profile] = {}
     metrics: dict[MetricName, Metric] = {}
+    settled: list[tuple[WriteKey, int]] = []
 
     def owner(self, key: tuple[int, str, str]) -> int | None:
         """The profile's number, NOBODY if a pending commit released the identifier, None if none touched it."""

@@ -25,6 +25,7 @@ from eventkeep.directory.schema import (
     profile,
     secondary_identifier,
 )
+from eventkeep.directory.settled_writes import SettledWrites
 from eventkeep.limits import IDENTIFIER_CACHE_ENTRIES_MAX, PROFILE_CACHE_BYTES_MAX, PROFILE_CACHE_ENTRIES_MAX
 from eventkeep.model.consent import NOTHING, Consent
 from eventkeep.model.identity_resolution import IdentityResolution
@@ -42,16 +43,15 @@ decode_consent = msgspec.json.Decoder(Consent).decode
 class Profiles:
     """The profiles of one directory.
 
-    ``settled``, ``load_identities``, ``remember`` and ``forget`` belong to the one thread that commits; the rest may be
-    called from any. What the memory holds is applied, always.
+    ``named``, ``settled``, ``load_identities``, ``remember`` and ``forget`` belong to the one thread that commits; the
+    rest may be called from any. What the memory holds is applied, always.
     """
 
     def __init__(self, database: Database, new_id: Callable[[int], str]) -> None:
         self._database, self._new_id = database, new_id
         self._owners: Cache[tuple[int, str, str], int] = Cache(IDENTIFIER_CACHE_ENTRIES_MAX)
-        self.owner = self._owners.get
-        """The profile that an account's identifier names (account, kind, value), if that was asked lately."""
         self._profiles: Cache[int, Profile] = Cache(PROFILE_CACHE_ENTRIES_MAX, PROFILE_CACHE_BYTES_MAX, memory_bytes)
+        self._settled = SettledWrites()
         self._next_numbers: dict[int, Callable[[], int]] = {}
         dialect = database.dialect
         self._owners_query = ListQuery(owners_query, dialect)
@@ -62,20 +62,16 @@ class Profiles:
         with database.reading() as connection:
             self.has_merges = connection.execute(select(merged_profile.c.number).limit(1)).scalar() is not None
 
-    def settled(self, account: int, writes: Sequence[ProfileWrite]) -> list[int] | None:
-        """The profile of each write, if memory alone can tell that none of them changes anything; otherwise None.
+    def named(self, account: int, write: ProfileWrite) -> int | None:
+        """The number of the profile that the write names, if it does nothing else, and memory has the identifier."""
+        named = write.only_identifier
+        return None if named is None else self._owners.get((account, *named))
 
-        So it is for writes that only name a profile, by one identifier that was seen lately.
-        """
-        recall = self._owners.get
-        numbers: list[int] = []
-        for write in writes:
-            named = write.only_identifier
-            number = None if named is None else recall((account, *named))
-            if number is None:
-                return None
-            numbers.append(number)
-        return numbers
+    def settled(self, account: int, write: ProfileWrite, pending: Pending) -> int | None:
+        """The number of the profile to which the write was applied, if neither was changed since; otherwise None."""
+        if not write.digest or (key := self._settled.find((account, write.digest))) is None:
+            return None
+        return None if pending.profile(key) is not None else number_of(key)
 
     def load_identities(
         self, account: int, writes: Iterable[ProfileWrite], pending: Pending, losing: Iterable[str] = ()
@@ -122,12 +118,15 @@ class Profiles:
         """Keep in memory what was applied."""
         self._owners.put((named, number) for named, number in pending.owners.items() if number != NOBODY)
         self._profiles.put(pending.profiles.items())
+        self._settled.note_applied(pending.settled)
 
     def forget(self, change: Change) -> None:
         """Take out of memory what a change that was applied makes wrong."""
         account = change.account
         if change.table is Table.PROFILE:
-            self._profiles.drop(key_of(account, row[0]) for row in change.rows)
+            keys = [key_of(account, row[0]) for row in change.rows]
+            self._profiles.drop(keys)
+            self._settled.note_changed(keys)
         elif change.table is Table.IDENTIFIER:
             self._owners.drop((account, row[0], row[1]) for row in change.rows)
         elif change.table is Table.MERGED_PROFILE:

@@ -14,9 +14,11 @@ from eventkeep.directory.changes import Change
 from eventkeep.directory.metrics import metric_changes
 from eventkeep.directory.pending import MetricName, Pending
 from eventkeep.directory.profiles import resolution_changes
+from eventkeep.directory.schema import key_of
 from eventkeep.errors import Fault, InvalidRequest, MetricsExceeded, RequestRefused
 from eventkeep.ingest.batch import Batch, Resolved
 from eventkeep.ingest.parsing import ParsedCreates
+from eventkeep.ingest.unknown_profiles import SettledNotes, UnknownProfiles
 from eventkeep.limits import METRICS_PER_ACCOUNT_MAX
 from eventkeep.model.event_columns import Flags
 from eventkeep.model.identity_resolution import Applied, IdentityResolution
@@ -44,11 +46,15 @@ class Resolution(msgspec.Struct):
     """What became of a batch: the requests that can be stored, those that are refused, and what they change.
 
     ``now_us`` is the time of the batch in Unix microseconds. ``profile_changes`` are changes of profiles and
-    identifiers; the metrics that change are in ``pending`` only, until `changes` is called.
+    identifiers; the metrics that change are in ``pending`` only, until `changes` is called. ``settled`` has the keys of
+    profiles that a write of the batch was said not to change, because it changed nothing the last time; only if the
+    resolution ``trusts_settled``.
     """
 
     now_us: int
     pending: Pending
+    trusts_settled: bool
+    settled: set[int] = set()
     requests: list[ResolvedRequest] = []
     refused: list[tuple[ParsedCreates, RequestRefused]] = []
     profile_changes: list[Change] = []
@@ -88,11 +94,19 @@ class Resolver:
         A refused request leaves nothing behind. Raises DirectoryError if the directory can't be read.
         """
         now_us = int(self._clock.now() * 1_000_000)
-        known, waiting = self._take_known_singles(items)
+        resolution = self._attempt(items, now_us, before, trusts_settled=True)
+        if resolution.settled.isdisjoint(resolution.pending.profiles):
+            return resolution
+        # A profile that a write was said not to change is changed by another one of the batch: the order counts.
+        return self._attempt(items, now_us, before, trusts_settled=False)
+
+    def _attempt(
+        self, items: Sequence[ParsedCreates], now_us: int, before: Pending | None, trusts_settled: bool
+    ) -> Resolution:
         refused: dict[int, RequestRefused] = {}
         while True:
-            resolution = Resolution(now_us, Pending(before))
-            resolution.requests += known
+            resolution = Resolution(now_us, Pending(before), trusts_settled)
+            waiting = self._take_known_singles(items, resolution)
             try:
                 self._resolve_but(refused, waiting, resolution)
             except MetricsExceeded as exceeded:
@@ -115,20 +129,19 @@ class Resolver:
         metrics = self._directory.metrics
         metrics.mark_has_value(resolution.note_values(fresh), resolution.now_us, resolution.pending)
 
-    def _take_known_singles(self, items: Sequence[ParsedCreates]) -> tuple[list[ResolvedRequest], list[ParsedCreates]]:
-        """The single creates that memory alone can resolve, and all other requests, each by itself.
+    def _take_known_singles(self, items: Sequence[ParsedCreates], resolution: Resolution) -> list[ParsedCreates]:
+        """Resolve the single creates that memory alone can resolve; returns all other requests, each by itself.
 
         Memory resolves a profile that was seen lately and does not change, with a metric that exists. Most single
         creates of a busy shop are of that kind; they stay together, as if they were one request.
         """
-        taken: list[ResolvedRequest] = []
         rest: list[ParsedCreates] = []
         for item in items:
             account, submission = item.account, item.submission
             if len(submission) > len(item.tickets):
                 rest.append(item)
                 continue
-            numbers = [self._known_profile(account, write) for write in submission.profiles]
+            numbers = [self._known_profile(account, write, resolution) for write in submission.profiles]
             names = {name: self._directory.metrics.remembered(account, *name) for name in submission.metrics}
             has_metric = [names[submission.metrics[place]] is not None for place in metric_places(submission)]
             known = [place for place, number in enumerate(numbers) if number is not None and has_metric[place]]
@@ -140,12 +153,18 @@ class Resolver:
                 applied = Applied([number for place in known if (number := numbers[place]) is not None], {})
                 found = {(account, *name): metric for name, metric in names.items() if metric is not None}
                 tickets = [item.tickets[place] for place in known]
-                taken.append(numbered(account, submission, tickets, applied, found))
-        return taken, rest
+                resolution.requests.append(numbered(account, submission, tickets, applied, found))
+        return rest
 
-    def _known_profile(self, account: int, write: ProfileWrite) -> int | None:
-        named = write.only_identifier
-        return None if named is None else self._directory.profiles.owner((account, *named))
+    def _known_profile(self, account: int, write: ProfileWrite, resolution: Resolution) -> int | None:
+        """The number of the write's profile, if memory alone can tell that the write changes nothing."""
+        profiles = self._directory.profiles
+        if write.only_identifier is not None or not resolution.trusts_settled:
+            return profiles.named(account, write)
+        number = profiles.settled(account, write, resolution.pending)
+        if number is not None:
+            resolution.settled.add(key_of(account, number))
+        return number
 
     def _resolve_but(
         self, refused: dict[int, RequestRefused], waiting: list[ParsedCreates], resolution: Resolution
@@ -182,25 +201,29 @@ class Resolver:
 
         Returns None if memory alone could tell that nothing changes.
         """
-        profiles = self._directory.profiles
-        unsettled: list[int] = []
+        unknown: dict[int, UnknownProfiles] = {}
         for place in places:
-            numbers = profiles.settled(account, waiting[place].submission.profiles)
-            if numbers is None:
-                unsettled.append(place)
-            else:
-                applied[place] = Applied(numbers, {})
-        if not unsettled:
-            return None
-        writes = [write for place in unsettled for write in waiting[place].submission.profiles]
-        resolved = profiles.load_identities(account, writes, resolution.pending)
-        for place in unsettled:
             submission = waiting[place].submission
+            numbers = [self._known_profile(account, write, resolution) for write in submission.profiles]
+            if None in numbers:
+                unknown[place] = UnknownProfiles(submission, numbers)
+            else:
+                applied[place] = Applied([number for number in numbers if number is not None], {})
+        if not unknown:
+            return None
+        writes = [write for part in unknown.values() for write in part.writes]
+        resolved = self._directory.profiles.load_identities(account, writes, resolution.pending)
+        notes = SettledNotes(account)
+        for place, part in unknown.items():
             try:
-                applied[place] = resolved.apply(submission.profiles, resolution.now_us, submission.pointers)
+                made = resolved.apply(part.writes, resolution.now_us, part.pointers)
             except InvalidRequest as refusal:
                 # Its traceback would keep the batch in memory until the garbage collector runs.
                 refusals[place] = refusal.with_traceback(None)
+            else:
+                applied[place] = part.applied(made)
+                notes.take(part.writes, made)
+        resolution.pending.settled += notes.settled(resolved.changed)
         return resolved
 
     def _metrics(

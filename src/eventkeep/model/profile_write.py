@@ -40,6 +40,8 @@ class ProfileWrite(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     ignored: tuple[str, ...] = ()
     only_identifier: tuple[str, str] | None = None
     """The result of ``find_only_identifier``, computed once because a write is often used again."""
+    digest: bytes = b""
+    """Digest of the JSON from which the write was parsed; empty if there is none or if ``only_identifier`` says all."""
 
     def only_identifies(self) -> bool:
         """Whether the write changes nothing but identifiers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -25,6 +26,8 @@ FIELDS_BY_WIRE_NAME: Final = dict(
 )
 NOT_DECODED: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """The errors of msgspec for bytes that are not JSON, not UTF-8, of another shape, or nested too deep."""
+
+DIGEST_BYTES: Final = 16
 
 _ONLY_AN_EMAIL: Final = re.compile(
     rb'\{ *"data": *\{ *"type": *"profile", *"attributes": *\{ *"email": *"([^"\\\x00-\x1f\x7f-\xff]+)" *\} *\} *\}'
@@ -47,7 +50,10 @@ def profile_write(raw: bytes, allowed: frozenset[str]) -> ProfileWrite | None:
     if (match := _ONLY_AN_EMAIL.fullmatch(raw)) is not None:
         email = normal_email(match[1].decode())
         return None if email is None else ProfileWrite(email=email, only_identifier=("email", email))
-    return _write_of(_decode(raw).data, forbidden_fields(allowed))
+    write = _write_of(_decode(raw).data, forbidden_fields(allowed))
+    if write is not None and write.only_identifier is None:
+        write.digest = blake2b(raw, digest_size=DIGEST_BYTES).digest()
+    return write
 
 
 def _find(raw: bytes, allowed: frozenset[str]) -> ProfileWrite | None:
