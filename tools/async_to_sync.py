@@ -35,6 +35,8 @@ NAMES: Final = {
     "AsyncMetrics": "Metrics",
     "AsyncProfiles": "Profiles",
     "AsyncAccounts": "Accounts",
+    "AsyncConsent": "Consent",
+    "AsyncImportJobs": "ImportJobs",
     "__aenter__": "__enter__",
     "__aexit__": "__exit__",
     "aclose": "close",

@@ -11,10 +11,11 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from eventkeep.client.account_results import Account
     from eventkeep.client.asynchronous.batch import AsyncBatch
     from eventkeep.client.asynchronous.client import AsyncClient
     from eventkeep.client.batch_settings import BatchCounts
-    from eventkeep.client.default_client import configure, flush, shutdown, track
+    from eventkeep.client.default_client import configure, flush, identify, shutdown, track
     from eventkeep.client.drafts import BatchedEvent
     from eventkeep.client.errors import (
         ArgumentError,
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
         ThrottledError,
         UnexpectedResponseError,
     )
+    from eventkeep.client.metric_results import AggregateRow, MetricAggregates, MetricProperty
+    from eventkeep.client.pages import Page
+    from eventkeep.client.profile_results import ImportFailure, Job
     from eventkeep.client.results import (
         ApiResponse,
         Created,
@@ -53,6 +57,8 @@ if TYPE_CHECKING:
     from eventkeep.protocol.filters import Condition, Filter
 
 __all__ = [
+    "Account",
+    "AggregateRow",
     "ApiResponse",
     "ArgumentError",
     "AsyncBatch",
@@ -76,10 +82,15 @@ __all__ = [
     "EventkeepError",
     "EventsRefusedError",
     "Filter",
+    "ImportFailure",
     "IncludedEvent",
     "InvalidRequestError",
+    "Job",
     "Metric",
+    "MetricAggregates",
+    "MetricProperty",
     "NotFoundError",
+    "Page",
     "PartialEvent",
     "PartialMetric",
     "PermissionDeniedError",
@@ -92,16 +103,21 @@ __all__ = [
     "UnexpectedResponseError",
     "configure",
     "flush",
+    "identify",
     "shutdown",
     "track",
 ]
 
 _PLACES: Final = {
+    "eventkeep.client.account_results": ("Account",),
     "eventkeep.client.asynchronous.batch": ("AsyncBatch",),
     "eventkeep.client.asynchronous.client": ("AsyncClient",),
     "eventkeep.client.batch_settings": ("BatchCounts",),
-    "eventkeep.client.default_client": ("configure", "flush", "shutdown", "track"),
+    "eventkeep.client.default_client": ("configure", "flush", "identify", "shutdown", "track"),
     "eventkeep.client.drafts": ("BatchedEvent",),
+    "eventkeep.client.metric_results": ("AggregateRow", "MetricAggregates", "MetricProperty"),
+    "eventkeep.client.pages": ("Page",),
+    "eventkeep.client.profile_results": ("ImportFailure", "Job"),
     "eventkeep.client.results": (
         *("ApiResponse", "Created", "Event", "EventPage", "IncludedEvent"),
         *("Metric", "PartialEvent", "PartialMetric", "Profile", "Reference"),

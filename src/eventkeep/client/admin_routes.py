@@ -13,9 +13,10 @@ import httpx
 import msgspec
 from msgspec import Raw
 
-from eventkeep.client.calls import Call
+from eventkeep.client.call import Call
 from eventkeep.client.errors import ArgumentError
-from eventkeep.client.results import IncludedEvent, Metric, PartialMetric, Profile, cursor_in, read_events
+from eventkeep.client.json_api import cursor_in
+from eventkeep.client.results import IncludedEvent, Metric, PartialMetric, Profile, read_events
 from eventkeep.protocol.admin.operations import ADMIN_OPERATIONS
 
 Result = TypeVar("Result")

@@ -177,12 +177,13 @@ def batched_event(attributes: documents.EventAttributes, profile: DraftProfile) 
     """An event for a bulk request."""
     return BatchedEvent(
         identity=profile.identity,
-        profile=_profile_json(profile),
+        profile=profile_json(profile),
         event=encoded("event", documents.Event(type="event", attributes=attributes), is_checked=True),
     )
 
 
-def _profile_json(profile: DraftProfile) -> bytes:
+def profile_json(profile: DraftProfile) -> bytes:
+    """Return the profile as JSON, its patch beside its attributes."""
     if profile.id is None and profile.patch is UNSET:
         return b'{"type":"profile","attributes":%b}' % profile.json
     return encoded("profile", profile.document("profile").data, is_checked=True)

@@ -6,11 +6,19 @@ import datetime
 import html
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, overload
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import msgspec
 from msgspec import Raw
+
+from eventkeep.client.json_api import (
+    ResourceObject,
+    cursor_in,
+    listed_resources,
+    read_document,
+    single_resource,
+    values_of,
+)
 
 Result = TypeVar("Result")
 ROWS_SHOWN_MAX = 20
@@ -232,33 +240,11 @@ class Created(msgspec.Struct, frozen=True, kw_only=True):
     partial_failure: tuple[str, ...] = ()
 
 
-class _Links(msgspec.Struct):
-    next: str | None = None
-    prev: str | None = None
-
-
-class _Relationship(msgspec.Struct):
-    data: Raw = Raw(b"null")
-
-
-class _Resource(msgspec.Struct):
-    type: str
-    id: str
-    attributes: Raw = Raw(b"{}")
-    relationships: dict[str, _Relationship] = {}
-
-
 class _EventAttributes(msgspec.Struct):
     timestamp: int | None = None
     datetime: datetime.datetime | None = None
     event_properties: dict[str, Any] | None = None
     uuid: str | None = None
-
-
-class _Document(msgspec.Struct):
-    data: Raw
-    included: list[Raw] = []
-    links: _Links = msgspec.field(default_factory=_Links)
 
 
 Included = dict[tuple[str, str], PartialMetric | Profile]
@@ -276,10 +262,10 @@ def read_created(response: httpx.Response) -> Created:
 
 def read_events(response: httpx.Response) -> EventPage[IncludedEvent]:
     """Read a page of events. Raises msgspec.DecodeError."""
-    document = msgspec.json.decode(response.content, type=_Document)
+    document = read_document(response)
     included = _by_id(document.included)
     return EventPage(
-        events=[_event(raw, included) for raw in msgspec.json.decode(document.data, type=list[Raw])],
+        events=[_event(raw, included) for raw in listed_resources(document)],
         next_cursor=cursor_in(document.links.next),
         prev_cursor=cursor_in(document.links.prev),
         raw=Raw(response.content),
@@ -288,48 +274,29 @@ def read_events(response: httpx.Response) -> EventPage[IncludedEvent]:
 
 def read_event(response: httpx.Response) -> IncludedEvent:
     """Read one event. Raises msgspec.DecodeError."""
-    document = msgspec.json.decode(response.content, type=_Document)
+    document = read_document(response)
     return _event(document.data, _by_id(document.included))
 
 
 def read_metric(response: httpx.Response) -> Metric:
     """Read one metric. Raises msgspec.DecodeError."""
-    metric: Metric = _metric(_single(response))  # type: ignore[assignment]
+    metric: Metric = read_metric_resource(single_resource(read_document(response)))  # type: ignore[assignment]
     return metric
 
 
 def read_profile(response: httpx.Response) -> Profile:
     """Read one profile. Raises msgspec.DecodeError."""
-    return _profile(_single(response))
+    return read_profile_resource(single_resource(read_document(response)))
 
 
 def read_reference(response: httpx.Response) -> Reference:
     """Read the reference of a relationship. Raises msgspec.DecodeError."""
-    return msgspec.json.decode(_single(response), type=Reference)
-
-
-def cursor_in(text: str | None) -> str | None:
-    """Return the cursor in a link, or the text itself if it is no link."""
-    if text is None or "://" not in text:
-        return text
-    found = parse_qs(urlsplit(text).query).get("page[cursor]")
-    return found[0] if found else None
-
-
-def _single(response: httpx.Response) -> Raw:
-    """Return the resource of a single document; in revision 2024-07-15 it is in a list of one."""
-    data = msgspec.json.decode(response.content, type=_Document).data
-    if not bytes(data).lstrip().startswith(b"["):
-        return data
-    resources = msgspec.json.decode(data, type=list[Raw])
-    if len(resources) != 1:
-        raise msgspec.ValidationError(f"expected one resource, got {len(resources)}")
-    return resources[0]
+    return msgspec.json.decode(single_resource(read_document(response)), type=Reference)
 
 
 def _event(raw: Raw, included: Included) -> IncludedEvent:
     """Return an event of the class that its values allow; callers know by their request which class that is."""
-    resource = msgspec.json.decode(raw, type=_Resource)
+    resource = msgspec.json.decode(raw, type=ResourceObject)
     attributes = msgspec.json.decode(resource.attributes, type=_EventAttributes)
     metric, profile = (
         _related("metric", PartialMetric, resource, included),
@@ -347,7 +314,7 @@ def _event(raw: Raw, included: Included) -> IncludedEvent:
 Kind = TypeVar("Kind", PartialMetric, Profile)
 
 
-def _related(name: str, kind: type[Kind], resource: _Resource, included: Included) -> Kind | None:
+def _related(name: str, kind: type[Kind], resource: ResourceObject, included: Included) -> Kind | None:
     """Return the resource that the event's relationship points to: all of it if it was included, else its id."""
     relationship = resource.relationships.get(name)
     if relationship is None:
@@ -359,20 +326,17 @@ def _related(name: str, kind: type[Kind], resource: _Resource, included: Include
     return found if isinstance(found, kind) else kind(id=reference.id)
 
 
-def _metric(raw: Raw) -> PartialMetric:
-    values = _values(raw)
+def read_metric_resource(raw: Raw) -> PartialMetric:
+    """Return a metric, a Metric if it has all of its values. Raises msgspec.DecodeError."""
+    values = values_of(raw)
     is_whole = all(values.get(name) is not None for name in ("name", "created", "updated", "integration"))
     kind = Metric if is_whole else PartialMetric
     return msgspec.structs.replace(msgspec.convert(values, type=kind), raw=raw)
 
 
-def _profile(raw: Raw) -> Profile:
-    return msgspec.structs.replace(msgspec.convert(_values(raw), type=Profile), raw=raw)
-
-
-def _values(raw: Raw) -> dict[str, Any]:
-    resource = msgspec.json.decode(raw, type=_Resource)
-    return {**msgspec.json.decode(resource.attributes, type=dict[str, Any]), "id": resource.id}
+def read_profile_resource(raw: Raw) -> Profile:
+    """Return a profile. Raises msgspec.DecodeError."""
+    return msgspec.structs.replace(msgspec.convert(values_of(raw), type=Profile), raw=raw)
 
 
 def _by_id(included: list[Raw]) -> Included:
@@ -380,9 +344,9 @@ def _by_id(included: list[Raw]) -> Included:
     for raw in included:
         reference = msgspec.json.decode(raw, type=Reference)
         if reference.type == "metric":
-            found[reference.type, reference.id] = _metric(raw)
+            found[reference.type, reference.id] = read_metric_resource(raw)
         elif reference.type == "profile":
-            found[reference.type, reference.id] = _profile(raw)
+            found[reference.type, reference.id] = read_profile_resource(raw)
     return found
 
 

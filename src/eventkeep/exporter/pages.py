@@ -9,8 +9,9 @@ import httpx
 import msgspec
 from msgspec import Raw
 
-from eventkeep.client.calls import Call, get_events_call
-from eventkeep.client.results import cursor_in
+from eventkeep.client.call import Call
+from eventkeep.client.calls import get_events_call
+from eventkeep.client.json_api import cursor_in
 from eventkeep.client.settings import ClientSettings
 from eventkeep.exporter.records import (
     API_SERVICE,

@@ -7,12 +7,12 @@ import httpx
 import msgspec
 import pytest
 
+from eventkeep.client.json_api import cursor_in
 from eventkeep.client.results import (
     PartialEvent,
     PartialMetric,
     Profile,
     Reference,
-    cursor_in,
     read_created,
     read_event,
     read_events,

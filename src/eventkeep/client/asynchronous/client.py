@@ -13,15 +13,19 @@ import httpx
 import msgspec
 
 from eventkeep.client.asynchronous import waiting
+from eventkeep.client.asynchronous.accounts import AsyncAccounts
 from eventkeep.client.asynchronous.batch import AsyncBatch
 from eventkeep.client.asynchronous.connections import make_transport
 from eventkeep.client.asynchronous.events import AsyncEvents
+from eventkeep.client.asynchronous.metrics import AsyncMetrics
+from eventkeep.client.asynchronous.profiles import AsyncProfiles
 from eventkeep.client.batch_settings import BatchSettings, OnRefused, WhenFull
-from eventkeep.client.calls import Call, create_call
+from eventkeep.client.call import Call
+from eventkeep.client.calls import create_call, identify_call
 from eventkeep.client.drafts import draft_attributes, draft_profile, event_body
 from eventkeep.client.errors import ClosedError
 from eventkeep.client.responses import response_error, unreadable
-from eventkeep.client.results import ApiResponse, Created
+from eventkeep.client.results import ApiResponse, Created, Profile
 from eventkeep.client.retries import REAL, Outcome, RetryPolicy, Wait, attempts
 from eventkeep.client.settings import client_settings
 from eventkeep.limits import (
@@ -46,12 +50,12 @@ class AsyncClient:
 
         async with AsyncClient(api_key="pk_…") as client:
             await client.track("Placed Order", {"email": "ada@shop.example"}, value=9.99)
-            async for event in client.events.iterate(sort="-datetime", include=["metric", "profile"]):
-                print(event.datetime, event.metric.name, event.profile.email)
+            async for event in client.events.iterate(metric="Placed Order", include=["profile"]):
+                print(event.datetime, event.value, event.profile.email)
 
-    ``events`` has the operations of the API. One client serves any number of tasks. It
-    may be used in several event loops, and in the child of a fork: it makes connections of
-    its own there.
+    ``events``, ``metrics``, ``profiles`` and ``accounts`` have the operations of the API. One
+    client serves any number of tasks. It may be used in several event loops, and in the child
+    of a fork: it makes connections of its own there.
     """
 
     def __init__(
@@ -93,6 +97,9 @@ class AsyncClient:
         self._transport = transport or make_transport(self.settings.base_url)
         self._is_closed = False
         self.events = AsyncEvents(self)
+        self.metrics = AsyncMetrics(self)
+        self.profiles = AsyncProfiles(self)
+        self.accounts = AsyncAccounts(self)
 
     async def __aenter__(self) -> Self:
         return self
@@ -146,6 +153,15 @@ class AsyncClient:
         )
         body = event_body(attributes, draft_profile(profile), self.settings.revision)
         return (await self.perform(create_call("create_event", body))).data
+
+    async def identify(self, profile: Mapping[str, Any]) -> Profile:
+        """Create a profile, or change the one that an identifier finds, and return it.
+
+        ``profile`` is that of ``track``. A field that is None is cleared, one that is absent
+        stays, and ``properties`` are merged. Needs a revision from 2024-02-15 on. Raises
+        ArgumentError before anything is sent, and ClientError.
+        """
+        return (await self.perform(identify_call(draft_profile(profile)))).data
 
     def batch(
         self,
@@ -219,7 +235,7 @@ class AsyncClient:
         except StopIteration as stop:
             finished = stop.value
         response = finished.response
-        if response.status_code != call.status:
+        if response.status_code not in call.statuses:
             raise response_error(response, finished.tries, REAL.now())
         try:
             data = call.read(response)

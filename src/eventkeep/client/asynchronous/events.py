@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
+from eventkeep.client.call import Names, with_options_of
 from eventkeep.client.calls import (
-    Names,
     bulk_create_events_call,
     create_event_call,
     get_event_call,
@@ -15,7 +15,6 @@ from eventkeep.client.calls import (
     get_event_relationships_metric_call,
     get_event_relationships_profile_call,
     get_events_call,
-    with_options_of,
 )
 from eventkeep.client.results import (
     ApiResponse,
@@ -42,6 +41,7 @@ class Page(TypedDict, total=False):
 
     fields_profile: Names
     filter: Filter | str | None
+    metric: str | None
     page_cursor: str | None
     page_size: int | None
     sort: str | None
@@ -115,7 +115,7 @@ class AsyncEvents:
     @overload
     async def get_events(self, **query: Unpack[Query]) -> EventPage[PartialEvent]: ...
 
-    @with_options_of(get_events_call)
+    @with_options_of(get_events_call, "metric")
     async def get_events(self, **query: Any) -> EventPage[Any]:
         """Read one page of events.
 
@@ -123,6 +123,7 @@ class AsyncEvents:
           names of the fields to read; by default all of them.
         - ``filter``: a Filter, or text in the filter language.
         - ``include``: ``metric`` and ``profile``; they are joined to the events.
+        - ``metric``: only events of this metric, by its name or its id; the client finds the id.
         - ``page_cursor``: a cursor of another page, or a whole link.
         - ``page_size``: 1 to 1,000, in the revisions from 2026-01-15 on.
         - ``sort``: ``datetime``, ``-datetime``, ``timestamp`` or ``-timestamp``.
@@ -131,10 +132,12 @@ class AsyncEvents:
         """
         return (await self.get_events_with_http_info(**query)).data
 
-    @with_options_of(get_events_call)
+    @with_options_of(get_events_call, "metric")
     async def get_events_with_http_info(self, **query: Unpack[Query]) -> ApiResponse[EventPage[PartialEvent]]:
         """``get_events``, with status and headers."""
-        return await self._client.perform(get_events_call(**query))
+        chosen: dict[str, Any] = {**query}
+        await self._choose_metric(chosen)
+        return await self._client.perform(get_events_call(**chosen))
 
     @overload
     def iterate(
@@ -149,12 +152,14 @@ class AsyncEvents:
     @overload
     def iterate(self, **query: Unpack[Query]) -> AsyncGenerator[PartialEvent, None]: ...
 
-    @with_options_of(get_events_call)
+    @with_options_of(get_events_call, "metric")
     async def iterate(self, **query: Any) -> AsyncGenerator[Any, None]:
         """Read all events, page after page; the arguments are those of ``get_events``.
 
         The next page is fetched when the events of the page before are used up.
         """
+        # Once for all pages: a cursor belongs to one filter.
+        await self._choose_metric(query)
         while True:
             page = await self.get_events(**query)
             for event in page:
@@ -163,7 +168,7 @@ class AsyncEvents:
                 return
             query["page_cursor"] = page.next_cursor
 
-    @with_options_of(get_events_call)
+    @with_options_of(get_events_call, "metric")
     async def to_arrow(self, **query: Unpack[Query]) -> Any:
         """Read all events into a ``pyarrow.Table``; the arguments are those of ``get_events``.
 
@@ -173,12 +178,12 @@ class AsyncEvents:
         query.setdefault("include", ["metric", "profile"])
         return arrow_table([event async for event in self.iterate(**query)])
 
-    @with_options_of(get_events_call)
+    @with_options_of(get_events_call, "metric")
     async def to_pandas(self, **query: Unpack[Query]) -> Any:
         """Read all events into a ``pandas.DataFrame``; see ``to_arrow``."""
         return pandas_frame(await self.to_arrow(**query))
 
-    @with_options_of(get_events_call)
+    @with_options_of(get_events_call, "metric")
     async def to_polars(self, **query: Unpack[Query]) -> Any:
         """Read all events into a ``polars.DataFrame``; see ``to_arrow``."""
         return polars_frame(await self.to_arrow(**query))
@@ -263,3 +268,9 @@ class AsyncEvents:
     async def get_event_relationships_profile_with_http_info(self, id: str) -> ApiResponse[Reference]:
         """``get_event_relationships_profile``, with status and headers."""
         return await self._client.perform(get_event_relationships_profile_call(id))
+
+    async def _choose_metric(self, query: dict[str, Any]) -> None:
+        """Replace the option ``metric`` by a condition of the filter."""
+        metric = query.pop("metric", None)
+        if metric is not None:
+            query["filter"] = await self._client.metrics.chosen(metric, query.get("filter"))

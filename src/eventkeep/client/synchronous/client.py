@@ -14,17 +14,21 @@ import httpx
 import msgspec
 
 from eventkeep.client.batch_settings import BatchSettings, OnRefused, WhenFull
-from eventkeep.client.calls import Call, create_call
+from eventkeep.client.call import Call
+from eventkeep.client.calls import create_call, identify_call
 from eventkeep.client.drafts import draft_attributes, draft_profile, event_body
 from eventkeep.client.errors import ClosedError
 from eventkeep.client.responses import response_error, unreadable
-from eventkeep.client.results import ApiResponse, Created
+from eventkeep.client.results import ApiResponse, Created, Profile
 from eventkeep.client.retries import REAL, Outcome, RetryPolicy, Wait, attempts
 from eventkeep.client.settings import client_settings
 from eventkeep.client.synchronous import waiting
+from eventkeep.client.synchronous.accounts import Accounts
 from eventkeep.client.synchronous.batch import Batch
 from eventkeep.client.synchronous.connections import make_transport
 from eventkeep.client.synchronous.events import Events
+from eventkeep.client.synchronous.metrics import Metrics
+from eventkeep.client.synchronous.profiles import Profiles
 from eventkeep.limits import (
     BATCH_BUFFER_BYTES_MAX,
     BATCH_BUFFER_EVENTS_MAX,
@@ -47,12 +51,12 @@ class Client:
 
         with Client(api_key="pk_…") as client:
             client.track("Placed Order", {"email": "ada@shop.example"}, value=9.99)
-            for event in client.events.iterate(sort="-datetime", include=["metric", "profile"]):
-                print(event.datetime, event.metric.name, event.profile.email)
+            for event in client.events.iterate(metric="Placed Order", include=["profile"]):
+                print(event.datetime, event.value, event.profile.email)
 
-    ``events`` has the operations of the API. One client serves any number of threads. It
-    may be used in several event loops, and in the child of a fork: it makes connections of
-    its own there.
+    ``events``, ``metrics``, ``profiles`` and ``accounts`` have the operations of the API. One
+    client serves any number of threads. It may be used in several event loops, and in the child
+    of a fork: it makes connections of its own there.
     """
 
     def __init__(
@@ -94,6 +98,9 @@ class Client:
         self._transport = transport or make_transport(self.settings.base_url)
         self._is_closed = False
         self.events = Events(self)
+        self.metrics = Metrics(self)
+        self.profiles = Profiles(self)
+        self.accounts = Accounts(self)
 
     def __enter__(self) -> Self:
         return self
@@ -147,6 +154,15 @@ class Client:
         )
         body = event_body(attributes, draft_profile(profile), self.settings.revision)
         return (self.perform(create_call("create_event", body))).data
+
+    def identify(self, profile: Mapping[str, Any]) -> Profile:
+        """Create a profile, or change the one that an identifier finds, and return it.
+
+        ``profile`` is that of ``track``. A field that is None is cleared, one that is absent
+        stays, and ``properties`` are merged. Needs a revision from 2024-02-15 on. Raises
+        ArgumentError before anything is sent, and ClientError.
+        """
+        return (self.perform(identify_call(draft_profile(profile)))).data
 
     def batch(
         self,
@@ -220,7 +236,7 @@ class Client:
         except StopIteration as stop:
             finished = stop.value
         response = finished.response
-        if response.status_code != call.status:
+        if response.status_code not in call.statuses:
             raise response_error(response, finished.tries, REAL.now())
         try:
             data = call.read(response)

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack, overload
 
+from eventkeep.client.call import Names, with_options_of
 from eventkeep.client.calls import (
-    Names,
     bulk_create_events_call,
     create_event_call,
     get_event_call,
@@ -16,7 +16,6 @@ from eventkeep.client.calls import (
     get_event_relationships_metric_call,
     get_event_relationships_profile_call,
     get_events_call,
-    with_options_of,
 )
 from eventkeep.client.results import (
     ApiResponse,
@@ -43,6 +42,7 @@ class Page(TypedDict, total=False):
 
     fields_profile: Names
     filter: Filter | str | None
+    metric: str | None
     page_cursor: str | None
     page_size: int | None
     sort: str | None
@@ -116,7 +116,7 @@ class Events:
     @overload
     def get_events(self, **query: Unpack[Query]) -> EventPage[PartialEvent]: ...
 
-    @with_options_of(get_events_call)
+    @with_options_of(get_events_call, "metric")
     def get_events(self, **query: Any) -> EventPage[Any]:
         """Read one page of events.
 
@@ -124,6 +124,7 @@ class Events:
           names of the fields to read; by default all of them.
         - ``filter``: a Filter, or text in the filter language.
         - ``include``: ``metric`` and ``profile``; they are joined to the events.
+        - ``metric``: only events of this metric, by its name or its id; the client finds the id.
         - ``page_cursor``: a cursor of another page, or a whole link.
         - ``page_size``: 1 to 1,000, in the revisions from 2026-01-15 on.
         - ``sort``: ``datetime``, ``-datetime``, ``timestamp`` or ``-timestamp``.
@@ -132,10 +133,12 @@ class Events:
         """
         return (self.get_events_with_http_info(**query)).data
 
-    @with_options_of(get_events_call)
+    @with_options_of(get_events_call, "metric")
     def get_events_with_http_info(self, **query: Unpack[Query]) -> ApiResponse[EventPage[PartialEvent]]:
         """``get_events``, with status and headers."""
-        return self._client.perform(get_events_call(**query))
+        chosen: dict[str, Any] = {**query}
+        self._choose_metric(chosen)
+        return self._client.perform(get_events_call(**chosen))
 
     @overload
     def iterate(
@@ -150,12 +153,14 @@ class Events:
     @overload
     def iterate(self, **query: Unpack[Query]) -> Iterator[PartialEvent]: ...
 
-    @with_options_of(get_events_call)
+    @with_options_of(get_events_call, "metric")
     def iterate(self, **query: Any) -> Iterator[Any]:
         """Read all events, page after page; the arguments are those of ``get_events``.
 
         The next page is fetched when the events of the page before are used up.
         """
+        # Once for all pages: a cursor belongs to one filter.
+        self._choose_metric(query)
         while True:
             page = self.get_events(**query)
             yield from page
@@ -163,7 +168,7 @@ class Events:
                 return
             query["page_cursor"] = page.next_cursor
 
-    @with_options_of(get_events_call)
+    @with_options_of(get_events_call, "metric")
     def to_arrow(self, **query: Unpack[Query]) -> Any:
         """Read all events into a ``pyarrow.Table``; the arguments are those of ``get_events``.
 
@@ -173,12 +178,12 @@ class Events:
         query.setdefault("include", ["metric", "profile"])
         return arrow_table([event for event in self.iterate(**query)])
 
-    @with_options_of(get_events_call)
+    @with_options_of(get_events_call, "metric")
     def to_pandas(self, **query: Unpack[Query]) -> Any:
         """Read all events into a ``pandas.DataFrame``; see ``to_arrow``."""
         return pandas_frame(self.to_arrow(**query))
 
-    @with_options_of(get_events_call)
+    @with_options_of(get_events_call, "metric")
     def to_polars(self, **query: Unpack[Query]) -> Any:
         """Read all events into a ``polars.DataFrame``; see ``to_arrow``."""
         return polars_frame(self.to_arrow(**query))
@@ -261,3 +266,9 @@ class Events:
     def get_event_relationships_profile_with_http_info(self, id: str) -> ApiResponse[Reference]:
         """``get_event_relationships_profile``, with status and headers."""
         return self._client.perform(get_event_relationships_profile_call(id))
+
+    def _choose_metric(self, query: dict[str, Any]) -> None:
+        """Replace the option ``metric`` by a condition of the filter."""
+        metric = query.pop("metric", None)
+        if metric is not None:
+            query["filter"] = self._client.metrics.chosen(metric, query.get("filter"))
