@@ -346,6 +346,8 @@ CLIENT_CONNECTIONS_MAX: Final = 100
 """Connections that one client keeps open."""
 CLIENT_IDLE_SECONDS_MAX: Final = 5.0
 """Seconds for which the SDK reuses an idle connection: many servers and proxies close it soon after."""
+COMPLETION_SECONDS_MAX: Final = 2.0
+"""Seconds that a shell waits for the names of metrics to complete a command."""
 METRIC_NAMES_SECONDS_MAX: Final = 60.0
 """Seconds for which the SDK remembers the ids of the metrics of a name."""
 RESPONSE_HEAD_BYTES_MAX: Final = 100_000

@@ -13,8 +13,11 @@ from typing import Any, Final, Self, cast
 import httpx
 
 from eventkeep import AsyncClient, Client
+from eventkeep.client.asynchronous.accounts import AsyncAccounts
 from eventkeep.client.asynchronous.batch import AsyncBatch
 from eventkeep.client.asynchronous.events import AsyncEvents
+from eventkeep.client.asynchronous.metrics import AsyncMetrics
+from eventkeep.client.asynchronous.profiles import AsyncProfiles
 from eventkeep.config import ServeSettings
 from eventkeep.server.app import App
 from eventkeep.server.services import Services
@@ -51,7 +54,7 @@ class Blocking:
             value = self._runner.run(value)
         if inspect.isasyncgen(value):
             return self._iterate(value)
-        is_wrapped = isinstance(value, AsyncBatch | AsyncEvents)
+        is_wrapped = isinstance(value, AsyncBatch | AsyncEvents | AsyncMetrics | AsyncProfiles | AsyncAccounts)
         return Blocking(self._runner, value) if is_wrapped else self if value is self._target else value
 
     def _iterate(self, generator: Any) -> Iterator[Any]:

@@ -20,8 +20,10 @@ import eventkeep
 
 for number in range(100):
     eventkeep.track("Tick", {"email": "ada@shop.example"}, unique_id=str(number))
+    eventkeep.identify({"external_id": str(number), "title": "parent"})
 pid = os.fork()
 if not pid:
+    eventkeep.identify({"external_id": "child", "title": "child"})
     for number in range(100, 200):
         eventkeep.track("Tick", {"email": "ada@shop.example"}, unique_id=str(number))
     eventkeep.flush()
@@ -39,6 +41,9 @@ eventkeep.configure("pk_any", "http://127.0.0.1:PORT", on_error=errors.append, c
 eventkeep.track("Tick", {})
 eventkeep.track("Tick", {"email": "ada@shop.example"}, value=float("nan"))
 eventkeep.track("Tick", {"email": "ada@shop.example"})
+eventkeep.flush()
+eventkeep.identify({})
+eventkeep.identify({"email": "bob@shop.example"})
 eventkeep.shutdown()
 eventkeep.configure("pk_any", "nowhere", on_error=errors.append)
 eventkeep.track("Tick", {"email": "ada@shop.example"})
@@ -71,10 +76,17 @@ def test_events_are_delivered_at_exit_and_by_children(client: Client) -> None:
     done = run(TRACKED, EVENTKEEP_URL=settings.base_url, EVENTKEEP_API_KEY=settings.api_key)
     assert done.stderr == ""
     assert sorted(int(event.unique_id or -1) for event in client.events.iterate()) == list(range(200))
+    known = {each.external_id: each.title for each in client.profiles.iterate(page_size=100)}
+    wanted = {**dict.fromkeys(map(str, range(100)), "parent"), "child": "child", None: None}
+    assert known == wanted
 
 
 def test_nothing_is_raised_and_everything_is_reported() -> None:
     done = run(WRONG.replace("PORT", str(free_port())))
-    kinds = ["ArgumentError", "ArgumentError", "ConnectionFailedError", "ConfigurationError"]
+    kinds = [
+        *("ArgumentError", "ArgumentError", "ConnectionFailedError"),
+        *("ArgumentError", "ConnectionFailedError", "ConfigurationError"),
+    ]
     assert done.stdout == f"{kinds}\n"
     assert "'Tick' of email ada@shop.example" in done.stderr
+    assert "the profile of email bob@shop.example was not delivered" in done.stderr

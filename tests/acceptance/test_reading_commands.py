@@ -265,7 +265,7 @@ def test_reader_that_goes_away_ends_it_without_a_word(shop: Shop, arguments: lis
         (["events", "--filter", "nonsense"], 2, "Invalid filter provided"),
         (["events", "--since", "yesterday"], 2, "--since: expected a time"),
         (["events", "--sort", "email"], 2, "'email' is not an allowed sort"),
-        (["events", "--limit", "0"], 2, "0"),
+        (["events", "--limit", "0"], 2, "Invalid value for '--limit'"),
         (["events", "show", "0" * 17], 1, "does not exist"),
         (["events", "nothing"], 2, "nothing"),
         (["metrics", "show", "abcdef"], 2, "there is no metric 'abcdef'"),
@@ -293,7 +293,35 @@ def test_server_that_is_no_eventkeep_is_named(shop: Shop, arguments: list[str]) 
     assert (done.code, done.output) == (2, "")
     assert f"{elsewhere} can't do this; it takes an eventkeep server" in done.errors
     by_name = shop.run("events", "--metric", "Viewed Page", "--url", elsewhere)
-    assert f"--metric: {elsewhere} is no eventkeep server" in by_name.errors
+    assert f"--metric: {elsewhere} is no server of this API" in by_name.errors
+
+
+@pytest.mark.parametrize(
+    ("shell", "typed", "offered"),
+    [
+        ("bash", "eventkeep events --metric Vi", ["Viewed\\ Page"]),
+        ("bash", 'eventkeep tail --metric "Viewed P', ["Viewed Page"]),
+        ("bash", "eventkeep events --api-key pk_wrong --metric Vi", []),
+        ("fish", "eventkeep events --metric Placed", ["Placed Order of Something with a Long Name"]),
+    ],
+)
+def test_shell_completes_metrics_by_their_names(shop: Shop, shell: str, typed: str, offered: list[str]) -> None:
+    environment = {
+        "_EVENTKEEP_COMPLETE": f"complete_{shell}",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(len(typed.partition(" --metric")[0].split()) + 1),
+        "_TYPER_COMPLETE_ARGS": typed,
+        "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+    }
+    # The variable is named after the program, so that it has to be the real one.
+    done = subprocess.run(
+        [Path(sys.executable).with_name("eventkeep")],
+        env={**os.environ, **shop.environment, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout.split("\n"), done.stderr) == ([*(offered or [""]), ""], "")
 
 
 def test_missing_scope_of_a_key_is_named(shop: Shop) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -15,10 +15,11 @@ from eventkeep.client.admin_routes import (
     list_metrics_call,
     list_profiles_call,
 )
-from eventkeep.client.errors import NotFoundError
-from eventkeep.client.results import Profile
+from eventkeep.client.errors import ArgumentError, NotFoundError
+from eventkeep.client.results import Metric, Profile
 from eventkeep.client.synchronous.client import Client
 from eventkeep.errors import ConfigurationError
+from eventkeep.protocol.filters import Filter
 
 _METRIC_ID: Final = re.compile(r"[A-Za-z0-9]{6}")
 _PROFILE_ID: Final = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}")
@@ -33,8 +34,7 @@ def find_metric(client: Client, text: str) -> CountedMetric:
     """The metric of that name, or else of that id. Raises ConfigurationError where there is none, or more than one."""
     found = client.perform(list_metrics_call(name=text, page_size=CANDIDATES_MAX)).data.items
     if len(found) > 1:
-        ids = ", ".join(f"{each.metric.id} ({(each.metric.integration or {}).get('name')})" for each in found)
-        raise ConfigurationError(f"there are {len(found)} metrics called {text!r}; choose one by its id: {ids}")
+        raise _several(text, [each.metric for each in found])
     if found:
         return found[0]
     if _METRIC_ID.fullmatch(text):
@@ -46,15 +46,20 @@ def find_metric(client: Client, text: str) -> CountedMetric:
 
 
 def metric_id(client: Client, text: str) -> str:
-    """The id of a metric, for a filter. A server that knows no names (the hosted service) is given ids."""
+    """Return the id of a metric, for a filter. Raises ConfigurationError if there is none, or more than one."""
     try:
         return find_metric(client, text).metric.id
-    except NotFoundError as exc:
-        if _METRIC_ID.fullmatch(text):
-            return text
-        raise ConfigurationError(
-            f"--metric: {client.settings.base_url} is no eventkeep server, and finds metrics by their id only"
-        ) from exc
+    except NotFoundError:
+        # The hosted service has no route that finds a metric by its name, so all of them are read.
+        pass
+    with api_routes(client, "--metric"):
+        try:
+            found = client.metrics.named(text)
+        except ArgumentError as exc:
+            raise ConfigurationError(f"--metric: there is no metric {text!r} at {client.settings.base_url}") from exc
+    if len(found) > 1:
+        raise _several(text, found)
+    return found[0].id
 
 
 def find_profile(client: Client, text: str) -> Profile:
@@ -71,15 +76,19 @@ def find_profile(client: Client, text: str) -> Profile:
 
 
 def profile_id(client: Client, text: str) -> str:
-    """The id of a profile, for a filter. A server that knows no identifiers (the hosted service) is given ids."""
+    """Return the id of a profile, for a filter. Raises ConfigurationError if there is none."""
     try:
         return find_profile(client, text).id
-    except NotFoundError as exc:
-        if _PROFILE_ID.fullmatch(text):
-            return text
-        raise ConfigurationError(
-            f"--profile: {client.settings.base_url} is no eventkeep server, and finds profiles by their id only"
-        ) from exc
+    except NotFoundError:
+        # The hosted service has no route that finds a profile by any of its identifiers.
+        pass
+    if _PROFILE_ID.fullmatch(text):
+        return text
+    with api_routes(client, "--profile"):
+        found = client.profiles.get_profiles(filter=Filter.equals(identifier_kind(text), text), fields_profile="email")
+    if not len(found):
+        raise ConfigurationError(f"--profile: there is no profile {text!r} at {client.settings.base_url}")
+    return found[0].id
 
 
 def identifier_kind(text: str) -> IdentifierKind:
@@ -87,6 +96,11 @@ def identifier_kind(text: str) -> IdentifierKind:
     if "@" in text:
         return "email"
     return "phone_number" if text.startswith("+") else "external_id"
+
+
+def _several(text: str, metrics: Sequence[Metric]) -> ConfigurationError:
+    ids = ", ".join(f"{each.id} ({each.integration.get('name')})" for each in metrics)
+    return ConfigurationError(f"there are {len(metrics)} metrics called {text!r}; choose one by its id: {ids}")
 
 
 @contextmanager
@@ -98,3 +112,12 @@ def admin_routes(client: Client) -> Iterator[None]:
         raise ConfigurationError(
             f"{client.settings.base_url} can't do this; it takes an eventkeep server to list and to count: {exc}"
         ) from exc
+
+
+@contextmanager
+def api_routes(client: Client, option: str) -> Iterator[None]:
+    """Raise ConfigurationError if a server does not even have the routes of the API."""
+    try:
+        yield
+    except NotFoundError as exc:
+        raise ConfigurationError(f"{option}: {client.settings.base_url} is no server of this API: {exc}") from exc

@@ -7,7 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
-from eventkeep.cli.choices import METRIC_HELP, PROFILE_HELP, metric_id, profile_id
+from eventkeep.cli.choices import PROFILE_HELP, metric_id, profile_id
+from eventkeep.cli.completion import MetricOption
 from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect_to_read
 from eventkeep.cli.event_views import COLUMNS, as_json, in_full, row
 from eventkeep.cli.exits import EXIT_CODES_HELP
@@ -37,7 +38,7 @@ events = typer.Typer(
 def list_(
     url: UrlOption = URL_DEFAULT,
     api_key: ApiKeyOption = None,
-    metric: Annotated[str | None, typer.Option(help=f"Only events of this metric: its {METRIC_HELP}.")] = None,
+    metric: MetricOption = None,
     profile: Annotated[str | None, typer.Option(help=f"Only events of this profile: its {PROFILE_HELP}.")] = None,
     filter_: FilterOption = None,
     since: SinceOption = None,

@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from eventkeep.cli.choices import metric_id
+from eventkeep.cli.completion import MetricOption
 from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect, newest_revision
 from eventkeep.cli.event_total import expected_events
 from eventkeep.cli.exits import EXIT_CODES_HELP
@@ -23,9 +25,10 @@ from eventkeep.exporter.target import STANDARD_OUTPUT, opened
 from eventkeep.exporter.walk import in_order, pages
 from eventkeep.exporter.writers import format_of, writer
 from eventkeep.limits import PAGE_EVENTS_MAX, READING_RETRIES_MAX
+from eventkeep.protocol.filters import Filter
 
 EPILOG = f"""
-Example: eventkeep export orders.parquet --filter 'equals(metric_id,"SkDfHe")' --since 2024-01-01
+Example: eventkeep export orders.parquet --metric "Placed Order" --since 2024-01-01
 
 {EXIT_CODES_HELP}
 """
@@ -36,6 +39,7 @@ def export(
     target: Annotated[str, typer.Argument(help="A file .csv, .jsonl (also .gz) or .parquet; - is standard output.")],
     url: UrlOption = URL_DEFAULT,
     api_key: ApiKeyOption = None,
+    metric: MetricOption = None,
     filter_: FilterOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
@@ -62,12 +66,16 @@ def export(
     if file_format == "parquet" and target == STANDARD_OUTPUT and sys.stdout.isatty():
         raise ConfigurationError("a terminal can't show Parquet: send it to a file or to another program")
     now = datetime.datetime.now(datetime.UTC)
-    query = Query(filter=in_period(filter_, since, until, now), sort=sort, page_size=page_size, has_uuid=ids)
+    chosen = in_period(filter_, since, until, now)
     console = Console(stderr=True)
     started = time.monotonic()
     events = 0
     try:
         with connect(url, api_key, revision or newest_revision(now.date()), READING_RETRIES_MAX) as client:
+            if metric is not None:
+                of_metric = str(Filter.equals("metric_id", metric_id(client, metric)))
+                chosen = of_metric if chosen is None else f"{chosen},{of_metric}"
+            query = Query(filter=chosen, sort=sort, page_size=page_size, has_uuid=ids)
             total = expected_events(client, query)
             with opened(target) as file, count_progress(console, target, total, "exported") as progress:
                 out = writer(file_format, file, ids)

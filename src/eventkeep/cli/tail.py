@@ -9,7 +9,8 @@ from typing import Annotated, Final
 
 import typer
 
-from eventkeep.cli.choices import METRIC_HELP, admin_routes
+from eventkeep.cli.choices import admin_routes
+from eventkeep.cli.completion import MetricOption
 from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect_to_read
 from eventkeep.cli.event_views import COLUMNS, as_json, row
 from eventkeep.cli.exits import EXIT_CODES_HELP, ExitCode
@@ -36,7 +37,7 @@ Example: eventkeep tail --metric "Placed Order"
 def tail(
     url: UrlOption = URL_DEFAULT,
     api_key: ApiKeyOption = None,
-    metric: Annotated[str | None, typer.Option(help=f"Only events of this metric: its {METRIC_HELP}.")] = None,
+    metric: MetricOption = None,
     count: Annotated[int | None, typer.Option(min=1, help="End after so many events.")] = None,
     as_json_lines: JsonLinesOption = False,
 ) -> None:

@@ -12,8 +12,12 @@ import pytest
 
 import eventkeep
 from eventkeep.client import errors
+from eventkeep.client.asynchronous.accounts import AsyncAccounts
 from eventkeep.client.asynchronous.events import AsyncEvents
+from eventkeep.client.asynchronous.metrics import AsyncMetrics
+from eventkeep.client.asynchronous.profiles import AsyncProfiles
 from eventkeep.client.synchronous.events import Events
+from eventkeep.protocol.operations import OPERATIONS
 
 EXPORTED = [
     "Account",
@@ -79,6 +83,56 @@ SEED_OPTIONS: dict[str, list[str]] = {
 }
 """The operations of the official client 9.0.0 and their arguments, without the transport's own options."""
 
+FAMILY_OPTIONS: dict[type, dict[str, list[str]]] = {
+    AsyncMetrics: {
+        "get_metrics": ["fields_metric", "filter", "page_cursor"],
+        "get_metric": ["id", "fields_metric"],
+        "get_properties_for_metric": ["id", "additional_fields_metric_property", "fields_metric_property"],
+        "get_property_ids_for_metric": ["id"],
+        "get_metric_property": [
+            *("id", "additional_fields_metric_property", "fields_metric", "fields_metric_property", "include"),
+        ],
+        "get_metric_for_metric_property": ["id", "fields_metric"],
+        "get_metric_id_for_metric_property": ["id"],
+        "query_metric_aggregates": ["metric_aggregate_query", "fields_metric_aggregate"],
+    },
+    AsyncProfiles: {
+        "get_profiles": [
+            *("additional_fields_profile", "fields_profile", "filter", "page_cursor", "page_size", "sort"),
+        ],
+        "get_profile": ["id", "additional_fields_profile", "fields_profile"],
+        "create_profile": ["profile_create_query", "additional_fields_profile", "fields_profile"],
+        "update_profile": ["id", "profile_partial_update_query", "additional_fields_profile", "fields_profile"],
+        "create_or_update_profile": ["profile_upsert_query", "additional_fields_profile", "fields_profile"],
+        "merge_profiles": ["profile_merge_query"],
+        "request_profile_deletion": ["data_privacy_create_deletion_job_query"],
+        "bulk_import_profiles": ["profile_import_job_create_query"],
+        "get_bulk_import_profiles_jobs": [
+            *("fields_profile_bulk_import_job", "filter", "page_cursor", "page_size", "sort"),
+        ],
+        "get_bulk_import_profiles_job": ["job_id", "fields_profile_bulk_import_job"],
+        "get_profiles_for_bulk_import_profiles_job": [
+            *("id", "additional_fields_profile", "fields_profile", "page_cursor", "page_size"),
+        ],
+        "get_profile_ids_for_bulk_import_profiles_job": ["id", "page_cursor", "page_size"],
+        "get_errors_for_bulk_import_profiles_job": ["id", "fields_import_error", "page_cursor", "page_size"],
+        "bulk_subscribe_profiles": ["subscription_create_job_create_query"],
+        "bulk_unsubscribe_profiles": ["subscription_delete_job_create_query"],
+        "bulk_suppress_profiles": ["suppression_create_job_create_query"],
+        "bulk_unsuppress_profiles": ["suppression_delete_job_create_query"],
+        "get_bulk_suppress_profiles_jobs": [
+            *("fields_profile_suppression_bulk_create_job", "filter", "page_cursor", "sort"),
+        ],
+        "get_bulk_suppress_profiles_job": ["job_id", "fields_profile_suppression_bulk_create_job"],
+        "get_bulk_unsuppress_profiles_jobs": [
+            *("fields_profile_suppression_bulk_delete_job", "filter", "page_cursor", "sort"),
+        ],
+        "get_bulk_unsuppress_profiles_job": ["job_id", "fields_profile_suppression_bulk_delete_job"],
+    },
+    AsyncAccounts: {"get_accounts": ["fields_account"], "get_account": ["id", "fields_account"]},
+}
+"""The operations of the official client 25.0.0 and their arguments, without those of lists, segments, tokens, flows."""
+
 
 def test_exported_names_are_these() -> None:
     assert eventkeep.__all__ == sorted(EXPORTED)
@@ -106,7 +160,9 @@ def test_every_error_of_the_client_is_exported_and_below_the_root() -> None:
     assert issubclass(eventkeep.ClientError, eventkeep.EventkeepError)
 
 
-@pytest.mark.parametrize("kind", [*(getattr(eventkeep, name) for name in EXPORTED), Events, AsyncEvents])
+@pytest.mark.parametrize(
+    "kind", [*(getattr(eventkeep, name) for name in EXPORTED), Events, AsyncEvents, *FAMILY_OPTIONS]
+)
 def test_every_public_member_is_documented(kind: type) -> None:
     """The SDK's reference is made from the docstrings."""
     own = [each for each in getattr(kind, "__mro__", ()) if each.__module__.startswith("eventkeep")]
@@ -138,3 +194,13 @@ def test_every_operation_takes_the_arguments_of_the_official_client(kind: Any, o
         taken = list(inspect.signature(getattr(kind, name)).parameters)[1:]
         # Only later revisions have a size of the page, and ``metric`` is an option of our own.
         assert [option for option in taken if option not in ("metric", "page_size")] == SEED_OPTIONS[operation]
+
+
+@pytest.mark.parametrize(
+    ("kind", "operation"), [(kind, name) for kind, operations in FAMILY_OPTIONS.items() for name in operations]
+)
+def test_operations_of_other_families_take_the_arguments_of_the_official_client(kind: type, operation: str) -> None:
+    assert operation in OPERATIONS
+    for name in (operation, f"{operation}_with_http_info"):
+        taken = list(inspect.signature(getattr(kind, name)).parameters)[1:]
+        assert taken == FAMILY_OPTIONS[kind][operation]
