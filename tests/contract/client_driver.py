@@ -1,9 +1,9 @@
 """Runs inside an official client's own environment: reads calls and writes responses as lines of JSON.
 
-A call is ``{"operation", "positional", "options", "key", "url", "max_retries"}``; a response is
-``{"status", "headers", "data"}``. If the client raises for an HTTP status, the response has that
-status, and the error document as its data. If it raises before it sends anything, the response
-is ``{"raised": …}``.
+A call is ``{"api", "operation", "positional", "options", "key", "url", "max_retries"}``, of which ``api`` is the name
+of a class such as ``Events``; a response is ``{"status", "headers", "data"}``. Without an operation, the data are the
+names of all operations of the class. If the client raises for an HTTP status, the response has that status, and the
+error document as its data. If it raises before it sends anything, the response is ``{"raised": …}``.
 
 This file is run by the client's interpreter, so it imports nothing of the project.
 """
@@ -38,8 +38,12 @@ def text(value: Any) -> str:
 
 def respond(call: dict[str, Any]) -> dict[str, Any]:
     """Makes one call."""
-    events = connect(call["url"], call["key"], call["max_retries"]).Events
-    operation = getattr(events, call["operation"])
+    api = getattr(connect(call["url"], call["key"], call["max_retries"]), call["api"])
+    if not call["operation"]:
+        forms = ("_with_http_info", "_without_preload_content")
+        names = [name for name in vars(type(api)) if not name.startswith("_") and not name.endswith(forms)]
+        return {"status": None, "headers": {}, "data": names}
+    operation = getattr(api, call["operation"])
     try:
         returned = operation(*call["positional"], **call["options"])
     except openapi_client.ApiException as exc:

@@ -57,12 +57,19 @@ class OfficialClient:
         self._process.communicate()
 
     def __call__(
-        self, operation: str, *positional: Any, key: str | None = None, max_retries: int = 1, **options: Any
+        self,
+        operation: str,
+        *positional: Any,
+        api: str = "Events",
+        key: str | None = None,
+        max_retries: int = 1,
+        **options: Any,
     ) -> Answer:
-        """Calls one operation of the client's Events API."""
+        """Calls one operation of one of the client's classes. Without its name, the data are the names of all."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         call = {
+            "api": api,
             "operation": operation,
             "positional": positional,
             "options": options,
