@@ -98,3 +98,47 @@ def test_workers_of_gunicorn_share_a_batch_that_was_made_before_them(client: Cli
     assert len(pids) > 1
     with Client(settings.api_key, settings.base_url, "2026-01-15") as reader:
         assert count(reader) == 2_001
+
+
+def test_prefork_pool_of_celery_uses_a_batch_that_was_made_before_it(client: Client, tmp_path: Path) -> None:
+    interpreter = PROJECT / ".cache" / "programs" / "celery" / "bin" / "python"
+    if not interpreter.exists():
+        pytest.skip("celery is not installed; 'make test' installs it")
+    tasks, each = 50, 200
+    done = tmp_path / "done"
+    done.mkdir()
+    environment = {
+        **os.environ,
+        "FOLDER": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join((str(PROJECT / "src"), str(PROJECT))),
+        "EVENTKEEP_URL": client.settings.base_url,
+        "EVENTKEEP_API_KEY": client.settings.api_key,
+    }
+    module = "tests.acceptance.celery_app"
+    command = ["-m", "celery", "-A", module, "worker", "--pool", "prefork", "--concurrency", "4", "--loglevel", "error"]
+    sending = [interpreter, "-c", f"from {module} import send; send({tasks}, {each})"]
+    subprocess.run(sending, cwd=PROJECT, env=environment, check=True)
+    worker = subprocess.Popen([interpreter, *command], cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 60
+        while len(list(done.iterdir())) < tasks and time.monotonic() < end:
+            time.sleep(0.1)
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        worker.wait(60)
+    assert len({process.read_text() for process in done.iterdir()}) > 1
+    with Client(client.settings.api_key, client.settings.base_url, "2026-01-15") as reader:
+        # And one of the parent.
+        assert count(reader) == tasks * each + 1
+
+
+def test_official_client_sends_from_forked_children(client: Client) -> None:
+    interpreter = PROJECT / ".cache" / "clients" / "9.0.0" / "bin" / "python"
+    if not interpreter.exists():
+        pytest.skip("the official client is not installed; 'make test' installs it")
+    settings, requests, each = client.settings, 10, 1_000
+    program = PROJECT / "tests" / "contract" / "client_forks.py"
+    arguments = [settings.base_url, settings.api_key, "4", str(requests), str(each)]
+    subprocess.run([interpreter, program, *arguments], timeout=120, check=True)
+    with Client(settings.api_key, settings.base_url, "2026-01-15") as reader:
+        assert count(reader) == requests * each
