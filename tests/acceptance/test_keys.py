@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 import json
 import time
 from pathlib import Path
@@ -8,8 +9,9 @@ import httpx
 import pytest
 
 from eventkeep.limits import KEY_CACHE_SECONDS_MAX
-from eventkeep.testing import ServerProcess
-from tests.acceptance.program import run
+from eventkeep.testing import ServerProcess, free_port
+from tests.acceptance.program import Finished, run
+from tests.acceptance.terminal import Terminal
 
 
 def status_with(server: ServerProcess, key: str) -> int:
@@ -77,3 +79,47 @@ def test_list_and_revoke_do_not_make_a_folder(tmp_path: Path) -> None:
         assert done.code == 2
         assert "there is no folder" in done.errors
     assert list(tmp_path.iterdir()) == []
+
+
+def test_key_is_not_made_in_a_new_folder_beside_a_server(server: ServerProcess, tmp_path: Path) -> None:
+    def create(*arguments: str, port: int) -> Finished:
+        return run("keys", "create", "--quiet", *arguments, folder=tmp_path, EVENTKEEP_PORT=str(port))
+
+    done = create(port=server.port)
+    assert (done.code, done.output) == (2, "")
+    wanted = (
+        f"there is no store in {tmp_path / 'eventkeep-data'}, and the server at {server.url} runs with another folder"
+    )
+    assert wanted in done.errors
+    assert list(tmp_path.iterdir()) == []
+    # No server is there, or the folder is wanted, or it is there by now.
+    first = create("--data", "first", port=free_port())
+    assert (first.code, first.errors) == (0, f"eventkeep: made a new data folder, {tmp_path / 'first'}\n")
+    again = run("keys", "create", "--data", "first", folder=tmp_path)
+    assert again.errors == f"eventkeep: the key is in the data folder {tmp_path / 'first'}\n"
+    assert create("--new", port=server.port).code == 0
+    assert create(port=server.port).code == 0
+
+
+def test_list_fits_80_columns_and_cuts_no_date(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    run(
+        "keys",
+        "create",
+        "--data",
+        data,
+        "--account",
+        "A shop with a long name",
+        "--label",
+        "till 4 on the left",
+        "--quiet",
+    )
+    id = run("keys", "create", "--data", data, "--scopes", "events:write,events:read,metrics:read").figures()["id"]
+    run("keys", "revoke", id, "--data", data)
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    with Terminal("keys", "list", "--data", str(data), environment={}) as terminal:
+        assert terminal.end() == 0
+    head, *rows = terminal.lines
+    assert head.split("  ")[0] == "id"
+    assert max(map(len, terminal.lines)) <= 80
+    assert [row.count(today) for row in rows] == [1, 2]

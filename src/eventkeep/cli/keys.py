@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from eventkeep.cli.settings import ConfigOption, DataOption, data_folder
+from eventkeep.cli.output import Column, Output, Table, note
+from eventkeep.cli.settings import ConfigOption, DataOption, data_folder, serve_settings
+from eventkeep.config import ServeSettings
 from eventkeep.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -23,6 +23,17 @@ RESOURCES: Final = (
     *("accounts", "data-privacy", "events", "flows", "lists", "metrics", "profiles", "segments", "subscriptions"),
 )
 SCOPES: Final = ", ".join(f"{resource}:{right}" for resource in RESOURCES for right in ("read", "write"))
+COLUMNS: Final = (
+    Column("id", 8),
+    Column("account", 10, can_be_cut=True),
+    Column("scopes", 12, can_be_cut=True),
+    Column("label", 10, can_be_cut=True),
+    Column("created", 10),
+    Column("last used (UTC)", 16),
+    Column("revoked", 10),
+)
+DAY_CHARACTERS: Final = len("2024-06-15")
+MINUTE_CHARACTERS: Final = len("2024-06-15 12:00")
 keys = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys; also while a server runs.")
 
 
@@ -36,15 +47,27 @@ def create(
         typer.Option(help=f"full, or some of {SCOPES}, with commas between."),
     ] = "full",
     label: Annotated[str, typer.Option(help="What the key is for, for the list.")] = "",
+    new: Annotated[
+        bool, typer.Option("--new", help="Make a new data folder, even if a server runs with another one.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the key alone.")] = False,
 ) -> None:
-    """Make a key. It is shown once: only a digest is kept."""
+    """Make a key, in the data folder, which is made if there is none. It is shown once: only a digest is kept."""
     from eventkeep.directory import parse_scopes
+    from eventkeep.directory.creation import FILE_NAME
     from eventkeep.server.control import ControlRequest
     from eventkeep.server.folder_changes import change_folder
 
+    settings = serve_settings({"data": data, "config": config})
     request = ControlRequest("create_key", account, sorted(parse_scopes(scopes)), label)
-    made = change_folder(data_folder(data, config), request)
+    if not new:
+        check_not_elsewhere(settings)
+    is_new = not (settings.data / FILE_NAME).exists()
+    made = change_folder(settings.data, request)
+    if is_new:
+        note(f"made a new data folder, {settings.data.absolute()}")
+    elif not quiet:
+        note(f"the key is in the data folder {settings.data.absolute()}")
     if quiet:
         print(made.key)
         return
@@ -75,11 +98,8 @@ def list_(
         for record in records:
             print(json.dumps(shown(record, accounts[record.account])))
         return
-    table = Table("id", "account", "scopes", "label", "created", "last used", "revoked")
-    for record in records:
-        row = shown(record, accounts[record.account])
-        table.add_row(*(", ".join(cell) if isinstance(cell, list) else cell or "" for cell in row.values()))
-    Console().print(table)
+    table = Table(Output(), COLUMNS)
+    table.rows(row(record, accounts[record.account]) for record in records)
 
 
 @keys.command(epilog="Example: eventkeep keys revoke 7qWkC6JP")
@@ -97,6 +117,22 @@ def revoke(
     if change_folder(folder, ControlRequest("revoke_key", id=key_id)).is_unknown:
         raise ConfigurationError(f"there is no key with the id {key_id!r}; eventkeep keys list shows them")
     print(f"revoked  {key_id}")
+
+
+def check_not_elsewhere(settings: ServeSettings) -> None:
+    """Raise ConfigurationError if the key would be in a new folder while a server runs with another one."""
+    from eventkeep.cli.port_checks import running_server
+    from eventkeep.directory.creation import FILE_NAME
+
+    if (settings.data / FILE_NAME).exists():
+        return
+    url = running_server(settings.host, settings.port)
+    if url is not None:
+        raise ConfigurationError(
+            f"--data: there is no store in {settings.data.absolute()}, and the server at {url} runs with another "
+            "folder: it would not know the key. Give --data the folder that the server printed when it started, or "
+            "--new to make a store here all the same."
+        )
 
 
 def check_exists(data: Path) -> None:
@@ -125,6 +161,17 @@ def shown(record: KeyRecord, account: Account) -> dict[str, str | list[str] | No
         "last_used": moment(record.last_used),
         "revoked": moment(record.revoked),
     }
+
+
+def row(record: KeyRecord, account: Account) -> list[str]:
+    """Return the cells of COLUMNS. A minute is exact enough: the last use is kept once a minute."""
+
+    def minute(microseconds: int | None) -> str:
+        return (moment(microseconds) or "")[:MINUTE_CHARACTERS].replace("T", " ")
+
+    scopes = ", ".join(sorted(record.scopes))
+    revoked, created = minute(record.revoked)[:DAY_CHARACTERS], minute(record.created)[:DAY_CHARACTERS]
+    return [record.id, account.name, scopes, record.label, created, minute(record.last_used), revoked]
 
 
 def moment(microseconds: int | None) -> str | None:

@@ -13,6 +13,7 @@ from eventkeep.cli.findings import Finding, fault, ok, warning
 from eventkeep.errors import ConfigurationError
 
 ANSWER_SECONDS_MAX = 5.0
+LOOK_SECONDS_MAX = 1.0
 
 
 REACHABLE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
@@ -58,6 +59,18 @@ def check_port(host: str, port: int, holder: str | None) -> PortState:
         advice = "choose another port with --port, or its folder with --data"
         return PortState(warning("port", f"eventkeep answers at {url}, with another folder", advice), date)
     return PortState(ok("port", f"eventkeep answers at {url} and is ready"), date)
+
+
+def running_server(host: str, port: int) -> str | None:
+    """Return the URL of the eventkeep that responds at the address, or None if none does."""
+    from eventkeep.server.serve import url_host
+
+    url = f"http://{url_host(REACHABLE.get(host, host))}:{port}"
+    try:
+        health = httpx.get(f"{url}/healthz", timeout=LOOK_SECONDS_MAX, trust_env=False)
+    except httpx.HTTPError:
+        return None
+    return url if is_eventkeep(health) else None
 
 
 def is_eventkeep(health: httpx.Response) -> bool:
