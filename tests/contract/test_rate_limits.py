@@ -15,6 +15,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from eventkeep import Client
 from eventkeep.testing import ServerProcess, free_port
 from tests.contract.api import PAGED_REVISION, PATHS, Api, fault_of, make_keys
 from tests.contract.official_client import ENVIRONMENTS
@@ -167,6 +168,32 @@ def test_table_in_the_settings_file_is_kept_to(tmp_path: Path) -> None:
     assert 3 <= len(good) <= 6
     assert {answer.status_code for answer in answers} == {200, 429}
     assert {answer.headers["RateLimit-Limit"] for answer in good} == {"90, 90;w=1, 3;w=60"}
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "revision", "limit"),
+    [
+        ("", "", "2024-02-15", "75, 75;w=1, 700;w=60"),
+        ("", "", "2026-07-15", "75, 75;w=1, 750;w=60"),
+        ("", "additional-fields[profile]=subscriptions", "2026-07-15", "75, 75;w=1, 750;w=60"),
+        ("", "additional-fields[profile]=subscriptions,predictive_analytics", "2024-02-15", "10, 10;w=1, 150;w=60"),
+        ("", "additional-fields[profile]=predictive_analytics", "2026-07-15", "10, 10;w=1, 150;w=60"),
+        ("{id}/", "additional-fields[profile]=predictive_analytics", "2026-07-15", "75, 75;w=1, 750;w=60"),
+        ("{id}/", "include=lists", "2024-07-15", "75, 75;w=1, 700;w=60"),
+        ("{id}/", "include=lists", "2024-10-15", "1, 1;w=1, 15;w=60"),
+        ("{id}/", "include=segments", "2026-07-15", "1, 1;w=1, 15;w=60"),
+        ("{id}/", "include=push-tokens", "2026-07-15", "75, 75;w=1, 750;w=60"),
+    ],
+)
+def test_some_parameters_lower_the_limit(
+    hosted: ServerProcess, path: str, query: str, revision: str, limit: str
+) -> None:
+    (key,) = new_account(hosted)
+    with Client(key, hosted.url) as client:
+        profile = client.identify({"email": "ada@shop.example"})
+    headers = {"Authorization": f"Klaviyo-API-Key {key}", "revision": revision}
+    response = httpx.get(f"{hosted.url}/api/profiles/{path.format(id=profile.id)}?{query}", headers=headers)
+    assert (response.status_code, response.headers["RateLimit-Limit"]) == (200, limit)
 
 
 def test_disabled_limits_send_no_headers(server: ServerProcess) -> None:

@@ -10,7 +10,7 @@ from eventkeep.cli.revision_views import MARKS, Row, headline, in_short, section
 from eventkeep.cli.revisions import compared
 from eventkeep.protocol.openapi import openapi_document
 from eventkeep.protocol.openapi.differences import OperationDifference, difference
-from eventkeep.protocol.operation import Dated, Limit
+from eventkeep.protocol.operation import FIRST_REVISION, Operation
 from eventkeep.protocol.operations import OPERATIONS
 from eventkeep.protocol.revisions import REVISIONS, Revision
 from tools.reference.markdown import code, escaped, listed, page, table
@@ -56,7 +56,7 @@ def _index() -> str:
             code(name),
             code(f"{each.method} {each.path}"),
             listed(each.scopes),
-            limit_text(each.limit),
+            limit_text(each),
             each.since,
         )
         for name, each in OPERATIONS.items()
@@ -72,10 +72,15 @@ def _index() -> str:
     )
 
 
-def limit_text(limit: Dated[Limit]) -> str:
-    """A rate limit and what it became later."""
+def limit_text(operation: Operation) -> str:
+    """The rate limit of an operation, what it became later, and lower ones."""
+    limit = operation.limit
     told = [f"{limit.first.burst}/s, {limit.first.steady}/m"]
     told += [f"from {since} on {later.burst}/s, {later.steady}/m" for since, later in limit.later]
+    for lower in operation.lower_limits:
+        since = f", from {lower.since} on" if lower.since > FIRST_REVISION else ""
+        asked = " or ".join(code(f"{lower.parameter}={value}") for value in lower.values)
+        told.append(f"with {asked} {lower.limit.burst}/s, {lower.limit.steady}/m{since}")
     return "; ".join(told)
 
 

@@ -56,6 +56,15 @@ ACCEPTED: Final[Statuses] = Dated((202,))
 """The statuses of a success."""
 
 
+class LowerLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """A rate limit in the place of the operation's own, if ``parameter`` asks for one of the ``values``."""
+
+    parameter: str
+    values: tuple[str, ...]
+    limit: Limit
+    since: str = FIRST_REVISION
+
+
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One operation.
 
@@ -72,6 +81,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     scopes: tuple[str, ...]
     limit: Dated[Limit]
+    lower_limits: tuple[LowerLimit, ...] = ()
     since: str = FIRST_REVISION
     until: str | None = None
     statuses: Statuses = OK

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from eventkeep.limits import PAGE_PROFILES_DEFAULT, PAGE_PROFILES_MAX
-from eventkeep.protocol.operation import CREATED, Dated, L, M, Operation
+from eventkeep.protocol.operation import CREATED, XS, Dated, L, LowerLimit, M, Operation
 from eventkeep.protocol.parameters import (
     TIME_OPERATORS,
     CursorParameter,
@@ -167,6 +167,9 @@ OPERATIONS: Final = (
         description="Profiles of the account, page by page.",
         scopes=("profiles:read",),
         limit=L,
+        lower_limits=(
+            LowerLimit(parameter=ADDITIONAL_PROFILE_FIELDS.name, values=("predictive_analytics",), limit=M.first),
+        ),
         parameters=(
             ADDITIONAL_PROFILE_FIELDS,
             PROFILE_FIELDS,
@@ -186,6 +189,9 @@ OPERATIONS: Final = (
         description="One profile.",
         scopes=("profiles:read",),
         limit=L,
+        lower_limits=(
+            LowerLimit(parameter="include", values=("lists", "segments"), limit=XS.first, since="2024-10-15"),
+        ),
         parameters=(
             ADDITIONAL_PROFILE_FIELDS,
             PROFILE_FIELDS,
