@@ -284,6 +284,12 @@ TAIL_WAIT_SECONDS_MAX: Final = 10.0
 """Seconds that a commit waits for room in the tail before its requests are refused."""
 
 # The server's process.
+REFUSALS_LOGGED_PER_SECOND_MAX: Final = 5
+"""Refused requests that the server's log has a line of in one second; more are counted."""
+TRAFFIC_SUMMARY_SECONDS: Final = 60.0
+"""Seconds between two lines of the log that sum up the requests."""
+GZIP_BYTES_MIN: Final = 50_000
+"""Bytes of a response from which on it is compressed for a client that accepts gzip."""
 DRAIN_SECONDS_MAX: Final = 15.0
 """Seconds that a stopping server waits for open requests."""
 CLOSE_SECONDS_MAX: Final = 5.0

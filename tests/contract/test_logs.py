@@ -10,8 +10,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from eventkeep.limits import REFUSALS_LOGGED_PER_SECOND_MAX
 from eventkeep.testing import ServerProcess
 from tests.contract.api import PATHS, Api, fault_of, make_keys, single_body
 
@@ -99,11 +101,34 @@ def test_create_that_can_not_be_kept_is_logged_with_its_request_id(talking: Serv
         api.create("Never seen before")
 
 
-def test_nothing_but_ready_lines_and_troubles_is_logged_by_default(server: ServerProcess) -> None:
-    (made,) = make_keys(server, "logs", "full")
-    with Api(server.url, made) as api:
-        request_id = api.call("get_event", "malformed").headers["X-Request-Id"]
-    assert request_id not in server.log_text()
+def test_refused_requests_and_a_summary_are_logged_by_default(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "data", options=["--log-format", "json"]) as server:
+        (made,) = make_keys(server, "default", "full")
+        with Api(server.url, made) as api, Api(server.url, "pk_wrong") as stranger:
+            api.create(unique_id="kept")
+            malformed = api.call("get_event", "malformed").headers["X-Request-Id"]
+            unknown = stranger.call("get_events").headers["X-Request-Id"]
+            invalid = single_body(profile={"email": "ada at shop"})
+            personal = api.call("create_event", body=invalid).headers["X-Request-Id"]
+            assert httpx.get(f"{server.url}/healthz").status_code == 200
+            for _ in range(REFUSALS_LOGGED_PER_SECOND_MAX * 3):
+                httpx.get(f"{server.url}/nothing")
+        server.stop()
+        (entry,) = entries(server, malformed)
+        assert (entry["event"], entry["level"], entry["status"]) == ("refused", "info", 400)
+        assert (entry["method"], entry["path"]) == ("GET", "/api/events/malformed/")
+        assert (entry["code"], entry["place"]) == ("invalid", "/data/id")
+        (entry,) = entries(server, unknown)
+        assert (entry["status"], entry["detail"]) == (401, "Missing or invalid private key.")
+        (entry,) = entries(server, personal)
+        assert entry["place"] == "/data/attributes/profile/data/attributes/email"
+        assert "ada at shop" not in server.log_text()
+        lines = [json.loads(line) for line in server.log_text().splitlines() if line.startswith("{")]
+        assert len([line for line in lines if line.get("path") == "/nothing"]) < REFUSALS_LOGGED_PER_SECOND_MAX * 3
+        (summary,) = [line for line in lines if line["event"] == "traffic"]
+        refused = 3 + REFUSALS_LOGGED_PER_SECOND_MAX * 3
+        assert (summary["requests"], summary["refused"], summary["failed"]) == (1 + refused, refused, 0)
+        assert (summary["events_stored"], summary["events_repeated"]) == (1, 0)
 
 
 def test_console_lines_are_plain_text_on_one_line_each(tmp_path: Path) -> None:

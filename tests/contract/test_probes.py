@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 import time
@@ -28,6 +29,16 @@ def test_probes_are_read_only(server: ServerProcess, path: str) -> None:
     response = httpx.post(server.url + path)
     assert (response.status_code, response.headers["Allow"]) == (405, "GET")
     assert fault_of(response)["code"] == "method_not_allowed"
+
+
+def test_address_of_the_server_says_what_it_is(server: ServerProcess) -> None:
+    response = httpx.get(server.url)
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "event store that speaks the Klaviyo Events API" in response.text
+    links = re.findall(r'href="([^"]+)"', response.text)
+    assert links
+    assert [httpx.get(server.url + link).status_code for link in links] == [200] * len(links)
+    assert httpx.post(server.url).status_code == 405
 
 
 def test_stopping_server_finishes_open_requests_and_accepts_no_new_ones(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ INTRODUCTION: Final = """
 The routes of the server beside [the Events API](api/index.md).
 """
 PROBES: Final = (
+    ("GET /", "a page for people that says what this is"),
     ("GET /healthz", "`200` while the process responds"),
     ("GET /readyz", "`200` while it accepts events; `503` while its queue is full or it is stopping"),
     ("GET /openapi/<revision>.json", "the OpenAPI 3.0 document of a revision, with this server's address in it"),

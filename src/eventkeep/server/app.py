@@ -43,6 +43,7 @@ from eventkeep.server.request_log import RequestLog
 from eventkeep.server.routing import Router, with_single_slashes
 from eventkeep.server.services import Services
 from eventkeep.server.telemetry import Telemetry
+from eventkeep.server.traffic_log import TrafficLog
 
 CLIENT_PREFIX = "/client/"
 API_PREFIXES = ("/api/", CLIENT_PREFIX)
@@ -72,7 +73,9 @@ class App:
         self._probes = Probes(lambda: services.is_ready)
         self._cluster = cluster_requests(services)
         self.telemetry = Telemetry(services)
-        self._request_log = RequestLog(services.clock, self.telemetry, settings.log_level == "debug")
+        self.traffic_log = TrafficLog(services.clock, self.telemetry, services.committer.counters)
+        is_debugging = settings.log_level == "debug"
+        self._request_log = RequestLog(services.clock, self.telemetry, self.traffic_log, is_debugging)
         self._creates = Creates(services, self._limits)
         if self._cluster is not None:
             self._request_log.mark = self._cluster.mark
@@ -118,6 +121,7 @@ class App:
         self._creates.close()
         self._probes.stopping = True
         self._feed.close()
+        self.traffic_log.stop()
         deadline = self._clock.monotonic() + seconds_max
         while self._request_log.in_flight and self._clock.monotonic() < deadline:
             await asyncio.sleep(0.01)
@@ -205,7 +209,8 @@ class App:
         if missing_scopes(key, operation.scopes):
             # The refusal names all missing scopes at once, those of included types too.
             authorize(key, (*operation.scopes, *included_scopes(call)))
-        pending.lines = self._limits.take(key.account, name, self._clock.now(), limit_name(operation, revision.date))
+        limit = lower_limit_name(call) or limit_name(operation, revision.date)
+        pending.lines = self._limits.take(key.account, name, self._clock.now(), limit)
         return await self._handlers[name](call)
 
     async def _call_publicly(self, request: Request, name: str, pending: PendingResponse) -> Response:
@@ -292,6 +297,9 @@ def limits_table(settings: ServeSettings) -> dict[str, RateLimit] | None:
             table[limit_name(operation, date)] = RateLimit(limit.burst, limit.steady)
             if not isinstance(chosen, str) and operation.name in chosen:
                 table[limit_name(operation, date)] = chosen[operation.name]
+        for lower in operation.lower_limits:
+            if isinstance(chosen, str) or operation.name not in chosen:
+                table[f"{operation.name} {lower.parameter}"] = RateLimit(lower.limit.burst, lower.limit.steady)
     return {name: limit for name, limit in table.items() if limit is not None}
 
 
@@ -299,6 +307,20 @@ def limit_name(operation: Operation, date: str) -> str:
     """The operation's name, or, if the limit of the revision is a later one, that with the date since when it holds."""
     since = [since for since, _ in operation.limit.later if since <= date]
     return f"{operation.name} {since[-1]}" if since else operation.name
+
+
+def lower_limit_name(call: Call) -> str | None:
+    """The name of the lower limit that holds for what the call asks for, or None if the usual one does."""
+    operation, revision = call.operation, call.revision
+    if not operation.lower_limits or not call.query_string:
+        return None
+    with suppress(InvalidRequest):
+        query = parse_query(call.query_string, operation, revision)
+        for lower in operation.lower_limits:
+            asked = query.lists.get(lower.parameter, ())
+            if lower.since <= revision.date and not set(lower.values).isdisjoint(asked):
+                return f"{operation.name} {lower.parameter}"
+    return None
 
 
 def included_scopes(call: Call) -> tuple[str, ...]:

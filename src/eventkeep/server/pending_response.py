@@ -9,6 +9,7 @@ from typing import Any, Final
 import structlog
 
 from eventkeep.http.application import Respond
+from eventkeep.http.compression import compressed
 from eventkeep.http.request import Request
 from eventkeep.http.response import Response, header_lines
 from eventkeep.ingest.commit import ONE_STORED, Outcome
@@ -80,7 +81,7 @@ class PendingResponse:
 
     def fail(self, failure: Exception) -> None:
         if not self.is_over:
-            self._end(self._log.failed(failure, self.id, self.operation, self.media_type))
+            self._end(self._log.failed(failure, self.id, self.operation, self.media_type), failure)
 
     def fail_soon(self, failure: Exception) -> None:
         """The same, after the caller has returned."""
@@ -101,14 +102,14 @@ class PendingResponse:
             self.fail(failure)
         else:
             if response is not None:
-                self.succeed(response)
+                self.succeed(await compressed(self._request, response))
 
-    def _end(self, response: Response) -> None:
+    def _end(self, response: Response, failure: Exception | None = None) -> None:
         self.is_over = True
         self._log.end()
         response.lines += f"x-request-id: {self.id}\r\n{self.all_lines}"
         self._log.mark(response)
-        self._log.responded(self.operation, self._request, self.id, response.status, self._started)
+        self._log.responded(self.operation, self._request, self.id, response.status, self._started, failure)
         self._respond(response)
 
 

@@ -8,6 +8,7 @@ from eventkeep.errors import Fault, MethodNotAllowed
 from eventkeep.http.request import Request
 from eventkeep.http.response import Response
 from eventkeep.limits import RETRY_AFTER_SECONDS
+from eventkeep.server.front_page import HEADERS, front_page
 from eventkeep.server.openapi import OpenApiDocuments
 from eventkeep.server.routing import path_not_found
 
@@ -17,7 +18,7 @@ JSON = {"Content-Type": "application/json"}
 class Probes:
     """``/healthz``: the process responds. ``/readyz``: it also accepts events now.
 
-    ``/openapi/<revision>.json``: the OpenAPI document of a revision.
+    ``/openapi/<revision>.json``: the OpenAPI document of a revision. ``/``: what this is.
     """
 
     def __init__(self, is_ready: Callable[[], bool]) -> None:
@@ -29,12 +30,14 @@ class Probes:
         """``base_url`` is the address of the server in the document."""
         path = request.path.removesuffix("/")
         document = self._documents.answer(path, base_url)
-        if document is None and path not in ("/healthz", "/readyz"):
+        if document is None and path not in ("", "/healthz", "/readyz"):
             raise path_not_found(request.path)
         if request.method not in ("GET", "HEAD"):
             raise MethodNotAllowed([Fault(f"Method {request.method!r} is not allowed here; allowed: GET.")], ["GET"])
         if document is not None:
             return Response(200, JSON, document)
+        if not path:
+            return Response(200, HEADERS, front_page())
         if path == "/readyz" and not self._ready():
             return Response(503, {**JSON, "Retry-After": str(RETRY_AFTER_SECONDS)}, b'{"status": "not ready"}')
         return Response(200, JSON, b'{"status": "ok"}')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 
 import structlog
 
@@ -13,7 +14,8 @@ from eventkeep.http.response import Response
 from eventkeep.limits import RETRY_AFTER_SECONDS
 from eventkeep.protocol.error_documents import error_document, failure_document
 from eventkeep.server.request_ids import RequestIds
-from eventkeep.server.telemetry import Telemetry
+from eventkeep.server.telemetry import NO_OPERATION, Telemetry
+from eventkeep.server.traffic_log import TrafficLog
 
 logger = structlog.get_logger(__name__)
 
@@ -21,8 +23,8 @@ logger = structlog.get_logger(__name__)
 class RequestLog:
     """Belongs to the loop's thread. ``in_flight`` counts the requests without a response."""
 
-    def __init__(self, clock: Clock, telemetry: Telemetry, is_debugging: bool) -> None:
-        self._clock, self._telemetry, self._is_debugging = clock, telemetry, is_debugging
+    def __init__(self, clock: Clock, telemetry: Telemetry, traffic: TrafficLog, is_debugging: bool) -> None:
+        self._clock, self._telemetry, self._traffic, self._is_debugging = clock, telemetry, traffic, is_debugging
         self._request_ids = RequestIds(SystemRandomness())
         self.in_flight = 0
         self.mark: Callable[[Response], None] = lambda _response: None
@@ -41,7 +43,8 @@ class RequestLog:
         """The response to a message that is not a request."""
         request_id = self._request_ids.next()
         response = Response(*error_document(refusal, request_id), lines=f"x-request-id: {request_id}\r\n")
-        self._telemetry.responded("none", response.status, 0.0)
+        self._telemetry.responded(NO_OPERATION, response.status, 0.0)
+        self._traffic.refused(refusal, "", "", NO_OPERATION, response.status, request_id)
         return response
 
     def failed(self, failure: Exception, request_id: str, operation: str, media_type: str) -> Response:
@@ -62,8 +65,16 @@ class RequestLog:
         logger.error("a request failed", request_id=request_id, operation=operation, exc_info=failure)
         return Response(*failure_document(request_id, media_type))
 
-    def responded(self, operation: str, request: Request, request_id: str, status: int, started: float) -> None:
-        """Count a response to a request that started at ``started`` (monotonic seconds)."""
+    def responded(
+        self,
+        operation: str,
+        request: Request,
+        request_id: str,
+        status: int,
+        started: float,
+        failure: Exception | None,
+    ) -> None:
+        """Count a response to a request that started at ``started`` (monotonic seconds). ``failure`` is its reason."""
         seconds = self._clock.monotonic() - started
         self._telemetry.responded(operation, status, seconds)
         if self._is_debugging:
@@ -76,6 +87,8 @@ class RequestLog:
                 milliseconds=round(seconds * 1000, 3),
                 request_id=request_id,
             )
+        elif status >= HTTPStatus.BAD_REQUEST:
+            self._traffic.refused(failure, request.method, path_of(request), operation, status, request_id)
 
 
 def path_of(request: Request) -> str:

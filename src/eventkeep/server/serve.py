@@ -82,6 +82,7 @@ async def serve(settings: ServeSettings, bound: socket.socket, services: Service
     """Respond to requests until a signal comes, then to those that have no response yet."""
     app = App(services, settings)
     app.serve_metrics()
+    app.traffic_log.start()
     listener = Listener(app, bound, services.clock, settings.connections_per_host)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

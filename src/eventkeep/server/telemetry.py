@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from http import HTTPStatus
 
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
@@ -52,6 +53,14 @@ class Telemetry(Collector):
         response = operation, status
         self._requests[response] = self._requests.get(response, 0) + 1
         self._latency[operation].count(seconds)
+
+    def counts_by_status(self) -> dict[int, int]:
+        """The numbers of responses, by their status; of requests without an operation, only those refused."""
+        counts: dict[int, int] = {}
+        for (operation, status), count in self._requests.items():
+            if operation != NO_OPERATION or status >= HTTPStatus.BAD_REQUEST:
+                counts[status] = counts.get(status, 0) + count
+        return counts
 
     def serve(self, host: str, port: int) -> None:
         """Respond to scrapes on a port of its own until the services close; port 0 takes a free one, which is logged.
