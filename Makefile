@@ -5,6 +5,7 @@
 #   make test      the whole test suite, several files at a time (JOBS); ARGS="-k cursor" narrows it
 #   make lint      formatting, lint rules, strict types, and whether the sync client is made from the async one
 #   make bench     the benchmarks
+#   make wheel     a manylinux wheel with the compiled reader, and a source distribution, in dist/
 #   make docs      the documentation as a site, in .cache/site (make docs-serve reloads it while you write)
 #   make reference the pages of docs/reference, made anew from the code
 #   make clean     removes the output of the targets above
@@ -14,13 +15,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLIENTS := 7.0.0 9.0.0 25.0.0
 CLIENT_STAMPS := $(CLIENTS:%=.cache/clients/%/.installed)
+PROGRAMS := celery klaviyo-cli tap-klaviyo
+PROGRAM_STAMPS := $(PROGRAMS:%=.cache/programs/%/.installed)
 ARGS ?=
 # Test files that run at the same time: tests wait more than they compute. A narrowed run starts sooner in one process.
 JOBS ?= $(if $(ARGS),0,3)
 
 .DEFAULT_GOAL := install
 .DELETE_ON_ERROR:
-.PHONY: install compile demo test lint format bench docs docs-serve reference clean
+.PHONY: install compile demo test lint format bench wheel docs docs-serve reference clean
 
 install: $(VENV)/.installed
 
@@ -44,10 +47,16 @@ compile: install
 	.cache/clients/$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
+# Programs of others, each with what it was tested with.
+.cache/programs/%/.installed: tests/contract/programs/%.txt
+	$(PYTHON) -m venv .cache/programs/$*
+	.cache/programs/$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
 demo: compile
 	$(BIN)/python examples/demo.py
 
-test: compile $(CLIENT_STAMPS)
+test: compile $(CLIENT_STAMPS) $(PROGRAM_STAMPS)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 lint: install
@@ -68,6 +77,19 @@ $(VENV)/.installed-bench: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	@touch $@
 
+.cache/packaging/.installed: tools/packaging.txt
+	$(PYTHON) -m venv .cache/packaging
+	.cache/packaging/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# auditwheel names the oldest glibc that the compiled reader runs with, by the symbols that it uses, and fails without one.
+wheel: .cache/packaging/.installed
+	rm -rf dist .cache/packaging/dist
+	.cache/packaging/bin/python -m build --outdir .cache/packaging/dist .
+	PATH=$(CURDIR)/.cache/packaging/bin:$$PATH auditwheel repair --wheel-dir dist .cache/packaging/dist/*-linux_*.whl
+	cp .cache/packaging/dist/*.tar.gz dist
+	.cache/packaging/bin/twine check --strict dist/*
+
 # NO_MKDOCS_2_WARNING: otherwise the theme advertises its successor on every build.
 docs: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -80,4 +102,4 @@ docs-serve: install
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
 clean:
-	rm -rf $(VENV) .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .cache dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
