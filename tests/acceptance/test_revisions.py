@@ -17,8 +17,9 @@ def lines(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines()]
 
 
-def test_every_revision_is_listed_with_its_changes() -> None:
-    done = run("revisions")
+@pytest.mark.parametrize("arguments", [("revisions",), ("revisions", "list")])
+def test_every_revision_is_listed_with_its_changes(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
     assert (done.code, done.errors) == (0, "")
     assert all(revision.date in done.output for revision in REVISIONS)
     assert "+bulk_create_events" in done.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import subprocess
 import sys
 import uuid
@@ -69,3 +70,12 @@ def test_command_line_names_the_missing_extra(interpreter: Path) -> None:
     done = subprocess.run([interpreter, "-I", "-m", "eventkeep"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.endswith("Install it with: pip install 'eventkeep[server]'\n")
+
+
+def test_base_install_tells_its_version(interpreter: Path) -> None:
+    command = [interpreter, "-I", "-m", "eventkeep", "--version"]
+    program = subprocess.run(command, capture_output=True, text=True, check=True)
+    code = "import eventkeep; print(eventkeep.__version__)"
+    package = subprocess.run([interpreter, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert program.stdout == f"eventkeep {package.stdout}"
+    assert package.stdout.strip() == importlib.metadata.version("eventkeep")
