@@ -77,8 +77,8 @@ def test_events_are_delivered_at_exit_and_by_children(client: Client) -> None:
     assert done.stderr == ""
     assert sorted(int(event.unique_id or -1) for event in client.events.iterate()) == list(range(200))
     known = {each.external_id: each.title for each in client.profiles.iterate(page_size=100)}
-    wanted = {**dict.fromkeys(map(str, range(100)), "parent"), "child": "child", None: None}
-    assert known == wanted
+    titles: dict[str | None, str | None] = {str(number): "parent" for number in range(100)}
+    assert known == {**titles, "child": "child", None: None}
 
 
 def test_nothing_is_raised_and_everything_is_reported() -> None:

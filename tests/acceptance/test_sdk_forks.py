@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from importlib.metadata import distribution
 from pathlib import Path
 
 import httpx
@@ -107,16 +108,19 @@ def test_prefork_pool_of_celery_uses_a_batch_that_was_made_before_it(client: Cli
     tasks, each = 50, 200
     done = tmp_path / "done"
     done.mkdir()
+    # The SDK says its version, which the package's metadata have.
+    (metadata,) = Path(str(distribution("eventkeep").locate_file(""))).glob("eventkeep-*.dist-info")
+    (tmp_path / metadata.name).symlink_to(metadata)
     environment = {
         **os.environ,
         "FOLDER": str(tmp_path),
-        "PYTHONPATH": os.pathsep.join((str(PROJECT / "src"), str(PROJECT))),
+        "PYTHONPATH": os.pathsep.join(map(str, (PROJECT / "src", PROJECT, tmp_path))),
         "EVENTKEEP_URL": client.settings.base_url,
         "EVENTKEEP_API_KEY": client.settings.api_key,
     }
     module = "tests.acceptance.celery_app"
     command = ["-m", "celery", "-A", module, "worker", "--pool", "prefork", "--concurrency", "4", "--loglevel", "error"]
-    sending = [interpreter, "-c", f"from {module} import send; send({tasks}, {each})"]
+    sending: list[str | Path] = [interpreter, "-c", f"from {module} import send; send({tasks}, {each})"]
     subprocess.run(sending, cwd=PROJECT, env=environment, check=True)
     worker = subprocess.Popen([interpreter, *command], cwd=PROJECT, env=environment, stdout=subprocess.DEVNULL)
     try:

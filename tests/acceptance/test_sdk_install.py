@@ -73,7 +73,7 @@ def test_command_line_names_the_missing_extra(interpreter: Path) -> None:
 
 
 def test_base_install_tells_its_version(interpreter: Path) -> None:
-    command = [interpreter, "-I", "-m", "eventkeep", "--version"]
+    command: list[str | Path] = [interpreter, "-I", "-m", "eventkeep", "--version"]
     program = subprocess.run(command, capture_output=True, text=True, check=True)
     code = "import eventkeep; print(eventkeep.__version__)"
     package = subprocess.run([interpreter, "-I", "-c", code], capture_output=True, text=True, check=True)

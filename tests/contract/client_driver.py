@@ -41,7 +41,10 @@ def respond(call: dict[str, Any]) -> dict[str, Any]:
     api = getattr(connect(call["url"], call["key"], call["max_retries"]), call["api"])
     if not call["operation"]:
         forms = ("_with_http_info", "_without_preload_content")
-        names = [name for name in vars(type(api)) if not name.startswith("_") and not name.endswith(forms)]
+        known = {name: value for name, value in vars(type(api)).items() if not name.startswith("_")}
+        # Some operations have further names, which the newer clients keep for older programs.
+        own = [name for name, value in known.items() if getattr(value, "__name__", "") == name]
+        names = [name for name in own if not name.endswith(forms)]
         return {"status": None, "headers": {}, "data": names}
     operation = getattr(api, call["operation"])
     try:

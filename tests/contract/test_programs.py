@@ -133,7 +133,7 @@ def test_connector_reads_all_streams_of_events_and_goes_on_from_its_state(shop: 
     following = records(tap("--catalog", catalog, "--state", state))
     # The connector begins one second before the last event that it read.
     assert len(following["open"]) == 2
-    assert following["open"][-1]["profile"][0]["attributes"]["email"] == "bob@shop.example"
+    assert following["open"][-1]["profile"][0]["email"] == "bob@shop.example"
 
 
 def test_command_line_for_the_api_writes_and_reads(shop: Shop) -> None:

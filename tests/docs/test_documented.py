@@ -49,7 +49,7 @@ def test_every_setting_is_documented_with_its_flag_and_variable() -> None:
 
 
 def test_every_variable_that_the_program_reads_is_documented() -> None:
-    named = {name for path in source_files() for name in re.findall(r"EVENTKEEP_[A-Z_]*[A-Z]", path.read_text())}
+    named = {name for path in source_files() for name in re.findall(r"\bEVENTKEEP_[A-Z_]*[A-Z]", path.read_text())}
     assert undocumented(named - {"EVENTKEEP_OPTION"}) == []
 
 

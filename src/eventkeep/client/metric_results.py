@@ -37,7 +37,7 @@ class AggregateRow(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     dimensions: list[str] = []
-    measurements: dict[str, list[float]] = {}
+    measurements: dict[str, list[int | float]] = {}
 
 
 class MetricAggregates(Resource, frozen=True, kw_only=True):
