@@ -7,6 +7,9 @@ and a lock that a thread of the parent held stays locked for ever.
 
 from __future__ import annotations
 
+# Loaded here, and not by the first thread that connects: a child of a fork in that moment would have half of the
+# codec for the names of hosts, and could never connect.
+import encodings.idna  # noqa: F401
 import os
 import sys
 import threading
