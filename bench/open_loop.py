@@ -39,9 +39,14 @@ class Sender(asyncio.Protocol):
 
     def send(self, request: bytes, due: float) -> None:
         """Send a request that was due at ``due``, in seconds of the performance counter."""
-        assert self._transport is not None
+        if self._transport is None:
+            sys.exit("the server closed a connection during the load")
         self._due, self._received = due, b""
         self._transport.write(request)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._idle.put_nowait(self)
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -62,9 +67,10 @@ async def load(url: str, key: str, rate: float, seconds: float, connections: int
     latencies: list[float] = []
     refused: list[bytes] = []
     loop = asyncio.get_running_loop()
+    # Before the connections, which the server closes when they are idle for long.
+    templates = [single_body(seed, TEMPLATES, True) for seed in range(TEMPLATES)]
     for _ in range(connections):
         await loop.create_connection(lambda: Sender(idle, latencies, refused), host, port)
-    templates = [single_body(seed, TEMPLATES, True) for seed in range(TEMPLATES)]
     head = (
         f"POST /api/events/ HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Klaviyo-API-Key {key}\r\n"
         "revision: 2024-06-15\r\nContent-Type: application/json\r\nContent-Length: "
