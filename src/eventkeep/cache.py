@@ -1,4 +1,4 @@
-"""A bounded cache of what was used last."""
+"""A bounded cache of the most recently used values."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Where the time comes from."""
+    """The source of the time."""
 
     def now(self) -> float:
         """Seconds since 1970-01-01 UTC, with a fraction."""
@@ -28,7 +28,7 @@ class SystemClock:
 
 
 class Randomness(Protocol):
-    """Where random bytes come from."""
+    """The source of random bytes."""
 
     def token_bytes(self, count: int) -> bytes:
         """``count`` unpredictable bytes."""

@@ -4,7 +4,7 @@
 
     EventkeepError
     ├── ConfigurationError            a setting, flag or file that can't be used
-    ├── RequestRefused                what a request can be refused for; carries faults
+    ├── RequestRefused                a reason to refuse a request; carries faults
     │   ├── InvalidRequest            400
     │   ├── NotAuthenticated          401
     │   ├── PermissionDenied          403
@@ -21,14 +21,14 @@
     │   │   └── FileUnreadable        a file that can't be read any further
     │   ├── EventRefused              an event of one server that another does not take; names the event
     │   └── ServerUnreachable         a server that could not be started or stopped
-    └── StoreError                    a store that can't do what was asked
+    └── StoreError                    a store that can't carry out an operation
         ├── FolderInUse               another server has the data folder
         ├── DirectoryError            the directory (profiles, keys, metrics)
         ├── LogError                  the one log of all changes
         │   ├── LogTrimmed            records that are no longer in the log
         │   └── LogUnreachable        a replicated log that can't be reached now
         ├── EventStoreError           the event store: a file that is damaged or missing, a disk that fails
-        └── MetricsExceeded           what a batch would make is too much for an account
+        └── MetricsExceeded           a batch that would make too many metrics for an account
 
 The status numbers above are for the reader: the one table from exception to
 status and code is ``eventkeep.protocol.error_documents``.
@@ -42,7 +42,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong with a request, and where.
+    """One fault of a request, with its place.
 
     ``pointer`` is an RFC 6901 JSON pointer into the request body; ``parameter``
     the name of a query parameter or header. At most one of the two is set.
@@ -70,7 +70,7 @@ def _unpickled(kind: type[EventkeepError], args: tuple[object, ...], state: dict
 
 
 class ConfigurationError(EventkeepError):
-    """A setting that can't be used; the message names it and says what to do."""
+    """A setting that can't be used; the message names it and says how to correct it."""
 
 
 class RequestRefused(EventkeepError):
@@ -118,7 +118,7 @@ class DuplicateProfile(RequestRefused):
 
 
 class PayloadTooLarge(RequestRefused):
-    """The body, or what it decompresses to, is over its limit."""
+    """The body is over its limit, as it is sent or decompressed."""
 
 
 class UnsupportedMediaType(RequestRefused):
@@ -146,7 +146,7 @@ class Unavailable(RequestRefused):
 
 
 class ImportStopped(EventkeepError):
-    """An import that could not go on; what was sent before stays sent."""
+    """An import that could not go on; the events that were sent before stay sent."""
 
 
 class RowRefused(ImportStopped):
@@ -175,7 +175,7 @@ class ServerUnreachable(ImportStopped):
 
 
 class StoreError(EventkeepError):
-    """A store that can't do what was asked of it."""
+    """A store that can't carry out an operation."""
 
 
 class FolderInUse(StoreError):
@@ -195,9 +195,9 @@ class LogTrimmed(LogError):
 
 
 class LogUnreachable(LogError):
-    """A replicated log can't be reached now; nothing is known to be wrong with it.
+    """A replicated log can't be reached now; no damage of it is known.
 
-    ``was_sent`` is whether what was asked for may have been done all the same.
+    ``was_sent`` is true if the request was sent, so that the log may have carried it out.
     """
 
     def __init__(self, message: str, was_sent: bool = False) -> None:
@@ -206,7 +206,7 @@ class LogUnreachable(LogError):
 
 
 class EventStoreError(StoreError):
-    """The event store can't do what was asked: a file is damaged or missing, or the disk fails. Names the file."""
+    """The event store can't carry out an operation: a file is damaged or missing, or the disk fails. Names the file."""
 
 
 class MetricsExceeded(StoreError):

@@ -244,11 +244,11 @@ DIRECTORY_WAL_BYTES: Final = 64_000_000
 
 # The log of all changes.
 DISK_RESERVE_BYTES: Final = 200_000_000
-"""Free bytes of the disk below which creates are refused, so that what was acknowledged can still be written."""
+"""Free bytes of the disk below which creates are refused, so that acknowledged events can still be written."""
 DISK_RESERVE_SHARE: Final = 10
 """On a small disk the reserve is this part of it at the most: a tenth."""
 DISK_LOOK_SECONDS: Final = 0.2
-"""How long what was seen of the disk may be used, in seconds."""
+"""How long a measurement of the free disk may be used, in seconds."""
 FAILURE_SECONDS: Final = 1.0
 """How long creates are refused after one could not be written, before the next try, in seconds."""
 RECORD_BYTES_MAX: Final = 2_000_000_000
@@ -263,7 +263,7 @@ LOG_SMALL_RECORD_BYTES: Final = 65_536
 """Bytes of a record up to which zeros are written ahead; a larger one would wait longer for them than it gains."""
 
 LOG_TRIM_SECONDS: Final = 60.0
-"""How often what both stores have durably is removed from the log, in seconds."""
+"""How often records that both stores have durably are removed from the log, in seconds."""
 CONTROL_REQUEST_BYTES_MAX: Final = 65_536
 """Bytes of one request to the control socket."""
 CONTROL_SECONDS_MAX: Final = 30.0
@@ -479,7 +479,7 @@ CLUSTER_FETCH_BYTES: Final = 8_000_000
 CLUSTER_FETCH_SECONDS_MAX: Final = 5.0
 """Seconds in which the next of the records that were asked for has to arrive."""
 CLUSTER_LINK_BYTES_PER_SECOND_MIN: Final = 2_000_000
-"""Bytes a second that a link to a server of NATS is expected to carry: what is larger is given more time."""
+"""Bytes a second that a link to a server of NATS is expected to carry: larger messages are given more time."""
 CLUSTER_MESSAGE_SPARE_BYTES: Final = 4_096
 """Bytes of a message that are left for its headers."""
 CLUSTER_APPEND_SECONDS_MAX: Final = 10.0

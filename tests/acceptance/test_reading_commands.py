@@ -353,13 +353,13 @@ def test_tail_shows_events_as_they_come_and_survives_a_restart(restarted: Shop) 
         client.track("First", {"email": LONG}, value=3, time=SECOND.format(1))
         terminal.wait_for("First")
         restarted.server.stop()
-        terminal.wait_for("does not answer; trying again")
+        terminal.wait_for("does not respond; trying again")
         restarted.server.start()
         client.track(EVIL, {"email": LONG}, time=SECOND.format(2))
         terminal.wait_for("Evil")
         terminal.interrupt()
         assert terminal.end() == 130
-    assert "the server answers again" in terminal.text
+    assert "the server responds again" in terminal.text
     assert "some events may be missing here" in terminal.text
     assert "Traceback" not in terminal.text
     assert "\x1b[2J" not in terminal.raw
@@ -410,7 +410,7 @@ def test_doctor_finds_a_running_server_well(shop: Shop) -> None:
     assert f"in use by a server (process {shop.server.pid})" in checks["folder"]["found"]
     assert (checks["port"]["status"], checks["port"]["found"]) == (
         "ok",
-        f"eventkeep answers at {shop.server.url} and is ready",
+        f"eventkeep responds at {shop.server.url} and is ready",
     )
     assert checks["sync"]["found"].endswith("ms until a write is on disk")
 

@@ -116,7 +116,7 @@ class Load:
             counts = {found[unique_id] for unique_id in ids}
             assert len(counts) == 1, f"{name} is half there: {counts}"
             assert counts <= {0, 1}, f"{name} is there more than once: {counts}"
-            assert name not in self.kept or counts == {1}, f"{name} was answered 202 and is lost"
+            assert name not in self.kept or counts == {1}, f"{name} got a 202 and is lost"
 
 
 def events(url: str, key: str) -> Iterator[dict[str, Any]]:

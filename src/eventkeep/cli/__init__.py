@@ -7,7 +7,7 @@ from importlib.metadata import version
 
 
 def main() -> None:
-    """Run the ``eventkeep`` program. With the client part alone it says what to install."""
+    """Run the ``eventkeep`` program. With the client part alone, it names the extra to install."""
     if sys.argv[1:] == ["--version"]:
         # The program itself needs the libraries of the extra "server"; its version does not.
         print(f"eventkeep {version('eventkeep')}")

@@ -70,7 +70,7 @@ app.add_typer(log, name="log")
 
 
 def print_version(wanted: bool) -> None:
-    """Prints the version and ends, where it is wanted."""
+    """Print the version and end the program, if ``wanted``."""
     if wanted:
         print(f"eventkeep {importlib.metadata.version('eventkeep')}")
         raise typer.Exit
@@ -82,7 +82,7 @@ def eventkeep(
         bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=print_version)
     ] = False,
 ) -> None:
-    """Options of the program itself; what they do, their callbacks do."""
+    """Options of the program itself, which their callbacks carry out."""
 
 
 @functools.cache

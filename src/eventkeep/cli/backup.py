@@ -28,7 +28,7 @@ def backup(
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Back up a data folder, also while a server runs; a second backup into a folder adds what is new.
+    """Back up a data folder, also while a server runs; a second backup into a folder adds only new files.
 
     The backup is consistent: it has everything up to one record of the log.
     """

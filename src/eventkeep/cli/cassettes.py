@@ -114,7 +114,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def serve(host: str, port: int, respond: object, what: str) -> None:
+def serve(host: str, port: int, respond: object, title: str) -> None:
     """Serve until SIGINT or SIGTERM. Raises ConfigurationError if the address can't be bound."""
     from eventkeep.cassettes.servers import CassetteServer, Respond
 
@@ -130,7 +130,7 @@ def serve(host: str, port: int, respond: object, what: str) -> None:
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        print(f"{what}: {server.url}", flush=True)
+        print(f"{title}: {server.url}", flush=True)
         server.serve_forever()
     finally:
         server.server_close()

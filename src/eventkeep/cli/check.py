@@ -1,4 +1,4 @@
-"""``eventkeep check``: read everything that a data folder has, and say what is damaged."""
+"""``eventkeep check``: read all files of a data folder, and report the damaged ones."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def check(
 
 
 def repair_folder(output: Output, folder: Path, backup: Path | None) -> None:
-    """Repair what can be, and say so. Raises StoreError for what can't be, FolderInUse if a server runs."""
+    """Repair the folder and print each repair. Raises StoreError if it can't, FolderInUse if a server runs."""
     from eventkeep.ingest.repair import repair
     from eventkeep.server.folder import FolderLock
 
@@ -61,15 +61,15 @@ def repair_folder(output: Output, folder: Path, backup: Path | None) -> None:
 
 
 def found_in(folder: Path) -> Iterator[Checked]:
-    """What the check of each part found. Raises FolderInUse if a server has the folder and does not listen."""
+    """The result of each part's check. Raises FolderInUse if a server has the folder and does not listen."""
     from eventkeep.ingest.scrub import checked, scrub_folder, scrub_log
     from eventkeep.server.control import ControlRequest, ask_server
     from eventkeep.server.folder import FolderLock
 
-    answer = ask_server(folder, ControlRequest("check"), seconds=None)
-    if answer is not None:
+    response = ask_server(folder, ControlRequest("check"), seconds=None)
+    if response is not None:
         yield checked("log", lambda: scrub_log(folder / "log"))
-        yield from answer.checked
+        yield from response.checked
         return
     lock = FolderLock(folder)
     try:
@@ -79,7 +79,7 @@ def found_in(folder: Path) -> Iterator[Checked]:
 
 
 def tell(output: Output, found: Iterable[Checked], as_json: bool) -> bool:
-    """Print what was found; returns whether something is damaged."""
+    """Print the results; returns whether a part is damaged."""
     is_damaged = False
     for part in found:
         is_damaged = is_damaged or part.damage is not None

@@ -31,7 +31,7 @@ PROFILE_HELP: Final = "email address, phone number, external_id or id"
 
 
 def find_metric(client: Client, text: str) -> CountedMetric:
-    """The metric of that name, or else of that id. Raises ConfigurationError where there is none, or more than one."""
+    """Return the metric of that name, or else of that id. Raises ConfigurationError if there is none, or several."""
     found = client.perform(list_metrics_call(name=text, page_size=CANDIDATES_MAX)).data.items
     if len(found) > 1:
         raise _several(text, [each.metric for each in found])
@@ -63,7 +63,7 @@ def metric_id(client: Client, text: str) -> str:
 
 
 def find_profile(client: Client, text: str) -> Profile:
-    """The profile that an identifier or an id means. Raises ConfigurationError where there is none."""
+    """Return the profile of an identifier or an id. Raises ConfigurationError if there is none."""
     if _PROFILE_ID.fullmatch(text):
         try:
             return client.perform(get_profile_call(text)).data
@@ -92,7 +92,7 @@ def profile_id(client: Client, text: str) -> str:
 
 
 def identifier_kind(text: str) -> IdentifierKind:
-    """What a text is by its look."""
+    """The kind of identifier that a text looks like."""
     if "@" in text:
         return "email"
     return "phone_number" if text.startswith("+") else "external_id"
@@ -105,7 +105,7 @@ def _several(text: str, metrics: Sequence[Metric]) -> ConfigurationError:
 
 @contextmanager
 def admin_routes(client: Client) -> Iterator[None]:
-    """Says what is the matter where a server has none of our own routes. Raises ConfigurationError."""
+    """Explain a server that has none of eventkeep's own operations. Raises ConfigurationError."""
     try:
         yield
     except NotFoundError as exc:

@@ -1,4 +1,4 @@
-"""What ``eventkeep cluster demo`` does: a cluster in temporary folders that loses its leader and no event."""
+"""``eventkeep cluster demo``: a cluster in temporary folders that loses its leader and no event."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GIVE_UP_SECONDS: Final = 60.0
 
 
 def run_demo(events: int) -> None:
-    """Run it and print what happens. Raises ConfigurationError without nats-server, ServerUnreachable if it fails."""
+    """Run it and print each step. Raises ConfigurationError without nats-server, ServerUnreachable if it fails."""
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="eventkeep-demo-")))
         print("starting three servers of NATS", flush=True)

@@ -30,10 +30,10 @@ def connect(
     *,
     prefix: str = "",
 ) -> Client:
-    """A client for what the options say, to be used as a context manager.
+    """Return a client with the given options, to be used as a context manager.
 
-    A request is tried again ``retries_max`` times: fewer where somebody waits for the answer.
-    ``prefix`` is what the options' names begin with, where they are not those of the
+    A request is tried again ``retries_max`` times: fewer if a person waits for the response.
+    ``prefix`` is the beginning of the options' names, if they are not those of the
     command's own server. Raises ConfigurationError that names the option.
     """
     key = checked_key(api_key, f"--{prefix}api-key")
@@ -46,14 +46,14 @@ def connect(
 
 
 def async_client(url: str, api_key: str | None, revision: str) -> Callable[[], AsyncClient]:
-    """Return what makes a client for asyncio, with options that were checked. Raises ConfigurationError."""
+    """Check the options and return a function that makes a client for asyncio. Raises ConfigurationError."""
     with connect(url, api_key, revision) as checked:
         key = checked.settings.api_key
     return lambda: AsyncClient(key, url, revision)
 
 
 def connect_to_read(url: str, api_key: str | None, now: datetime.datetime | None = None) -> Client:
-    """A client for a person who waits for the answer: it gives up soon, and has the largest pages.
+    """A client for a person who waits for the response: it gives up soon, and has the largest pages.
 
     Raises ConfigurationError that names the option.
     """
@@ -62,7 +62,7 @@ def connect_to_read(url: str, api_key: str | None, now: datetime.datetime | None
 
 
 def checked_key(api_key: str | None, option: str = "--api-key") -> str:
-    """The key that was given. Raises ConfigurationError where there is none."""
+    """Return the key that was given. Raises ConfigurationError without one."""
     if api_key:
         return api_key
     name = option.removeprefix("--").replace("-", "_")

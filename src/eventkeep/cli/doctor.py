@@ -1,4 +1,4 @@
-"""``eventkeep doctor``: whether a server can run here, or why it can't and what to do."""
+"""``eventkeep doctor``: whether a server can run here, or the reason why not and the remedy."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def doctor(
     config: ConfigOption = None,
     as_json: JsonDocumentOption = False,
 ) -> None:
-    """Check the data folder, the port, the disk, the clock and the program, and say what to do.
+    """Check the data folder, the port, the disk, the clock and the program, and advise how to correct a fault.
 
     It works beside a running server and without one, needs no key, and changes nothing.
     """
@@ -69,7 +69,7 @@ def examine(settings: ServeSettings) -> list[Finding]:
 
 
 def show(output: Output, findings: Sequence[Finding]) -> None:
-    """Print the findings one under another, what to do below each, and a last line for all."""
+    """Print the findings one under another, the advice below each, and a last line for all."""
     status_width = max(len(finding.status) for finding in findings)
     check_width = max(len(finding.check) for finding in findings)
     indent = status_width + check_width + 4

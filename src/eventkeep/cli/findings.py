@@ -1,4 +1,4 @@
-"""What a check finds: that all is well, or what is not and what to do."""
+"""The result of a check: all is well, or a fault and its remedy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Status = Literal["ok", "warning", "fault"]
 
 
 class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line. ``advice`` says what to do; it is "" where there is nothing to be done."""
+    """One line. ``advice`` names the remedy; it is "" if there is nothing to do."""
 
     check: str
     status: Status

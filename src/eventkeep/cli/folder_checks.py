@@ -16,7 +16,7 @@ BACKUP = "restore a backup of the whole folder"
 
 
 class FolderState(msgspec.Struct, frozen=True):
-    """What is known of a folder. ``holder`` is the server process that has it, None where none has.
+    """The state of a folder. ``holder`` is the server process that has it, None if none has.
 
     ``place`` is the folder, or the nearest one above it that exists. ``last_change`` is in Unix seconds.
     """
@@ -28,7 +28,7 @@ class FolderState(msgspec.Struct, frozen=True):
 
 
 def check_folder(folder: Path) -> FolderState:
-    """Whether a server can work in the folder, and what it would find there."""
+    """Whether a server can work in the folder, and the state of the stores in it."""
     place = nearest(folder)
     refusal = unusable(folder, place)
     if refusal is not None:
@@ -46,7 +46,7 @@ def check_folder(folder: Path) -> FolderState:
         found = warning("folder", f"{folder} is open to every user of this machine{used}", advice)
     if status.st_uid != os.geteuid():
         advice = (
-            f"run eventkeep doctor as the user who owns the folder (uid {status.st_uid}); what it opens is then theirs"
+            f"run eventkeep doctor as the user who owns the folder (uid {status.st_uid}), so that new files are theirs"
         )
         return FolderState([found, warning("formats", "not looked at", advice)], place, holder)
     directory, last_change = check_directory(folder)
@@ -63,7 +63,7 @@ def nearest(folder: Path) -> Path:
 
 
 def unusable(folder: Path, place: Path) -> Finding | None:
-    """Why no server can work in the folder; None where one can."""
+    """The reason why no server can work in the folder; None if one can."""
     if not place.is_dir():
         return fault("folder", f"{place} is no folder", "choose another with --data")
     if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
@@ -91,7 +91,7 @@ def check_directory(folder: Path) -> tuple[Finding, float | None]:
 
 
 def check_log(folder: Path, holder: str | None) -> Finding:
-    """What the log has; a server that has the folder has looked itself."""
+    """The state of the log; a server that has the folder has checked its log itself."""
     if holder is not None:
         return ok("log", "open in the server, which knows its format")
     from eventkeep.log.inspection import inspect_log
@@ -111,7 +111,7 @@ def check_log(folder: Path, holder: str | None) -> Finding:
 
 
 def check_event_store(folder: Path, holder: str | None) -> Finding:
-    """What the event store has."""
+    """The state of the event store."""
     if holder is not None:
         return ok("event store", "open in the server, which knows its format")
     from eventkeep.events.manifest import read_manifest

@@ -122,7 +122,7 @@ def import_(
     same command again. The first row that is refused ends the import, unless --rejects names a file for such rows.
     """
     if (file is None) == (from_api is None):
-        raise ConfigurationError("say what to import: a file, or --from-api URL")
+        raise ConfigurationError("expected either a file or --from-api URL")
     if from_api is not None:
         refuse_flags(context, FILE_OPTIONS, "is for files, not for --from-api")
         import_from_api(

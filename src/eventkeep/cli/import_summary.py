@@ -60,12 +60,12 @@ class Rejects:
         """Raise EventRefused if rows were left out."""
         if self.count:
             rows = "1 row is" if self.count == 1 else f"{self.count:,} rows are"
-            where = f"see {self._path}" if self._path else "--rejects FILE writes them to a file"
-            raise EventRefused(f"{rows} refused; {where}")
+            advice = f"see {self._path}" if self._path else "--rejects FILE writes them to a file"
+            raise EventRefused(f"{rows} refused; {advice}")
 
 
 class ThrottleNote:
-    """Says once that the server's rate limit slows the import, and what to do about it."""
+    """Say once that the server's rate limit slows the import, and how to avoid that."""
 
     def __init__(self, console: Console) -> None:
         self._console = console

@@ -15,7 +15,7 @@ from eventkeep.config import ServeSettings
 from eventkeep.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    # The database's library takes longer to load than most commands take: it is loaded where it is used.
+    # The database's library takes longer to load than most commands take: the functions that use it load it.
     from eventkeep.directory import Account, KeyRecord
 
 DEFAULT_ACCOUNT: Final = "default"
@@ -46,7 +46,7 @@ def create(
         str,
         typer.Option(help=f"full, or some of {SCOPES}, with commas between."),
     ] = "full",
-    label: Annotated[str, typer.Option(help="What the key is for, for the list.")] = "",
+    label: Annotated[str, typer.Option(help="The purpose of the key, for the list.")] = "",
     new: Annotated[
         bool, typer.Option("--new", help="Make a new data folder, even if a server runs with another one.")
     ] = False,

@@ -20,10 +20,10 @@ def print_list(
     as_json: Callable[[Item], Any] | None,
     when_empty: str,
 ) -> None:
-    """Print up to ``limit`` items: by ``row`` under ``columns``, or a line of JSON each where ``as_json`` is given.
+    """Print up to ``limit`` items: by ``row`` under ``columns``, or a line of JSON each if ``as_json`` is given.
 
-    ``read_page`` is given how many items to ask for and the cursor of the page.
-    ``when_empty`` is told to whoever looks at a table without rows.
+    ``read_page`` takes the number of items and the cursor of the page.
+    ``when_empty`` is printed after a table without rows.
     """
     output = Output()
     table = Table(output, columns)

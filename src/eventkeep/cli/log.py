@@ -90,7 +90,7 @@ def tell(output: Output, record: Record, as_json: bool) -> None:
 
 
 def told_of(record: Record) -> dict[str, Any]:
-    """What a record is shown as: its position, its time in ISO 8601, rows by table, and its number of events."""
+    """The form in which a record is shown: position, time in ISO 8601, rows by table, and number of events."""
     import datetime
 
     from eventkeep.directory.changes import SHAPES, Operation, decode_changes

@@ -1,4 +1,4 @@
-"""What a server needs of its machine: Python, libraries, open files, disk, clock."""
+"""A server's needs of its machine: Python, libraries, open files, disk, clock."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ SYNC_BYTES: Final = 4_096
 
 
 def python() -> Finding:
-    """The program and what runs it."""
+    """The program and its interpreter."""
     found = f"eventkeep {importlib.metadata.version('eventkeep')}, Python {platform.python_version()}"
     if sys.version_info < PYTHON_MIN:
         return fault("python", found, "eventkeep needs Python 3.11 or newer")
@@ -106,7 +106,7 @@ def open_files() -> Finding:
 
 
 def disk(folder: Path) -> Finding:
-    """Room on the disk of a folder that exists, and what kind of file system it is."""
+    """Room on the disk of a folder that exists, and the kind of its file system."""
     figures = os.statvfs(folder)
     free, size = figures.f_bavail * figures.f_frsize, figures.f_blocks * figures.f_frsize
     kind = file_system(folder)
@@ -148,7 +148,7 @@ def sync(folder: Path) -> Finding:
         return fault("sync", f"a file in {folder} can't be written: {exc.strerror}", "mend the disk or its permissions")
     found = f"{seconds * 1000:.2f} ms until a write is on disk"
     if seconds > QUICK_SYNC_SECONDS_MAX:
-        return warning("sync", found, "every commit waits for it: a faster disk answers single events sooner")
+        return warning("sync", found, "every commit waits for it: single events need a faster disk")
     return ok("sync", found)
 
 
@@ -183,7 +183,7 @@ def clock(now: float, server_date: float | None, last_change: float | None) -> F
 
 
 def file_system(folder: Path) -> str:
-    """The kind of file system that holds a folder, as the system calls it; "" where it does not tell."""
+    """The kind of file system that holds a folder, as the system calls it; "" if it does not tell."""
     try:
         lines = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -11,9 +11,7 @@ from eventkeep.limits import ECHO_CHARACTERS_MAX
 
 _AGO: Final = re.compile(r"([0-9]{1,6})([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-MOMENT_HELP: Final = (
-    "a time such as 2024-06-15 or 2024-06-15T12:00+02:00 (UTC where no offset is given), or 90m, 24h, 7d"
-)
+MOMENT_HELP: Final = "a time such as 2024-06-15 or 2024-06-15T12:00+02:00 (UTC without an offset), or 90m, 24h, 7d"
 
 
 def parse_moment(option: str, text: str | None, now: datetime.datetime) -> datetime.datetime | None:

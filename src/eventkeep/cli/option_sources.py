@@ -1,6 +1,6 @@
 """The sources of an option's value: the flag, or else the environment, or else eventkeep.toml, or else the default.
 
-``with_sources`` teaches a whole program this, whatever its commands are: an option
+``with_sources`` teaches a whole program this, for any commands: an option
 ``--page-size`` is ``EVENTKEEP_PAGE_SIZE`` in the environment, and ``page_size`` in the
 file, at the top for every command that has it, or in a table of the command's own::
 
@@ -14,7 +14,7 @@ file, at the top for every command that has it, or in a table of the command's o
 
 The innermost table wins. An option that may be given several times is a list in the
 file, and has one value on a line in the environment. A relative path in the file is
-relative to the file's folder. What is no option of any command is refused, with its place.
+relative to the file's folder. A name that no command has as an option is refused, with its place.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def names_in_file(program: TyperGroup) -> set[str]:
 
 
 def check_file(file: SettingsFile, program: TyperGroup) -> None:
-    """Raises ConfigurationError where the file holds a key or a table that there is not."""
+    """Raises ConfigurationError if the file holds a key or a table that no command has."""
     commands = dict(commands_of(program))
     may_be_tables = options_of(commands[READS_ITS_OWN]) if READS_ITS_OWN in commands else {}
 
@@ -148,7 +148,7 @@ def _config_option() -> TyperOption:
 
 
 def _find_values(names: Names, context: Any, option: Any, given: str | None) -> str | None:
-    """The callback of ``--config``, which comes before all other options: finds what was given elsewhere."""
+    """The callback of ``--config``, which comes before all other options: finds the values from other sources."""
     warn_of_unknown_variables(context.find_root().command)
     variable = ENVIRONMENT_PREFIX + CONFIG.upper()
     named = ("--config", given) if given else (variable, os.environ[variable]) if os.environ.get(variable) else None
@@ -159,7 +159,7 @@ def _find_values(names: Names, context: Any, option: Any, given: str | None) -> 
         values = {name: _given(name, each, file, names) for name, each in options_of(context.command).items()}
         if named is None and file is not None:
             _guard_keys(values, file)
-        # What is callable in here is called for the options alone that were not given as flags.
+        # The functions in here are called only for options that were not given as flags.
         context.default_map = {
             options_of(context.command)[name].name: functools.partial(value.read, context)
             for name, value in values.items()
@@ -193,7 +193,7 @@ def _guard_keys(values: dict[str, Given | None], file: SettingsFile) -> None:
 
 
 def _given(name: str, option: TyperOption, file: SettingsFile | None, names: Names) -> Given | None:
-    """What the environment, or else the file, has for an option."""
+    """Return an option's value in the environment, or else in the file."""
     variable = ENVIRONMENT_PREFIX + name.upper()
     if written := os.environ.get(variable):
         return Given(option, variable, written.strip().splitlines() if option.multiple else written, Path())

@@ -1,7 +1,7 @@
-"""What the reading commands print: tables and details for people, JSON for programs.
+"""The output of the reading commands: tables and details for people, JSON for programs.
 
 On a terminal a table fits the window and long cells are cut; anywhere else it is plain
-text and nothing is cut. What a program should read is asked for with --json.
+text and nothing is cut. Programs should read the output of --json.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ JsonDocumentOption = Annotated[bool, typer.Option("--json", help="As one JSON do
 
 
 class Column(msgspec.Struct, frozen=True):
-    """A column of a table. ``usual`` is the width it is given before anything is known of its cells.
+    """A column of a table. ``usual`` is its width before anything is known of its cells.
 
-    One that ``can_be_cut`` gives way where the window is narrow.
+    One that ``can_be_cut`` gets narrower in a narrow window.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Output:
 
     @property
     def width(self) -> int | None:
-        """Columns of the window, or None where there is none."""
+        """Columns of the window, or None without one."""
         return self._console.width if self._console.is_terminal else None
 
     def line(self, text: str = "", style: str = "") -> None:
@@ -74,7 +74,7 @@ class Output:
         self._write(msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")
 
     def flush(self) -> None:
-        """Have others see what was written."""
+        """Make the output so far visible to others."""
         self._write("")
 
     def _write(self, text: str) -> None:
@@ -83,7 +83,7 @@ class Output:
             if not text or self._console.is_terminal:
                 sys.stdout.flush()
         except BrokenPipeError:
-            # Nobody reads any more. What is still buffered has to go somewhere when the program ends.
+            # Nobody reads any more. The rest of the buffer has to go somewhere when the program ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit from None
         except UnicodeEncodeError:
@@ -156,13 +156,13 @@ def print_details(output: Output, details: Iterable[tuple[str, str]]) -> None:
 
 
 def folded(output: Output, text: str, indent: int) -> list[str]:
-    """The text in lines that fit the window behind an indent; in one line where there is no window."""
+    """The text in lines that fit the window behind an indent; in one line if there is no window."""
     room = 0 if output.width is None else output.width - indent
     return textwrap.wrap(text, room, break_on_hyphens=False) if room > CELL_MIN else [text]
 
 
 def print_object(output: Output, title: str, members: Any) -> None:
-    """A JSON object under a title, indented; nothing where it is empty."""
+    """Print a JSON object under a title, indented; nothing if it is empty."""
     if members:
         output.line()
         output.line(title, "bold")
@@ -172,7 +172,7 @@ def print_object(output: Output, title: str, members: Any) -> None:
 
 
 def printable(text: str) -> str:
-    """The text on one line, and free of what could command a terminal or change the order of reading."""
+    """The text on one line, without characters that command a terminal or change the order of reading."""
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() or each == JOINER else _escaped(each) for each in text)
@@ -210,9 +210,9 @@ def in_utc(moment: datetime.datetime | None) -> str:
 
 
 def without_absent(value: Any) -> Any:
-    """A result as JSON has it, without what is None and without the bytes that it was made of.
+    """A result as JSON has it, without members that are None and without the bytes that it was made of.
 
-    What an event or a profile holds as its properties stays as it is.
+    The properties of an event or a profile stay as they are.
     """
     if not isinstance(value, msgspec.Struct):
         return value

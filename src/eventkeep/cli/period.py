@@ -18,7 +18,7 @@ UntilOption = Annotated[str | None, typer.Option(help="Only events before then."
 
 
 def in_period(filter: str | None, since: str | None, until: str | None, now: datetime.datetime) -> str | None:
-    """The filter with a period added to it; None where nothing is given. Raises ConfigurationError."""
+    """Add a period to a filter; returns None without either. Raises ConfigurationError."""
     conditions = [filter] if filter else []
     if (moment := parse_moment("--since", since, now)) is not None:
         conditions.append(str(Filter.greater_or_equal("datetime", moment)))

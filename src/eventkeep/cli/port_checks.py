@@ -1,4 +1,4 @@
-"""Who answers at the address that a server would listen on."""
+"""The program that has the address on which a server would listen."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import msgspec
 from eventkeep.cli.findings import Finding, fault, ok, warning
 from eventkeep.errors import ConfigurationError
 
-ANSWER_SECONDS_MAX = 5.0
-LOOK_SECONDS_MAX = 1.0
+RESPONSE_SECONDS_MAX: Final = 5.0
+LOOK_SECONDS_MAX: Final = 1.0
 
 
 REACHABLE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""Where a server is reached from here that listens on all addresses."""
+"""The address at which this machine reaches a server that listens on all addresses."""
 
 
 class PortState(msgspec.Struct, frozen=True):
-    """``server_date`` is what an eventkeep that answers takes for now, in Unix seconds."""
+    """``server_date`` is the time of the eventkeep server that responds, in Unix seconds."""
 
     finding: Finding
     server_date: float | None = None
@@ -34,12 +34,12 @@ def check_port(host: str, port: int, holder: str | None) -> PortState:
 
     url = f"http://{url_host(REACHABLE.get(host, host))}:{port}"
     try:
-        health = httpx.get(f"{url}/healthz", timeout=ANSWER_SECONDS_MAX, trust_env=False)
-        readiness = httpx.get(f"{url}/readyz", timeout=ANSWER_SECONDS_MAX, trust_env=False)
+        health = httpx.get(f"{url}/healthz", timeout=RESPONSE_SECONDS_MAX, trust_env=False)
+        readiness = httpx.get(f"{url}/readyz", timeout=RESPONSE_SECONDS_MAX, trust_env=False)
     except httpx.ConnectError:
         if holder is not None:
             advice = "name its address with --host and --port, or look into its log"
-            return PortState(warning("port", f"the server of this folder does not answer at {url}", advice))
+            return PortState(warning("port", f"the server of this folder does not respond at {url}", advice))
         try:
             bind(host, port).close()
         except ConfigurationError as exc:
@@ -47,18 +47,18 @@ def check_port(host: str, port: int, holder: str | None) -> PortState:
         return PortState(ok("port", f"{host}:{port} is free"))
     except httpx.HTTPError as exc:
         advice = "look into its log, or choose another port with --port"
-        return PortState(fault("port", f"{url} is taken, and gives no answer: {type(exc).__name__}", advice))
+        return PortState(fault("port", f"{url} is taken, and gives no response: {type(exc).__name__}", advice))
     if not is_eventkeep(health):
         taken = f"{url} is taken by another program"
         return PortState(fault("port", taken, "choose another port with --port"))
     date = email.utils.parsedate_to_datetime(health.headers["Date"]).timestamp() if "Date" in health.headers else None
     if readiness.status_code != HTTPStatus.OK:
         advice = "look into its log; it is stopping, or more comes in than it can write"
-        return PortState(warning("port", f"eventkeep answers at {url} and takes no events now", advice), date)
+        return PortState(warning("port", f"eventkeep responds at {url} and takes no events now", advice), date)
     if holder is None:
         advice = "choose another port with --port, or its folder with --data"
-        return PortState(warning("port", f"eventkeep answers at {url}, with another folder", advice), date)
-    return PortState(ok("port", f"eventkeep answers at {url} and is ready"), date)
+        return PortState(warning("port", f"eventkeep responds at {url}, with another folder", advice), date)
+    return PortState(ok("port", f"eventkeep responds at {url} and is ready"), date)
 
 
 def running_server(host: str, port: int) -> str | None:
@@ -74,7 +74,7 @@ def running_server(host: str, port: int) -> str | None:
 
 
 def is_eventkeep(health: httpx.Response) -> bool:
-    """Whether an answer of /healthz is one of ours."""
+    """Whether a response of /healthz comes from eventkeep."""
     try:
         return bool(health.json() == {"status": "ok"}) and "X-Request-Id" in health.headers
     except ValueError:

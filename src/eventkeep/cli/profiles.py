@@ -118,7 +118,7 @@ def row(each: Profile) -> list[str]:
 def only_identifier(
     email: str | None, phone_number: str | None, external_id: str | None
 ) -> tuple[IdentifierKind, str] | None:
-    """The identifier among the options. Raises ConfigurationError where there are several."""
+    """The identifier among the options. Raises ConfigurationError if there are several."""
     options: list[tuple[IdentifierKind, str | None]] = [
         ("email", email),
         ("phone_number", phone_number),

@@ -27,7 +27,7 @@ TITLES: Final[dict[Part, str]] = {
 }
 """The parts of an operation in the order in which they are shown."""
 PHRASES_MAX: Final = 4
-"""Changes that are named where a difference is told in a few words."""
+"""Changes that are named in a short summary."""
 VALUES_MAX: Final = 2
 """Values that are named there."""
 
@@ -79,7 +79,7 @@ def sections(operation: OperationDifference) -> Iterator[tuple[str, list[Row]]]:
 
 
 def in_words(change: Change) -> str:
-    """What is there, or what was there and what is now."""
+    """The value, or the values before and after a change."""
     if change.kind == "changed":
         return f"{change.before} → {change.after}"
     return change.after or change.before
@@ -99,9 +99,9 @@ def terminal(found: Difference, width: int) -> Text:
     text.append(f"{headline(found)}\n")
     for operation in found.operations:
         text.append(f"\n{MARKS[operation.kind]} {operation.name}", f"bold {STYLES[operation.kind]}")
-        where = f"{operation.method} {operation.path}"
-        has_room = len(operation.name) + len(where) + 4 <= width
-        text.append(f"  {where}\n" if has_room else f"\n    {where}\n")
+        place = f"{operation.method} {operation.path}"
+        has_room = len(operation.name) + len(place) + 4 <= width
+        text.append(f"  {place}\n" if has_room else f"\n    {place}\n")
         for title, listed in sections(operation):
             text.append(f"  {title}\n", "dim")
             _append_rows(text, listed, width)
@@ -126,7 +126,7 @@ def markdown(found: Difference) -> str:
 
 
 def in_short(found: Difference) -> str:
-    """The difference in a few words; "" where there is none."""
+    """The difference in a few words; "" if there is none."""
     operations = [f"{MARKS[each.kind]}{each.name}" for each in found.operations if each.kind != "changed"]
     lines = [
         (title, row)
@@ -139,7 +139,7 @@ def in_short(found: Difference) -> str:
     phrases: dict[str, str] = {}
     for title, row in lines:
         if row.kind != "changed":
-            # What was told of a parameter need not be told of the answers that it is about.
+            # A change of a parameter is not repeated for the responses that it is about.
             phrases.setdefault(_subject(title, row), _phrase(title, row))
     told = [*operations, *phrases.values()]
     rest = len(told) - PHRASES_MAX
@@ -154,7 +154,7 @@ def in_short(found: Difference) -> str:
 
 
 def _subject(title: str, row: Row) -> str:
-    """What the row is about, whichever part it stands in: the last name of a place."""
+    """The subject of the row in any part: the last name of a place."""
     name = row.name if title in ("request body", "response") or not row.words else row.words.partition(", ")[0]
     return f"{MARKS[row.kind]}{name.rpartition('.')[2]}"
 
@@ -203,7 +203,7 @@ def _append_rows(text: Text, listed: Sequence[Row], width: int) -> None:
 
 
 def _folded(name: str, width: int) -> list[str]:
-    """A dotted name in pieces that are not wider, where it has dots to be cut at."""
+    """A dotted name in pieces that are not wider, if it has dots at which to cut it."""
     pieces: list[str] = []
     while len(name) > width and (cut := name.rfind(".", 1, width)) > 0:
         pieces.append(name[:cut])

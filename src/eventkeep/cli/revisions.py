@@ -1,4 +1,4 @@
-"""``eventkeep revisions``: which revisions are served, and what changed between two of them."""
+"""``eventkeep revisions``: the revisions that are served, and the changes between two of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BASE_URL: Final = "http://127.0.0.1:8000"
 """Stands in the documents that are compared, in both of them the same."""
 
 revisions = typer.Typer(
-    help="List the revisions of the API that are served, and tell what changed between two of them.",
+    help="List the revisions of the API that are served, and the changes between two of them.",
     epilog="Example: eventkeep revisions diff 2024-02-15 2024-06-15",
 )
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
@@ -51,7 +51,7 @@ def print_revisions(as_json: bool) -> None:
         for revision, changes in zip(REVISIONS, found, strict=True):
             print(msgspec.json.encode(listed(revision, changes)).decode())
         return
-    table = Table("revision", "operations", "what changed")
+    table = Table("revision", "operations", "changes")
     for revision, changes in zip(REVISIONS, found, strict=True):
         told = "the first one here" if changes is None else in_short(changes) or "nothing that a client sees"
         # As text, since rich would take the brackets of parameters for its own.
@@ -66,7 +66,7 @@ def diff(
     as_markdown: Annotated[bool, typer.Option("--markdown", help="As Markdown.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what changed from A to B: operation by operation, field by field."""
+    """Show the changes from A to B: operation by operation, field by field."""
     if as_markdown and as_json:
         raise ConfigurationError("--markdown and --json can't be had at once; choose one")
     found = compared(named(before), named(after))
@@ -81,7 +81,7 @@ def diff(
 
 
 def compared(before: Revision, after: Revision) -> Difference:
-    """What changed from one revision to another."""
+    """The difference between two revisions."""
     return _compared(before.date, after.date)
 
 
@@ -91,7 +91,7 @@ def _compared(before: str, after: str) -> Difference:
 
 
 def named(date: str) -> Revision:
-    """The revision of that date. Raises ConfigurationError where there is none."""
+    """The revision of that date. Raises ConfigurationError if there is none."""
     for revision in REVISIONS:
         if revision.date == date:
             return revision

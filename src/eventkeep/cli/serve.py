@@ -27,7 +27,7 @@ def serve(
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.", show_default="info")] = None,
     log_format: Annotated[str | None, typer.Option(help="console or json.", show_default="console")] = None,
     public_url: Annotated[
-        str | None, typer.Option(help="What links begin with.", show_default="scheme and host of the request")
+        str | None, typer.Option(help="The beginning of links.", show_default="scheme and host of the request")
     ] = None,
     trust_forwarded: Annotated[
         bool | None,
@@ -48,7 +48,7 @@ def serve(
         str | None, typer.Option(help="The name of this node of a cluster.", show_default="name of the machine")
     ] = None,
     node_url: Annotated[
-        str | None, typer.Option(help="Where the other nodes reach this one.", show_default="http://HOST:PORT")
+        str | None, typer.Option(help="The URL of this node for the others.", show_default="http://HOST:PORT")
     ] = None,
     node_secret: Annotated[
         str | None, typer.Option(help="The secret that the nodes of a cluster share.", show_default="none")
@@ -59,7 +59,7 @@ def serve(
     config: ConfigOption = None,
 ) -> None:
     """Serve the Klaviyo Events API from a data folder, until SIGTERM or SIGINT."""
-    # What the options mean is for the settings to say: they read the environment and the file by the same rules.
+    # The settings interpret the options: they read the environment and the file by the same rules.
     settings = serve_settings(
         {
             "data": data,

@@ -16,14 +16,14 @@ ConfigOption = Annotated[
     str | None,
     typer.Option(
         help="A file of settings. Every option can stand there, or in the environment as EVENTKEEP_OPTION.",
-        show_default="eventkeep.toml, where it is there",
+        show_default="eventkeep.toml, if it is there",
     ),
 ]
 DataOption = Annotated[Path | None, typer.Option(help="The data folder.", show_default="eventkeep-data")]
 
 
 def serve_settings(flags: Mapping[str, object]) -> ServeSettings:
-    """What ``eventkeep serve`` would run with, given these flags. Raises ConfigurationError."""
+    """The settings that ``eventkeep serve`` would have with these flags. Raises ConfigurationError."""
     # The program is made of the commands, which import this.
     from eventkeep.cli.app import program
     from eventkeep.cli.option_sources import names_in_file

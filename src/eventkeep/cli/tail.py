@@ -24,7 +24,7 @@ from eventkeep.client.synchronous.client import Client
 from eventkeep.limits import CLIENT_TIMEOUT_SECONDS, FOLLOW_OUTAGE_SECONDS_MAX, FOLLOW_PAUSE_SECONDS
 
 WAIT_SECONDS: Final = 20
-"""How long each request waits for an event; less than what proxies and the client have patience for."""
+"""How long each request waits for an event; less than the patience of proxies and of the client."""
 PAGE_EVENTS: Final = 500
 ONCE: Final = RetryPolicy(retries_max=0, seconds_max=CLIENT_TIMEOUT_SECONDS)
 EPILOG: Final = f"""
@@ -43,7 +43,7 @@ def tail(
 ) -> None:
     """Show new events as they are kept, from now on, until Ctrl-C.
 
-    While the server does not answer, it goes on trying for ten minutes; it says so where events may be missing.
+    While the server does not respond, it is asked again for ten minutes; a line says if events may be missing.
     """
     output = Output()
     table = Table(output, COLUMNS)
@@ -68,19 +68,19 @@ def tail(
 
 
 def followed(client: Client) -> Iterator[list[IncludedEvent]]:
-    """New events, some at a time; an empty list comes first, once the server answers.
+    """New events, some at a time; an empty list comes first, with the first response of the server.
 
-    Raises ClientError where the server refuses, or does not answer for FOLLOW_OUTAGE_SECONDS_MAX.
+    Raises ClientError if the server refuses, or does not respond for FOLLOW_OUTAGE_SECONDS_MAX.
     """
     position = client.perform(tail_call()).data.position
     yield []
     while True:
-        answer = _next(client, position)
-        position = answer.position
-        if answer.has_skipped:
+        news = _next(client, position)
+        position = news.position
+        if news.has_skipped:
             note("some events may be missing here: a restart, or too many at once")
-        if answer.events:
-            yield answer.events
+        if news.events:
+            yield news.events
 
 
 def is_of(event: Event, metric: str) -> bool:
@@ -89,21 +89,21 @@ def is_of(event: Event, metric: str) -> bool:
 
 
 def _next(client: Client, position: str) -> NewEvents:
-    """What was kept behind the position, once there is something or a while has passed."""
+    """The events stored after the position, once there are some or a while has passed."""
     gone_since: float | None = None
     while True:
         try:
             call = tail_call(after=position, wait_seconds=WAIT_SECONDS, page_size=PAGE_EVENTS)
-            answer = client.perform(call, ONCE).data
+            news = client.perform(call, ONCE).data
         except (ConnectionFailedError, ServerError, ThrottledError):
             now = time.monotonic()
             if gone_since is None:
                 gone_since = now
-                note("the server does not answer; trying again")
+                note("the server does not respond; trying again")
             elif now - gone_since > FOLLOW_OUTAGE_SECONDS_MAX:
                 raise
             time.sleep(FOLLOW_PAUSE_SECONDS)
         else:
             if gone_since is not None:
-                note("the server answers again")
-            return answer
+                note("the server responds again")
+            return news

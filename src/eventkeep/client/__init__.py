@@ -1,1 +1,1 @@
-"""The SDK: what a Python program sends and reads events with. Its names are those of ``eventkeep`` itself."""
+"""The SDK, with which a Python program sends and reads events. Its names are those of ``eventkeep`` itself."""

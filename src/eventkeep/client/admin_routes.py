@@ -1,6 +1,6 @@
-"""What an eventkeep server answers beyond the Events API, as calls for ``Client.perform``.
+"""The operations of an eventkeep server beyond the Events API, as calls for ``Client.perform``.
 
-The hosted service has none of these: it answers 404, which is raised as NotFoundError.
+The hosted service has none of these: it responds with 404, which is raised as NotFoundError.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ IdentifierKind = Literal["email", "phone_number", "external_id"]
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
-    """How many events there are; all is None where the key may not know of events."""
+    """The number of events; all members are None if the key may not read events."""
 
     events: int | None = None
     oldest_event: datetime.datetime | None = None
@@ -48,7 +48,7 @@ class MetricStats(Counted, frozen=True, kw_only=True):
 
 
 class Stats(Counted, frozen=True, kw_only=True):
-    """What an account holds. ``event_bytes`` is about what its events take on disk.
+    """The contents of an account. ``event_bytes`` estimates the bytes of its events on disk.
 
     ``by_metric`` begins with the metric that has the most events; it may not have all metrics.
     """
@@ -127,7 +127,7 @@ def list_metrics_call(
 
 
 def get_metric_call(id: str) -> Call[CountedMetric]:
-    """One metric. Raises ArgumentError for what can't be an id."""
+    """One metric. Raises ArgumentError for a text that can't be an id."""
     return _call("get_metric", lambda response: _counted(_single(response)), {}, id)
 
 
@@ -154,21 +154,21 @@ def list_profiles_call(
 
 
 def get_profile_call(id: str) -> Call[Profile]:
-    """One profile. Raises ArgumentError for what can't be an id."""
+    """One profile. Raises ArgumentError for a text that can't be an id."""
     return _call("get_profile", lambda response: _resource(Profile, _single(response)), {}, id)
 
 
 def get_stats_call() -> Call[Stats]:
-    """What the key's account holds."""
+    """The contents of the key's account."""
     return _call(
         "get_stats", lambda response: msgspec.json.decode(response.content, type=_StatsDocument).data.attributes, {}
     )
 
 
 def tail_call(*, after: str | None = None, wait_seconds: int = 0, page_size: int | None = None) -> Call[NewEvents]:
-    """The events that were kept behind a position, with their metrics and profiles; None gives the position of now.
+    """The events that were stored after a position, with their metrics and profiles; None gives the current position.
 
-    Where there are none, the answer comes when there is one, after ``wait_seconds`` at the latest.
+    If there are none, the response comes when there is one, after ``wait_seconds`` at the latest.
     """
 
     def read(response: httpx.Response) -> NewEvents:

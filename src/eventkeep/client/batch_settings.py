@@ -1,4 +1,4 @@
-"""What a batch is told, and what it counts."""
+"""The settings of a batch, and its counts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OnRefused = Callable[[BatchedEvent, ClientError], object]
 
 
 class BatchSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of a batch; ``client.batch`` says what they mean."""
+    """The settings of a batch; ``client.batch`` documents them."""
 
     on_refused: OnRefused | None
     spool: Path | None
@@ -35,7 +35,7 @@ class BatchSettings(msgspec.Struct, frozen=True, kw_only=True):
     flush_on_sigterm: bool
 
     def check(self, revision: Revision) -> None:
-        """Raises ConfigurationError that names what can't be used."""
+        """Raises ConfigurationError that names the setting that can't be used."""
         since = OPERATIONS["bulk_create_events"].since
         if revision.date < since:
             raise ConfigurationError(
@@ -60,9 +60,9 @@ class BatchSettings(msgspec.Struct, frozen=True, kw_only=True):
 class BatchCounts(msgspec.Struct):
     """Events of a batch so far.
 
-    ``tracked`` counts those that were taken, with what a spool file held at the start;
-    ``sent`` those that were answered 202, of which ``stored`` and ``repeated`` are None
-    where the server does not tell; ``refused`` those not delivered for good.
+    ``tracked`` counts the events that were accepted, with those that a spool file held at the start;
+    ``sent`` those whose request got 202, of which ``stored`` and ``repeated`` are None
+    if the server does not report them; ``refused`` those that can't be delivered at all.
     """
 
     tracked: int = 0

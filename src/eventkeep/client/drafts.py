@@ -23,11 +23,11 @@ from eventkeep.protocol.creates import documents
 from eventkeep.protocol.revisions import Revision
 
 IDENTIFIERS: Final = ("id", "external_id", "email", "phone_number", "anonymous_id", "_kx")
-"""What a profile can be known by, the strongest first."""
+"""The identifiers of a profile, the strongest first."""
 
 
 class EventDefaults(msgspec.Struct, frozen=True, kw_only=True):
-    """What gives an event the time and the unique_id that it was not given."""
+    """Gives an event a time and a unique_id if it has none."""
 
     now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC)
     new_unique_id: Callable[[], str] = lambda: os.urandom(16).hex()
@@ -100,7 +100,7 @@ class BatchedEvent(msgspec.Struct, kw_only=True, gc=False):
 
     @property
     def unique_id(self) -> str:
-        """What a repeat of the event is known by."""
+        """A unique_id, which identifies repeats of the event."""
         unique_id: str = self.event_attributes["unique_id"]
         return unique_id
 
@@ -201,8 +201,8 @@ def completed_event(
 ) -> tuple[bytes, bool]:
     """The body of a single create as JSON, and whether its event has a unique_id, as given or filled in.
 
-    A body that is no event create is left as it is: the server says what is wrong with it.
-    Raises ArgumentError for what can't be JSON.
+    A body that is no event create is left as it is, because the server reports its faults.
+    Raises ArgumentError for a value that can't be JSON.
     """
     document = _document("event_create_query_v2", body)
     is_complete = _complete(_members(document, "data", "attributes"), defaults)
@@ -216,7 +216,7 @@ def completed_bulk(
     document = _document("events_bulk_create_job", body)
     groups = _items(_members(document, "data", "attributes", "events-bulk-create"))
     events = [event for group in groups for event in _items(_members(group, "attributes", "events"))]
-    # All of them are completed before the question is answered.
+    # The tuple completes all of them before it looks for a unique_id.
     complete = [_complete(_members(event, "attributes"), defaults) for event in events]
     return encoded("events_bulk_create_job", document, is_checked=True), bool(complete) and all(complete)
 

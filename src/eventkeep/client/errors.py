@@ -7,18 +7,18 @@
     └── ClientError
         ├── ArgumentError                 an argument that can't become a request; nothing was sent
         ├── ClosedError                   the client or the batch is closed
-        ├── ConnectionFailedError         no answer came, after all the tries
-        ├── ResponseError                 an answer that is no success
+        ├── ConnectionFailedError         no response came, after all the tries
+        ├── ResponseError                 a response that is no success
         │   ├── InvalidRequestError       400 and other 4xx; names the places
         │   ├── AuthenticationError       401
         │   ├── PermissionDeniedError     403
         │   ├── NotFoundError             404
         │   ├── ThrottledError            429, carries the seconds to wait
-        │   ├── ServerError               5xx, carries the seconds to wait where the server told them
-        │   └── UnexpectedResponseError     a redirect, or a body that is not what the API promises
+        │   ├── ServerError               5xx, carries the seconds to wait if the server named them
+        │   └── UnexpectedResponseError   a redirect, or a body that the API does not have
         └── BatchError
             ├── BufferFullError           no room in a batch that refuses when it is full
-            ├── EventsRefusedError        what a batch could not deliver, where no callback was given
+            ├── EventsRefusedError        events that a batch could not deliver, if no callback was given
             └── SpoolError                a spool file that can't be used
 """
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class ErrorObject(msgspec.Struct, frozen=True, kw_only=True):
-    """One error of an answer. ``pointer`` is a JSON pointer into the body that was sent, ``parameter`` a name."""
+    """One error of a response. ``pointer`` is a JSON pointer into the request's body, ``parameter`` a name."""
 
     id: str | None = None
     status: int | None = None
@@ -54,10 +54,10 @@ class ErrorObject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClientError(EventkeepError):
-    """The root of what the SDK raises. All four are None or empty where no answer was received.
+    """The root of the SDK's errors. All four attributes are None or empty if no response was received.
 
-    ``status`` is the answer's, ``code`` that of its first error, ``errors`` are all of
-    them, and ``request_id`` is what the server's log knows the request by.
+    ``status`` is the response's, ``code`` that of its first error, ``errors`` are all of
+    them, and ``request_id`` identifies the request in the server's log.
     """
 
     status: int | None = None
@@ -75,7 +75,7 @@ class ClosedError(ClientError):
 
 
 class ConnectionFailedError(ClientError):
-    """No answer came. Whether the server did what was asked is not known; a create may safely be sent again."""
+    """No response came. The server may have carried out the request or not; a create may safely be sent again."""
 
     def __init__(self, message: str, tries: int) -> None:
         super().__init__(message)
@@ -83,7 +83,7 @@ class ConnectionFailedError(ClientError):
 
 
 class ResponseError(ClientError):
-    """An answer that is no success."""
+    """A response that is no success."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class InvalidRequestError(ResponseError):
 
     @property
     def pointers(self) -> tuple[str, ...]:
-        """Where in the body the errors lie, as far as they say so."""
+        """The places of the errors in the body, as far as they name one."""
         return tuple(error.pointer for error in self.errors if error.pointer is not None)
 
     @property
@@ -124,11 +124,11 @@ class PermissionDeniedError(ResponseError):
 
 
 class NotFoundError(ResponseError):
-    """What was asked for does not exist, or the operation not in the client's revision."""
+    """The resource does not exist, or the client's revision does not have the operation."""
 
 
 class ThrottledError(ResponseError):
-    """Over the rate limit, after all the retries; ``retry_after_seconds`` is what the server asked to wait."""
+    """Over the rate limit, after all the retries; ``retry_after_seconds`` is the wait that the server asked for."""
 
 
 class ServerError(ResponseError):
@@ -136,11 +136,11 @@ class ServerError(ResponseError):
 
 
 class UnexpectedResponseError(ResponseError):
-    """An answer that the API does not have: more likely from something else at that address."""
+    """A response that the API does not have: more likely from another program at that address."""
 
 
 class BatchError(ClientError):
-    """What goes wrong with a batch as such."""
+    """An error of a batch itself."""
 
 
 class BufferFullError(BatchError):

@@ -1,4 +1,4 @@
-"""Processes that fork: what a child has to make anew.
+"""Processes that fork: the objects that a child has to make anew.
 
 A child starts with a copy of its parent's memory and with the same open sockets, but
 with none of its threads. Two processes that use one socket read each other's responses,
@@ -22,7 +22,7 @@ class Forked(Protocol):
     """An object that has to be reset in a child."""
 
     def after_fork(self) -> None:
-        """Forget what belongs to the parent. Runs in the child, before anything else does."""
+        """Forget the state of the parent. Runs in the child, before its own code does."""
 
 
 _lock = threading.Lock()
@@ -42,7 +42,7 @@ def close_at_exit_of_child(close: Callable[[], object]) -> None:
     """
     for name in ("multiprocessing.util", "billiard.util"):
         if name in sys.modules:
-            # A priority has the call made before the pool closes what it needs itself.
+            # With a priority, the call is made before the pool closes the objects that it needs itself.
             sys.modules[name].Finalize(None, close, exitpriority=100)
 
 

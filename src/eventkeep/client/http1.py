@@ -1,7 +1,7 @@
-"""HTTP/1.1 as the SDK needs it, without I/O: a request to bytes, and bytes to its answer.
+"""HTTP/1.1 as the SDK needs it, without I/O: a request to bytes, and bytes to its response.
 
-A general implementation, with its layers and locks for what never happens here, takes
-the time of several creates for one. Requests are whole before they are sent, and answers
+A general implementation, with its layers and locks for cases that never happen here, takes
+the time of several creates for one. Requests are complete before they are sent, and responses
 are read whole, so that little is left to do.
 
 Source: RFC 9112; numbers in brackets are its sections.
@@ -35,9 +35,9 @@ def request_bytes(request: httpx.Request) -> bytes:
 
 
 class ResponseReader:
-    """Reads the answer to one request (not to HEAD) from the bytes of a connection as they come.
+    """Reads the response to one request (not to HEAD) from the bytes of a connection as they come.
 
-    ``can_be_reused`` says, after the answer, whether the connection can take another request.
+    ``can_be_reused`` says, after the response, whether the connection can take another request.
     """
 
     def __init__(self) -> None:
@@ -48,9 +48,9 @@ class ResponseReader:
         next(self._steps)
 
     def feed(self, data: bytes) -> httpx.Response | None:
-        """Take the next bytes, none at the end of the connection; returns the answer when it is whole.
+        """Take the next bytes, none at the end of the connection; returns the response when it is complete.
 
-        Raises httpx.RemoteProtocolError for what is no HTTP/1.1, or ends early.
+        Raises httpx.RemoteProtocolError for bytes that are no HTTP/1.1, or end early.
         """
         self._unread += data
         self._is_ended = not data
@@ -58,7 +58,7 @@ class ResponseReader:
             self._steps.send(None)
         except StopIteration as stop:
             response: httpx.Response = stop.value
-            # Bytes that nobody asked for: what comes after them is not to be trusted.
+            # Bytes without a request: the bytes that follow can't be trusted.
             self.can_be_reused = self.can_be_reused and not self._unread and not self._is_ended
             return response
         return None
@@ -67,7 +67,7 @@ class ResponseReader:
         yield
         status, minor_version, headers = yield from self._head()
         while status < HTTPStatus.OK and status != HTTPStatus.SWITCHING_PROTOCOLS:
-            # The answer itself is still to come [RFC 9110, 15.2].
+            # The final response is still to come [RFC 9110, 15.2].
             status, minor_version, headers = yield from self._head()
         options = [option.strip() for option in b",".join(_values(headers, b"connection")).lower().split(b",")]
         self.can_be_reused = b"close" not in options and (minor_version == 1 or b"keep-alive" in options)
@@ -97,7 +97,7 @@ class ResponseReader:
         return (yield from self._exactly(int(lengths.pop())))
 
     def _chunks(self) -> Generator[None, None, bytes]:
-        """A body in chunks [7.1]; what a trailer says is left out."""
+        """Read a body in chunks [7.1]; its trailer is ignored."""
         parts: list[bytes] = []
         while True:
             line = yield from self._until(b"\r\n")
@@ -135,7 +135,7 @@ class ResponseReader:
         if not self._is_ended:
             yield
         if self._is_ended:
-            raise httpx.RemoteProtocolError("the server closed the connection before the end of its answer")
+            raise httpx.RemoteProtocolError("the server closed the connection before the end of its response")
 
     def _taken(self, length: int, mark_length: int = 0) -> bytes:
         taken = bytes(self._unread[:length])

@@ -55,8 +55,8 @@ class Group(Generic[Packed]):
 class Packing(Generic[Packed]):
     """A bulk request while it is filled.
 
-    Events with the same profile share one item of the request. Where the attributes of a
-    profile change from event to event it is written again, so that the changes are
+    Events with the same profile share one item of the request. If the attributes of a
+    profile change from event to event, it is written again, so that the changes are
     applied in the order of the events.
     """
 
@@ -93,7 +93,7 @@ class Packing(Generic[Packed]):
         return b"".join((_HEAD, b",".join([_group_body(group) for group in self.groups]), _TAIL))
 
     def events_at(self, pointer: str) -> Sequence[Packed]:
-        """The events that a JSON pointer into the body is about; none where it names no place in the list."""
+        """The events that a JSON pointer into the body is about; none if it points to no place in the list."""
         numbers = [int(part) for part in pointer.split("/") if part.isascii() and part.isdecimal()]
         if not numbers or numbers[0] >= len(self.groups):
             return ()

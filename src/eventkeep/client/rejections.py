@@ -35,7 +35,7 @@ FailureKind = Literal["temporary", "permanent", "events"]
 
 
 def failure_kind(error: ClientError) -> FailureKind:
-    """Return what an error means for a batch.
+    """Return the kind of a failure, which decides the batch's reaction.
 
     A ``temporary`` failure passes by itself: the server is down, or busy. A ``permanent``
     one lasts until somebody acts: the key is refused, or the URL is wrong. ``events``

@@ -1,4 +1,4 @@
-"""From an answer that is no success to the error that it means."""
+"""From a response that is no success to its error."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ADVICE: Final[dict[type[ResponseError], str]] = {
     UnexpectedResponseError: "Is base_url (--url, EVENTKEEP_URL) the address of the API?",
 }
 ERRORS_SHOWN_MAX: Final = 5
-"""Errors of an answer that its message repeats; the exception holds all of them."""
+"""Errors of a response that the message repeats; the exception holds all of them."""
 
 
 class _Source(msgspec.Struct):
@@ -58,7 +58,7 @@ class _Errors(msgspec.Struct):
 
 
 def response_error(response: httpx.Response, tries: int, now: float) -> ResponseError:
-    """The error that the answer means. ``now`` is in Unix seconds."""
+    """Return the error of a response. ``now`` is in Unix seconds."""
     status = response.status_code
     errors = read_errors(response.content)
     kind = _kind(status)
@@ -72,17 +72,17 @@ def response_error(response: httpx.Response, tries: int, now: float) -> Response
     )
 
 
-def unreadable(response: httpx.Response, what: str, exc: Exception) -> UnexpectedResponseError:
-    """The error for a success whose body is not what it has to be."""
+def unreadable(response: httpx.Response, expected: str, exc: Exception) -> UnexpectedResponseError:
+    """The error for a success whose body is not the ``expected`` one."""
     return UnexpectedResponseError(
-        f"{_called(response)}: expected {what}, got {response.text[:ECHO_CHARACTERS_MAX]!r}: {exc}. "
+        f"{_called(response)}: expected {expected}, got {response.text[:ECHO_CHARACTERS_MAX]!r}: {exc}. "
         f"{ADVICE[UnexpectedResponseError]}",
         response.status_code,
     )
 
 
 def read_errors(body: bytes) -> tuple[ErrorObject, ...]:
-    """The error objects of an answer; none where it is not an error document."""
+    """The error objects of a response; none if it is not an error document."""
     try:
         errors = msgspec.json.decode(body, type=_Errors).errors
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -134,7 +134,7 @@ def _message(
 
 
 def _shown_body(response: httpx.Response) -> str:
-    """What an answer says that is no error document of the API: that of a proxy, for example."""
+    """The text of a response that is no error document of the API: that of a proxy, for example."""
     if location := response.headers.get("Location"):
         return f"it points to {location!r}, and redirects are not followed"
     if not response.content:
@@ -144,4 +144,4 @@ def _shown_body(response: httpx.Response) -> str:
 
 def _called(response: httpx.Response) -> str:
     request = response.request
-    return f"{request.method} {request.url.path} was answered {response.status_code}"
+    return f"{request.method} {request.url.path} returned {response.status_code}"

@@ -1,4 +1,4 @@
-"""What a client is told: by arguments, or else by the environment, or else the defaults."""
+"""The settings of a client: from arguments, or else from the environment, or else the defaults."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _KEY: Final = re.compile(r"[!-~]+")
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of a client.
 
-    ``revision_date`` is what is sent, ``revision`` the newest known one that is not
+    ``revision_date`` is the one that is sent, ``revision`` the newest known one that is not
     after it. ``timeout`` is in seconds and holds for the connection and for each piece
-    of an answer; ``retry_seconds_max`` for all tries of a request with their waits.
+    of a response; ``retry_seconds_max`` for all tries of a request with their waits.
     """
 
     api_key: str
@@ -45,7 +45,7 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def headers(self) -> dict[str, str]:
-        """What every request carries."""
+        """The headers of every request."""
         return {
             "Authorization": f"Klaviyo-API-Key {self.api_key}",
             "Accept": self.revision.media_type,
@@ -65,9 +65,9 @@ def client_settings(
     retry_seconds_max: float = CLIENT_RETRY_SECONDS_MAX,
     environment: Mapping[str, str] = os.environ,
 ) -> ClientSettings:
-    """The settings that arguments and environment make together.
+    """Combine arguments and environment into settings.
 
-    What is None is taken from EVENTKEEP_API_KEY, EVENTKEEP_URL and EVENTKEEP_REVISION.
+    An argument that is None is taken from EVENTKEEP_API_KEY, EVENTKEEP_URL and EVENTKEEP_REVISION.
     Raises ConfigurationError that names the argument.
     """
     date = revision or environment.get("EVENTKEEP_REVISION") or REVISION_DEFAULT

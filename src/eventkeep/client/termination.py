@@ -1,4 +1,4 @@
-"""What a batch does when the process is told to end by SIGTERM."""
+"""Batches of a process that is asked to end by SIGTERM."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from types import FrameType
 logger = logging.getLogger(__name__)
 
 Finish = Callable[[], object]
-"""Sends what waits, from a thread of its own, and returns when that is done or can't be."""
+"""Sends the waiting events from a thread of its own, and returns when that is done or has failed."""
 
 
 class SigtermHandler:
     """Handles SIGTERM for all open batches of the process.
 
-    Where nothing else handled the signal, it would have ended the process at once: now
-    the batches are closed first, and then it does; a second SIGTERM does not wait. Where
-    the program has a handler of its own, the batches are closed side by side with what
-    that handler does.
+    If the signal had no handler, it would have ended the process at once: now
+    the batches are closed first, and then the process ends; a second SIGTERM does not wait. If
+    the program has a handler of its own, the batches are closed at the same time as that
+    handler runs.
     """
 
     def __init__(self, previous: Callable[[int, FrameType | None], object] | int) -> None:
@@ -35,7 +35,7 @@ class SigtermHandler:
 
     @property
     def previous(self) -> Callable[[int, FrameType | None], object] | int:
-        """What handled the signal before."""
+        """The handler before this one."""
         return self._previous
 
     def add(self, finish: Finish) -> None:
@@ -60,9 +60,9 @@ class SigtermHandler:
 
 
 def flush_on_sigterm(finish: Finish) -> Callable[[], None]:
-    """Have ``finish`` called when SIGTERM comes; returns what undoes it.
+    """Call ``finish`` when SIGTERM comes; returns a function that undoes this.
 
-    Python sets signal handlers in the main thread only: in another, and where the signal
+    Python sets signal handlers in the main thread only: in another thread, and if the signal
     is ignored, this does nothing.
     """
     current = signal.getsignal(signal.SIGTERM)

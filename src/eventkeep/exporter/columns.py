@@ -1,10 +1,10 @@
-"""The columns of an export: all that is needed to create the same events again, and nothing that a server made.
+"""The columns of an export: all values that are needed to create the same events again, and none that a server made.
 
 ===========================  =====================================================================
 ``time``                     the event's second, ISO 8601 in UTC; in Parquet a timestamp
 ``metric``, ``service``      the metric's name, and the key of its integration (``api`` by default)
-``unique_id``                what a repeat of the event is known by
-``value``                    a number; none where the metric never had a value
+``unique_id``                the key that identifies a repeat of the event
+``value``                    a number; none if the event has no value
 ``value_currency``           an ISO 4217 code
 ``properties``               the event's own properties, a JSON object
 ``profile_<identifier>``     external_id, email, phone_number, anonymous_id
@@ -13,10 +13,10 @@
 ``profile_properties``       a JSON object
 ===========================  =====================================================================
 
-The profile's columns are what it is when its event is read, not what it was at the
+The profile's columns hold the profile as it is when its event is read, not as it was at the
 event's time. A profile that shows no identifier (one that is known by a ``_kx`` alone)
 has its id as ``profile_anonymous_id``. ``event_id``, ``uuid``, ``metric_id`` and ``profile_id`` are the server's
-own: they come only when asked for, and another server gives others.
+own: they are written only on request, and another server gives others.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _PROFILE_TEXTS: Final = (*IDENTIFIERS, *PLAIN_ATTRIBUTES)
 _PROFILE_OBJECTS: Final = ("location", "properties")
 PROFILE_COLUMNS: Final = tuple(PROFILE_PREFIX + name for name in (*_PROFILE_TEXTS, *_PROFILE_OBJECTS))
 COLUMNS: Final = (*EVENT_COLUMNS, *PROFILE_COLUMNS)
-"""What an export holds."""
+"""The columns of every export."""
 SERVER_COLUMNS: Final = ("event_id", "uuid", "metric_id", "profile_id")
-"""What it holds besides, when asked."""
+"""The columns that are added on request."""
 JSON_COLUMNS: Final = ("properties", "profile_location", "profile_properties")
 
 

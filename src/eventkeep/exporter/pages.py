@@ -1,4 +1,4 @@
-"""Pages of events, read by the thousand: only what records are made of, and decoded once."""
+"""Pages of events, read by the thousand: only the members that records need, decoded once."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 def profile_fields(revision: Revision) -> list[str]:
-    """Of what makes up a profile, what the revision can show."""
+    """The members of a profile that the revision can show, of those that a record holds."""
     known = {name.partition(".")[0] for name in revision.profile_fields}
     return [name for name in _PROFILE_FIELDS if name in known]
 
@@ -142,7 +142,7 @@ _members = msgspec.json.Decoder(dict[str, Raw] | None).decode
 
 
 def read_page(response: httpx.Response) -> Page:
-    """The page in an answer. Raises msgspec.DecodeError, also where something that was included is missing."""
+    """Return the page in a response. Raises msgspec.DecodeError, also if an included resource is missing."""
     document = _decode(response.content)
     metrics: dict[str, Metric] = {}
     profiles: dict[str, Profile] = {}
@@ -154,7 +154,7 @@ def read_page(response: httpx.Response) -> Page:
     try:
         records = [_record(event, metrics, profiles) for event in document.data]
     except KeyError as exc:
-        raise msgspec.ValidationError(f"expected {exc.args[0]!r} among what was included") from exc
+        raise msgspec.ValidationError(f"expected {exc.args[0]!r} among the included resources") from exc
     return Page(records, cursor_in(document.links.next))
 
 
@@ -184,7 +184,7 @@ def _profile(resource: _Profile) -> Profile:
     given = resource.attributes
     anonymous_id = given.anonymous_id
     if not (given.external_id or given.email or given.phone_number or anonymous_id):
-        # Known by something that no answer shows (_kx; before 2026-07-15 an anonymous_id too): it needs some name.
+        # Known by an identifier that no response shows (_kx; before 2026-07-15 an anonymous_id too): give it some name.
         anonymous_id = resource.id
     properties = bytes(given.properties)
     return Profile(

@@ -1,4 +1,4 @@
-"""Records: events as they were read, turned back into what created them."""
+"""Records: events as they were read, turned back into the values that created them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from eventkeep.limits import EXPORT_TIMES_REMEMBERED_MAX
 from eventkeep.model.currency import normal_currency
 
 IDENTIFIERS: Final = ("external_id", "email", "phone_number", "anonymous_id")
-"""What a profile can be known by, of what is readable."""
+"""The readable identifiers of a profile."""
 PLAIN_ATTRIBUTES: Final = ("first_name", "last_name", "organization", "locale", "title", "image")
 API_SERVICE: Final = "api"
 """The key of the integration that metrics have which name none."""
@@ -31,7 +31,7 @@ class Metric(msgspec.Struct, frozen=True):
 
 
 class Profile(msgspec.Struct, frozen=True):
-    """A profile. ``location`` and ``properties`` are JSON objects, None where they hold nothing."""
+    """A profile. ``location`` and ``properties`` are JSON objects, None if they are empty."""
 
     id: str
     external_id: str | None = None
@@ -54,9 +54,9 @@ class Profile(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """One event: ``time`` in Unix seconds, ``properties`` a JSON object without what the server had added.
+    """One event: ``time`` in Unix seconds, ``properties`` a JSON object without the members that the server added.
 
-    ``id`` and ``uuid`` are the reading server's own; ``uuid`` may be empty where it was not asked for.
+    ``id`` and ``uuid`` are the reading server's own; ``uuid`` may be empty if it was not requested.
     """
 
     id: str
@@ -71,12 +71,12 @@ class Record(msgspec.Struct, frozen=True):
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """What tells events of one second apart on every server: metric, unique_id, profile."""
+        """Return a key that sorts the events of one second alike on every server: metric, unique_id, profile."""
         return (self.metric.name, self.metric.service, self.unique_id, self.profile.identity)
 
 
 class Attributes(msgspec.Struct, frozen=True):
-    """What was sent as an event's attributes, taken out of its ``event_properties`` again."""
+    """The attributes that were sent with an event, taken out of its ``event_properties`` again."""
 
     unique_id: str
     value: float | None
@@ -90,13 +90,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 def sent_attributes(event_properties: bytes, time: int) -> Attributes:
-    """``event_properties`` taken apart into what they were made of.
+    """Take ``event_properties`` apart into the attributes that they were made of.
 
     The API shows the sent properties in their order, then ``$value_currency``,
     ``$event_id`` and ``$value``, then ``$extra``. So ``$value`` behind ``$event_id``, and
-    ``$value_currency`` right before it, are the event's value and currency; anywhere
-    else, and where they can't be that, they are properties like any other. Without
-    ``$event_id`` the unique_id is the event's second, which is what the API means by none.
+    ``$value_currency`` right before it, are the event's value and currency; at any other
+    place, or with a value that can't be one, they are properties like any other. Without
+    ``$event_id`` the unique_id is the event's second, the default of the API.
     """
     members = _members(event_properties)
     names = list(members)

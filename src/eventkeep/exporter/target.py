@@ -1,4 +1,4 @@
-"""Where an export goes: a file that is there when it is complete, or standard output."""
+"""The target of an export: a file that appears when it is complete, or standard output."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _GZIP_LEVEL: Final = 4
 
 @contextlib.contextmanager
 def opened(target: str) -> Iterator[IO[bytes]]:
-    """A file open for bytes, for the path ``target`` or ``-`` for standard output; .gz is compressed.
+    """Open the path ``target``, or ``-`` for standard output, to write bytes; .gz is compressed.
 
-    What is written goes to a file beside the path, which takes its place, and is on disk,
-    when the block ends without an error; else it is removed. What is no plain file (a
-    pipe, a device) is written to directly. Raises ConfigurationError where it can't be written.
+    The bytes go to a file beside the path. If the block ends without an error, that file is
+    synced to disk and takes the place of the path; otherwise it is removed. A path that is no plain file (a
+    pipe, a device) is written to directly. Raises ConfigurationError if the path can't be written.
     """
     if target == STANDARD_OUTPUT:
         with _standard_output() as file:

@@ -22,7 +22,7 @@ GZIP_SUFFIX: Final = ".gz"
 
 
 class Writer(Protocol):
-    """Writes records to a file that is open for bytes; ``finish`` writes what is held back and leaves it open."""
+    """Writes records to a file that is open for bytes; ``finish`` writes the rest and leaves the file open."""
 
     def write(self, records: list[Record]) -> None: ...
 
@@ -51,7 +51,7 @@ class CsvWriter:
 
 
 class JsonLinesWriter:
-    """An object on a line for each event; what has no value is left out."""
+    """Writes each event as an object on a line; members without a value are left out."""
 
     def __init__(self, file: IO[bytes], has_server_columns: bool) -> None:
         self._file = file
@@ -74,9 +74,9 @@ class JsonLinesWriter:
 
 
 class ParquetWriter:
-    """Row groups of EXPORT_ROW_GROUP_ROWS events, compressed; JSON objects are text.
+    """Writes row groups of EXPORT_ROW_GROUP_ROWS events, compressed; JSON objects are text.
 
-    Raises ConfigurationError where pyarrow is not installed.
+    Raises ConfigurationError if pyarrow is not installed.
     """
 
     def __init__(self, file: IO[bytes], has_server_columns: bool) -> None:
@@ -125,7 +125,7 @@ WRITERS: Final[dict[str, Callable[[IO[bytes], bool], Writer]]] = {
 
 
 def writer(file_format: str, file: IO[bytes], has_server_columns: bool = False) -> Writer:
-    """The writer of a format. It writes what it has to write at the beginning."""
+    """Return the writer of a format, which writes its header, if it has one, at once."""
     kinds: dict[str, Callable[[IO[bytes], bool], Writer]] = {
         "csv": CsvWriter,
         "jsonl": JsonLinesWriter,
@@ -145,8 +145,8 @@ def format_of(target: str, given: str | None) -> str:
         suffixes.pop()
     found = FORMAT_BY_SUFFIX.get(suffixes[-1]) if suffixes else None
     if found is None:
-        what = "standard output does" if target == "-" else f"the name {target!r} does"
+        subject = "standard output does" if target == "-" else f"the name {target!r} does"
         raise ConfigurationError(
-            f"{what} not tell the format ({', '.join(FORMAT_BY_SUFFIX)}): say --format csv, jsonl or parquet"
+            f"{subject} not tell the format ({', '.join(FORMAT_BY_SUFFIX)}): say --format csv, jsonl or parquet"
         )
     return found

@@ -13,7 +13,7 @@ Done = Callable[[bytes | RequestRefused], None]
 
 
 class BodyMemory:
-    """Counts the bytes of all bodies that are held, and of what clients have sent ahead."""
+    """Counts the bytes of all bodies that are held, and of the requests that clients have sent ahead."""
 
     def __init__(self, bytes_max: int = BODIES_BYTES_MAX) -> None:
         self._bytes_max = bytes_max
@@ -72,14 +72,14 @@ class Body:
         self._finish()
 
     def fail(self, why: RequestRefused) -> None:
-        """The rest of the body will not come: whoever reads it gets ``why``."""
+        """The rest of the body will not come: the reader of the body gets ``why``."""
         if not self.is_complete and self._failure is None:
             self._failure = why
             self._pieces.clear()
             self._finish()
 
     def drop(self) -> None:
-        """The request has its response: forget the body, and what still comes of it."""
+        """The request has its response: forget the body, and drop the rest of it as it arrives."""
         self.is_dropped = True
         self._done = None
         self._pieces.clear()

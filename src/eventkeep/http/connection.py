@@ -1,8 +1,8 @@
-"""One client's connection: what is parsed when, what waits, and how it ends.
+"""One client's connection: when bytes are parsed, which requests wait, and how the connection ends.
 
-A request gets its response before the next one is started. Reading pauses meanwhile, so that what a client sends ahead
-stays small. A body is passed on as it arrives, and dropped if the application does not want it. A client that is slow
-to send or to read is cut off.
+A request gets its response before the next one is started. Reading pauses meanwhile, so that the bytes that a client
+sends ahead stay few. A body is passed on as it arrives, and dropped if the application does not want it. A client that
+is slow to send or to read is cut off.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def check_deadline(self, now: float) -> None:
-        """End what took too long; ``now`` is on the monotonic clock."""
+        """End a wait that took too long; ``now`` is on the monotonic clock."""
         if now < self.deadline.at:
             return
         if self._is_stalled and self.unsent_bytes < self._unsent_before:
@@ -194,7 +194,7 @@ class Connection(asyncio.Protocol):
             self._respond()
 
     def _respond(self) -> None:
-        """Start the response that is due, and see that what has not arrived comes in time."""
+        """Start the response that is due, and set the deadline of the bytes that have not arrived."""
         first = self._responder.first
         if first is not None and not self._is_stalled:
             is_arriving = first is self._parser.incoming
@@ -234,7 +234,7 @@ class Connection(asyncio.Protocol):
     # The end.
 
     def _check_end(self) -> None:
-        """Nothing more will come: refuse what is cut, and close an idle connection."""
+        """The client sends no more: refuse a request that was cut off, and close an idle connection."""
         if self._ahead:
             return
         self._parser.end()

@@ -1,4 +1,4 @@
-"""What a connection waits for, and until when."""
+"""The event that a connection waits for, and the latest time for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eventkeep.limits import ANSWER_SECONDS_MAX, BODY_SECONDS_MAX, HEADER_SECOND
 
 
 class Wait(Enum):
-    """What a connection waits for."""
+    """The event that a connection waits for."""
 
     APPLICATION = auto()
     """The response to a request that has arrived: that takes as long as it takes."""

@@ -17,8 +17,8 @@ class HeadCache:
     """Parsed heads by their exact bytes; the parser decides about any other head.
 
     A head is remembered only if the application set its memo, so that a client it does not know can't fill the cache.
-    The bytes hold a key of an account. The time of a look-up reveals nothing of it, because the hash of what is not
-    there is salted.
+    The bytes hold a key of an account. The time of a look-up reveals nothing of that key, because the hash of an
+    absent head is salted.
     """
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ def is_host(value: bytes) -> bool:
 
 
 def client_host(address: str) -> str:
-    """What all addresses of one client have in common: an IPv4 address, or the network of an IPv6 address."""
+    """Return the part that all addresses of one client share: an IPv4 address, or the network of an IPv6 address."""
     if ":" not in address:
         return address
     parsed = ip_address(address.partition("%")[0])

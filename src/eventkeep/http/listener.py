@@ -42,9 +42,9 @@ TOO_MANY: Final = (
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A socket that has the address and does not listen yet; port 0 takes a free one.
+    """Return a socket that has the address and does not listen yet; port 0 takes a free one.
 
-    Raises ConfigurationError, which says what to do, if the address is not available.
+    Raises ConfigurationError, with advice, if the address is not available.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -69,8 +69,8 @@ def not_available(host: str, port: int, exc: OSError) -> ConfigurationError:
 class Listener:
     """Serves an application on a bound socket. Belongs to one event loop.
 
-    It has what its connections share: the memory of bodies, the cache of heads, the table of connections. If there is
-    no room for another connection, clients wait in the system's queue.
+    It owns the objects that its connections share: the memory of bodies, the cache of heads, the table of connections.
+    If there is no room for another connection, clients wait in the system's queue.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Listener:
         self.loop.call_later(LOOK_SECONDS, self._check_deadlines)
 
     async def close(self, seconds_max: float) -> None:
-        """Accept no more connections and close the open ones. What is not sent within the seconds is lost."""
+        """Accept no more connections and close the open ones. Bytes that are not sent within the seconds are lost."""
         self._pause()
         self._is_closed = True
         self._socket.close()
@@ -114,7 +114,7 @@ class Listener:
                     connection.abort()
             await asyncio.sleep(0.01)
 
-    # What connections report.
+    # The events that connections report.
 
     def opened(self, connection: Connection) -> None:
         self.table.open(connection)

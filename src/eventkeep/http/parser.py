@@ -21,13 +21,13 @@ PARSED_AT_ONCE_BYTES: Final = 4_096
 FRAMING_SHARE_MAX: Final = 16
 """Bytes that may frame each byte of a body in chunks; a chunk of one byte has 5."""
 FRAMING: Final = frozenset(("content-length", "transfer-encoding"))
-"""The headers that tell where a body ends."""
+"""The headers that give the length of a body."""
 VERSIONS: Final = ("1.1", "1.0")
 ASCII: Final = "".join(map(chr, range(128)))
 
 
 class ParserEvents(Protocol):
-    """What a parser tells its connection."""
+    """The events that a parser reports to its connection."""
 
     def request_started(self, request: Request) -> None:
         """The head of a request has arrived."""
@@ -66,7 +66,7 @@ class RequestParser:
         return self.incoming is None and not self._head_bytes
 
     def feed(self, data: bytes, place: int) -> int:
-        """Parse ``data`` from ``place`` on. Returns the place behind what was parsed, which may not be all."""
+        """Parse ``data`` from ``place`` on. Returns the end of the parsed bytes, perhaps before the end of the data."""
         if self._is_counting:
             return self._count(data, place)
         if self.incoming is None and not self.has_begun and (found := self._heads.find(data, place)) is not None:
@@ -130,7 +130,7 @@ class RequestParser:
         if request is None:
             return used
         if request.method == "CONNECT":
-            # What follows is for another server, or the next request of a client that was refused: nobody can tell.
+            # The next bytes are for another server, or the next request of a client that was refused: nobody can tell.
             self.is_broken = True
             request.keeps_alive = False
             self._complete(request)
@@ -229,7 +229,7 @@ class RequestParser:
         self._events.request_complete(request)
 
     def _refusal(self, head: Head) -> RequestRefused | None:
-        """What is wrong with a head that llhttp accepts, if anything."""
+        """Return the refusal of a head that llhttp accepts and HTTP forbids, or None."""
         if head.version not in VERSIONS:
             return not_http(f"the version is {head.version}")
         if self._fields > HEADERS_MAX:

@@ -131,7 +131,7 @@ class Request:
         return body
 
     async def read_body(self, bytes_max: int) -> bytes:
-        """The whole body. Raises what ``begin_body`` does."""
+        """Return the whole body. Raises the same errors as ``begin_body``."""
         arrived: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
         def done(body: bytes | RequestRefused) -> None:

@@ -18,7 +18,7 @@ logger = structlog.get_logger(__name__)
 
 
 class ResponderEvents(Protocol):
-    """What a responder tells its connection."""
+    """The events that a responder reports to its connection."""
 
     def body_wanted(self, request: Request) -> None:
         """The application waits for a body that has not arrived."""

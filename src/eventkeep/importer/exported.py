@@ -1,7 +1,7 @@
 """Rows that ``eventkeep export`` wrote, and records read from a server, as events: no mapping is needed.
 
 The columns are those of ``eventkeep.exporter.columns``; those that a server made are
-passed over. What they hold is sent on as it is: JSON is not decoded, so that numbers
+skipped. Their values are sent on unchanged: JSON is not decoded, so that numbers
 and the order of members stay as they were.
 """
 

@@ -1,15 +1,15 @@
-"""Taking in the events of another server, page by page, so that it can be interrupted at any moment.
+"""The import of another server's events, page by page, so that it can be interrupted at any moment.
 
 All events are walked from the oldest to the newest. Each page is sent, and when it is
-kept the state file is replaced: whoever is killed goes on after the last page that was
-kept, and at the worst sends one page again, which stores nothing twice.
+kept the state file is replaced. A run that is killed goes on after the last page that was
+kept, and at the worst sends one page again, which stores no event twice.
 
-While the walk goes on, events arrive at the source. Those with a time ahead of the walk
-are met by it. Those behind it are not, so a second pass goes over everything since the
-moment when the walk began, less an overlap for events that arrive late. What arrives
-later still, or with a time before that, is taken in by the next run, as far as its time
-lies within the overlap; an event that arrives with an older time is found by a walk over
-everything alone, which is what a new state file means.
+While the walk goes on, events arrive at the source. The walk meets those with a time ahead
+of it. It does not meet those behind it, so a second pass reads all events since the
+time when the walk began, less an overlap for events that arrive late. The next run takes in
+events that arrive later still, or with a time before that, as far as their times
+lie within the overlap. Only a walk over all events finds one that arrives with an older
+time; a new state file begins such a walk.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ class ApiImport:
         self._on_page, self._now = on_page, now
 
     def run(self, state: State) -> None:
-        """Go on from a state until all is taken in. ``counts`` is right also when it raises.
+        """Go on from a state until all is taken in. ``counts`` is right also if it raises.
 
         Raises EventRefused for an event that the target does not take, ClientError for
-        what goes wrong with either server, and ConfigurationError where the state can't be saved.
+        an error of either server, and ConfigurationError if the state can't be saved.
         """
         if state.stage == "done":
             state.begin("walk", self._time(), self._overlap_seconds)

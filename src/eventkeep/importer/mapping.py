@@ -77,7 +77,7 @@ class RowMapping:
     """A mapping, checked and compiled. ``sources`` are by dotted field name (``profile.location.city``)."""
 
     def __init__(self, sources: Mapping[str, Source], rest_as_properties: bool = False) -> None:
-        """Raises ConfigurationError for unknown fields, and where the metric or every identifier is absent."""
+        """Raises ConfigurationError for unknown fields, and if the metric or every identifier is absent."""
         self._columns = sorted({column for source in sources.values() for column in source.columns()})
         self._rest_as_properties = rest_as_properties
         if "metric" not in sources:
@@ -97,7 +97,7 @@ class RowMapping:
         self._properties = _members(readers, "properties.")
 
     def check_columns(self, header: Iterable[str]) -> None:
-        """Raises ConfigurationError where the mapping names a column that the file has not."""
+        """Raises ConfigurationError if the mapping names a column that the file does not have."""
         known = list(header)
         unknown = [column for column in self._columns if column not in known]
         if unknown:
@@ -201,7 +201,7 @@ def _source(name: str, value: Any) -> Source:
 
 
 def _default_kind(name: str) -> str | None:
-    """What a field holds unless its source says otherwise. Raises ConfigurationError for a field there is not."""
+    """Return the kind of a field without a kind of its own. Raises ConfigurationError for an unknown field."""
     if name in _EVENT_FIELDS:
         return _EVENT_FIELDS[name]
     scope, _, member = name.partition(".")

@@ -194,7 +194,7 @@ def _struct_converter(converters: Mapping[str, Convert | None]) -> Convert | Non
 
 
 def _map_converter(convert: Convert | None) -> Convert:
-    """A map is an object; its keys are text, or what text there is of a number or a time."""
+    """A map becomes an object; its keys are text, or the text of a number or a time."""
 
     def converted(pairs: list[tuple[Any, Any]]) -> dict[str, Any]:
         found = {str(key): value if convert is None else convert(value) for key, value in pairs}

@@ -137,7 +137,7 @@ class RowFile:
                     return []
             members = msgspec.json.decode(self._first_line, type=dict[str, msgspec.Raw])
         except (*_READ_ERRORS, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            # Whoever reads the rows gets the error of the first.
+            # The reader of the rows gets the error of the first.
             return []
         return [name for name in members if name not in REJECT_COLUMNS]
 

@@ -14,14 +14,14 @@ VERSION: Final = 1
 
 
 class State(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """What an import goes on from. Times are Unix seconds.
+    """The progress of an import, from which it goes on. Times are Unix seconds.
 
-    ``source``, ``target`` and ``filter`` say which import it is. ``stage`` is what is
-    under way: the walk over all events, the second pass over the newest (``closing``), or
-    nothing (``done``). ``started`` is when that pass began and ``since`` the first time
-    that it looks at, None for the beginning. ``position`` is the time of the last event
-    that was kept, ``cursor`` the page after it; None where the pass is at its beginning.
-    ``events`` counts what all passes have read.
+    ``source``, ``target`` and ``filter`` identify the import. ``stage`` is ``walk`` during the
+    walk over all events, ``closing`` during the second pass over the newest, and ``done`` when
+    both are complete. ``started`` is the time when that pass began and ``since`` the first time
+    that it reads, None for the beginning. ``position`` is the time of the last event
+    that was kept, ``cursor`` the page after it; None if the pass is at its beginning.
+    ``events`` counts the events that all passes have read.
     """
 
     version: int = VERSION
@@ -36,7 +36,7 @@ class State(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     events: int = 0
 
     def begin(self, stage: Literal["walk", "closing"], now: int, overlap_seconds: int) -> None:
-        """The next pass: over what may have come since the one before began, and some time before that."""
+        """Begin the next pass: over all times since the previous pass began, and the overlap before that."""
         self.stage, self.since, self.started = stage, max(0, self.started - overlap_seconds), now
         self.position = self.cursor = None
 
@@ -46,7 +46,7 @@ class State(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 def load_state(path: Path, source: str, target: str, filter: str | None) -> State | None:
-    """The state in a file; None where there is no file. Raises ConfigurationError for what is not this import's."""
+    """Return the state in a file, None without a file. Raises ConfigurationError for the state of another import."""
     try:
         state = msgspec.json.decode(path.read_bytes(), type=State)
     except FileNotFoundError:
@@ -68,7 +68,7 @@ def load_state(path: Path, source: str, target: str, filter: str | None) -> Stat
 
 
 def save_state(path: Path, state: State) -> None:
-    """Replace the file by the state, whole, and have it on disk. Raises ConfigurationError where that can't be."""
+    """Replace the file by the state, whole, and sync it to disk. Raises ConfigurationError if that fails."""
     written = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with written.open("wb") as file:

@@ -1,4 +1,4 @@
-"""Where one field's value comes from: a template over a row, and what to make of the text.
+"""The source of one field's value: a template over a row, and the conversion of its text.
 
 A template is text in which ``{column}`` stands for the row's value in that
 column, ``{row}`` for the row's number (the first row of data is 1) and
@@ -26,7 +26,7 @@ from eventkeep.errors import ConfigurationError
 from eventkeep.limits import ECHO_CHARACTERS_MAX, IMPORT_TIMES_REMEMBERED_MAX
 
 MISSING: Final = msgspec.UNSET
-"""What a template gives where the row has nothing for it."""
+"""The value of a template for a row that has no value for it."""
 
 KINDS: Final = ("text", "integer", "number", "boolean", "json", "time")
 
@@ -45,7 +45,7 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a mapping says where a field comes from; one of ``template``, ``column``, ``constant``.
+    """The source of a field in a mapping; one of ``template``, ``column``, ``constant``.
 
     ``type`` is one of KINDS, or None for the value as it stands in the row.
     ``format`` (of a time) is ``iso``, ``unix``, ``unix_ms`` or a strptime

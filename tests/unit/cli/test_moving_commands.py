@@ -20,8 +20,8 @@ WRONG = [
     (["export", "all.csv", "--url", "nowhere", *KEY], "--url: expected a URL"),
     (["export", "all.csv", "--revision", "soon", *KEY], "--revision: Invalid revision provided: expected a revision"),
     (["export", "all.csv"], "--api-key: expected an API key, got none"),
-    (["import", *KEY], "say what to import: a file, or --from-api URL"),
-    (["import", "a.csv", "--from-api", "http://127.0.0.1", *KEY], "say what to import: a file, or --from-api URL"),
+    (["import", *KEY], "expected either a file or --from-api URL"),
+    (["import", "a.csv", "--from-api", "http://127.0.0.1", *KEY], "expected either a file or --from-api URL"),
     (["import", "--from-api", "http://127.0.0.1", *KEY], "--from-api-key: expected an API key, got none"),
     (
         ["import", "--from-api", "nowhere", "--from-api-key", "pk_other", *KEY],

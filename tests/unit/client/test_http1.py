@@ -147,5 +147,5 @@ def test_incomplete_response_is_refused_wherever_it_ends(answer: bytes) -> None:
     for length in range(len(answer)):
         reader = ResponseReader()
         assert not length or reader.feed(answer[:length]) is None
-        with pytest.raises(httpx.RemoteProtocolError, match="closed the connection before the end of its answer"):
+        with pytest.raises(httpx.RemoteProtocolError, match="closed the connection before the end of its response"):
             reader.feed(b"")

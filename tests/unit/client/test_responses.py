@@ -60,7 +60,7 @@ def test_all_errors_of_a_response_are_kept_with_their_places() -> None:
     assert (found.code, found.request_id, len(found.errors)) == ("invalid", "request-7", 2)
     assert (found.pointers, found.parameters) == (("/data/attributes/time",), ("filter",))
     assert str(found) == (
-        "POST /api/events/ was answered 400: too early (at /data/attributes/time); unknown (at filter). "
+        "POST /api/events/ returned 400: too early (at /data/attributes/time); unknown (at filter). "
         "(request id request-7)"
     )
 
@@ -85,7 +85,7 @@ def test_messages_say_what_to_do() -> None:
     assert "it points to 'https://elsewhere.example/'" in str(error(301, Location="https://elsewhere.example/"))
     assert "the body is no error document: '<html>'." in str(error(502))
     empty = response_error(httpx.Response(413, request=REQUEST), 1, 0.0)
-    assert str(empty) == "POST /api/events/ was answered 413: the body is empty."
+    assert str(empty) == "POST /api/events/ returned 413: the body is empty."
     assert str(error(204)).endswith("Is base_url (--url, EVENTKEEP_URL) the address of the API?")
 
 

@@ -51,7 +51,7 @@ class Connection(asyncio.Protocol):
             return False
         if self._transport is None or monotonic() - self._last_used >= CLIENT_IDLE_SECONDS_MAX:
             return False
-        # The loop may not have read yet what has arrived.
+        # Bytes may have arrived that the loop has not read yet.
         return not is_readable(self._transport.get_extra_info("socket"))
 
     async def send(self, data: bytes, seconds: float) -> None:
@@ -66,7 +66,7 @@ class Connection(asyncio.Protocol):
             await self._wait(seconds, httpx.WriteTimeout(f"the request was not taken in {seconds:g} s"))
 
     async def receive(self, seconds: float) -> bytes:
-        """Return what has arrived, or wait for it; returns nothing at the end of the connection."""
+        """Return the bytes that have arrived, or wait for some; returns none at the end of the connection."""
         if not self._received and not self._is_ended:
             await self._wait(seconds, httpx.ReadTimeout(f"nothing came in {seconds:g} s"))
         if self._received:

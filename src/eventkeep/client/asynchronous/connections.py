@@ -103,7 +103,7 @@ class AsyncProxied(httpx.AsyncBaseTransport):
 
 
 def make_transport(base_url: str) -> httpx.AsyncBaseTransport:
-    """Return what sends requests: to the server directly, or through the proxy that the environment names for it.
+    """Return the transport of requests: to the server directly, or through its proxy in the environment.
 
     Raises ConfigurationError for a proxy that can't be used.
     """

@@ -107,7 +107,7 @@ class AtExit:
 
 
 def _send_left(buffer: Any, client: Any, settings: Any, is_own_transport: bool) -> None:
-    """Send what a buffer still holds with a client that needs no loop."""
+    """Send the rest of a buffer with a client that needs no loop."""
     from eventkeep.client.synchronous.client import Client
 
     count = len(buffer)

@@ -63,7 +63,7 @@ class Connection:
             pass
 
     def receive(self, seconds: float) -> bytes:
-        """Return what has arrived, or wait for it; returns nothing at the end of the connection."""
+        """Return the bytes that have arrived, or wait for some; returns none at the end of the connection."""
         self._socket.settimeout(seconds)
         try:
             data = self._socket.recv(_RECEIVED_BYTES)
