@@ -300,7 +300,7 @@ HEADERS_MAX: Final = 100
 """Headers of a request."""
 HEADER_SECONDS_MAX: Final = 15.0
 """Seconds in which a request's headers must have arrived, and that an idle connection stays open."""
-ANSWER_SECONDS_MAX: Final = 30.0
+READING_SECONDS_MAX: Final = 30.0
 """Seconds in which a client must read some of its response."""
 LINGER_SECONDS_MAX: Final = 2.0
 """Seconds that the server reads from a client after its last response, or works on a page after the client has left."""

@@ -46,7 +46,7 @@ def test_every_response_has_a_request_id_that_is_in_the_log(talking: ServerProce
         assert response.headers["X-Request-Id"] != api.call(operation).headers["X-Request-Id"]
     assert str(uuid.UUID(request_id)) == request_id
     (entry,) = entries(talking, request_id)
-    assert (entry["event"], entry["level"], entry["operation"]) == ("answered", "debug", operation)
+    assert (entry["event"], entry["level"], entry["operation"]) == ("responded", "debug", operation)
     assert (entry["method"], entry["status"]) == (PATHS[operation][0], response.status_code)
     assert entry["milliseconds"] >= 0
     assert entry["timestamp"].endswith("Z")
@@ -79,10 +79,10 @@ def test_store_failure_is_logged_with_its_cause_and_hidden_from_the_client(talki
         fault = fault_of(response)
         assert "mislaid" not in response.text
         assert "metric" not in fault["detail"]
-        failure, answered = entries(talking, fault["id"])
+        failure, responded = entries(talking, fault["id"])
         assert (failure["event"], failure["level"], failure["operation"]) == ("a store failed", "error", "get_events")
         assert "no such table" in failure["exception"]
-        assert answered["status"] == 503
+        assert responded["status"] == 503
         assert api.call("get_events").status_code == 200
 
 
@@ -94,10 +94,10 @@ def test_create_that_can_not_be_kept_is_logged_with_its_request_id(talking: Serv
         directory.execute("ALTER TABLE mislaid RENAME TO metric")
         directory.commit()
         assert response.status_code == 503
-        failure, answered = entries(talking, response.headers["X-Request-Id"])
+        failure, responded = entries(talking, response.headers["X-Request-Id"])
         assert failure["event"] == "a request could not be kept"
         assert "no such table" in failure["cause"]
-        assert answered["status"] == 503
+        assert responded["status"] == 503
         api.create("Never seen before")
 
 

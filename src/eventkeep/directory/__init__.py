@@ -1,7 +1,7 @@
-"""The directory: the view of the log that holds what changes. Accounts, API keys, metrics, profiles, identifiers.
+"""The directory: the view of the log that holds accounts, API keys, metrics, profiles, identifiers, consent and jobs.
 
 It is the file ``directory.sqlite3`` in the data folder. Only `Directory.apply` changes it: it executes the changes of
-records and notes their position in the same transaction. What a record has to change is found out before, by reading.
+records and notes their position in the same transaction. The changes of a record are computed before, by reading.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class Directory:
 
     @property
     def secret(self) -> bytes:
-        """32 random bytes, made once: what authenticates cursors, for example. Raises DirectoryError if none are."""
+        """32 random bytes, made once, that authenticate cursors, for example. Raises DirectoryError without them."""
         if self._secret is None:
             with self._database.reading() as connection:
                 value = connection.execute(select(setting.c.value).where(setting.c.name == SECRET)).scalar()
@@ -143,13 +143,13 @@ class Directory:
         return self._secret
 
     def first_changes(self) -> list[Change]:
-        """What the first record of a log holds: the secret and the account ``default``."""
+        """The changes of the first record of a log: the secret and the account ``default``."""
         secret = self._randomness.token_bytes(SECRET_BYTES).hex()
         _, account = self.accounts.new(DEFAULT_ACCOUNT)
         return [Change(Table.SETTING, Operation.PUT, 0, [(SECRET, secret)]), account]
 
     def apply(self, changes: Sequence[Change], progress: Progress, pending: Pending | None = None) -> None:
-        """Apply the record after the last one. See `apply_all`; ``pending`` is kept in memory as what was applied."""
+        """Apply the record after the last one, as `apply_all` does, and keep ``pending`` in memory."""
         self.apply_all([(changes, progress)])
         if pending is not None:
             self.profiles.remember(pending)

@@ -14,7 +14,7 @@ from eventkeep.limits import ACCOUNT_NAME_CHARACTERS_MAX
 from eventkeep.model.account_id import account_id, account_number
 
 SECRET = "secret"
-"""The setting that holds what public ids are made with."""
+"""The name of the setting from which public ids are made."""
 DEFAULT_ACCOUNT = "default"
 """The name of the account that the first start makes."""
 

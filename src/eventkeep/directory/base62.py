@@ -14,6 +14,6 @@ def random_text(characters: int, randomness: Randomness) -> str:
     """Letters and digits, each as likely as any other."""
     text = ""
     while len(text) < characters:
-        # 248 is the greatest multiple of 62 in a byte: what lies above it would favour the first ones.
+        # 248 is the greatest multiple of 62 in a byte: bytes above it would favour the first characters.
         text += "".join(ALPHABET[byte % 62] for byte in randomness.token_bytes(characters) if byte < 248)
     return text[:characters]

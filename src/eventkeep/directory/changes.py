@@ -34,7 +34,7 @@ class Table(enum.IntEnum):
 
 
 class Operation(enum.IntEnum):
-    """What happens to the rows."""
+    """The operation on the rows."""
 
     PUT = 1
     """Insert the rows, or update those that exist."""
@@ -158,22 +158,22 @@ def encode_changes(changes: Sequence[Change]) -> bytes:
     return _encode(changes) if changes else b""
 
 
-def decode_changes(content: bytes, where: str) -> list[Change]:
-    """Decode what `encode_changes` made. Raises DirectoryError, which begins with ``where``, for anything else."""
+def decode_changes(content: bytes, source: str) -> list[Change]:
+    """Decode the result of `encode_changes`. Raises DirectoryError, which begins with ``source``, for anything else."""
     if not content:
         return []
     try:
-        return [decoded_change(*fields, where=where) for fields in _decode_changes(content)]
+        return [decoded_change(*fields, source=source) for fields in _decode_changes(content)]
     except (msgspec.DecodeError, UnicodeDecodeError) as exc:
-        raise DirectoryError(f"{where}: the changes can't be read: {exc}") from exc
+        raise DirectoryError(f"{source}: the changes can't be read: {exc}") from exc
 
 
-def decoded_change(table: int, operation: int, account: int, rows: msgspec.Raw, where: str) -> Change:
+def decoded_change(table: int, operation: int, account: int, rows: msgspec.Raw, source: str) -> Change:
     try:
         known_table, known_operation = Table(table), Operation(operation)
     except ValueError as exc:
         raise DirectoryError(
-            f"{where}: it changes table {table} by operation {operation}, which this eventkeep does not know; "
+            f"{source}: it changes table {table} by operation {operation}, which this eventkeep does not know; "
             "use the newer one that wrote it"
         ) from exc
     return Change(known_table, known_operation, account, _row_decoders[known_table, known_operation](rows))

@@ -17,7 +17,7 @@ from eventkeep.files import Files
 
 FILE_NAME: Final = "directory.sqlite3"
 FORMAT: Final = "2"
-"""What the rows mean, beside the schema: a program that means something else refuses the folder."""
+"""The meaning of the rows, beside the schema: a program with another format refuses the folder."""
 OLD_FORMAT: Final = "1"
 NEW_SUFFIX: Final = ".new"
 PARTS: Final = ("", "-wal", "-shm", "-journal")
@@ -61,14 +61,14 @@ def make_database(path: Path, log: int, files: Files) -> None:
 
 
 def check_format(path: Path) -> None:
-    """Raises DirectoryError, which says what to do, if another eventkeep made the file."""
+    """Raises DirectoryError, with advice, if another eventkeep made the file."""
     try:
         uri = f"{path.absolute().as_uri()}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             (format_,) = connection.execute("SELECT value FROM store WHERE key = 'format'").fetchone()
             (schema,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except (sqlite3.Error, TypeError):
-        # It is damaged, and opening it will say where.
+        # It is damaged, and opening it will name the place.
         return
     if format_ == OLD_FORMAT:
         raise DirectoryError(

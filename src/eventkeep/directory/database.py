@@ -43,7 +43,7 @@ CHECKPOINT_WAIT_MILLISECONDS = 200
 
 
 class Readable(Protocol):
-    """What accounts and keys need of a database: a directory that is open, or one that is only read."""
+    """A database as accounts and keys need it: a directory that is open, or one that is only read."""
 
     def transaction(self) -> AbstractContextManager[sqlite3.Connection]: ...
 
@@ -51,10 +51,10 @@ class Readable(Protocol):
 
 
 class Database:
-    """One database file. ``name`` is what errors call it.
+    """One database file. ``name`` is its name in errors.
 
-    A commit is atomic and visible at once, but durable only after `checkpoint`: what a power cut takes away comes back
-    from the log. The file's pages are verified when it is opened.
+    A commit is atomic and visible at once, but durable only after `checkpoint`: commits that a power cut takes away
+    come back from the log. The file's pages are verified when it is opened.
     """
 
     def __init__(self, path: Path, files: Files) -> None:
@@ -105,7 +105,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection that sees what is committed, statement by statement, and can't write."""
+        """A connection that sees all commits, statement by statement, and can't write."""
         with self._driver_errors(), self._reader.connect() as connection:
             yield connection
 
@@ -176,7 +176,7 @@ class Database:
             return PageSums(sums.page_bytes, sums.sums, newer)
 
     def _recover(self) -> None:
-        """Checkpoint what a server left that was ended. SQLite knows which frames count; their pages are read after."""
+        """Checkpoint the frames of a server that was killed. SQLite knows which of them count; pages are read after."""
         if not self._sums.uncertain:
             return
         with self._driver_errors():
@@ -262,7 +262,7 @@ def reading_engine(path: Path) -> Engine:
 
 
 def set_pragmas(connection: sqlite3.Connection, cache_bytes: int, *, writes: bool) -> None:
-    """What every connection needs. Only `Database.checkpoint` may copy the write-ahead log into the file."""
+    """Set the pragmas of every connection. Only `Database.checkpoint` may copy the write-ahead log into the file."""
     for pragma in (
         f"busy_timeout = {round(limits.DIRECTORY_BUSY_SECONDS_MAX * 1000)}",
         "synchronous = NORMAL",

@@ -16,7 +16,7 @@ BUSY_SECONDS = 2.0
 
 
 class DirectoryState(msgspec.Struct, frozen=True):
-    """What a directory says of itself. ``last_change`` is in Unix seconds, None where nothing has happened yet."""
+    """The state that a directory reports. ``last_change`` is in Unix seconds, None before the first change."""
 
     schema: str
     format: str
@@ -29,9 +29,9 @@ class DirectoryState(msgspec.Struct, frozen=True):
 
 
 def inspect_directory(folder: Path) -> DirectoryState | None:
-    """The state of the directory in a data folder, None where there is none yet.
+    """The state of the directory in a data folder, None if there is none yet.
 
-    Raises DirectoryError where it can't be read.
+    Raises DirectoryError if it can't be read.
     """
     path = folder / FILE_NAME
     if not path.exists():

@@ -1,4 +1,4 @@
-"""Jobs: kept with what became of them, read by the page, and forgotten after a time."""
+"""Jobs: stored with their results, read by the page, and deleted after a time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Jobs:
         skipped_count: int = 0,
         content: JobContent,
     ) -> tuple[Job, list[Change]]:
-        """A job and what keeps it; jobs older than JOB_DAYS_KEPT are forgotten, unless they still wait."""
+        """A new job, with the changes to store it; jobs older than JOB_DAYS_KEPT are deleted, unless they wait."""
         with self._database.reading() as connection:
             newest = connection.execute(select(func.max(job.c.number)).where(job.c.account == account)).scalar()
             old = select(job.c.number).where(

@@ -41,7 +41,7 @@ KEYS_QUERY: Final = select(api_key, api_key_use.c.last_used).outerjoin(api_key_u
 
 
 class KeyRecord(msgspec.Struct, frozen=True):
-    """What is known of a key. ``id`` is its public part; times are in Unix microseconds."""
+    """A key without its secret. ``id`` is its public part; times are in Unix microseconds."""
 
     id: str
     account: int
@@ -52,7 +52,7 @@ class KeyRecord(msgspec.Struct, frozen=True):
     revoked: int | None = None
 
     def allows(self, scope: str) -> bool:
-        """Whether the key may do what ``scope``, such as ``events:read``, stands for."""
+        """Whether the key has the right ``scope``, such as ``events:read``."""
         return scope in self.scopes or FULL in self.scopes
 
 
@@ -222,7 +222,7 @@ class Keys:
 
 
 def key_change(record: KeyRecord, digest: bytes) -> Change:
-    """The change that makes the key what ``record`` says."""
+    """The change that gives the key the state of ``record``."""
     row = (record.id, digest, write_scopes(record.scopes), record.label, record.created, record.revoked)
     return Change(Table.API_KEY, Operation.PUT, record.account, [row])
 

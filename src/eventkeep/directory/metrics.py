@@ -28,7 +28,7 @@ METRICS_READ_AT_OPEN: Final = 10_000
 
 
 class ResolvedMetrics(msgspec.Struct):
-    """``refused`` holds what would be one metric too many for its account; nothing was made for it."""
+    """``refused`` holds the names that would exceed the maximum of their account; no metrics were made for them."""
 
     found: dict[MetricName, Metric]
     refused: frozenset[MetricName]
@@ -51,7 +51,7 @@ class Metrics:
             self._remember(metric_of(row) for row in rows)
 
     def remembered(self, account: int, name: str, service: str) -> Metric | None:
-        """The metric, where memory alone can tell that it exists."""
+        """The metric, or None if it is not in memory."""
         return self._by_name.get((account, name, service))
 
     def resolve(self, names: Iterable[MetricName], now_us: int, pending: Pending) -> ResolvedMetrics:
@@ -95,11 +95,11 @@ class Metrics:
                 pending.metrics[name_of(each)] = msgspec.structs.replace(current, has_value=True, updated=now_us)
 
     def remember(self, pending: Pending) -> None:
-        """Keep in memory what was applied."""
+        """Keep the applied metrics in memory."""
         self._remember(pending.metrics.values())
 
     def forget(self, change: Change) -> None:
-        """Take out of memory what a change that was applied makes wrong."""
+        """Drop the metrics that an applied change makes stale from memory."""
         for row in change.rows:
             known = self._by_number.get(key_of(change.account, row[0]))
             if known is not None:
@@ -130,7 +130,7 @@ class Metrics:
         return None if row is None else metric_of(row)
 
     def list(self, account: int, after_number: int = 0, count: int = 200, name: str | None = None) -> list[Metric]:
-        """The ``count`` oldest metrics of the account, of that name where one is given, above ``after_number``."""
+        """The ``count`` oldest metrics of the account above ``after_number``, of that name if one is given."""
         query = select(metric).where(
             metric.c.key.between(key_of(account, after_number) + 1, key_of(account, NUMBER_MASK))
         )

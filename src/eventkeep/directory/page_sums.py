@@ -3,8 +3,8 @@
 SQLite changes the file only while it copies its write-ahead log into it (a checkpoint), and here that happens only when
 `Checkpoints` says so. Before each checkpoint the checksums that all pages will have afterwards are written to a file of
 their own. So at any time each page either has its checksum or has a newer content in the write-ahead log, which has
-checksums of its own and which SQLite cuts off at the first frame that is damaged. What was cut off comes back from the
-log of all changes.
+checksums of its own and which SQLite cuts off at the first frame that is damaged. The commits of frames that were cut
+off come back from the log of all changes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a record will change that is in the log, or on its way there, and not applied yet."""
+"""The changes of records that are in the log, or on their way there, and not applied yet."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from eventkeep.model.profile import Profile
 NOBODY: Final = 0
 """Stands for the owner of an identifier that has none any more; numbers of profiles begin with 1."""
 MetricName = tuple[int, str, str]
-"""What makes a metric: account, name, service."""
+"""The identity of a metric: account, name, service."""
 
 
 class Pending(msgspec.Struct):
@@ -22,7 +22,7 @@ class Pending(msgspec.Struct):
     ``owners`` has the profile's number by account, kind and value of an identifier, ids of profiles under the kind
     ``id``; ``profiles`` are by `eventkeep.directory.schema.key_of`. ``settled`` are the writes that change nothing more
     once the commit is applied, with the keys of their profiles. ``before`` is the commit before, while that is not
-    applied either. A commit that is resolved reads its own Pending, then ``before``, then what is applied.
+    applied either. A commit that is resolved reads its own Pending, then ``before``, then the applied state.
     """
 
     before: Pending | None = None

@@ -14,14 +14,14 @@ class ProfileIds:
     """Makes ULIDs, each greater than the one before, so that the index of ids grows at its end.
 
     A millisecond starts at a random place; further ids of it count up from there, as the
-    ULID specification has it. Where the clock goes back, the last millisecond goes on.
+    ULID specification has it. If the clock goes back, the last millisecond goes on.
     Only the thread that commits may call.
     """
 
     def __init__(self, randomness: Randomness) -> None:
         self._randomness = randomness
         self._milliseconds, self._counted = -1, 0
-        # The characters that ids have in common, by the upper bits of what is counted.
+        # The characters that ids have in common, by the upper bits of the counter.
         self._common: tuple[int, str] = (-1, "")
 
     def __call__(self, now_us: int) -> str:

@@ -45,7 +45,7 @@ class Condition(msgspec.Struct, frozen=True):
 
 
 class Walk(msgspec.Struct, frozen=True):
-    """One stretch of an order: where it is read from, and the value of a row in the order (None: there is none).
+    """One stretch of an order: its source in SQL, and the value of a row in the order (None: there is none).
 
     ``value`` is SQL. A stretch of profiles that have no value is in the order of their numbers.
     """
@@ -244,7 +244,7 @@ def walked_page(
 
 
 def narrowed_source(connection: Connection, selection: ProfileSelection, keys: tuple[int, int]) -> Walk | None:
-    """Where few profiles are read from, in no order; None if there are many."""
+    """Return the source of few profiles, in no order; None if there are many."""
     if selection.sort != "number" and keys[1] - keys[0] < PROFILES_SORTED_MAX:
         # By the table itself.
         return Walk("profile AS p NOT INDEXED WHERE TRUE", None)

@@ -44,7 +44,7 @@ class Profiles:
     """The profiles of one directory.
 
     ``named``, ``settled``, ``load_identities``, ``remember`` and ``forget`` belong to the one thread that commits; the
-    rest may be called from any. What the memory holds is applied, always.
+    rest may be called from any. The memory holds applied states only.
     """
 
     def __init__(self, database: Database, new_id: Callable[[int], str]) -> None:
@@ -115,13 +115,13 @@ class Profiles:
         return IdentityResolution(account, owners, profiles, self._next_numbers[account], self._new_id, stored, merged)
 
     def remember(self, pending: Pending) -> None:
-        """Keep in memory what was applied."""
+        """Keep the applied profiles in memory."""
         self._owners.put((named, number) for named, number in pending.owners.items() if number != NOBODY)
         self._profiles.put(pending.profiles.items())
         self._settled.note_applied(pending.settled)
 
     def forget(self, change: Change) -> None:
-        """Take out of memory what a change that was applied makes wrong."""
+        """Drop the profiles that an applied change makes stale from memory."""
         account = change.account
         if change.table is Table.PROFILE:
             keys = [key_of(account, row[0]) for row in change.rows]
@@ -203,7 +203,7 @@ class Profiles:
         return found
 
     def ids(self, account: int, numbers: Iterable[int]) -> dict[int, str]:
-        """The ids of the account's profiles of these numbers: all that most answers need to know of them."""
+        """The ids of the account's profiles of these numbers, which are all that most responses need."""
         found: dict[int, str] = {}
         missing: list[int] = []
         for number in set(numbers):
@@ -284,7 +284,7 @@ class Profiles:
 
 
 def resolution_changes(resolved: IdentityResolution, pending: Pending) -> list[Change]:
-    """What a commit changes of an account's profiles, as changes; they are noted in ``pending``, too."""
+    """The changes of a commit to an account's profiles; they are noted in ``pending``, too."""
     account, changed, new_owners = resolved.account, resolved.changed, resolved.new_owners
     changes: list[Change] = []
     if resolved.released:
@@ -356,7 +356,7 @@ def of_account(account: int) -> ColumnElement[bool]:
 
 
 def memory_bytes(each: Profile) -> int:
-    """About what the profile takes in memory; what its texts and members take more than as JSON is included."""
+    """An estimate of the bytes of a profile in memory, with the overhead of its texts and members over their JSON."""
     return 600 + 3 * len(encode_json(each)) + 100 * len(each.properties)
 
 

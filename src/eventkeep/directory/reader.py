@@ -37,7 +37,7 @@ class ReadOnlyDatabase:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection that sees what is committed. Raises DirectoryError for every error of the driver."""
+        """A connection that sees all commits. Raises DirectoryError for every error of the driver."""
         try:
             with self._engine.connect() as connection:
                 yield connection
@@ -89,7 +89,7 @@ def followed_log(folder: Path) -> int:
 
 
 def read_applied(folder: Path) -> Any:
-    """What the directory of a folder notes of the log. Raises DirectoryError."""
+    """The position in the log that the directory of a folder has noted. Raises DirectoryError."""
     path = folder / FILE_NAME
     check_format(path)
     database = ReadOnlyDatabase(path)

@@ -1,6 +1,6 @@
 """The directory's tables, as the newest migration leaves them.
 
-Every table's numbers are the directory's own and never leave the program; ``id`` columns are what clients see. Numbers
+Every table's numbers are the directory's own and never leave the program; clients see the ``id`` columns. Numbers
 of profiles and metrics count within their account; ``key`` is account and number in one, so that a table is ordered by
 account and number without an index of its own. A test holds that the migrations end in this shape.
 """
@@ -46,7 +46,7 @@ store = Table(
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""What the directory says of itself, ``format`` for example; no record of the log changes it."""
+"""Facts about the directory itself, ``format`` for example; no record of the log changes them."""
 
 applied = Table(
     "applied",
@@ -66,7 +66,7 @@ setting = Table(
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""What all nodes share: ``secret`` (32 random bytes as hex), for example."""
+"""Values that all nodes share: ``secret`` (32 random bytes as hex), for example."""
 
 account = Table(
     "account",

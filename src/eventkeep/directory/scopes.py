@@ -1,4 +1,4 @@
-"""What an API key may do: ``full``, or some of ``resource:read`` and ``resource:write``."""
+"""The rights of an API key: ``full``, or some of ``resource:read`` and ``resource:write``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SCOPES: Final = tuple(f"{resource}:{right}" for resource in RESOURCES for right 
 def parse_scopes(text: str) -> frozenset[str]:
     """The scopes in ``text``: ``full``, or a comma-separated list such as ``events:read,events:write``.
 
-    Raises ConfigurationError naming what is not known.
+    Raises ConfigurationError that names the unknown scope.
     """
     return checked_scopes(part.strip() for part in text.split(","))
 

@@ -68,7 +68,7 @@ class Connection(asyncio.Protocol):
             # The client reads, if slowly.
             self._unsent_before = self.unsent_bytes
             self.deadline.start(Wait.READING)
-        elif self.deadline.wait is Wait.BODY and (request := self._parser.incoming) and not request.is_answered:
+        elif self.deadline.wait is Wait.BODY and (request := self._parser.incoming) and not request.has_response:
             request.keeps_alive = False
             self.deadline.start(Wait.APPLICATION)
             request.body.fail(body_too_slow())
@@ -129,7 +129,7 @@ class Connection(asyncio.Protocol):
         self._responder.add(request)
 
     def request_complete(self, request: Request) -> None:
-        if request.is_answered:
+        if request.has_response:
             self.deadline.start(Wait.HEAD)
 
     def parsing_failed(self, request: Request | None, why: RequestRefused) -> None:
@@ -137,7 +137,7 @@ class Connection(asyncio.Protocol):
         if request is not None:
             request.keeps_alive = False
             request.body.fail(body_cut(why.faults[0].detail))
-            if request.is_answered:
+            if request.has_response:
                 self._hang_up()
         elif last is None or last.keeps_alive:
             # It gets its response after all requests before it.
@@ -188,7 +188,7 @@ class Connection(asyncio.Protocol):
                 self.deadline.start(Wait.HEAD)
             place = parser.feed(data, place)
             incoming = parser.incoming
-            if incoming is not None and incoming.is_answered and incoming.body.received > BODY_BYTES_MAX:
+            if incoming is not None and incoming.has_response and incoming.body.received > BODY_BYTES_MAX:
                 self._hang_up()
         if not self._is_closing:
             self._respond()

@@ -7,7 +7,7 @@ from enum import Enum, auto
 from typing import Final
 
 from eventkeep.clock import Clock
-from eventkeep.limits import ANSWER_SECONDS_MAX, BODY_SECONDS_MAX, HEADER_SECONDS_MAX, LINGER_SECONDS_MAX
+from eventkeep.limits import BODY_SECONDS_MAX, HEADER_SECONDS_MAX, LINGER_SECONDS_MAX, READING_SECONDS_MAX
 
 
 class Wait(Enum):
@@ -28,7 +28,7 @@ SECONDS: Final = {
     Wait.APPLICATION: math.inf,
     Wait.HEAD: HEADER_SECONDS_MAX,
     Wait.BODY: BODY_SECONDS_MAX,
-    Wait.READING: ANSWER_SECONDS_MAX,
+    Wait.READING: READING_SECONDS_MAX,
     Wait.END: LINGER_SECONDS_MAX,
 }
 """How long a connection waits."""

@@ -66,7 +66,7 @@ class Request:
     scheme = SCHEME
     cache_key = b""
     refusal: RequestRefused | None = None
-    is_asked = is_answered = False
+    is_asked = has_response = False
     _on_read: Callable[[Request], None] | None = None
     _path: str | None = None
     _query_string = ""

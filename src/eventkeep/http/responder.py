@@ -94,7 +94,7 @@ class Responder:
             return
         self._pending = None
         request = self._requests.popleft()
-        request.is_answered = True
+        request.has_response = True
         request.body.drop()
         if request.cache_key and request.head.memo is not None:
             self._heads.remember(request.cache_key, request.head)

@@ -1,4 +1,4 @@
-"""Where the records of the newest file of the log end, and whether what stands there is a torn record or damage.
+"""The end of the records in the newest file of the log, and whether a torn record or damage is behind it.
 
 A crash can tear only the last record, because each record is synced before the next one is written. A file is filled
 with zeros when it is made, and so there are two ways in which a record can be torn. After a power cut each block is
@@ -82,7 +82,7 @@ def check_torn(walk: Walk) -> None:
 
 
 def remains(walk: Walk, start: int) -> int:
-    """Up to where there is something other than zeros behind ``start``, in bytes from there; 0 if there is nothing.
+    """Return the bytes from ``start`` to the end of the last byte that is not zero; 0 if there is none.
 
     Raises LogError if a later record or a mark is among it: then the record at ``start`` was written completely.
     """
@@ -111,7 +111,7 @@ def any_byte(piece: bytes) -> bool:
 
 
 def later_record(walk: Walk, block: bytes) -> str | None:
-    """What proves that the record behind the walk's place was complete: the header of a later one, or a mark.
+    """Return the proof that the record behind the walk's place was complete: a later one's header, or a mark.
 
     The identity of the log, which nobody outside knows, is in both, so that no event can contain one.
     """

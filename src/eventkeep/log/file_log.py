@@ -1,9 +1,9 @@
 """The transport of one machine: the log as files of bounded size in a folder.
 
-A record is acknowledged after it was written and synced. After a write or a sync failed, nothing is written to that
-file again: whether the record is in it is uncertain, and a second sync would prove nothing. The file is read once
-more up to its last acknowledged record, and a new file is made whose head says where the file before ends; what stands
-behind that byte then certainly does not belong to the log. While no new file can be made, appends are refused.
+A record is acknowledged after it was written and synced. After a write or a sync failed, no more is written to that
+file: whether the record is in it is uncertain, and a second sync would prove nothing. The file is read once
+more up to its last acknowledged record, and a new file is made whose head names the end of the file before; bytes
+behind that end then certainly do not belong to the log. While no new file can be made, appends are refused.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ class FileLog:
     def trim(self, up_to: int) -> None:
         """Remove the files whose records all have positions up to ``up_to``; the newest file stays.
 
-        Raises LogError if a file can't be removed; what was not removed stays part of the log.
+        Raises LogError if a file can't be removed; the remaining files stay part of the log.
         """
         removed = False
         try:
@@ -199,7 +199,7 @@ class FileLog:
         return self._folder / file_name(head.first)
 
     def _zeros_behind(self, end: int, size: int) -> memoryview:
-        """Zeros to write behind a small record that ends at ``end``, where none were written yet."""
+        """Zeros to write behind a small record that ends at ``end``, unless they were written before."""
         room = self._heads[-1].size - end
         if end <= self._zeroed or size > LOG_SMALL_RECORD_BYTES or room <= 0:
             return ZEROS[:0]
@@ -216,7 +216,7 @@ class FileLog:
         was_doubtful = self._is_doubtful
         if was_doubtful:
             self._read_again()
-        # A new file that was made but not reported as durable says where this one ends: nothing may be added to it.
+        # A new file that was made but not reported as durable may name the end of this one: no record may follow it.
         self._is_doubtful = True
         if tip.position + 1 == head.first:
             self._replace_empty(head, size)
@@ -343,7 +343,7 @@ def make_file(folder: Path, files: Files, head: FileHead) -> None:
         files.write(file, [head.encode()], 0)
         files.sync(file)
     except OSError:
-        # Give back the space, which may be what is missing.
+        # Give the space back: the disk may be full.
         files.truncate(file, 0)
         raise
     finally:

@@ -15,7 +15,7 @@ from eventkeep.log.log_file import Walk, file_name
 
 
 class LogState(msgspec.Struct, frozen=True):
-    """What a log has. ``first`` is ``last`` + 1 if it has no record; ``torn_bytes`` are never acknowledged."""
+    """The state of a log. ``first`` is ``last`` + 1 if it has no record; ``torn_bytes`` were never acknowledged."""
 
     identity: int
     first: int

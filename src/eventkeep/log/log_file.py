@@ -31,11 +31,11 @@ READ_BYTES: Final = 4_194_304
 
 
 class FileHead(msgspec.Struct, frozen=True):
-    """What the first block of a file says.
+    """The first block of a file.
 
     ``first`` is the position of the file's first record and ``previous`` the checksum of the record before it.
     ``before_first`` is the ``first`` of the file before, 0 if there was none, and ``before_end`` the byte at which the
-    records of that file end: what stands behind it does not belong to the log.
+    records of that file end: bytes behind it do not belong to the log.
     """
 
     log: int

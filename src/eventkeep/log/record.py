@@ -45,7 +45,7 @@ ALIGNMENT: Final = 8
 
 
 class Header(msgspec.Struct, frozen=True):
-    """What the first 64 bytes of a record say. ``body_bytes`` includes padding and trailer."""
+    """The first 64 bytes of a record. ``body_bytes`` includes padding and trailer."""
 
     log: int
     epoch: int
@@ -77,7 +77,7 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class EncodedRecord(msgspec.Struct, frozen=True):
-    """A record as bytes, with what the log needs to know about it."""
+    """A record as bytes, with the facts about it that the log needs."""
 
     position: int
     previous: int
@@ -120,45 +120,45 @@ def body_pieces(record: Record) -> list[bytes]:
     return pieces
 
 
-def decode_header(content: bytes | memoryview, where: str) -> Header:
-    """Decode the header at the start of ``content``. Raises LogError, which begins with ``where``, if it is damaged."""
+def decode_header(content: bytes | memoryview, source: str) -> Header:
+    """Decode the header at the start of ``content``. Raises LogError that begins with ``source`` if it is damaged."""
     if len(content) < HEADER.size:
-        raise LogError(f"{where}: a header of {HEADER.size} bytes was expected, and {len(content)} bytes are left")
+        raise LogError(f"{source}: a header of {HEADER.size} bytes was expected, and {len(content)} bytes are left")
     magic, version, flags, log, epoch, zero_blocks, position, time, body_bytes, checked, previous, checksum = (
         HEADER.unpack_from(content)
     )
     if magic != MAGIC:
-        raise LogError(f"{where}: no record begins here")
+        raise LogError(f"{source}: no record begins here")
     if checked != header_checksum(content[:HEADER_CHECKED_BYTES]):
-        raise LogError(f"{where}: the header of the record is damaged")
+        raise LogError(f"{source}: the header of the record is damaged")
     if version != FORMAT or flags:
         raise LogError(
-            f"{where}: the record has form {version}.{flags}, which this eventkeep does not know; use a newer one"
+            f"{source}: the record has form {version}.{flags}, which this eventkeep does not know; use a newer one"
         )
     header = Header(log, epoch, zero_blocks, position, time, body_bytes, previous, checksum)
     if header.record_bytes % BLOCK_BYTES or not BODY.size <= body_bytes <= RECORD_BYTES_MAX:
-        raise LogError(f"{where}: the record says that its body has {body_bytes} bytes, which no record has")
+        raise LogError(f"{source}: the record says that its body has {body_bytes} bytes, which no record has")
     return header
 
 
-def checked_header(content: bytes | memoryview, where: str) -> Header:
+def checked_header(content: bytes | memoryview, source: str) -> Header:
     """Decode the header of a whole record and compare the checksum of the record. Raises LogError."""
-    header = decode_header(content, where)
+    header = decode_header(content, source)
     if len(content) != header.record_bytes:
-        raise LogError(f"{where}: the record has {header.record_bytes} bytes, and {len(content)} are there")
+        raise LogError(f"{source}: the record has {header.record_bytes} bytes, and {len(content)} are there")
     if record_checksum(content) != header.checksum or content[-len(TRAILER) :] != TRAILER:
-        raise LogError(f"{where}: the record at position {header.position} is damaged")
+        raise LogError(f"{source}: the record at position {header.position} is damaged")
     return header
 
 
-def decode(content: bytes, where: str) -> Record:
-    """Decode a whole record. Raises LogError, which begins with ``where`` and names the byte, if it is damaged."""
-    header = checked_header(content, where)
-    events, changes = decode_body(content, where)
+def decode(content: bytes, source: str) -> Record:
+    """Decode a whole record. Raises LogError, which begins with ``source`` and names the byte, if it is damaged."""
+    header = checked_header(content, source)
+    events, changes = decode_body(content, source)
     return Record(header.position, header.time, changes, events, header.epoch)
 
 
-def decode_body(content: bytes, where: str) -> tuple[EventColumns | None, bytes]:
+def decode_body(content: bytes, source: str) -> tuple[EventColumns | None, bytes]:
     """Decode the body of a record whose checksum was compared. Raises LogError if its sizes contradict each other."""
     change_bytes, count, *text_bytes = BODY.unpack_from(content, HEADER.size)
     place = HEADER.size + BODY.size
@@ -166,7 +166,7 @@ def decode_body(content: bytes, where: str) -> tuple[EventColumns | None, bytes]
     gap = -change_bytes % ALIGNMENT if count else 0
     end = place + change_bytes + gap + count * number_bytes + sum(text_bytes) + len(TRAILER)
     if not len(content) - BLOCK_BYTES < end <= len(content):
-        raise LogError(f"{where}: byte {HEADER.size}: the sizes in the record give {end} bytes, not {len(content)}")
+        raise LogError(f"{source}: byte {HEADER.size}: the sizes in the record give {end} bytes, not {len(content)}")
     changes = content[place : place + change_bytes]
     if not count:
         return None, changes
@@ -182,7 +182,7 @@ def decode_body(content: bytes, where: str) -> tuple[EventColumns | None, bytes]
     texts: dict[str, TextColumn] = {}
     for name, size in zip(TEXTS, text_bytes, strict=True):
         if int(sizes[name].sum(dtype=np.uint64)) != size:
-            raise LogError(f"{where}: byte {place}: the texts of {name} have another size than their column")
+            raise LogError(f"{source}: byte {place}: the texts of {name} have another size than their column")
         texts[name] = TextColumn(content[place : place + size], sizes[name])
         place += size
     return EventColumns(numbers, texts), changes

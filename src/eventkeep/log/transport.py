@@ -1,4 +1,4 @@
-"""What carries the records of the log: the interface, and the outcomes that an append can have."""
+"""The transport of records: the interface, and the outcomes that an append can have."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from eventkeep.log.record import EncodedRecord
 
 
 class Outcome(enum.Enum):
-    """What became of an append."""
+    """The outcome of an append."""
 
     KEPT = "kept"
     """The record is in the log, durably."""
@@ -74,4 +74,4 @@ class Transport(Protocol):
         """Allow the records up to and including this position to be removed; the newest ones may stay."""
 
     def close(self) -> None:
-        """Release what is open. Raises nothing."""
+        """Release all resources. Raises no error."""

@@ -1,4 +1,4 @@
-/* JSON, one token at a time, without copying. What is not plain is refused: Python parses it in full.
+/* JSON, one token at a time, without copying. Text that is not plain is refused: Python parses it in full.
 
    The text is UTF-8, which the caller has checked, and a NUL follows its last byte. No token
    starts with NUL, so the next byte can be read without a check for the end. */

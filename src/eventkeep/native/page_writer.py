@@ -16,7 +16,7 @@ TIMESTAMP: Final = b"\x11"
 DATETIME: Final = b"\x12"
 UUID: Final = b"\x13"
 MEMBERS: Final = b"\x14"
-"""The members of the properties object, and a comma where there are any."""
+"""The members of the properties object, and a comma if there are any."""
 CURRENCY: Final = b"\x15"
 UNIQUE_ID: Final = b"\x16"
 VALUE: Final = b"\x17"
@@ -31,25 +31,25 @@ KINDS: Final = 5
 """An event is of the kind HAS_VALUE + HAS_CURRENCY, either, neither, or of the kind IS_WHOLE."""
 
 WIDTHS: Final = {PUBLIC_ID: 17, TIMESTAMP: 10, DATETIME: 25, UUID: 36}
-"""Bytes of what is made for each event, at most. All else is copied from the columns."""
+"""Bytes at most of the fields that are made for each event. All other fields are copied from the columns."""
 
 
 class Templates:
     """An event of each kind (KINDS texts, by their number), with a marker in the place of each value.
 
-    A marker of what is copied stands in a text once at most. There are up to 31 in a text.
+    The marker of a copied field is in a text once at most. There are up to 31 markers in a text.
     """
 
     def __init__(self, kinds: Sequence[bytes]) -> None:
         self.pointers = (ctypes.c_char_p * KINDS)(*kinds)
         self.event_bytes_max = 1 + max(map(bytes_max, kinds))
-        """Bytes of an event and its comma, without what is copied from the columns."""
+        """Bytes of an event and its comma, without the fields that are copied from the columns."""
 
 
 class PageColumns(NamedTuple):
     """The events of a page, each column in their order.
 
-    ``flags``: HAS_VALUE for an event that is given the value 0 where it has none, IS_WHOLE.
+    ``flags``: HAS_VALUE for an event that gets the value 0 if it has none, IS_WHOLE.
     The texts and values come as JSON arrays without blanks: a value may be null, a currency "".
     ``time`` is in Unix seconds of 32 bits, ``id`` of 64 bits. ``properties`` are joined.
     """
@@ -67,7 +67,7 @@ class PageColumns(NamedTuple):
 
 
 class Page(ctypes.Structure):
-    """What the writer is given."""
+    """The input of the writer."""
 
     _fields_ = (
         ("events", ctypes.c_uint32),
@@ -83,7 +83,7 @@ class Page(ctypes.Structure):
 
 
 def bytes_max(template: bytes) -> int:
-    """What a template takes at most, without what is copied; a marker of that counts as its one byte."""
+    """Bytes of a filled template at most, without copied fields; the marker of such a field counts as its one byte."""
     return len(template) + sum([template.count(marker) * (width - 1) for marker, width in WIDTHS.items()])
 
 
@@ -94,7 +94,7 @@ def room_for(templates: Templates, columns: PageColumns) -> int:
 
 
 def write_page(templates: Templates, columns: PageColumns) -> memoryview | None:
-    """The events with commas between them. None where there are none, there is no compiled writer, or it gives up."""
+    """The events with commas between them. None without events or without a compiled writer, or if it gives up."""
     if not columns.time or library() is None:
         return None
     output = bytearray(room_for(templates, columns))
@@ -103,9 +103,9 @@ def write_page(templates: Templates, columns: PageColumns) -> memoryview | None:
 
 
 def write_into(output: bytearray | memoryview, templates: Templates, columns: PageColumns) -> int:
-    """Write the events into ``output``; how many bytes they take, or 0 where they have no room there.
+    """Write the events into ``output``. Returns the bytes that they take, or 0 if there is no room for them.
 
-    0 also where there are no events, or the columns do not fit together.
+    It also returns 0 without events, or if the columns do not fit together.
     """
     if not len(columns.time) == len(columns.id) == len(columns.flags) == len(columns.property_bytes):
         return 0

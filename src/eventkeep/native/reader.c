@@ -2,7 +2,7 @@
 
    Only plain bodies are accepted: the members that the documents know, each once, their names
    without escapes, no value near a limit. Any other body is refused without a reason:
-   eventkeep.protocol then parses it in full, and finds what is wrong with it, if anything. */
+   eventkeep.protocol then parses it in full, and finds its faults, if it has any. */
 
 #include "json.h"
 #include "objects.h"
@@ -48,7 +48,7 @@ struct long_value {
     struct span text;
 };
 
-/* What was parsed. All arrays have room for events_max entries, those of texts for the longest of each. */
+/* The parsed values. All arrays have room for events_max entries, those of texts for the longest of each. */
 struct columns {
     uint32_t events, profiles, metrics, long_values;
     uint32_t unique_ids_size, currencies_size, properties_size;

@@ -122,7 +122,7 @@ class NativeReader:
 
 
 def parsed(bodies: bytes, memory: Memory, is_plain: list[bool]) -> ParsedBodies:
-    """A copy of what the reader wrote."""
+    """A copy of the reader's columns."""
     columns = memory.columns
     events = columns.events
     numbers = {name: column[:events].copy() for name, column in memory.numbers.items()}

@@ -13,7 +13,7 @@
 
 enum { SIZE_BYTES = 4, RUN_BYTES_MAX = 1 << 24 };
 
-/* Pieces of files: of each the descriptor, where it starts, its size, and the checksum that it must have. */
+/* Pieces of files: the descriptor, start, size and expected checksum of each. */
 struct pieces {
     const int32_t *files;
     const uint64_t *offsets;
@@ -40,7 +40,7 @@ static ssize_t read_whole(int file, uint8_t *out, size_t size, uint64_t offset)
 }
 
 /* Reads the pieces one after the other into ``out`` and verifies each. Returns the place of the first that could not
-   be read (``error`` is then what the system said) or is damaged (``error`` is 0); ``count`` if all are good. */
+   be read (``error`` is then the system's error number) or is damaged (``error`` is 0); ``count`` if all are good. */
 EXPORTED size_t eventkeep_read_pieces(const struct pieces *pieces, uint8_t *out, int32_t *error)
 {
     *error = 0;
@@ -77,7 +77,7 @@ struct order {
     uint32_t entries, width;
 };
 
-/* The piece of an order that was read last, and what became of reading it. */
+/* The piece of an order that was read last, and whether it could be read. */
 struct order_piece {
     const struct order *order;
     uint64_t place;
@@ -86,7 +86,7 @@ struct order_piece {
     bool is_bad;
 };
 
-/* Reads and verifies the piece unless it is there; returns its content. What is read of a bad one is not to be used. */
+/* Reads and verifies the piece unless it is there; returns its content, which must not be used if the piece is bad. */
 static const uint8_t *piece_at(struct order_piece *piece, uint64_t place)
 {
     const struct order *order = piece->order;
@@ -155,7 +155,7 @@ static uint64_t find_row(struct order_piece *piece, uint64_t start, uint64_t end
     return start;
 }
 
-/* What is looked for: the entries of numbers, among those from ``start`` to ``end``, with rows from ``first_row`` to
+/* A search: for the entries of numbers, among those from ``start`` to ``end``, with rows from ``first_row`` to
    ``end_row``. These are the whole account's if they are ``start`` and ``end`` too. */
 struct search {
     uint64_t start, end;
@@ -164,7 +164,7 @@ struct search {
     uint32_t first_row, end_row;
 };
 
-/* Writes where the entries of each number begin, then where those of each end. ``content`` has room for a piece.
+/* Writes the begin of each number's entries, then the end of each. ``content`` has room for a piece.
    Returns true; or false with the piece that is damaged (``error`` is 0) or can't be read. */
 EXPORTED bool eventkeep_find_entries(const struct order *order, const struct search *search, uint8_t *content,
                                      uint64_t *found, uint64_t *bad, int32_t *error)
@@ -278,7 +278,7 @@ EXPORTED void eventkeep_pack(const struct documents *documents, const uint32_t *
     }
 }
 
-/* The sum, modulo 2^64, of what each document and the event's id are hashed to together. */
+/* The sum, modulo 2^64, of the hashes of each document together with its event's id. */
 EXPORTED uint64_t eventkeep_documents_sum(const struct documents *documents, const uint64_t *ids)
 {
     uint64_t sum = 0;
@@ -299,7 +299,7 @@ struct cut {
     size_t count;
 };
 
-/* Where the texts of a document are, and their sizes. */
+/* The texts of a document, and their sizes. */
 struct found {
     const uint8_t *unique_id, *properties;
     uint32_t unique_id_size, property_size;

@@ -133,7 +133,7 @@ def read_pieces(
 
 
 class OrderPieces:
-    """An order of a segment: where its pieces are, with their checksums and first numbers (each of shape [pieces])."""
+    """An order of a segment: the offset of its pieces, their checksums and first numbers (each of shape [pieces])."""
 
     def __init__(self, offset: int, entries: int, width: int, checksums: Words, fences: Sizes) -> None:
         self._kept = checksums, fences
@@ -144,7 +144,7 @@ class OrderPieces:
     def find(
         self, file: int, entries: tuple[int, int], rows: tuple[int, int], numbers: Sizes
     ) -> tuple[Words, int, int]:
-        """Where the entries of each of ``numbers`` begin, then where they end (shape [2 * n]).
+        """Find the begin of the entries of each of ``numbers``, then the end of each (shape [2 * n]).
 
         They are looked for among ``entries`` (the first and the end), and those with ``rows`` (likewise) are found.
         Also returns a piece that can't be used, -1 if all can, and the system's error number for it: 0 if it could be
@@ -167,7 +167,7 @@ class OrderPieces:
 
 
 class RowGroups:
-    """The groups of rows of a segment: where they are, with the bytes of each column and the groups' checksums."""
+    """The groups of rows of a segment: their offset, with the bytes of each column and the groups' checksums."""
 
     def __init__(self, offset: int, group_rows: int, widths: Sizes, checksums: Words) -> None:
         self._kept = widths, checksums
@@ -185,11 +185,11 @@ class RowGroups:
         group = np.empty(self._row_bytes * self._group_rows, dtype=np.uint8)
         bad, error = ctypes.c_uint64(), ctypes.c_int32()
         checksums, widths = self._pointers
-        what = _Rows(
+        wanted = _Rows(
             self._offset, checksums, rows.ctypes.data, widths, len(rows), file, self._group_rows, self._columns
         )
         is_good = _call("read_rows")(
-            ctypes.byref(what), group.ctypes.data, content.ctypes.data, ctypes.byref(bad), ctypes.byref(error)
+            ctypes.byref(wanted), group.ctypes.data, content.ctypes.data, ctypes.byref(bad), ctypes.byref(error)
         )
         return content, -1 if is_good else bad.value, error.value
 
@@ -233,13 +233,13 @@ def cut(
     """
     count = len(block_of)
     unique_id_sizes, property_sizes = np.empty(count, dtype=np.uint32), np.empty(count, dtype=np.uint32)
-    what = _Cut(blocks.ctypes.data, block_sizes.ctypes.data, block_of.ctypes.data, number_of.ctypes.data, count)
-    good = _call("measure")(ctypes.byref(what), unique_id_sizes.ctypes.data, property_sizes.ctypes.data)
+    wanted = _Cut(blocks.ctypes.data, block_sizes.ctypes.data, block_of.ctypes.data, number_of.ctypes.data, count)
+    good = _call("measure")(ctypes.byref(wanted), unique_id_sizes.ctypes.data, property_sizes.ctypes.data)
     if good < count:
         return int(good)
     unique_ids = np.empty(int(unique_id_sizes.sum(dtype=np.uint64)), dtype=np.uint8)
     properties = np.empty(int(property_sizes.sum(dtype=np.uint64)), dtype=np.uint8)
-    _call("cut")(ctypes.byref(what), unique_ids.ctypes.data, properties.ctypes.data)
+    _call("cut")(ctypes.byref(wanted), unique_ids.ctypes.data, properties.ctypes.data)
     return unique_ids, unique_id_sizes, properties, property_sizes
 
 

@@ -17,7 +17,7 @@ enum field {
     TIMESTAMP,
     DATETIME,
     UUID,
-    /* The members of the properties, and a comma where there are any. */
+    /* The members of the properties, and a comma if there are any. */
     MEMBERS,
     CURRENCY,
     UNIQUE_ID,
@@ -27,7 +27,7 @@ enum field {
     FIELDS_END,
 };
 
-/* What makes the number of an event's template. */
+/* Flags that make up the number of an event's template. */
 enum kind { HAS_VALUE = 1, HAS_CURRENCY = 2, IS_WHOLE = 4, KINDS };
 
 enum { PIECES_MAX = 32, PUBLIC_ID_BYTES = 17, TIMESTAMP_BYTES_MAX = 10, DATETIME_BYTES = 25, UUID_BYTES = 36 };
@@ -53,7 +53,7 @@ struct page {
     uint64_t room;
 };
 
-/* What stands before a field, and the field; the last piece has none. */
+/* The text before a field, and the field; the last piece has none. */
 struct piece {
     struct text before;
     uint8_t field;
@@ -85,7 +85,7 @@ static inline bool put_text(struct output *out, struct text text)
     return put(out, text.start, text.size);
 }
 
-/* Cuts a template at its markers; false where one is unknown, or they are too many. */
+/* Cuts a template at its markers; false if one is unknown, or they are too many. */
 static bool cut(const uint8_t *template, struct piece *pieces)
 {
     const uint8_t *start = template;
@@ -106,7 +106,7 @@ static bool cut(const uint8_t *template, struct piece *pieces)
     return false;
 }
 
-/* The end of the string that begins here, behind its quote; NULL where it has none. */
+/* The end of the string that begins here, behind its quote; NULL if it has none. */
 static const uint8_t *string_end(const uint8_t *start)
 {
     const uint8_t *at = start;
@@ -127,7 +127,7 @@ static const uint8_t *string_end(const uint8_t *start)
     }
 }
 
-/* Takes the next element of a list; of a string what is between its quotes, where ``is_inside``. */
+/* Takes the next element of a list; of a string only the text between its quotes if ``is_inside``. */
 static bool next_element(const uint8_t **list, bool is_inside, struct text *text)
 {
     const uint8_t *at = *list, *start;
@@ -170,7 +170,7 @@ static struct text stripped(struct text text)
     return text;
 }
 
-/* What is between the braces of an object, without blanks around it. */
+/* The text between the braces of an object, without blanks around it. */
 static struct text inside(struct text object)
 {
     struct text text = stripped(object);
@@ -303,7 +303,7 @@ static bool put_event(struct output *out, const struct piece *piece, const struc
     }
 }
 
-/* The number of the event's template; its value becomes 0 where it has none and is to have one. */
+/* The number of the event's template; the value becomes 0 if the event has none and must have one. */
 static unsigned kind_of(struct event *event, uint8_t flags)
 {
     if (flags & IS_WHOLE) {
@@ -317,8 +317,8 @@ static unsigned kind_of(struct event *event, uint8_t flags)
     return kind | (flags & HAS_VALUE);
 }
 
-/* Writes the events with commas between them. Returns how many bytes they take; 0 where they have no room, or
-   something is not as it is to be. */
+/* Writes the events with commas between them. Returns the bytes that they take; 0 if there is no room for them,
+   or the input is invalid. */
 EXPORTED uint64_t eventkeep_write_page(const struct page *page)
 {
     struct piece pieces[KINDS][PIECES_MAX];

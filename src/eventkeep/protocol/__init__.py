@@ -1,1 +1,1 @@
-"""The wire, without I/O: documents, queries, cursors, revisions, answers and error documents."""
+"""The wire, without I/O: documents, queries, cursors, revisions, responses and error documents."""

@@ -1,4 +1,4 @@
-"""Cursors: where a page begins, bound to the question that the pages answer.
+"""Cursors: the place at which a page begins, bound to the question of its listing.
 
 A cursor is a place and a keyed hash over it and over the question (operation, sort and
 filter). Nobody without the key can make one or use it with another question. As text it is
@@ -58,7 +58,7 @@ def print_place(place: bytes, question: bytes, secret: bytes) -> str:
 def parse_place(text: str, question: bytes, secret: bytes) -> bytes:
     """The place in a ``page[cursor]``: alone, with a leading ``=``, or in the whole link that it came in.
 
-    Raises InvalidRequest for what is no cursor, one that was changed, and one of another question.
+    Raises InvalidRequest for a text that is no cursor, one that was changed, and one of another question.
     """
     bare = bare_cursor(text)
     if len(bare) > CURSOR_CHARACTERS_MAX:

@@ -79,7 +79,7 @@ def error_document(
 
 def failure_document(request_id: str, media_type: str = DEFAULT_MEDIA_TYPE) -> tuple[int, dict[str, str], bytes]:
     """The response to a failure of the server. It has the request's id and no internal details."""
-    fault = Fault(f"The server failed to answer this request. Its log tells more under the request id {request_id}.")
+    fault = Fault(f"The server failed on this request. Its log tells more under the request id {request_id}.")
     return FAILURE.status, {"Content-Type": media_type}, _document(FAILURE, (fault,), request_id)
 
 

@@ -1,4 +1,4 @@
-"""Sparse fieldsets: which attributes of a resource an answer holds."""
+"""Sparse fieldsets: the attributes of a resource that a response holds."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from eventkeep.errors import Fault
 from eventkeep.limits import ECHO_CHARACTERS_MAX
 
 FieldTree = Mapping[str, "FieldTree"]
-"""Names to what is wanted of each; an empty tree stands for all of it."""
+"""Names of members to the wanted part of each; an empty tree stands for the whole member."""
 
 TREES_REMEMBERED_MAX: Final = 256
 
 
 class Fieldset(msgspec.Struct, frozen=True):
-    """The wanted attributes, dotted where nested; a name stands for all that it holds.
+    """The wanted attributes, dotted if nested; a name stands for all its members.
 
     Only attributes are chosen: type, id, relationships and links always stay.
     """
@@ -38,7 +38,7 @@ class Fieldset(msgspec.Struct, frozen=True):
 def field_tree(names: tuple[str, ...]) -> FieldTree:
     """``("a.b", "c")`` as ``{"a": {"b": {}}, "c": {}}``; ``("a.b", "a")`` as ``{"a": {}}``."""
     tree: dict[str, Any] = {}
-    # Short names first: what is wanted whole stays whole.
+    # Short names first: a member that is wanted whole stays whole.
     for name in sorted(set(names), key=lambda each: each.count(".")):
         branch = tree
         *parents, last = name.split(".")
@@ -52,7 +52,7 @@ def field_tree(names: tuple[str, ...]) -> FieldTree:
 
 
 def prune(value: Mapping[str, Any], tree: FieldTree) -> dict[str, Any]:
-    """What of ``value`` the tree wants; what is no object is taken whole."""
+    """The part of ``value`` that the tree wants; a member that is no object is taken whole."""
     return {
         name: prune(member, tree[name]) if tree[name] and isinstance(member, Mapping) else member
         for name, member in value.items()

@@ -18,8 +18,8 @@
 
 Spaces may stand around every comma, bracket and parenthesis. In a string, a backslash
 before the string's own quote or before another backslash stands for that character; any
-other backslash is itself. A datetime without an offset is in UTC, and a space where its
-offset's sign stands is a "+" that was not percent-encoded in a query string.
+other backslash is itself. A datetime without an offset is in UTC, and a space in the place
+of an offset's sign is a "+" that was not percent-encoded in a query string.
 
 Source: the API's guide to filtering. Which fields and operators a resource has stands in
 ``eventkeep.protocol.revisions``; the language itself is the same for all.
@@ -65,7 +65,7 @@ _ENDS_OF_VALUE: Final = frozenset(" \t,()[]")
 class Condition(msgspec.Struct, frozen=True):
     """``operator(field,value)``, or ``has(field)``, the one operator without a value.
 
-    Raises ValueError for what can't be written in the language.
+    Raises ValueError for a condition that can't be written in the language.
     """
 
     operator: str
@@ -152,10 +152,10 @@ class Filter(msgspec.Struct, frozen=True):
 
 
 def parse_filter(text: str, zone: datetime.tzinfo = datetime.UTC) -> Filter:
-    """The filter that ``text`` says. A datetime without an offset is in ``zone``.
+    """Parse ``text``. A datetime without an offset is in ``zone``.
 
     Raises InvalidRequest with one fault, of the parameter ``filter``, that names the
-    position (counted from 1) and what was expected there.
+    position (counted from 1) and the token that was expected there.
     """
     if len(text) > FILTER_CHARACTERS_MAX:
         raise _invalid(f"expected at most {FILTER_CHARACTERS_MAX} characters, got {len(text)}")
@@ -207,7 +207,7 @@ def _invalid(detail: str) -> InvalidRequest:
 
 
 class _Parser:
-    """A descent over one text; ``_position`` is where the next token begins, counted from 0."""
+    """A descent over one text; ``_position`` is the begin of the next token, counted from 0."""
 
     def __init__(self, text: str, zone: datetime.tzinfo) -> None:
         self._text, self._zone, self._position = text, zone, 0
@@ -261,7 +261,7 @@ class _Parser:
             raise self._expected('"," or "]"')
         return tuple(values)
 
-    def _scalar(self, what: str) -> Scalar:
+    def _scalar(self, wanted: str) -> Scalar:
         start = self._skip_spaces()
         quote = self._text[start : start + 1]
         if quote in _STRINGS and quote:
@@ -281,7 +281,7 @@ class _Parser:
             return round(float(word), _DECIMALS)
         self._position = start
         raise self._expected(
-            f"{what} (a string in quotes, a datetime like 2024-06-15T12:00:00Z, a number, true, false, null)"
+            f"{wanted} (a string in quotes, a datetime like 2024-06-15T12:00:00Z, a number, true, false, null)"
         )
 
     def _string(self, quote: str) -> str:
@@ -307,10 +307,10 @@ class _Parser:
     def _ends_value(self, position: int) -> bool:
         return position == len(self._text) or self._text[position] in _ENDS_OF_VALUE
 
-    def _token(self, pattern: re.Pattern[str], what: str) -> str:
+    def _token(self, pattern: re.Pattern[str], wanted: str) -> str:
         match = pattern.match(self._text, self._position)
         if match is None:
-            raise self._expected(what)
+            raise self._expected(wanted)
         self._position = match.end()
         return match[0]
 
@@ -335,10 +335,10 @@ class _Parser:
         if not self._has(character):
             raise self._expected(_quoted(character))
 
-    def _expected(self, what: str) -> InvalidRequest:
+    def _expected(self, wanted: str) -> InvalidRequest:
         position = self._skip_spaces()
         rest = self._text[position : position + ECHO_CHARACTERS_MAX]
-        return _invalid(f"expected {what} at position {position + 1}, got {repr(rest) if rest else 'the end'}")
+        return _invalid(f"expected {wanted} at position {position + 1}, got {repr(rest) if rest else 'the end'}")
 
 
 def _quoted(end: str) -> str:

@@ -1,4 +1,4 @@
-"""What every part of a response needs to know of its request, and the links that follow from it."""
+"""The facts about a request that every part of its response needs, and the links that follow from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CURSOR: Final = "page[cursor]"
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """``base_url`` is what links begin with (scheme and host, no slash at its end).
+    """``base_url`` is the beginning of links (scheme and host, no slash at its end).
 
     ``path`` is the request's path, decoded, as it was sent.
     """

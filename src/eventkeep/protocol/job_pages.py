@@ -1,4 +1,4 @@
-"""Pages of jobs, and of what a job holds: where they begin."""
+"""Pages of jobs, and of the contents of a job."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class JobsQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlaceQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of what a job holds, from a place on."""
+    """A page of a job's contents, from a place on."""
 
     query: Query
     question: bytes
@@ -66,7 +66,7 @@ class PlaceQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_jobs_query(query: Query, operation: Operation, secret: bytes) -> JobsQuery:
-    """What a query without faults asks. Raises InvalidRequest for a cursor that can't be used."""
+    """Make a `JobsQuery` of a query without faults. Raises InvalidRequest for a cursor that can't be used."""
     filtered = "" if query.filter is None else str(query.filter)
     question = f"{operation.name}\n{query.sort or ''}\n{filtered}".encode("utf-8", "surrogatepass")
     statuses: frozenset[str] | None = None
@@ -90,7 +90,7 @@ def parse_jobs_query(query: Query, operation: Operation, secret: bytes) -> JobsQ
 
 
 def parse_place_query(query: Query, operation: Operation, job_id: str, secret: bytes) -> PlaceQuery:
-    """What a query without faults asks of a job. Raises InvalidRequest for a cursor that can't be used."""
+    """Make a `PlaceQuery` of a query without faults. Raises InvalidRequest for a cursor that can't be used."""
     question = f"{operation.name}\n{job_id}".encode("utf-8", "surrogatepass")
     return PlaceQuery(
         query=query, question=question, start=_number(query, question, secret) or 0, page_size=query.page_size

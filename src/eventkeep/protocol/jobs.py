@@ -95,7 +95,7 @@ def failure_resource(job: Job, failure: ImportFailure, frame: Frame, default: Se
 
 
 def identifier(kind: str, id: str) -> bytes:
-    """What a relationship points to."""
+    """The resource identifier that a relationship points to."""
     return _encode({"type": kind, "id": id})
 
 

@@ -1,7 +1,7 @@
-"""A closer look at JSON: parsed with all that a decoder would pass over, and checked value by value.
+"""The validation of JSON: parsed with the faults that a decoder would pass over, and checked value by value.
 
-What is looked at is bounded: a request has at most FAULTS_MAX faults, and nothing below
-a value that is wrong is looked at.
+The work is bounded: a request has at most FAULTS_MAX faults, and the members of a wrong value
+are not checked.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ INTEGER_MIN: Final = -(2**63)
 INTEGER_MAX: Final = 2**64 - 1
 """An integer in JSON fits into 64 bits, with a sign or without."""
 DOCUMENT: Final = "/data"
-"""Where the fault of a whole body is said to be: the member that every body has, as the hosted service does."""
+"""The place of a fault of a whole body: the member that every body has, as in the hosted service."""
 INTEGER_CHARACTERS_MAX: Final = len(str(INTEGER_MIN))
 MEMBERS_LISTED_MAX: Final = 20
 """Names that a message lists as those expected."""
@@ -61,7 +61,7 @@ class Faults:
 
 
 def parse(body: bytes, faults: Faults) -> Any:
-    """The body as JSON values; where it is no JSON, a fault and None."""
+    """The body as JSON values; a fault and None if it is no JSON."""
     try:
         text = body.decode()
     except UnicodeDecodeError as exc:
@@ -103,7 +103,7 @@ _decoder: Final = json.JSONDecoder(object_pairs_hook=_object, parse_int=_integer
 
 
 def below(pointer: str, key: str | int) -> str:
-    """The pointer to a member or element; to the value that holds it, where the key is too long to be repeated."""
+    """The pointer to a member or element; to the value that holds it, if the key is too long to be repeated."""
     if isinstance(key, int):
         return f"{pointer}/{key}"
     if len(key) > ECHO_CHARACTERS_MAX or not is_text(key):
@@ -149,10 +149,10 @@ def listed(names: Iterable[str]) -> str:
 def check_object(
     value: Any, pointer: str, faults: Faults, required: Collection[str] = (), optional: Collection[str] = ()
 ) -> dict[str, Any] | None:
-    """The members of an object that may hold only these; None, and a fault, for what is no object.
+    """The members of an object that may hold only these; None, and a fault, for a value that is no object.
 
-    Unknown, repeated and missing members are faults, each at the place where it stands
-    or should stand. What is returned holds known members only.
+    Unknown, repeated and missing members are faults, each with its actual or expected
+    place. The returned object holds known members only.
     """
     if not isinstance(value, dict):
         faults.add(pointer, f"Expected an object, got {shown(value)}.")
@@ -183,7 +183,7 @@ def check_repeats(value: dict[str, Any], pointer: str, faults: Faults) -> None:
 
 
 def check_characters(text: str, pointer: str, faults: Faults) -> bool:
-    """Whether the string is text that can be kept; a fault where it is not."""
+    """Whether the string is text that can be stored; a fault if it is not."""
     if "\x00" in text:
         faults.add(pointer, f"Expected text without NUL characters, got {quoted(text)}.")
         return False
@@ -210,7 +210,7 @@ def check_text(value: Any, pointer: str, faults: Faults, least: int = 0, most: i
 
 
 def check_number(value: Any, pointer: str, faults: Faults) -> bool:
-    """Whether the value is a finite number, and within 64 bits as an integer; a fault where it is not."""
+    """Whether the value is a finite number, and within 64 bits as an integer; a fault if it is not."""
     if isinstance(value, NumberPastBounds) and not value.text.lstrip("-").isdigit():
         faults.add(pointer, f"Expected a finite number, got {shown(value)}.")
     elif isinstance(value, NumberPastBounds) or (type(value) is int and not INTEGER_MIN <= value <= INTEGER_MAX):
@@ -252,7 +252,7 @@ def check_json(value: Any, pointer: str, faults: Faults, level: int = 1) -> None
 
 
 def is_plain(value: Any) -> bool:
-    """Whether the value is a simple one and clearly within every limit, as most are: what saves making its pointer."""
+    """Whether the value is a simple one and clearly within every limit, as most are, so that it needs no pointer."""
     if isinstance(value, str):
         return value.isascii() and "\x00" not in value and len(value) <= PROPERTY_STRING_BYTES_MAX
     if isinstance(value, float):
@@ -261,7 +261,7 @@ def is_plain(value: Any) -> bool:
 
 
 def check_elements(value: list[Any], pointer: str, faults: Faults) -> bool:
-    """Whether an array of the properties is short enough; a fault where it is not."""
+    """Whether an array of the properties is short enough; a fault if it is not."""
     if len(value) > PROPERTY_ARRAY_ELEMENTS_MAX:
         faults.add(pointer, f"Expected an array of at most {PROPERTY_ARRAY_ELEMENTS_MAX} elements, got {len(value)}.")
         return False
@@ -269,6 +269,6 @@ def check_elements(value: list[Any], pointer: str, faults: Faults) -> bool:
 
 
 def check_bytes(text: str, pointer: str, faults: Faults) -> None:
-    """A fault where a string of the properties is too long."""
+    """Add a fault if a string of the properties is too long."""
     if len(text) * 4 > PROPERTY_STRING_BYTES_MAX and (size := len(text.encode())) > PROPERTY_STRING_BYTES_MAX:
         faults.add(pointer, f"Expected a string of at most {PROPERTY_STRING_BYTES_MAX} bytes, got {size}.")

@@ -1,6 +1,6 @@
 """An operation: its name, path and method, who may call it and how often, and the parameters that it takes.
 
-What changes from revision to revision is said in ``Dated`` values. A family of routes
+Attributes that change from revision to revision are ``Dated`` values. A family of routes
 lists its operations in its own ``operations.py``; ``eventkeep.protocol.operations``
 collects them.
 """

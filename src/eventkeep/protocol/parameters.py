@@ -1,6 +1,6 @@
 """The kinds of query parameters that operations take.
 
-What a parameter may hold is a function of the revision. A parameter without values does
+The values of a parameter are a function of the revision. A parameter without values does
 not exist in that revision.
 """
 

@@ -1,7 +1,7 @@
-"""The nested attributes of profiles that revisions are made of: their names, and what a new profile has there.
+"""The nested attributes of profiles that revisions are made of: their names, and their values in a new profile.
 
-Source: the ``fields[profile]`` parameter of the OpenAPI documents; what a profile has
-that never subscribed was captured from the live service.
+Source: the ``fields[profile]`` parameter of the OpenAPI documents; the values of a profile
+that never subscribed were captured from the live service.
 """
 
 from __future__ import annotations

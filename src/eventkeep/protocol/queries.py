@@ -30,7 +30,7 @@ _PAGE_SIZE: Final = re.compile(r"[0-9]{1,9}")
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """What a query string asks for.
+    """A parsed query string.
 
     ``parameters`` are the decoded (name, value) pairs in the order in which they were sent.
     ``lists`` has the lists by the names of their parameters, without repeats. ``cursor`` is
@@ -136,7 +136,7 @@ class _Reading:
                 self.texts[parameter.name] = text
 
     def finish(self, known: Mapping[str, Parameter]) -> None:
-        """Fill in the defaults, and note what is missing."""
+        """Fill in the defaults, and add faults for missing parameters."""
         for parameter in known.values():
             if isinstance(parameter, SizeParameter) and not self.page_size:
                 self.page_size = parameter.default
@@ -222,7 +222,7 @@ def query_pairs(
 
 
 def decoded(piece: bytes) -> str | None:
-    """A name or value out of a query string, or None where it is no UTF-8."""
+    """A name or value out of a query string, or None if it is no UTF-8."""
     try:
         return unquote_to_bytes(piece.replace(b"+", b" ")).decode()
     except UnicodeDecodeError:
@@ -230,7 +230,7 @@ def decoded(piece: bytes) -> str | None:
 
 
 def ascii_only(piece: bytes) -> str:
-    """What can be shown of a name that is no text."""
+    """The part of a name that can be shown although it is no text."""
     return piece.decode("ascii", "replace")
 
 

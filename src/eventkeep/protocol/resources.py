@@ -39,7 +39,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def json_text(text: str) -> bytes:
-    """What stands between the quotes of ``text`` as a JSON string."""
+    """``text`` as a JSON string, without its quotes."""
     return _encode(text)[1:-1]
 
 
@@ -111,7 +111,7 @@ def profile_resource(
 
 
 def profile_attributes(profile: Profile, last_event_time: int | None, revision: Revision) -> dict[str, Any]:
-    """All attributes that a profile can have, additional ones too, null where there is no value."""
+    """All attributes that a profile can have, additional ones too, null if there is no value."""
     return {
         **{name: getattr(profile, name) for name in _PLAIN_ATTRIBUTES},
         "created": datetime_of(profile.created // _MICROSECONDS),

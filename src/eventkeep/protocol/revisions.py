@@ -1,8 +1,8 @@
-"""The revisions of the API: one registry, in which each says what differs from the one before.
+"""The revisions of the API: one registry, in which each revision gives its differences from the one before.
 
 The next revision is one more line at the end of ``REVISIONS``: ``.followed_by(date, …)``
-with what changed. Source of all that stands here: the Events API's OpenAPI documents,
-one per revision; where an answer of the live service says more (``anonymous_id``), it.
+with its changes. Source of all facts here: the Events API's OpenAPI documents,
+one per revision; if a response of the live service shows more (``anonymous_id``), the response.
 """
 
 from __future__ import annotations
@@ -42,26 +42,26 @@ _DATE: Final = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:\.[a-z0-9]{1,16})?")
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
-    """What one revision speaks.
+    """One revision of the API.
 
-    ``*_fields`` are the names that sparse fieldsets may hold, dotted where nested; those
-    of ``additional_fields`` (name -> dotted names) come only when asked for and only
-    where an operation takes ``additional-fields[profile]``. ``filters`` maps a field to
+    ``*_fields`` are the names that sparse fieldsets may hold, dotted if nested; those
+    of ``additional_fields`` (name -> dotted names) come only on request and only
+    if an operation takes ``additional-fields[profile]``. ``filters`` maps a field to
     its operators and the values that these take. ``create_event_attributes`` are those of an event in either create
     body (the single one has ``profile`` beside them), ``create_profile_attributes``
     those of a profile there.
 
-    ``has_nulls`` says that an attribute without a value is null; where it is not so, the
+    ``has_nulls`` says that an attribute without a value is null; otherwise the
     attribute is left out. ``never_subscribed`` is the value of ``subscriptions`` for a
     profile that never subscribed. ``lists_have_data`` says that a profile's relationships
     to lists and segments carry ``data`` and not only links. ``related_is_collection``
-    says that the routes to an event's metric and profile answer with a list of one.
+    says that the routes to an event's metric and profile respond with a list of one.
 
-    ``create_event_meta`` names where the clients of the revision put a profile's ``meta``
-    in a single create: beside its attributes (``profile``), inside them (``attributes``)
-    or either way; in a bulk create it stands beside them. Both places are read in every
-    revision. ``promises_relationship_data`` says that the relationships of an event carry
-    ``data`` in every answer by the word of the documents; later ones leave that open.
+    ``create_event_meta`` names the place of a profile's ``meta`` in a single create of the revision's
+    clients: beside its attributes (``profile``), inside them (``attributes``)
+    or either way; in a bulk create it is beside them. Both places are read in every
+    revision. ``promises_relationship_data`` says that, according to the documents, the relationships of an event
+    carry ``data`` in every response; later documents leave that open.
     ``has_flow_triggers`` says that a metric has a relationship to the flows that it triggers.
 
     An event has at most ``properties_max`` properties, and its time is in or after the year
@@ -98,7 +98,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
         return names
 
     def operation(self, name: str) -> Operation:
-        """The operation of that name. Raises NotFound where the revision lacks it."""
+        """The operation of that name. Raises NotFound if the revision lacks it."""
         if name not in self.operations:
             detail = f"The operation {name} does not exist in revision {self.date}"
             since = OPERATIONS[name].since if name in OPERATIONS else None
@@ -106,7 +106,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
         return OPERATIONS[name]
 
     def followed_by(self, date: str, **changes: Any) -> Revision:
-        """The next revision: this one, apart from what ``changes`` says."""
+        """The next revision: this one, apart from the ``changes``."""
         return msgspec.structs.replace(self, date=date, operations=operations_in(date), **changes)
 
 

@@ -1,6 +1,6 @@
-"""Checks parsed JSON against the types that bodies are decoded into: every fault, and where it stands.
+"""Checks parsed JSON against the types that bodies are decoded into: every fault, with its place.
 
-The types say which members there are and what they hold; ``Has`` leaves out those that a
+The types give the members and their values; ``Has`` leaves out those that a
 revision lacks. The same types make the schemas of the OpenAPI document.
 """
 
@@ -64,7 +64,7 @@ def parse_body(
     """The body as a value of ``kind``, a struct.
 
     ``prepare`` may change the parsed JSON before it is checked. ``check`` is called with it if its
-    shape is right, and adds what else is wrong.
+    shape is right, and adds all other faults.
     Raises InvalidRequest with every fault, up to FAULTS_MAX.
     """
     faults = Faults()
@@ -127,7 +127,7 @@ class _Check:
             return
         named = fields.get("type")
         if named is not None and isinstance(named.type, inspect.LiteralType) and "type" in members:
-            # What is of another type has other attributes.
+            # A resource of another type has other attributes.
             before = len(self._faults.found)
             self._literal(members["type"], named.type, below(pointer, "type"))
             if len(self._faults.found) > before:

@@ -27,7 +27,7 @@ _PLAIN_CHANNELS: Final[tuple[Channel, ...]] = (
 
 
 def subscriptions_of(consent: Consent, phone_number: str | None, revision: Revision) -> Mapping[str, Any]:
-    """The value of ``subscriptions``, null where there is no value; times are of whole seconds."""
+    """The value of ``subscriptions``, with null for missing values; times are of whole seconds."""
     if consent == NOTHING:
         return revision.never_subscribed
     parts: dict[Channel, dict[str, Any]] = {"email.marketing": _email_marketing(consent, revision)}
@@ -82,7 +82,7 @@ def _email_marketing(consent: Consent, revision: Revision) -> dict[str, Any]:
 
 
 def _statement(consent: Consent, channel: Channel) -> dict[str, Any]:
-    """The members that say what was stated last, under their names of all revisions."""
+    """The members of the last statement, under their names of all revisions."""
     permission = consent.permissions[channel]
     return {
         "consent": permission.status,

@@ -1,1 +1,1 @@
-"""The server: HTTP in, HTTP out. Who may ask, how often, and which operation answers."""
+"""The server: HTTP in, HTTP out. It checks keys and rate limits, and routes each request to its operation."""

@@ -77,7 +77,7 @@ class AdminRoutes:
             "tail": self._tail,
         }
 
-    async def answer(self, name: str, request: Request, key: KeyRecord, frame: AdminFrame, id: str) -> Response:
+    async def respond(self, name: str, request: Request, key: KeyRecord, frame: AdminFrame, id: str) -> Response:
         """The response of the operation; ``id`` is the path's, or "". Raises RequestRefused."""
         body = await self._handlers[name](request, key, frame, id)
         return Response(200, {"Content-Type": frame.revision.media_type}, body)

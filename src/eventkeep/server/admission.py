@@ -14,10 +14,10 @@ CREATES: Final = frozenset((SINGLE_CREATE, BULK_CREATE))
 
 
 class Admission:
-    """Whose create it is, and by which rules. It stays with the head, and admits later requests with the same one.
+    """The account of a create, and its rules. It stays with the head, and admits later requests with the same one.
 
     It is valid while the look-up ``known`` of the key is, and on the day ``day``, counted from 1970-01-01 UTC, which
-    decides what revisions there are. ``limit_name`` is that of the rate limit. ``is_gzip`` is None until the body is
+    decides the revisions that exist. ``limit_name`` is that of the rate limit. ``is_gzip`` is None until the body is
     read for the first time.
     """
 

@@ -165,7 +165,7 @@ class App:
             return self._options(request)
         if self._cluster is not None and request.path == CONTROL_PATH:
             return await self._cluster.control(request)
-        return await self._probes.answer(request, self._base_url(request))
+        return await self._probes.respond(request, self._base_url(request))
 
     def _start_create(self, request: Request, name: str, pending: PendingResponse) -> None:
         """Admit a create and have it stored. Raises RequestRefused."""
@@ -185,7 +185,7 @@ class App:
         return response
 
     async def _of_leader(self, request: Request) -> Response | None:
-        """The response of the node that leads, for what only that node can do."""
+        """The response of the node that leads, for a request that only that node can carry out."""
         if self._cluster is None or self._draining:
             return None
         return await self._cluster.prepare(request)
@@ -237,7 +237,7 @@ class App:
         key = known.record
         authorize(key, operation.scopes)
         frame = AdminFrame(base_url=self._base_url(request), path=request.path, revision=revision)
-        return await self._own_routes.answer(operation.name, request, key, frame, id)
+        return await self._own_routes.respond(operation.name, request, key, frame, id)
 
     def _admit(self, request: Request, operation: str, pending: PendingResponse) -> tuple[Known, Revision]:
         """The key of the client, and its revision. Raises RequestRefused."""

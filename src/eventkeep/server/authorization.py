@@ -10,7 +10,7 @@ from eventkeep.directory.keys import Keys, Known
 from eventkeep.errors import NotAuthenticated, PermissionDenied
 
 SCHEMES: Final = ("klaviyo-api-key", "bearer")
-"""What stands before a key, in lower case. OAuth apps send the second."""
+"""The words before a key, in lower case. OAuth apps send the second."""
 
 
 def authenticate(keys: Keys, header: str | None) -> Known:

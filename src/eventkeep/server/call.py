@@ -34,7 +34,7 @@ class Call:
 
     @property
     def base_url(self) -> str:
-        """What links begin with."""
+        """The beginning of links."""
         return self._base_url_of(self.request)
 
     @property
@@ -58,7 +58,7 @@ class Call:
         return query
 
     def frame(self, query: Query) -> Frame:
-        """What the parts of the response need to know of the request."""
+        """The facts about the request that the parts of the response need."""
         return Frame(base_url=self.base_url, path=self.request.path, revision=self.revision, query=query)
 
     def response(self, body: bytes, status: int = 200) -> Response:

@@ -40,7 +40,7 @@ SNAPSHOT: Final = "snapshot"
 
 
 class ControlRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """What a command asks for. ``id`` is a key's, for ``revoke_key``."""
+    """The request of a command. ``id`` is a key's, for ``revoke_key``."""
 
     do: str
     account: str = ""
@@ -81,7 +81,7 @@ def make_change(request: ControlRequest, directory: Directory) -> tuple[Sequence
 
 
 def respond(content: bytes, committer: Committer, stores: Stores) -> ControlResponse:
-    """Do what a request asks for, and wait until it is kept. Raises Unavailable if it can't be kept now."""
+    """Carry out a request, and wait until its change is stored. Raises Unavailable if it can't be stored now."""
     try:
         request = msgspec.json.decode(content, type=ControlRequest)
         if request.do == CHECK:
@@ -110,10 +110,10 @@ def is_for_this_node(content: bytes) -> bool:
 
 
 class ControlSocket:
-    """Listens until it is closed. Requests are answered one after the other."""
+    """Listens until it is closed. Requests are carried out one after the other."""
 
     def __init__(self, folder: Path, respond: Callable[[bytes], ControlResponse]) -> None:
-        """``respond`` does what the bytes of a request ask for."""
+        """``respond`` carries out a request, given as bytes."""
         self._respond, self._path = respond, folder / SOCKET_NAME
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._path.unlink(missing_ok=True)
@@ -128,7 +128,7 @@ class ControlSocket:
         self._thread.start()
 
     def close(self) -> None:
-        """Answer no more."""
+        """Stop listening."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
@@ -195,7 +195,7 @@ def ask_server(
             # A server that was ended leaves its socket behind.
             return None
         except OSError as exc:
-            raise Unavailable(f"the server does not answer: {exc}", 1) from exc
+            raise Unavailable(f"the server does not respond: {exc}", 1) from exc
     response = msgspec.json.decode(line, type=ControlResponse)
     if response.error:
         raise ConfigurationError(response.error)

@@ -17,7 +17,7 @@ PAUSE_SECONDS: Final = 0.1
 
 
 def change_folder(folder: Path, request: ControlRequest) -> ControlResponse:
-    """Keep what is asked for. If a server has the folder, it does so, and the change holds at once.
+    """Make a change to a folder. If a server has the folder, the server makes it, and it holds at once.
 
     Raises ConfigurationError for a request that is refused, StoreError if the folder can't be used.
     """
@@ -39,7 +39,7 @@ def change_folder(folder: Path, request: ControlRequest) -> ControlResponse:
 
 
 def change_directly(folder: Path, request: ControlRequest) -> ControlResponse:
-    """Keep what is asked for in a folder whose lock is held. Raises ConfigurationError and StoreError."""
+    """Make a change to a folder whose lock is held. Raises ConfigurationError and StoreError."""
     stores = Stores.open(folder)
     try:
         changes, response = make_change(request, stores.directory)

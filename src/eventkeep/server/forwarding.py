@@ -1,7 +1,8 @@
-"""Requests in a cluster: writes go to the node that leads, reads wait for what their client has seen before.
+"""Requests in a cluster: writes go to the node that leads, reads wait for the state that their client has seen.
 
-Every response says in ``eventkeep-position`` how far its node had applied the log. A client that sends the number back
-reads nothing older, through whichever node. For an API key that wrote through this node, the node does so by itself.
+Every response has in ``eventkeep-position`` the position up to which its node had applied the log. A client that sends
+the number back reads no older state, through any node. For an API key that wrote through this node, the node does so
+by itself.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ CHANGE_SECONDS: Final = 0.1
 
 
 class ClusterRequests:
-    """What requests need besides the application when they reach a node. One event loop's."""
+    """The steps before and after the application when requests reach a node. One event loop's."""
 
     def __init__(self, node: Node, committer: Committer, stores: Stores) -> None:
         self._node, self._committer, self._stores = node, committer, stores
@@ -80,7 +81,7 @@ class ClusterRequests:
             response.headers.setdefault(STALENESS, f"{node.member.staleness_seconds:.2f}")
 
     async def control(self, request: Request) -> Response:
-        """Do what a command at another node asks for. Raises NotAuthenticated if no node has sent the request."""
+        """Carry out a command of another node. Raises NotAuthenticated if no node has sent the request."""
         sent = request.headers.get(SECRET) or ""
         if not hmac.compare_digest(sent.encode(), self._node.settings.secret.encode()):
             raise NotAuthenticated([Fault(f"Only the nodes of the cluster may ask for {request.path}.")])
@@ -92,7 +93,7 @@ class ClusterRequests:
         self._connections.close()
 
     async def _wait(self, request: Request) -> None:
-        """Wait until this node has applied what the client has seen."""
+        """Wait until this node has applied the log up to the position that the client has seen."""
         wanted = number_header(request, POSITION)
         if (key := request.headers.get("authorization")) is not None:
             wanted = max(wanted, self._written.get(key, 0))
@@ -148,7 +149,7 @@ class ClusterRequests:
             raise nobody_leads() from exc
 
     def _remember(self, request: Request, response: NodeResponse) -> None:
-        """Note up to where a key has written."""
+        """Note the position up to which a key has written."""
         key, position = request.headers.get("authorization"), response.headers.get(POSITION, "")
         if key is not None and position.isdigit():
             self._written[key] = max(int(position), self._written.pop(key, 0))
@@ -157,7 +158,7 @@ class ClusterRequests:
 
 
 def cluster_requests(services: Services) -> ClusterRequests | None:
-    """What requests need besides the application, None if the server is no node of a cluster."""
+    """The `ClusterRequests` of a node, None if the server is no node of a cluster."""
     if services.node is None:
         return None
     return ClusterRequests(services.node, services.committer, services.stores)

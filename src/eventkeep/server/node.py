@@ -49,7 +49,7 @@ SECRET: Final = "eventkeep-node-secret"
 
 
 class NodeSettings(msgspec.Struct, frozen=True):
-    """What a server has to know to be a node."""
+    """The settings that make a server a node."""
 
     address: LogAddress
     name: str
@@ -202,7 +202,7 @@ class Node:
                 logger.warning("this node could not tell of itself", cause=str(exc))
 
     def state(self) -> NodeState:
-        """What this node tells of itself."""
+        """The state that this node reports to the others."""
         stores = self._stores
         assert stores is not None
         durable = min(stores.directory.durable_position(), stores.events.flushed_position)
@@ -210,7 +210,7 @@ class Node:
         return NodeState(self.settings.name, self.settings.url, role, self.position, durable, version)
 
     def trim(self) -> None:
-        """Make durable what was applied; the leader removes what no node needs. Raises StoreError and Unavailable."""
+        """Make applied records durable; the leader removes unneeded ones. Raises StoreError and Unavailable."""
         stores, committer = self._stores, self._committer
         assert stores is not None
         if not self.member.is_leading:
@@ -223,7 +223,7 @@ class Node:
 
 
 def ask_leader(node: Node, content: bytes) -> ControlResponse:
-    """Have the node that leads do what a command asks for. Raises Unavailable if that can't be done now."""
+    """Have the node that leads carry out a command. Raises Unavailable if that is not possible now."""
     leader = node.lease.leader
     if leader is None or leader.node == node.settings.name:
         raise Unavailable("no node of the cluster leads now: try again", RETRY_AFTER_SECONDS)
@@ -242,5 +242,5 @@ def ask_leader(node: Node, content: bytes) -> ControlResponse:
 
 
 def failed_node(failure: Exception) -> StoreError:
-    """What the server ends with after ``failure``."""
+    """The error with which the server ends after ``failure``."""
     return StoreError(f"this node can't follow the log any more, so the server stopped: {failure}")

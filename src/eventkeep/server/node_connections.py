@@ -26,7 +26,7 @@ class NodeResponse(msgspec.Struct):
 
 
 class ResponseParser:
-    """What httptools calls while it takes a response apart."""
+    """The callbacks of httptools while it parses a response."""
 
     def __init__(self) -> None:
         self.response = NodeResponse()
@@ -36,7 +36,7 @@ class ResponseParser:
         self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, piece: bytes) -> None:
-        """Take more bytes. Raises ServerUnreachable for what is no HTTP."""
+        """Take more bytes. Raises ServerUnreachable for bytes that are no HTTP."""
         try:
             self._parser.feed_data(piece)
         except httptools.HttpParserError as exc:

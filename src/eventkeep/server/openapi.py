@@ -22,7 +22,7 @@ class OpenApiDocuments:
     def __init__(self) -> None:
         self._made: dict[str, tuple[bytes, bytes]] = {}
 
-    def answer(self, path: str, base_url: str) -> bytes | None:
+    def find(self, path: str, base_url: str) -> bytes | None:
         """The document at ``path``, as JSON; None if the path is another one or the revision is unknown."""
         found = _PATH.fullmatch(path)
         if found is None or found[1] not in _REVISIONS:

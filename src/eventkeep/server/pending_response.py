@@ -68,7 +68,7 @@ class PendingResponse:
         self._task = self.loop.create_task(self._run(work))
 
     def settle(self, result: Outcome | Exception) -> None:
-        """Respond with what became of a create."""
+        """Respond with the outcome of a create."""
         if isinstance(result, Exception):
             self.fail(result)
         else:
@@ -114,7 +114,7 @@ class PendingResponse:
 
 
 def outcome_lines(outcome: Outcome) -> str:
-    """The headers of 202: they tell what was stored, and what was not stored as it was sent."""
+    """The headers of 202: the counts of stored events, and the values that were not stored as they were sent."""
     headers = {STORED: str(outcome.stored), REPEATED: str(outcome.repeated)}
     not_taken = outcome.left | outcome.ignored
     if not_taken:

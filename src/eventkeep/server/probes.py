@@ -26,10 +26,10 @@ class Probes:
         self._documents = OpenApiDocuments()
         self.stopping = False
 
-    async def answer(self, request: Request, base_url: str) -> Response:
+    async def respond(self, request: Request, base_url: str) -> Response:
         """``base_url`` is the address of the server in the document."""
         path = request.path.removesuffix("/")
-        document = self._documents.answer(path, base_url)
+        document = self._documents.find(path, base_url)
         if document is None and path not in ("", "/healthz", "/readyz"):
             raise path_not_found(request.path)
         if request.method not in ("GET", "HEAD"):

@@ -1,4 +1,4 @@
-"""The six read operations: from a query to events, to what they point to, to an answer."""
+"""The six read operations: from a query to events, to the resources they point to, to a response."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from eventkeep.server.call import Call, Handler
 from eventkeep.server.readers import Readers
 from eventkeep.server.services import Services
 
-Answer = Callable[[int, ReadFrame, str], bytes]
-"""Makes the body of an answer from the account, the frame and the event id in the path."""
+MakeBody = Callable[[int, ReadFrame, str], bytes]
+"""Makes the body of a response from the account, the frame and the event id in the path."""
 
 
 class Reads:
@@ -66,12 +66,12 @@ class Reads:
     async def get_event_relationships_profile(self, call: Call) -> Response:
         return await self._read(call, self._relationship_profile)
 
-    async def _read(self, call: Call, answer: Answer) -> Response:
-        """Check the query, then answer it in a thread. Raises RequestRefused."""
+    async def _read(self, call: Call, make_body: MakeBody) -> Response:
+        """Check the query, then make the response in a thread. Raises RequestRefused."""
         query = self._query(call)
         authorize(call.key, query.scopes)
         frame = ReadFrame(base_url=call.base_url, path=call.request.path, revision=call.revision, query=query)
-        body = await self._readers.run(lambda: answer(call.account, frame, call.id))
+        body = await self._readers.run(lambda: make_body(call.account, frame, call.id))
         return call.response(body)
 
     def _query(self, call: Call) -> ReadQuery:
@@ -107,7 +107,7 @@ class Reads:
         return relationship_document(frame, "profile", self._profile_of(self._find(account, event_id)).id)
 
     def _find(self, account: int, event_id: str) -> StoredEvent:
-        """The account's event. Raises InvalidRequest for what is no event id, NotFound for one that it lacks."""
+        """The account's event. Raises InvalidRequest for an invalid event id, NotFound for one that it lacks."""
         event = self._stored.event(account, *parse_event_id(event_id))
         if event is None:
             raise event_not_found(event_id)

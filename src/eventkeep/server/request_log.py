@@ -48,7 +48,7 @@ class RequestLog:
         return response
 
     def failed(self, failure: Exception, request_id: str, operation: str, media_type: str) -> Response:
-        """The response to a request that was refused, or that failed; what the client may not know is logged."""
+        """The response to a request that was refused, or that failed; the log gets details that clients may not see."""
         if isinstance(failure, RequestRefused):
             if isinstance(failure, Unavailable) and failure.__cause__ is not None:
                 logger.error(
@@ -79,7 +79,7 @@ class RequestLog:
         self._telemetry.responded(operation, status, seconds)
         if self._is_debugging:
             logger.debug(
-                "answered",
+                "responded",
                 method=request.method,
                 path=path_of(request),
                 operation=operation,

@@ -37,7 +37,7 @@ class Router(Generic[Routed]):
             self._routes.setdefault(segments(operation.path), {})[operation.method] = operation
 
     def find(self, method: str, path: str) -> tuple[Routed, str | None]:
-        """The operation and the id in the path, if it has one. HEAD finds what GET does.
+        """The operation and the id in the path, if it has one. HEAD finds the operation of GET.
 
         Raises NotFound for an unknown path, MethodNotAllowed for a known path without the method.
         """

@@ -32,10 +32,10 @@ logger = structlog.get_logger(__name__)
 
 
 def run(settings: ServeSettings) -> None:
-    """Serve until SIGTERM or SIGINT; returns when everything answered is kept and closed.
+    """Serve until SIGTERM or SIGINT; returns when all acknowledged events are stored and closed.
 
-    Prints one line with the URL once requests are answered. Raises ConfigurationError
-    where the address can't be bound, StoreError where the data folder can't be used.
+    Prints one line with the URL as soon as requests get responses. Raises ConfigurationError
+    if the address can't be bound, StoreError if the data folder can't be used.
     """
     configure_logs(settings.log_level, settings.log_format)
     allow_open_files()
@@ -53,7 +53,7 @@ def run(settings: ServeSettings) -> None:
         raise failed_node(services.failure)
     if services.failure is not None:
         raise StoreError(
-            "a record of the log could not be applied, so the server stopped; what it acknowledged is in the log, and "
+            "a record of the log could not be applied, so the server stopped; acknowledged events are in the log, and "
             f"the next start applies it: {services.failure}"
         )
 

@@ -1,4 +1,4 @@
-"""What the server stands on, opened in order and closed in the reverse one."""
+"""The parts that the server stands on, opened in order and closed in the reverse one."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ logger = structlog.get_logger(__name__)
 class Services:
     """The stores of a data folder and the committer that writes to them.
 
-    ``close`` commits what waits, answers it, and leaves the folder ready for the next start. If a record can't be
-    applied, ``failure`` is set and ``on_failure`` is called: then the process has to end.
+    ``close`` commits the waiting creates and responds to them, and leaves the folder ready for the next start. If a
+    record can't be applied, ``failure`` is set and ``on_failure`` is called: then the process has to end.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Services:
         return self.node.is_ready
 
     def _respond_to_command(self, content: bytes) -> ControlResponse:
-        """Do what a command asks for, here or through the node that leads. Raises Unavailable."""
+        """Carry out a command, here or through the node that leads. Raises Unavailable."""
         if self.node is None or self.node.member.is_leading or is_for_this_node(content):
             return respond(content, self.committer, self.stores)
         return ask_leader(self.node, content)

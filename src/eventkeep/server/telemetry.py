@@ -98,7 +98,9 @@ class Telemetry(Collector):
         self._commit_seconds.count(seconds)
 
     def _of_requests(self) -> Iterator[Metric]:
-        requests = CounterMetricFamily("eventkeep_requests", "Requests answered.", labels=("operation", "status"))
+        requests = CounterMetricFamily(
+            "eventkeep_requests", "Requests that got a response.", labels=("operation", "status")
+        )
         throttled = CounterMetricFamily(
             "eventkeep_requests_rate_limited", "Requests refused for a rate limit.", labels=("operation",)
         )
@@ -109,7 +111,7 @@ class Telemetry(Collector):
         yield requests
         yield throttled
         latency = HistogramMetricFamily(
-            "eventkeep_request_seconds", "Seconds from a request's headers to its answer.", labels=("operation",)
+            "eventkeep_request_seconds", "Seconds from a request's headers to its response.", labels=("operation",)
         )
         for operation, histogram in self._latency.items():
             latency.add_metric((operation,), histogram.buckets(), histogram.total)

@@ -143,7 +143,7 @@ def test_reader_of_another_run_gets_all_of_this_one_and_is_informed() -> None:
 def test_position_that_was_not_reached_yet_is_refused() -> None:
     feed = feed_of()
     position = start_of(feed)
-    with pytest.raises(InvalidRequest, match="Expected the position of an earlier answer"):
+    with pytest.raises(InvalidRequest, match="Expected the position of an earlier response"):
         feed.read(1, Position(position.run, position.sequence + 1), 10)
 
 

@@ -19,9 +19,9 @@ def test_every_revision_has_its_document(revision: object) -> None:
     found = next(each for each in REVISIONS if each is revision)
     documents = OpenApiDocuments()
     for base_url in (BASE_URL, "https://events.shop.example"):
-        answered = documents.answer(f"/openapi/{found.date}.json", base_url)
-        assert answered is not None
-        assert json.loads(answered) == openapi_document(found, base_url)
+        document = documents.find(f"/openapi/{found.date}.json", base_url)
+        assert document is not None
+        assert json.loads(document) == openapi_document(found, base_url)
 
 
 @pytest.mark.parametrize(
@@ -37,4 +37,4 @@ def test_every_revision_has_its_document(revision: object) -> None:
     ],
 )
 def test_there_is_nothing_else(path: str) -> None:
-    assert OpenApiDocuments().answer(path, BASE_URL) is None
+    assert OpenApiDocuments().find(path, BASE_URL) is None

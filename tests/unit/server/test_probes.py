@@ -14,7 +14,7 @@ from tests.contract.api import single_body
 
 
 def response_of(probes: Probes, path: str) -> Response:
-    return asyncio.run(probes.answer(whole_request("GET", path.encode()), "http://127.0.0.1"))
+    return asyncio.run(probes.respond(whole_request("GET", path.encode()), "http://127.0.0.1"))
 
 
 def test_server_is_not_ready_while_its_queue_is_full() -> None:

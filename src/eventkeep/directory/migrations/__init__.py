@@ -22,7 +22,7 @@ REVISION_TABLE = Table(
     Column("version_num", String(32), nullable=False),
     PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
 )
-"""Where Alembic keeps the last revision that ran, as it makes it itself."""
+"""The table in which Alembic keeps the last revision that ran, as it makes it itself."""
 
 
 def schema_revision(connection: Connection) -> str | None:
@@ -32,18 +32,17 @@ def schema_revision(connection: Connection) -> str | None:
     return connection.scalar(select(REVISION_TABLE.c.version_num))
 
 
-def migrate(connection: Connection, where: str) -> bool:
+def migrate(connection: Connection, name: str) -> bool:
     """Bring the schema up to date inside the transaction that ``connection`` is in.
 
-    Returns whether there was something to do. ``where`` names the directory in the
-    error. Raises DirectoryError where a newer eventkeep has been there: this one can't
-    know what its tables mean.
+    Returns whether a migration ran. ``name`` is the directory's in the error. Raises DirectoryError
+    if a newer eventkeep made the tables: this one can't know their meaning.
     """
     current = schema_revision(connection)
     if current == SCHEMA_REVISION:
         return False
     if inspect(connection).get_table_names():
-        upgrade(connection, current, where)
+        upgrade(connection, current, name)
     else:
         create(connection)
     return True
@@ -56,9 +55,9 @@ def create(connection: Connection) -> None:
     connection.execute(insert(REVISION_TABLE), {"version_num": SCHEMA_REVISION})
 
 
-def upgrade(connection: Connection, current: str | None, where: str) -> None:
-    """Run the revisions behind ``current``. Raises DirectoryError where that is none of them."""
-    # Imported only where there is something to do.
+def upgrade(connection: Connection, current: str | None, name: str) -> None:
+    """Run the revisions after ``current``. Raises DirectoryError if ``current`` is none of them."""
+    # Imported only for a migration.
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -69,7 +68,7 @@ def upgrade(connection: Connection, current: str | None, where: str) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if current is not None and current not in known:
         raise DirectoryError(
-            f"{where} has schema {current}, made by a newer eventkeep; "
+            f"{name} has schema {current}, made by a newer eventkeep; "
             f"this program knows schemas up to {SCHEMA_REVISION}. Upgrade eventkeep to open it."
         )
     config.attributes["connection"] = connection

@@ -15,7 +15,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class AccountFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is told of an account. ``id`` is its public id, which is its public API key too."""
+    """The facts about an account that a response shows. ``id`` is its public id, which is its public API key too."""
 
     id: str
     name: str
@@ -32,13 +32,13 @@ def account_document(frame: Frame, facts: AccountFacts) -> bytes:
 
 
 def account_not_found(id: str) -> NotFound:
-    """What to raise for an account that is not the key's."""
+    """The error for an account that is not the key's."""
     return NotFound(f"Account with id {id[:ECHO_CHARACTERS_MAX]} does not exist.")
 
 
 def _account(frame: Frame, facts: AccountFacts) -> bytes:
     names = account_fields(frame.revision)
-    # What is not known is empty: several revisions allow no null here.
+    # Unknown attributes are empty: several revisions allow no null here.
     attributes: dict[str, Any] = {
         "test_account": False,
         "contact_information": {

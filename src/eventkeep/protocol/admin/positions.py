@@ -37,4 +37,4 @@ def parse_position(text: str) -> Position:
 def no_position(text: str) -> InvalidRequest:
     """The error for a text that is no position of this server."""
     shown = text[:ECHO_CHARACTERS_MAX]
-    return InvalidRequest([Fault(f"Expected the position of an earlier answer, got {shown!r}.", parameter="after")])
+    return InvalidRequest([Fault(f"Expected the position of an earlier response, got {shown!r}.", parameter="after")])

@@ -23,7 +23,7 @@ META_INSIDE_AGAIN_SINCE: Final = "2025-01-15"
 
 
 class ClientAttributes(ImportAttributes, kw_only=True):
-    """What a client says of a profile; unlike an import it always may have an ``anonymous_id``."""
+    """A profile as a client sends it; unlike an import it always may have an ``anonymous_id``."""
 
 
 class ClientProfile(Document, kw_only=True):

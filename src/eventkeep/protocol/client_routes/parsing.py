@@ -21,7 +21,7 @@ from eventkeep.protocol.shapes import Has, parse_body
 BULK_BEGINNING: Final = b'{"data":{"type":"event-bulk-create-job","attributes":{"events-bulk-create":{"data":['
 BULK_END: Final = b"]}}}}"
 BULK_ITEM: Final = "/data/attributes/events-bulk-create/data/0"
-"""Where the item of a client's bulk create stands once it is put into a bulk create with a key."""
+"""The place of the item of a client's bulk create once it is put into a bulk create with a key."""
 SUBSCRIPTION_PROFILE: Final = "/data/attributes/profile/data"
 LIST_REQUIRED: Final = ("2023-09-15", "2024-05-15", "2025-01-15")
 """A client subscription has to name a list from the first revision to before the second, and from the third on."""
@@ -57,7 +57,7 @@ def keeping_identifiers(write: ProfileWrite) -> ProfileWrite:
 
 
 def parse_client_profile(body: bytes, revision: Revision) -> ImportProfile:
-    """What POST /client/profiles/ asks for. Raises InvalidRequest with every fault, PayloadTooLarge."""
+    """Parse the body of POST /client/profiles/. Raises InvalidRequest with every fault, PayloadTooLarge."""
     check_size(body)
 
     def check(value: Any, faults: Faults) -> None:
@@ -71,7 +71,7 @@ def parse_client_profile(body: bytes, revision: Revision) -> ImportProfile:
 
 
 def parse_client_subscription(body: bytes, revision: Revision, now_us: int) -> ConsentChange:
-    """What POST /client/subscriptions/ asks for. Raises InvalidRequest with every fault, PayloadTooLarge."""
+    """Parse the body of POST /client/subscriptions/. Raises InvalidRequest with every fault, PayloadTooLarge."""
     check_size(body)
 
     def prepare(value: Any) -> None:

@@ -15,7 +15,7 @@ from eventkeep.protocol.profiles.job_operations import since_ids, with_id
 
 TAG: Final = "Consent"
 JOBS_SINCE: Final = "2024-10-15"
-"""The first revision that answers suppressions with their job, and reads jobs."""
+"""The first revision that responds to suppressions with their job, and reads jobs."""
 JOB_FIELDS: Final = ("status", "created_at", "total_count", "completed_count", "completed_at", "skipped_count")
 JOBS_ON_A_PAGE: Final = PAGE_PROFILES_DEFAULT
 
@@ -62,7 +62,7 @@ OPERATIONS: Final = (
     _change(
         "bulk_subscribe_profiles",
         "profile-subscription-bulk-create-jobs",
-        "Subscribe profiles to channels. It is carried out before it is answered; nobody has to confirm.",
+        "Subscribe profiles to channels. It is carried out before the response; nobody has to confirm.",
         ("lists:write", "profiles:write", "subscriptions:write"),
     ),
     _change(

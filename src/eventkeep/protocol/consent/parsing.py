@@ -42,13 +42,13 @@ PROFILES: Final = "/data/attributes/profiles/data"
 SECOND: Final = 1_000_000
 
 MEDIA: Final[dict[str, str]] = {"email": "email", "sms": "sms", "whatsapp": "whatsapp", "push": "mobile_push"}
-"""What a channel of a request is called in ``subscriptions``."""
+"""The names in ``subscriptions`` of the channels of a request."""
 ADDRESSED_BY: Final[dict[str, str]] = {"email": "email", "sms": "phone_number", "whatsapp": "phone_number"}
 """The identifier that a channel needs, unless the profile's id is given."""
 
 
 def parse_subscribe(body: bytes, revision: Revision, now_us: int) -> list[ConsentChange]:
-    """What a job asks for that subscribes, at ``now_us`` in Unix microseconds.
+    """Parse a job that subscribes, at ``now_us`` in Unix microseconds.
 
     Raises InvalidRequest with every fault.
     """
@@ -89,7 +89,7 @@ def parse_subscribe(body: bytes, revision: Revision, now_us: int) -> list[Consen
 
 
 def parse_unsubscribe(body: bytes, revision: Revision, now_us: int) -> list[ConsentChange]:
-    """What a job asks for that unsubscribes. Raises InvalidRequest with every fault."""
+    """Parse a job that unsubscribes. Raises InvalidRequest with every fault."""
 
     def check(value: Any, faults: Faults) -> None:
         for number, profile in enumerate(value["data"]["attributes"]["profiles"]["data"]):
@@ -114,9 +114,9 @@ def parse_unsubscribe(body: bytes, revision: Revision, now_us: int) -> list[Cons
 
 
 def parse_suppression(body: bytes, revision: Revision, now_us: int, *, is_suppressed: bool) -> list[ConsentChange]:
-    """What a job asks for that suppresses (``is_suppressed``) or ends that. Raises InvalidRequest with every fault.
+    """Parse a job that suppresses (``is_suppressed``) or ends that. Raises InvalidRequest with every fault.
 
-    A list or a segment has no members here: nothing is to be done for one.
+    A list or a segment has no members here, so one changes nothing.
     """
 
     def check(value: Any, faults: Faults) -> None:

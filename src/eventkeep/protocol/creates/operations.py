@@ -16,7 +16,7 @@ OPERATIONS: Final = (
         method="POST",
         path="/api/events/",
         tag="Events",
-        description="Keep one event, and what it says of its profile.",
+        description="Store one event, and the attributes of its profile.",
         scopes=("events:write",),
         limit=XL,
         statuses=ACCEPTED,
@@ -26,8 +26,8 @@ OPERATIONS: Final = (
         method="POST",
         path="/api/event-bulk-create-jobs/",
         tag="Events",
-        description=f"Keep at most {BULK_EVENTS_MAX:,} events of one or more profiles, and what the request says of "
-        "the profiles. It is kept whole or not at all.",
+        description=f"Store at most {BULK_EVENTS_MAX:,} events of one or more profiles, and the attributes of the "
+        "profiles. The request is stored whole or not at all.",
         scopes=("events:write",),
         limit=M,
         since="2024-05-15",

@@ -114,7 +114,7 @@ def time_of(event: RawEventAttributes, received_at: int) -> int:
 
 
 def value_of(event: RawEventAttributes) -> float:
-    """The event's value; NaN if it has none. The negative zero stays what it is."""
+    """The event's value; NaN if it has none. The negative zero stays negative."""
     return event.value if isinstance(event.value, float) else nan
 
 
@@ -136,7 +136,7 @@ def refuse(faults: list[Fault]) -> None:
 
 
 def not_decoded(exc: Exception) -> InvalidRequest:
-    """For a body in which no fault was found. It says what the decoder said: better than a failure of the server."""
+    """The error for a body without a fault that can't be decoded. It repeats the decoder's message."""
     return InvalidRequest([Fault(f"The body can't be decoded: {exc}.", "/data")])
 
 

@@ -1,4 +1,4 @@
-"""Where a submission is made, from what a parser found in create bodies."""
+"""Makes submissions from parsed create bodies."""
 
 from __future__ import annotations
 

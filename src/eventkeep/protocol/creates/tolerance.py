@@ -1,4 +1,4 @@
-"""What released programs send and the hosted service takes, though the documents say otherwise.
+"""Values that released programs send and the hosted service takes, though the documents forbid them.
 
 An ``external_id`` may be an integer (recorded: it is taken as its text), and ``properties``
 and ``location`` the empty array that PHP makes of an empty object.
@@ -15,7 +15,7 @@ EMPTY_OBJECT: Final = b"{}"
 
 
 def tolerate(profile: Any) -> bool:
-    """Change a profile as it was parsed into what the documents say; returns whether anything changed."""
+    """Change a parsed profile into the form of the documents; returns whether anything changed."""
     attributes = profile.get("attributes") if isinstance(profile, dict) else None
     if not isinstance(attributes, dict):
         return False

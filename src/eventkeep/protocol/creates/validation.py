@@ -1,4 +1,4 @@
-"""The validation of a create body: every fault, with the place where it is."""
+"""The validation of a create body: every fault, with its place."""
 
 from __future__ import annotations
 

@@ -29,11 +29,11 @@ _UPPER: Final = ("less-than", "less-or-equal")
 
 
 class AggregateQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """What a query for aggregates asks for.
+    """A query for aggregates.
 
     ``start`` and ``end`` are Unix seconds, the end exclusive. ``by`` are dimensions;
     ``conditions`` maps others, or the same, to the values that an event may have there.
-    ``sort`` is a dimension or a measurement. ``first_row`` is where the page begins.
+    ``sort`` is a dimension or a measurement. ``first_row`` is the first row of the page.
     """
 
     metric_id: str
@@ -91,7 +91,7 @@ def _query(attributes: AggregateAttributes, reading: _Reading, secret: bytes) ->
 
 
 class _Reading:
-    """What the types do not say: the time zone, the filters, the dimensions."""
+    """Reads the parts that the types do not check: the time zone, the filters, the dimensions."""
 
     def __init__(self, known: Sequence[str]) -> None:
         self._known = known
@@ -180,10 +180,10 @@ class _Reading:
 
 
 def unknown_metric(id: str) -> InvalidRequest:
-    """What to raise for a metric that does not exist."""
+    """The error for a metric that does not exist."""
     shown_id = id[:ECHO_CHARACTERS_MAX]
     return InvalidRequest([Fault(f"Metric with id {shown_id} does not exist.", pointer=f"{PLACE}/metric_id")])
 
 
-def _not_known(name: str, what: str, known: Sequence[str]) -> str:
-    return f"{shown(name)} is not a known {what}.  Known are {', '.join(known)}"
+def _not_known(name: str, kind: str, known: Sequence[str]) -> str:
+    return f"{shown(name)} is not a known {kind}.  Known are {', '.join(known)}"

@@ -67,7 +67,7 @@ def metric_properties(metric: Metric, documents: Iterable[bytes]) -> list[Metric
 
 
 def kind_of(value: Any) -> str:
-    """What the type of a value is called."""
+    """The name of a value's type."""
     if isinstance(value, bool):
         return "Boolean"
     if isinstance(value, int | float):

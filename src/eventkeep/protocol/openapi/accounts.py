@@ -12,7 +12,7 @@ from eventkeep.protocol.operation import Operation
 class AccountSchemas(ResourceSchemas):
     """The responses of the operations on accounts."""
 
-    def answer(self, operation: Operation) -> Schema | None:
+    def response(self, operation: Operation) -> Schema | None:
         if operation.name == "get_accounts":
             return self.document(array_of(self._account()), self.page_links())
         return self.document(self._account(), self.self_link())

@@ -36,7 +36,7 @@ def openapi_document(revision: Revision, base_url: str) -> dict[str, Any]:
         described["responses"] = responses.responses(
             operation,
             operation.statuses.at(revision.date),
-            schemas.answer(operation),
+            schemas.response(operation),
             schemas.success_headers(operation),
         )
         paths.setdefault(operation.path, {})[operation.method.lower()] = described

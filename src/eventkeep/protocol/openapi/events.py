@@ -43,7 +43,7 @@ class EventSchemas(ResourceSchemas):
             return BodySchemas(self._revision, self._components).bulk_create_events()
         return None
 
-    def answer(self, operation: Operation) -> Schema | None:
+    def response(self, operation: Operation) -> Schema | None:
         if operation.method == "POST":
             return None
         if operation.name == "get_events":

@@ -21,7 +21,7 @@ class FamilySchemas(Protocol):
         """The request's body; None for an operation without one."""
         ...
 
-    def answer(self, operation: Operation) -> Schema | None:
+    def response(self, operation: Operation) -> Schema | None:
         """The body of a success; None for an empty one."""
         ...
 

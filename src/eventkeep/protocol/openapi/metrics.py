@@ -36,7 +36,7 @@ class MetricSchemas(ResourceSchemas):
             return None
         return AggregateSchemas(self._revision, self._components).named("MetricAggregateQuery", AggregateQueryBody)
 
-    def answer(self, operation: Operation) -> Schema | None:
+    def response(self, operation: Operation) -> Schema | None:
         match operation.name:
             case "get_metrics":
                 return self.document(array_of(self.metric()), self.page_links(), self._flows())

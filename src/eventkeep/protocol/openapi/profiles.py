@@ -41,7 +41,7 @@ DESCRIPTIONS: Final[OfField] = {
     (consent.SubscribeAttributes, "custom_source"): "Kept with the consent as its `custom_method_detail`.",
     (consent.SubscribeAttributes, "historical_import"): "Whether the consent was given in the past.",
 }
-"""What a member means."""
+"""The descriptions of members."""
 _FORMATS: Final[OfField] = {
     (consent.Subscribed, "consented_at"): "date-time",
     (consent.Subscriber, "age_gated_date_of_birth"): "date",
@@ -111,7 +111,7 @@ class ProfileSchemas(ResourceSchemas):
         )
         return ProfileBodies(self._revision, self._components, has).named(name, kind)
 
-    def answer(self, operation: Operation) -> Schema | None:
+    def response(self, operation: Operation) -> Schema | None:
         name = operation.name
         if name in ("get_profiles", "get_profiles_for_bulk_import_profiles_job"):
             return self._page(self.profile(is_whole=True))

@@ -72,17 +72,17 @@ class ResponseSchemas:
         components["ErrorDocument"] = error_document_schema()
 
     def responses(
-        self, operation: Operation, statuses: Sequence[int], answer: Schema | None, headers: Mapping[str, Any]
+        self, operation: Operation, statuses: Sequence[int], success_body: Schema | None, headers: Mapping[str, Any]
     ) -> dict[str, Response]:
-        """By status: ``answer`` is the body of a success, None for an empty one; ``headers`` are its own."""
+        """By status: ``success_body`` is None for an empty one; ``headers`` are those of a success."""
         found: dict[str, Response] = {}
         for status in statuses:
             success: Response = {
-                "description": "Success" if answer is not None else "Accepted. The body is empty.",
+                "description": "Success" if success_body is not None else "Accepted. The body is empty.",
                 "headers": {**_REQUEST_ID, **_REVISION, **_RATE_LIMIT_HEADERS, **headers},
             }
-            if answer is not None:
-                success["content"] = {self._media_type: {"schema": answer}}
+            if success_body is not None:
+                success["content"] = {self._media_type: {"schema": success_body}}
             found[str(status)] = success
         kinds: tuple[type[RequestRefused], ...] = _EVERY_REFUSAL
         if operation.method in ("POST", "PATCH"):

@@ -1,4 +1,4 @@
-"""What a filter and a sort of get_profiles mean."""
+"""The meaning of filters and sorts of get_profiles."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def selection_of(account: int, conditions: Sequence[Condition], sort: str | None
 def suppression_conditions(
     times: dict[str, Bounds], texts: dict[str, set[str]], time: str, reason: str, list_id: str | None = None
 ) -> SuppressionConditions | None:
-    """What is asked of one suppression of a profile; None if nothing is."""
+    """The conditions on one suppression of a profile; None if there are none."""
     lists = texts.get(list_id) if list_id is not None else None
     if time not in times and reason not in texts and lists is None:
         return None
@@ -88,7 +88,7 @@ def values_of(condition: Condition) -> tuple[str, ...]:
 
 
 def normal_values(kind: str, values: Iterable[str]) -> list[str]:
-    """The values in normal form; what can be no identifier of the kind finds nothing."""
+    """The values in normal form; a value that can be no identifier of the kind finds no profile."""
     normal = _NORMAL_FORMS.get(kind)
     if normal is None:
         return list(values)

@@ -43,7 +43,7 @@ class ProfileMeta(Document, kw_only=True):
 
 
 class CreateAttributes(Document, kw_only=True):
-    """What every write of a profile may say."""
+    """The attributes that every write of a profile may have."""
 
     email: str | UnsetType | None = UNSET
     phone_number: str | UnsetType | None = UNSET

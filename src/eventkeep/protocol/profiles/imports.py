@@ -1,6 +1,6 @@
 """The body of a bulk import: many profiles, each of which is imported or fails by itself.
 
-What does not have the shape of a profile refuses the request. A value that breaks a rule, such as
+An item that does not have the shape of a profile refuses the request. A value that breaks a rule, such as
 an email address that is none, is an error of its profile; the others are imported.
 """
 
@@ -27,7 +27,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a bulk import asks for.
+    """A bulk import.
 
     ``edits`` are the profiles to import, each with its place in the request; ``payloads`` is the
     parsed JSON of all of them; ``lists`` are the ids of the lists that are named.
@@ -40,7 +40,7 @@ class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_import_job(body: bytes, revision: Revision) -> ImportRequest:
-    """What POST /api/profile-bulk-import-jobs/ asks for. Raises InvalidRequest with every fault of the whole."""
+    """Parse the body of POST /api/profile-bulk-import-jobs/. Raises InvalidRequest with every fault of the whole."""
     faults = Faults()
     value = parse(body, faults)
     if not faults.found:

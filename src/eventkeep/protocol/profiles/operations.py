@@ -107,18 +107,18 @@ _PUSH_TOKEN_FIELDS: Final = (
 
 
 def filters_of(revision: Revision) -> Filterable:
-    """What ``filter`` of get_profiles may name."""
+    """The fields that ``filter`` of get_profiles may name."""
     return {**_FILTERS, **_SUPPRESSION_FILTERS} if revision.date >= SUPPRESSIONS_SINCE else _FILTERS
 
 
 def sorts_of(revision: Revision) -> Sequence[str]:
-    """What ``sort`` of get_profiles may be."""
+    """The values that ``sort`` of get_profiles may have."""
     names = (*_SORTED_BY, *(_SUPPRESSIONS_SORTED_BY if revision.date >= SUPPRESSIONS_SINCE else ()))
     return tuple(sort for name in names for sort in (name, f"-{name}"))
 
 
 def page_includes(revision: Revision) -> Sequence[str]:
-    """What get_profiles may include."""
+    """The types that get_profiles may include."""
     date = revision.date
     if date < "2025-04-15":
         return ()
@@ -126,7 +126,7 @@ def page_includes(revision: Revision) -> Sequence[str]:
 
 
 def includes(revision: Revision) -> Sequence[str]:
-    """What get_profile may include."""
+    """The types that get_profile may include."""
     tokens = ("push-tokens",) if revision.date >= "2025-04-15" else ()
     return ("lists", "segments", *tokens, *_conversations(revision))
 

@@ -42,7 +42,7 @@ PLACE: Final = "/data"
 
 
 def parse_create(body: bytes, revision: Revision) -> CreateProfile:
-    """What POST /api/profiles/ asks for. Raises InvalidRequest with every fault, PayloadTooLarge."""
+    """Parse the body of POST /api/profiles/. Raises InvalidRequest with every fault, PayloadTooLarge."""
     check_size(body)
 
     def check(value: Any, faults: Faults) -> None:
@@ -55,7 +55,7 @@ def parse_create(body: bytes, revision: Revision) -> CreateProfile:
 
 
 def parse_update(body: bytes, revision: Revision, profile_id: str) -> UpdateProfile:
-    """What PATCH /api/profiles/{id}/ asks for; ``profile_id`` is the path's. Raises as ``parse_create``."""
+    """Parse the body of PATCH /api/profiles/{id}/; ``profile_id`` is the path's. Raises as ``parse_create``."""
     check_size(body)
 
     def check(value: Any, faults: Faults) -> None:
@@ -71,7 +71,7 @@ def parse_update(body: bytes, revision: Revision, profile_id: str) -> UpdateProf
 
 
 def parse_import(body: bytes, revision: Revision) -> ImportProfile:
-    """What POST /api/profile-import/ asks for. Raises as ``parse_create``."""
+    """Parse the body of POST /api/profile-import/. Raises as ``parse_create``."""
     check_size(body)
 
     def check(value: Any, faults: Faults) -> None:
@@ -81,7 +81,7 @@ def parse_import(body: bytes, revision: Revision) -> ImportProfile:
 
 
 def parse_merge(body: bytes, revision: Revision) -> MergeProfiles:
-    """What POST /api/profile-merge/ asks for. Raises InvalidRequest with every fault."""
+    """Parse the body of POST /api/profile-merge/. Raises InvalidRequest with every fault."""
     document = parse_body(body, ProfileMergeCreate, has_in(revision), lambda _value, _faults: None)
     (source,) = document.data.relationships.profiles.data
     return MergeProfiles(document.data.id, source.id)
@@ -164,7 +164,7 @@ def imported(profile: ImportedProfile) -> ImportProfile:
 
 
 def profile_write(attributes: CreateAttributes, meta: ProfileMeta | UnsetType = UNSET) -> ProfileWrite:
-    """What is said of a profile without faults."""
+    """The write of a profile without faults."""
     write = ProfileWrite(
         external_id=attributes.external_id or None,
         email=normal_email(attributes.email) if attributes.email else None,

@@ -1,4 +1,4 @@
-"""The query of get_profiles: a question, and where its page begins."""
+"""The query of get_profiles: a selection, and the place at which its page begins."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _decode = msgspec.msgpack.Decoder(_Place).decode
 
 
 class ProfilesQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """What get_profiles is asked: ``selection`` finds one profile more than the page has, to tell whether more follow.
+    """A query of get_profiles: ``selection`` finds one profile more than the page has, to tell whether more follow.
 
-    ``question`` is what the cursors of its pages are bound to.
+    The cursors of its pages are bound to ``question``.
     """
 
     query: Query
@@ -52,7 +52,7 @@ class ProfilesPage(msgspec.Struct, frozen=True):
 def parse_profiles_query(
     query_string: bytes, operation: Operation, revision: Revision, account: int, secret: bytes
 ) -> ProfilesQuery:
-    """What the query string asks. ``secret`` is the key of the cursors.
+    """Parse the query string. ``secret`` is the key of the cursors.
 
     Raises InvalidRequest with every fault, up to FAULTS_MAX, each naming its parameter.
     """
@@ -70,9 +70,9 @@ def parse_profiles_query(
 
 
 def profiles_page(asked: ProfilesQuery, found: Sequence[tuple[Profile, SortValue]], secret: bytes) -> ProfilesPage:
-    """The page of what was found, up to ``selection.count`` profiles in the order in which they are walked to.
+    """The page of the profiles that were found, up to ``selection.count``, in the order in which they are walked to.
 
-    Each comes with its value in the order that was asked for.
+    Each comes with its value in that order.
     """
     size, backward = asked.query.page_size, asked.selection.is_backward
     shown = list(found[:size])

@@ -1,4 +1,4 @@
-"""What a filter on events chooses."""
+"""The selection of events that a filter makes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class EventBounds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def event_bounds(conditions: Sequence[Condition]) -> EventBounds:
-    """What conditions without faults choose. Every event has a metric and a profile, so that ``has`` bounds nothing."""
+    """The bounds of conditions without faults. Every event has a metric and a profile, so ``has`` bounds nothing."""
     low, high = 0, EVENT_TIME_MAX
     metrics: list[tuple[str, ...]] = []
     profiles: set[str] = set()
@@ -80,7 +80,7 @@ def future_faults(conditions: Sequence[Condition], now: float) -> list[Fault]:
 
 
 def unknown_metrics(ids: Sequence[str]) -> InvalidRequest:
-    """What to raise for metric ids in a filter that do not exist, in the service's words."""
+    """The error for metric ids in a filter that do not exist, in the service's words."""
     shown = [id[:ECHO_CHARACTERS_MAX] for id in ids[:FAULTS_MAX]]
     return InvalidRequest([Fault(f"Metric IDs {shown} do not exist.", parameter=PARAMETER)])
 

@@ -1,4 +1,4 @@
-"""``event_properties``: the properties as they were sent, with what the server adds.
+"""``event_properties``: the properties as they were sent, with those that the server adds.
 
 Order, as captured from the live service: the sent properties, ``$value_currency``,
 ``$event_id``, ``$value``, and ``$extra`` last.

@@ -1,7 +1,7 @@
 """Events as JSON:API resources, in bytes: one by one, or a page at a time through the compiled writer.
 
 The compiled writer fills templates that are made here, by the same forms as a single
-event: what an event looks like is said once.
+event, so that there is one definition of an event's form.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _TEXTS: Final[Mapping[str, Callable[[StoredEvent, bool], bytes]]] = {
 
 WRITERS_REMEMBERED_MAX: Final = 64
 BASE_URL_CHARACTERS_REMEMBERED_MAX: Final = 300
-"""Whoever asks may name the host; no name in the DNS is that long."""
+"""A client may name any host, so longer ones are not remembered; no name in the DNS is that long."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -80,10 +80,10 @@ class EventWriter:
     def _write_page(
         self, events: Sequence[StoredEvent], metrics: Mapping[int, Metric], profile_ids: Mapping[int, str]
     ) -> memoryview | None:
-        """The same through the compiled writer; None where there is none, or it takes Python."""
+        """The same through the compiled writer; None if there is none, or if only Python can write the page."""
         values = [event.value for event in events]
         encoded_values = _encode(values)
-        # What JSON has no number for is written as null, too.
+        # Numbers that JSON does not have are written as null, too.
         if encoded_values.count(b"null") != values.count(None):
             return None
         flags = bytearray([metrics[event.metric].has_value * HAS_VALUE for event in events])
@@ -141,7 +141,7 @@ class EventWriter:
 
 
 def event_writer(base_url: str, wanted: Fieldset) -> EventWriter:
-    """The writer of the wanted attributes. ``base_url`` is what links begin with, without a slash at its end."""
+    """The writer of the wanted attributes. ``base_url`` is the beginning of links, without a slash at its end."""
     names = tuple([name for name in _FORMS if name in wanted])
     if len(base_url) > BASE_URL_CHARACTERS_REMEMBERED_MAX:
         return EventWriter(base_url, names)

@@ -1,4 +1,4 @@
-"""Pages: what was found for a query, put in the page's order, with the cursors of its neighbours."""
+"""Pages: the events that were found for a query, in the page's order, with the cursors of its neighbours."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from eventkeep.protocol.reads.query import ReadQuery
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Events in the order that was asked for; the cursors are None where there is no such page."""
+    """Events in the requested order; the cursors are None if there is no such page."""
 
     events: Sequence[StoredEvent]
     next_cursor: str | None = None
@@ -23,11 +23,11 @@ class Page(msgspec.Struct, frozen=True):
 def page_of(
     query: ReadQuery, found: Sequence[StoredEvent], secret: bytes, profile_bytes: Mapping[int, int] | None = None
 ) -> Page:
-    """The page that is made of what was found.
+    """Make a page of the events that were found.
 
     ``found`` holds up to ``query.find_count`` events behind ``query.find_after`` in the
-    order of finding (``query.finds_descending``); fewer, if more follow, only where their
-    properties have more than PAGE_BYTES_MAX bytes. ``profile_bytes`` tells the sizes of the
+    order of finding (``query.finds_descending``); if more follow, it holds fewer only if their
+    properties have more than PAGE_BYTES_MAX bytes. ``profile_bytes`` has the sizes of the
     profiles that are included, by number. A page that was walked to has a neighbour on the
     side that it was walked from: the event of its cursor lies there.
     """

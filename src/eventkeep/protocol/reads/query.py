@@ -1,4 +1,4 @@
-"""The query string of a read: what is asked for, typed and checked against operation and revision."""
+"""The query string of a read: typed, and checked against operation and revision."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Sort(msgspec.Struct, frozen=True):
 
 
 class ReadQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """What a read of events asks for.
+    """A read of events.
 
-    ``query`` is the query string as it was read; ``question`` is what its cursors are bound to;
+    ``query`` is the parsed query string; its cursors are bound to ``question``;
     ``page_size`` counts events. The additional fields are part of ``profile_fields`` already.
     """
 
@@ -81,7 +81,7 @@ class ReadQuery(msgspec.Struct, frozen=True, kw_only=True):
 def parse_read_query(
     query_string: bytes, operation: Operation, revision: Revision, secret: bytes, now: float = math.inf
 ) -> ReadQuery:
-    """What the query string asks of a read of events at ``now``, in Unix seconds. ``secret`` is the key of the cursors.
+    """Parse the query string of a read at ``now``, in Unix seconds. ``secret`` is the key of the cursors.
 
     Raises InvalidRequest with every fault, up to FAULTS_MAX, each naming its parameter.
     """

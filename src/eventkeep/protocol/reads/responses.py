@@ -1,4 +1,4 @@
-"""Whole answers to reads, in bytes: data, included resources and links."""
+"""Whole responses to reads, in bytes: data, included resources and links."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from eventkeep.protocol.revisions import Revision
 
 
 class ReadFrame(msgspec.Struct, frozen=True, kw_only=True):
-    """What every part of an answer needs to know of its request.
+    """The facts about a request that every part of its response needs.
 
-    ``base_url`` is what links begin with (scheme and host, no slash at its end);
+    ``base_url`` is the beginning of links (scheme and host, no slash at its end);
     ``path`` the request's path, decoded, as it was sent.
     """
 
@@ -36,11 +36,11 @@ class ReadFrame(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Related(msgspec.Struct, frozen=True, kw_only=True):
-    """What the events of an answer point to.
+    """The resources that the events of a response point to.
 
     ``metrics`` and ``profile_ids`` (public ids) are keyed by number and hold those of
-    every event. ``profiles`` is needed where profiles are included, ``last_event_times``
-    (Unix seconds, by profile number) where their ``last_event_date`` is wanted too.
+    every event. ``profiles`` is needed if profiles are included, ``last_event_times``
+    (Unix seconds, by profile number) if their ``last_event_date`` is wanted too.
     """
 
     metrics: Mapping[int, Metric]
@@ -50,7 +50,7 @@ class Related(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def events_document(frame: ReadFrame, page: Page, related: Related) -> bytes:
-    """The answer of get_events."""
+    """The response of get_events."""
     links = b'"links":{"self":%b,"next":%b,"prev":%b}}' % (
         frame.link(),
         b"null" if page.next_cursor is None else frame.link(page.next_cursor),
@@ -62,23 +62,23 @@ def events_document(frame: ReadFrame, page: Page, related: Related) -> bytes:
 
 
 def event_document(frame: ReadFrame, event: StoredEvent, related: Related) -> bytes:
-    """The answer of get_event."""
+    """The response of get_event."""
     resource, included = _event_resources(frame, (event,), related), _included(frame, (event,), related)
     return b"".join((b'{"data":', resource, included, b',"links":{"self":', frame.link(), b"}}"))
 
 
 def metric_document(frame: ReadFrame, metric: Metric) -> bytes:
-    """The answer of get_event_metric."""
+    """The response of get_event_metric."""
     return _related_document(frame, metric_resource(metric, frame.base_url, frame.query.metric_fields, frame.revision))
 
 
 def profile_document(frame: ReadFrame, profile: Profile, last_event_time: int | None) -> bytes:
-    """The answer of get_event_profile; ``last_event_time`` is the profile's newest event's, in Unix seconds."""
+    """The response of get_event_profile; ``last_event_time`` is the profile's newest event's, in Unix seconds."""
     return _related_document(frame, _profile_resource(frame, profile, last_event_time))
 
 
 def relationship_document(frame: ReadFrame, kind: Literal["metric", "profile"], related_id: str) -> bytes:
-    """The answer of get_event_relationships_metric and _profile: what the event points to, by its public id."""
+    """The response of get_event_relationships_metric and _profile: the related resource, by its public id."""
     identifier = b'{"type":"%b","id":"%b"}' % (kind.encode(), related_id.encode())
     return b'{"data":%b,"links":{"self":%b}}' % (identifier, frame.link())
 
@@ -95,7 +95,7 @@ def _event_resources(frame: ReadFrame, events: Sequence[StoredEvent], related: R
 
 
 def _included(frame: ReadFrame, events: Sequence[StoredEvent], related: Related) -> bytes:
-    """The member ``included`` with the comma before it, each resource once; nothing where nothing was asked for."""
+    """The member ``included`` with the comma before it, each resource once; empty if no include was requested."""
     includes = frame.query.includes
     if not includes:
         return b""

@@ -28,7 +28,7 @@ class Aggregates:
     def __init__(self, directory: Directory, events: EventArrays) -> None:
         self._directory, self._events = directory, events
 
-    def answer(self, account: int, frame: Frame, query: AggregateQuery) -> bytes:
+    def body(self, account: int, frame: Frame, query: AggregateQuery) -> bytes:
         """The body of the response. Raises InvalidRequest for an unknown metric and for too many groups."""
         metric = self._directory.metrics.find_id(account, query.metric_id)
         if metric is None:
@@ -86,7 +86,7 @@ class _Grouping:
             )
 
     def page(self) -> tuple[list[Row], int | None]:
-        """The rows of the query's page, and where the next one begins, None if there is none."""
+        """The rows of the query's page, and the number of the first row after it, None if there is none."""
         query = self._query
         names = list(self._rows)
         if not query.by and not names:
@@ -113,5 +113,5 @@ class _Grouping:
         return places
 
 
-def _too_many(what: str, member: str) -> InvalidRequest:
-    return InvalidRequest([Fault(f"The query is about too many {what}.", pointer=f"{PLACE}/{member}")])
+def _too_many(things: str, member: str) -> InvalidRequest:
+    return InvalidRequest([Fault(f"The query is about too many {things}.", pointer=f"{PLACE}/{member}")])

@@ -1,4 +1,4 @@
-"""Events as columns, for what is computed over many of them."""
+"""Events as columns, for computations over many of them."""
 
 from __future__ import annotations
 

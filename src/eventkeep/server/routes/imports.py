@@ -87,7 +87,7 @@ class Imports:
         return call.response(await self._readers.run(lambda: job_document(frame, self._job(call), IMPORT_JOB_FIELDS)))
 
     async def get_lists(self, call: Call) -> Response:
-        """No list has attributes here: what the import named is told by ``get_list_ids``."""
+        """No list has attributes here, so the response is empty; ``get_list_ids`` has the lists of the import."""
         frame = call.frame(call.query())
         await self._readers.run(lambda: self._job(call))
         return call.response(collection_document(frame, []))

@@ -55,7 +55,7 @@ class MetricRoutes:
     async def query_metric_aggregates(self, call: Call) -> Response:
         frame = call.frame(call.query())
         query = parse_aggregate_query(await call.json_body(), call.revision, self._directory.secret)
-        body = await self._readers.run(lambda: self._aggregates.answer(call.account, frame, query))
+        body = await self._readers.run(lambda: self._aggregates.body(call.account, frame, query))
         (status,) = call.operation.statuses.at(call.revision.date)
         return call.response(body, status)
 
@@ -134,5 +134,5 @@ class MetricRoutes:
         return metric_properties(metric, documents)
 
 
-def not_found(what: str, id: str) -> NotFound:
-    return NotFound(f"{what} with id {id[:ECHO_CHARACTERS_MAX]} does not exist.")
+def not_found(resource: str, id: str) -> NotFound:
+    return NotFound(f"{resource} with id {id[:ECHO_CHARACTERS_MAX]} does not exist.")

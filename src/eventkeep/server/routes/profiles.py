@@ -86,7 +86,7 @@ class Profiles:
         return call.response(merged_document(frame, edited.profile.id), 201)
 
     async def _write(self, call: Call, edit: ProfileEdit, size: int, *, new_status: int) -> Response:
-        """The profile after a write. What could not be taken of it is named in a header."""
+        """The profile after a write. A header names the members that could not be taken."""
         frame = call.frame(call.query())
         edited = await self._edit(call, edit, size)
         number = edited.profile.number

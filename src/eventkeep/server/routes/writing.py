@@ -1,4 +1,4 @@
-"""What several families of routes do to write: queue an edit or a job, and wait for what becomes of it."""
+"""Writes of several families of routes: queue an edit or a job, and wait for its outcome."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class Writing:
         return await ticket.loop.run_in_executor(self._threads, parse)
 
     async def change(self, make: Make, size: int) -> Any:
-        """What the caller of a queued change gets. ``size`` is about the bytes that it takes. Raises RequestRefused."""
+        """Return the result of a queued change. ``size`` is about the bytes that it takes. Raises RequestRefused."""
         done: Future[Any] = Future()
         self._committer.offer(QueuedChange(make, done, events=1, bytes=size))
-        # A request that is given up is not to cancel what the commit thread is about to do.
+        # A request that is given up must not cancel a change that the commit thread is about to make.
         return await asyncio.shield(asyncio.wrap_future(done))
 
     async def create(self, account: int, revision: Revision, submission: Submission, body: bytes) -> Outcome:
-        """What becomes of a submission that was made here. Raises RequestRefused."""
+        """The outcome of a submission that was made here. Raises RequestRefused."""
         ticket = FutureTicket()
         try:
             self._committer.offer(
