@@ -53,8 +53,8 @@ def shape(value: Any, place: str) -> dict[str, set[str]]:
         members = [(f"{place}/*", member) for member in value]
     else:
         return {place: {NAMES.get(type(value), "value")}}
-    for where, member in members:
-        for inner, kinds in shape(member, where).items():
+    for inner_place, member in members:
+        for inner, kinds in shape(member, inner_place).items():
             found.setdefault(inner, set()).update(kinds)
     return found
 

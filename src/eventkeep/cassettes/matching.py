@@ -110,13 +110,13 @@ def body_differences(recorded: Any, requested: Any, place: str) -> list[str]:
     if isinstance(recorded, dict) and isinstance(requested, dict):
         found = []
         for name in sorted(recorded.keys() | requested.keys()):
-            where = f"{place}/{name}"
+            inner_place = f"{place}/{name}"
             if name not in requested:
-                found.append(f"{where} is recorded only")
+                found.append(f"{inner_place} is recorded only")
             elif name not in recorded:
-                found.append(f"{where} is requested only")
+                found.append(f"{inner_place} is requested only")
             else:
-                found += body_differences(recorded[name], requested[name], where)
+                found += body_differences(recorded[name], requested[name], inner_place)
         return found
     if isinstance(recorded, list) and isinstance(requested, list) and len(recorded) == len(requested):
         pairs = zip(recorded, requested, strict=True)

@@ -20,8 +20,8 @@ HOP_BY_HOP: Final = frozenset(
     ("connection", "content-encoding", "content-length", "date", "host", "keep-alive", "server", "te", "trailer")
 ) | {"transfer-encoding", "upgrade"}
 
-Answer = tuple[int, dict[str, str], bytes]
-Respond = Callable[[str, str, dict[str, str], bytes], Answer]
+CassetteResponse = tuple[int, dict[str, str], bytes]
+Respond = Callable[[str, str, dict[str, str], bytes], CassetteResponse]
 """From method, target, headers and body to status, headers and body."""
 
 
@@ -81,7 +81,7 @@ class Recorder:
         self._writer, self._scrubber, self._say = writer, scrubber, say
         self._lock = threading.Lock()
 
-    def respond(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
+    def respond(self, method: str, target: str, headers: dict[str, str], body: bytes) -> CassetteResponse:
         """Forward a request and record it."""
         sent = {name: value for name, value in headers.items() if name.lower() not in HOP_BY_HOP}
         try:
@@ -123,7 +123,7 @@ class Replayer:
         self._lock = threading.Lock()
         self.misses = 0
 
-    def respond(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
+    def respond(self, method: str, target: str, headers: dict[str, str], body: bytes) -> CassetteResponse:
         """The recorded response, or 404 with the nearest recording in the error document."""
         parts = urlsplit(target)
         with self._lock:

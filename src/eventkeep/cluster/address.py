@@ -26,7 +26,7 @@ EXPECTED: Final = "expected an address like nats://a:4222,b:4222,c:4222/eventkee
 
 
 class ServerAddress(msgspec.Struct, frozen=True):
-    """One server of NATS: where clients connect, and the port of its monitoring."""
+    """One server of NATS: the address for clients, and the port of its monitoring."""
 
     host: str
     port: int
@@ -54,7 +54,7 @@ class LogAddress(msgspec.Struct, frozen=True):
     key: str | None = None
 
     def tls_context(self) -> ssl.SSLContext | None:
-        """What TLS connections are made with, None without TLS. Raises ConfigurationError if a file can't be used."""
+        """The context of TLS connections, None without TLS. Raises ConfigurationError if a file can't be used."""
         if not self.tls:
             return None
         try:
@@ -67,7 +67,7 @@ class LogAddress(msgspec.Struct, frozen=True):
 
 
 def parse_log_address(text: str) -> LogAddress:
-    """Parse the address of a replicated log. Raises ConfigurationError, which says what is wrong with it.
+    """Parse the address of a replicated log. Raises ConfigurationError that names the fault.
 
     Options are ``monitor`` (the port of the monitoring of all servers, or one for each, separated by commas), and with
     ``tls://`` also ``ca``, ``cert`` and ``key``, paths of PEM files.

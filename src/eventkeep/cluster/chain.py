@@ -17,18 +17,18 @@ class Chain:
         """``checksum`` None: the record before is not known, so that the first one is taken as it is."""
         self.log, self.position, self.checksum, self.epoch = log, position, checksum, epoch
 
-    def add(self, content: bytes, where: str) -> Header:
-        """Check the next record and count it. Raises LogError, which begins with ``where``, unless it follows."""
-        header = checked_header(content, where)
+    def add(self, content: bytes, source: str) -> Header:
+        """Check the next record and count it. Raises LogError, which begins with ``source``, unless it follows."""
+        header = checked_header(content, source)
         if header.log != self.log:
-            raise LogError(f"{where}: the record belongs to another log ({header.log:016x}, not {self.log:016x})")
+            raise LogError(f"{source}: the record belongs to another log ({header.log:016x}, not {self.log:016x})")
         if header.position != self.position + 1:
-            raise LogError(f"{where}: record {self.position + 1} was expected, and record {header.position} is there")
+            raise LogError(f"{source}: record {self.position + 1} was expected, and record {header.position} is there")
         if self.checksum is not None and header.previous != self.checksum:
-            raise LogError(f"{where}: record {header.position} does not follow the record {self.position} known here")
+            raise LogError(f"{source}: record {header.position} does not follow the record {self.position} known here")
         if header.epoch < self.epoch:
             raise LogError(
-                f"{where}: record {header.position} is of leader {header.epoch}, and the one before of {self.epoch}"
+                f"{source}: record {header.position} is of leader {header.epoch}, and the one before of {self.epoch}"
             )
         self.position, self.checksum, self.epoch = header.position, header.checksum, header.epoch
         return header

@@ -1,12 +1,12 @@
 """The replicated transport of the log: a stream of JetStream with one message for each record.
 
-A record's position is its message's sequence. Each append says which sequence has to be the last one: JetStream refuses
-it if another leader has appended. An append without a response is repeated as it is, because the expected sequence lets
-it in at most once; then what stands at the position says what became of it.
+A record's position is its message's sequence. Each append names the sequence that has to be the last one: JetStream
+refuses it if another leader has appended. An append without a response is repeated as it is, because the expected
+sequence lets it in at most once; then the message at the position decides the outcome.
 
 Records are read without a consumer, by asking any replica for the next ones. A replica may be behind, and one with a
-damaged file may leave a message out: each record is checked against the one before it, and what does not fit is asked
-for again, from whichever replica comes next.
+damaged file may leave a message out: each record is checked against the one before it, and one that does not follow is
+requested again, from whichever replica comes next.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ EXPECTED_SEQUENCE: Final = "Nats-Expected-Last-Sequence"
 
 
 class AppendCounts(msgspec.Struct):
-    """What this process has appended since it started."""
+    """Counts of this process's appends since it started."""
 
     kept: int = 0
     failed: int = 0
@@ -156,7 +156,7 @@ class JetStreamLog:
     def append(self, record: EncodedRecord) -> AppendResult:
         """Append a record; takes up to CLUSTER_APPEND_SECONDS_MAX.
 
-        After CONFLICT and UNKNOWN nothing may be appended before ``poll`` has read what the log holds.
+        After CONFLICT and UNKNOWN nothing may be appended before ``poll`` has read the contents of the log.
         """
         if (record.position, record.previous) != (self.last + 1, self.last_checksum):
             return AppendResult(
@@ -210,7 +210,7 @@ class JetStreamLog:
         return self.link.max_payload - CLUSTER_MESSAGE_SPARE_BYTES
 
     async def _look(self, record: EncodedRecord) -> AppendResult | None:
-        """What stands at a record's position; None if that can't be said yet."""
+        """The outcome by the message at a record's position; None if it can't be read yet."""
         try:
             content = await self._record_of_leader(record.position, 2 * len(record.content))
         except LogUnreachable:
@@ -225,7 +225,7 @@ class JetStreamLog:
         )
 
     async def _put_parts(self, position: int, message: bytes) -> bytes:
-        """Store a message in parts and return the message that says where they are."""
+        """Store a message in parts and return the message that lists them."""
         parts: list[Part] = []
         for piece in split(message, self._message_bytes_max):
             reply = await self.link.request(f"{self.names.parts_subject}.{position}", piece)
@@ -323,10 +323,10 @@ class JetStreamLog:
 
         Then the connection is left: a server asks its own replica first, so that only another server asks another.
         """
-        where = f"the stream {self.names.log}, record {chain.position + 1}"
+        source = f"the stream {self.names.log}, record {chain.position + 1}"
         try:
             if (content := await self._record_of_leader(chain.position + 1)) is not None:
-                chain.add(content, where)
+                chain.add(content, source)
                 return [content]
         except LogUnreachable:
             return []
@@ -336,14 +336,14 @@ class JetStreamLog:
         return []
 
     async def _fetch(self, chain: Chain) -> tuple[list[bytes], LogError | None]:
-        """What one replica has behind ``chain``, and what is wrong with the record after that."""
+        """The records that one replica has after ``chain``, and the error of the record after those."""
         records: list[bytes] = []
-        where = f"the stream {self.names.log}, record {chain.position + 1}"
+        source = f"the stream {self.names.log}, record {chain.position + 1}"
         try:
             for fetched in await self.link.fetch(self.names.log, chain.position + 1):
-                where = f"the stream {self.names.log}, record {chain.position + 1}"
-                content = await self._content(fetched.content, where)
-                chain.add(content, where)
+                source = f"the stream {self.names.log}, record {chain.position + 1}"
+                content = await self._content(fetched.content, source)
+                chain.add(content, source)
                 records.append(content)
         except LogUnreachable as exc:
             return records, exc
@@ -353,7 +353,7 @@ class JetStreamLog:
         return records, None
 
     async def _raise_missing(self, chain: Chain, doubt: LogError | None) -> None:
-        """Raise what is known of a record that could not be read for a long time; nothing if it was never there."""
+        """Raise the error of a record that could not be read for a long time; return if it was never there."""
         info = await self._raise_trimmed(chain)
         if doubt is not None:
             raise doubt
@@ -368,23 +368,23 @@ class JetStreamLog:
             raise trimmed(chain.position + 1, info.state.first_seq)
         return info
 
-    async def _content(self, message: bytes, where: str) -> bytes:
+    async def _content(self, message: bytes, source: str) -> bytes:
         """The record in a message, put together if it is in parts."""
-        content = decompress(message, where)
+        content = decompress(message, source)
         if isinstance(content, bytes):
             return content
-        joined = decompress(await self._join(content, where), where)
+        joined = decompress(await self._join(content, source), source)
         if isinstance(joined, PartList):
-            raise LogError(f"{where}: its parts hold a list of parts")
+            raise LogError(f"{source}: its parts hold a list of parts")
         return joined
 
-    async def _join(self, found: PartList, where: str) -> bytes:
+    async def _join(self, found: PartList, source: str) -> bytes:
         """The message whose parts are stored."""
         pieces: list[bytes] = []
         for part in found.parts:
             fetched = await self.link.fetch(self.names.parts, part.sequence, 1)
             if not fetched or fetched[0].sequence != part.sequence or len(fetched[0].content) != part.size:
-                raise LogError(f"{where}: its part {part.sequence} is missing")
+                raise LogError(f"{source}: its part {part.sequence} is missing")
             pieces.append(fetched[0].content)
         return b"".join(pieces)
 
@@ -435,7 +435,7 @@ class JetStreamLog:
             raise LogError(f"the stream {stream} can't be trimmed: {reply.fault.description}")
 
     def status(self) -> StreamInfo:
-        """What JetStream tells of the stream. Raises LogUnreachable, LogError."""
+        """The state of the stream in JetStream. Raises LogUnreachable, LogError."""
         return self._info()
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
-"""The lease: which node may try to append, kept as one key of a key-value bucket.
+"""The lease: the right of one node to try to append, kept as one key of a key-value bucket.
 
 The holder renews the key again and again, each time on condition that nobody else has changed it. Another node takes
 the lease when it has seen the key unchanged for the whole time to live, on the same condition. Each node measures with
 its own monotonic clock, so that clocks need not agree. The lease is there to have one leader at a time and a new one
-soon; what makes appends safe is the expected sequence.
+soon; the expected sequence makes appends safe.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The link of this process to the servers of NATS: one connection at a time, in a thread with an event loop of its own.
 
-The library's own reconnecting is not used: it sends again what was buffered while nobody knew whether it still
-mattered, and it notices a stalled connection late. Here a connection that fails, stalls, or leads to a server that gets
-nothing done is dropped, what waited on it fails at once, and the next server is tried.
+The library's own reconnecting is not used: it sends the buffered requests again, although nobody knows whether they
+still matter, and it notices a stalled connection late. Here a connection that fails, stalls, or leads to a server that
+gets nothing done is dropped, the requests that wait on it fail at once, and the next server is tried.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """What JetStream says to a request: a fault, or the document."""
+    """The response of JetStream to a request: a fault, or the document."""
 
     document: dict[str, Any]
     fault: Fault | None = None
@@ -89,7 +89,7 @@ class Connection:
             self.lost.set_result(reason)
 
     async def take_batch_message(self, message: Msg) -> None:
-        """Hand a message of a batch to whoever waits for that batch."""
+        """Hand a message of a batch to the task that waits for that batch."""
         if (queue := self.batches.get(message.subject.rpartition(".")[2])) is not None:
             queue.put_nowait(message)
 
@@ -306,7 +306,7 @@ class Link:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _serve_one(self, url: str) -> None:
-        """Connect to a server and stay until the connection is lost. Raises what the library raises."""
+        """Connect to a server and stay until the connection is lost. Raises the errors of the library."""
         from nats.aio.client import Client
 
         client = Client()
@@ -361,7 +361,7 @@ class Link:
             await asyncio.wait({connection.lost}, timeout=CLUSTER_PING_SECONDS)
             if connection.lost.done():
                 return
-            # A ping waits behind what is sent, and its response behind what is received.
+            # A ping waits behind the bytes to send, and its response behind those to receive.
             waiting = self._bytes_under_way / CLUSTER_LINK_BYTES_PER_SECOND_MIN
             ping = asyncio.ensure_future(connection.client.flush(3_600))
             both: set[asyncio.Future[Any]] = {ping, connection.lost}

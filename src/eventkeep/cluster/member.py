@@ -33,7 +33,7 @@ NOT_LEADING: Final = "This node does not lead now, so that nothing can be stored
 
 
 class Role(enum.Enum):
-    """What a node does with the log."""
+    """The role of a node towards the log."""
 
     FOLLOWING = "following"
     LEADING = "leading"
@@ -44,8 +44,8 @@ class Member:
     """Follows ``log`` in a thread of its own, and leads it while ``lease`` is held.
 
     ``apply`` is called with the next records, in the order of the log, while this node does not lead; an error that it
-    raises stops the node for good, as damage in the log does. ``first_changes`` makes what the first record of a new
-    log holds.
+    raises stops the node for good, as damage in the log does. ``first_changes`` makes the contents of the first record
+    of a new log.
     """
 
     def __init__(self, log: JetStreamLog, lease: Lease, apply: Callable[[list[bytes]], None], clock: Clock) -> None:
@@ -135,7 +135,7 @@ class Member:
                     self._gave_way.wait(CLUSTER_POLL_SECONDS)
                     self._gave_way.clear()
         except Exception as exc:
-            # The thread ends here; whoever runs the node stops it with this error.
+            # The thread ends here; the owner of the node stops it with this error.
             self.failure = exc
             logger.error("this node can't follow the log any more", cause=str(exc), exc_info=not is_expected(exc))
             self.lease.may_take = lambda: False

@@ -1,6 +1,6 @@
 """Records as messages of a stream: compressed, and in parts if they are larger than a message may be.
 
-The parts of a large record go to a second stream before; the record's own message then holds only where they are. So
+The parts of a large record go to a second stream before; the record's own message then only lists them. So
 each record is one message of the log, its sequence is the record's position, and one expected sequence decides about
 it as a whole.
 """
@@ -22,7 +22,7 @@ IN_PARTS: Final = b"EKP1"
 
 
 class Part(msgspec.Struct, frozen=True, array_like=True):
-    """Where a part of a record is: its sequence in the stream of parts, and its size in bytes."""
+    """A part of a record: its sequence in the stream of parts, and its size in bytes."""
 
     sequence: int
     size: int
@@ -39,23 +39,23 @@ def compress(content: bytes) -> bytes:
     return COMPRESSED + zstandard.ZstdCompressor(level=LEVEL).compress(content)
 
 
-def decompress(message: bytes, where: str) -> bytes | PartList:
-    """The record in a message, or the parts that it is in. Raises LogError, which begins with ``where``."""
+def decompress(message: bytes, source: str) -> bytes | PartList:
+    """The record in a message, or the parts that it is in. Raises LogError, which begins with ``source``."""
     mark, body = message[:MARK_BYTES], memoryview(message)[MARK_BYTES:]
     if mark == IN_PARTS:
         try:
             return PartList(msgspec.msgpack.decode(body, type=tuple[Part, ...]))
         except msgspec.DecodeError as exc:
-            raise LogError(f"{where}: the list of its parts is damaged: {exc}") from exc
+            raise LogError(f"{source}: the list of its parts is damaged: {exc}") from exc
     if mark != COMPRESSED:
-        raise LogError(f"{where}: it is no record of this version of eventkeep; use a newer one")
+        raise LogError(f"{source}: it is no record of this version of eventkeep; use a newer one")
     try:
         size = zstandard.frame_content_size(body)
         if not 0 < size <= 2 * RECORD_BYTES_MAX:
-            raise LogError(f"{where}: it says that it has {size} bytes, which no record has")
+            raise LogError(f"{source}: it says that it has {size} bytes, which no record has")
         return zstandard.ZstdDecompressor().decompress(body)
     except zstandard.ZstdError as exc:
-        raise LogError(f"{where}: it can't be decompressed: {exc}") from exc
+        raise LogError(f"{source}: it can't be decompressed: {exc}") from exc
 
 
 def split(message: bytes, size: int) -> list[bytes]:

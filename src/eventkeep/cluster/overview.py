@@ -31,7 +31,7 @@ class NodeRow(msgspec.Struct, frozen=True):
 
 
 class Overview(msgspec.Struct, frozen=True):
-    """A cluster. ``first`` and ``last`` are positions; ``bytes`` is what the records take on each server."""
+    """A cluster. ``first`` and ``last`` are positions; ``bytes`` is the size of the records on each server."""
 
     log: str
     identity: str

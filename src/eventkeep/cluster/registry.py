@@ -1,4 +1,4 @@
-"""What the nodes tell of themselves: a key for each node in the key-value bucket of the log.
+"""The states that nodes report: a key for each node in the key-value bucket of the log.
 
 From it everybody knows which nodes there are and how far they have come, and the leader knows which records it may
 remove. Ages are differences of times of the servers of NATS: clocks of the nodes are not used.

@@ -1,7 +1,7 @@
 """The settings of the servers of NATS that the promises rest on, read from their monitoring.
 
-By default a server of NATS syncs its files every two minutes: a power cut of the three servers then loses what was
-acknowledged, and the stream. A client can't see this setting in its connection, only in the server's monitoring.
+By default a server of NATS syncs its files every two minutes: a power cut of the three servers then loses acknowledged
+events, and the stream. A client can't see this setting in its connection, only in the server's monitoring.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class JetStreamSettings(msgspec.Struct, frozen=True):
 
 
 class ServerSettings(msgspec.Struct, frozen=True):
-    """What a server's monitoring tells under /varz, as far as it matters here."""
+    """The settings that a server's monitoring shows under /varz, as far as they matter here."""
 
     server_name: str = ""
     version: str = ""
@@ -50,7 +50,7 @@ def read_settings(server: ServerAddress) -> ServerSettings:
 
 
 def check_settings(server: ServerAddress, settings: ServerSettings) -> None:
-    """Raises ConfigurationError, which says what to do, if records are not safe with this server.
+    """Raises ConfigurationError, with advice, if records are not safe with this server.
 
     Raises LogUnreachable if it stores nothing.
     """
@@ -63,7 +63,7 @@ def check_settings(server: ServerAddress, settings: ServerSettings) -> None:
         raise LogUnreachable(f"{name} has no JetStream: is there 'jetstream {{ … }}' in its configuration?")
     if not settings.jetstream.config.sync_always:
         raise ConfigurationError(
-            f"{name} does not sync what it stores at once, so that a power cut would lose events: set "
+            f"{name} does not sync its records at once, so that a power cut would lose events: set "
             "'sync_interval: always' in the part 'jetstream' of its configuration and restart it"
         )
 

@@ -1,7 +1,7 @@
 """The streams of a replicated log: how they have to be set up, made if they are missing.
 
 ``eventkeep-NAME-log`` has one message for each record, ``eventkeep-NAME-parts`` the parts of records that are larger
-than a message, and ``KV_eventkeep-NAME`` is the key-value bucket of the lease and of what the nodes tell of themselves.
+than a message, and ``KV_eventkeep-NAME`` is the key-value bucket of the lease and of the states that nodes report.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NEVER_REMOVED: Final[dict[str, Any]] = {
     "discard": "new",
     "allow_direct": True,
 }
-"""What each of our streams has to have so that no server removes a record by itself."""
+"""The settings that each of our streams must have, so that no server removes a record by itself."""
 
 
 class StreamNames(msgspec.Struct, frozen=True):

@@ -38,7 +38,7 @@ def compress(content: Content, sizes: Sizes) -> tuple[bytes, Sizes]:
 def decompress(content: Content, sizes: Sizes, raw_sizes: Words) -> tuple[Words, Any] | None:
     """Decompress blocks of these sizes that lie one after the other.
 
-    Returns the addresses of the raw blocks and what keeps them in memory, or None if one is not of its raw size.
+    Returns the addresses of the raw blocks and their memory, or None if one is not of its raw size.
     """
     if not hasattr(_own, "decompressor"):
         _own.decompressor = zstandard.ZstdDecompressor()

@@ -83,7 +83,7 @@ class Layer:
 
 
 def word_masks(keys: Keys) -> list[Keys]:
-    """What each key sets in each word of its block: three bits, fewer if two of them coincide."""
+    """The bits that each key sets in each word of its block: three, fewer if two of them coincide."""
     mixed = keys * _MIX
     mixed ^= mixed >> _HALF
     masks = []

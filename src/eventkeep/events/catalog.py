@@ -60,12 +60,11 @@ class Catalog:
         return sum(entry.size for entry in manifest.segments) + sum(each.file.size for each in manifest.documents)
 
     def replace(self, old: Sequence[Range], written: Rewritten | None, positions: tuple[int, int]) -> list[Path]:
-        """List what was written in place of the ranges ``old``, behind all if there are none; durable on return.
+        """List a new segment in place of the ranges ``old``, behind all if there are none; durable on return.
 
-        ``written`` is None if there are no events at ``positions``. Returns the files that are not listed any more. If
-        the manifest can't be written, nothing changes here, and what was written stays on the disk until another
-        manifest is.
-        Raises EventStoreError then.
+        ``written`` is None if there are no events at ``positions``. Returns the files that are not listed any more.
+        Raises EventStoreError if the manifest can't be written; then nothing changes here, and the new files stay on
+        the disk until another manifest is written.
         """
         document_files = dict(self._document_files)
         if written is not None and written.documents is not None:

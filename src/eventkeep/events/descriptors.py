@@ -55,7 +55,7 @@ class OpenFiles:
                     self._close_unused()
 
     def table(self, path: Path, read: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
-        """What ``read`` reads from the file, remembered for as long as there is room for it."""
+        """The table that ``read`` reads from the file, remembered for as long as there is room for it."""
         with self._lock:
             known = self._tables.get(path)
             if known is not None:
@@ -84,7 +84,7 @@ class OpenFiles:
                 self._close_file(entry.file)
 
     def close(self) -> None:
-        """Close what nobody uses; the rest is closed when it is given back."""
+        """Close the files that nobody uses; the others are closed when they are given back."""
         for path in list(self._open):
             self.forget(path)
 

@@ -1,4 +1,4 @@
-"""The directory of a segment: what is where in the file, with the checksums and fences of all pieces.
+"""The directory of a segment: the places of its parts in the file, with the checksums and fences of all pieces.
 
 It stands behind the pieces, is read when the store is opened, and stays in memory.
 """
@@ -23,7 +23,7 @@ GROUP_ROWS: Final = 64
 """Rows whose columns are stored, read and verified together.
 
 A page of events that lie far apart reads one piece for each: with all columns in one piece this takes an eighth of the
-reads, and with few rows most of what is read is used.
+reads, and with few rows most of the bytes that are read are used.
 """
 ORDER_ENTRIES: Final = 256
 """Entries of an order that are stored, read and verified together."""
@@ -41,7 +41,7 @@ _SUMS: Final = struct.Struct(f"<{len(SUMS)}Q")
 
 
 class OrderPlan(msgspec.Struct, frozen=True):
-    """Where an order is in the file, the bytes of its numbers, the checksums and first numbers of its pieces."""
+    """The place of an order in the file, the bytes of its numbers, the checksums and first numbers of its pieces."""
 
     offset: int
     width: int
@@ -59,10 +59,10 @@ class Widths(msgspec.Struct, frozen=True):
 
 
 class Directory(msgspec.Struct, frozen=True):
-    """What is where in a segment.
+    """The places of the parts of a segment.
 
-    ``accounts`` ascends, with the first row, the oldest and the newest time of each; ``currencies`` and ``documents``
-    are what the columns ``currency`` and ``file`` point into; ``document_rows`` counts the rows of each document file;
+    ``accounts`` ascends, with the first row, the oldest and the newest time of each; the columns ``currency`` and
+    ``file`` point into ``currencies`` and ``documents``; ``document_rows`` counts the rows of each document file;
     the fences are time and id of each group's first row. Times are from ``time_base``.
     """
 

@@ -1,4 +1,4 @@
-"""Document files: blocks of documents, and a table that says where each block is."""
+"""Document files: blocks of documents, and a table with the place of each block."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ Slots = npt.NDArray[np.uint32]
 
 
 class DocumentFileEntry(msgspec.Struct, frozen=True):
-    """What the manifest says of a document file: its size in bytes, its directory's checksum, its documents."""
+    """A document file in the manifest: its size in bytes, its directory's checksum, its documents."""
 
     number: int
     size: int
@@ -99,7 +99,7 @@ def check_head(head: Head, store: int, number: int, path: Path) -> None:
 
 
 class Located(msgspec.Struct, frozen=True):
-    """Documents of several files whose blocks are known: what is needed to read them, and how large they are.
+    """Documents of several files whose blocks are known: their places and sizes.
 
     ``file_of``, ``offsets``, ``sizes``, ``checksums`` and ``raw_sizes`` describe blocks (shape [blocks]);
     ``block_of`` and ``number_of`` the documents (shape [n]).
@@ -145,7 +145,7 @@ def locate(
 
 
 def read_documents(opened: OpenFiles, located: Located) -> CutTexts:
-    """Read, verify, decompress and cut documents. Raises EventStoreError if a block is not what was written."""
+    """Read, verify, decompress and cut documents. Raises EventStoreError for a block that is damaged."""
     content = read_pieces(opened, located.paths, located.file_of, located.offsets, located.sizes, located.checksums)
     raw = blocks.decompress(content, located.sizes, located.raw_sizes)
     if raw is not None:
@@ -180,7 +180,7 @@ class DocumentWriter:
         totals = np.concatenate([[0], np.cumsum(texts.sizes())])[starts]
         first = 0
         while first < len(starts) - 1:
-            # A slice at a time, for what is done under the interpreter's lock is in proportion to it.
+            # A slice at a time, because the work under the interpreter's lock is in proportion to it.
             end = int(np.searchsorted(totals, totals[first] + PACKED_AT_ONCE_BYTES, side="right")) - 1
             end = min(max(end, first + 1), first + PACKED_AT_ONCE_EVENTS // blocks.BLOCK_DOCUMENTS_MAX, len(starts) - 1)
             self._write_blocks(texts, starts[first : end + 1], slots)

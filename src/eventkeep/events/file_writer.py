@@ -44,7 +44,7 @@ class FileWriter:
             raise
 
     def write(self, buffers: Sequence[bytes | memoryview]) -> int:
-        """Write the buffers behind what was written; returns where they start. They must not change any more."""
+        """Append the buffers to the file; returns the offset of the first. They must not change any more."""
         start, added = self.size, sum(memoryview(buffer).nbytes for buffer in buffers)
         self._waiting += buffers
         self._waiting_bytes += added
@@ -74,7 +74,7 @@ class FileWriter:
         return directory_checksum
 
     def abandon(self) -> None:
-        """Remove what was written, under whichever name; what can't be removed is removed by the next start."""
+        """Remove the file, under either name; if that fails, the next start removes it."""
         try:
             if self._file is not None:
                 file, self._file = self._file, None

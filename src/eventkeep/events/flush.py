@@ -34,7 +34,7 @@ class Flush:
         return Rewritten(segment, documents)
 
     def abandon(self) -> None:
-        """Remove what was written."""
+        """Remove the files that were written."""
         for writer in (self._writer, self._documents):
             if writer is not None:
                 writer.abandon()

@@ -78,7 +78,7 @@ def sealed(content: bytes) -> bytes:
 
 
 def unsealed(content: bytes) -> bytes | None:
-    """What ``sealed`` was given; None if the checksum is wrong."""
+    """The content that ``sealed`` was given; None if the checksum is wrong."""
     if len(content) < CHECKSUM.size:
         return None
     body = content[: -CHECKSUM.size]

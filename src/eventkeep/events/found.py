@@ -39,7 +39,7 @@ class Found:
 
 
 def columns_of(part: AnyPart, place: int, rows: Rows | slice) -> Chunk:
-    """The columns of a page for rows of the part at ``place``, with where their documents are."""
+    """The columns of a page for rows of the part at ``place``, with the places of their documents."""
     names = (*PAGE_COLUMNS, "file", "slot") if isinstance(part, Segment) else PAGE_COLUMNS
     columns = part.columns(rows, names)
     count = len(columns["id"])

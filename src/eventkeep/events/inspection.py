@@ -15,7 +15,7 @@ from eventkeep.files import Files
 
 
 class EventStoreState(msgspec.Struct, frozen=True):
-    """What the files of an event store say.
+    """The state of the files of an event store.
 
     ``newest`` is the newest event's time in Unix seconds, None without events; ``flushed`` the last position of the log
     whose events are in segments; ``generation`` counts the manifests that were written.

@@ -1,7 +1,7 @@
 """Checked reads: pieces of immutable files, each verified by its checksum whenever it is read.
 
-Nothing is cached here: the system's page cache holds what is read often, and what comes out of it is verified again.
-No file is mapped: a mapped file that is cut short or whose disk fails ends the process, and a cold one stops all
+Nothing is cached here: the system's page cache holds the pieces that are read often, and they are verified again each
+time. No file is mapped: a mapped file that is cut short or whose disk fails ends the process, and a cold one stops all
 threads.
 """
 
@@ -37,7 +37,7 @@ def read_pieces(
 
     ``offsets``, ``sizes`` and ``checksums`` are of shape [n]; ``file_of`` has the place of each piece's file in
     ``paths``, None if there is one file. Raises EventStoreError with the file and the place of a piece that can't be
-    read or is not what was written.
+    read or has changed since it was written.
     """
     with opened.borrowed(paths) as descriptors:
         if store_pieces.is_built():

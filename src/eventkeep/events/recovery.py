@@ -1,4 +1,4 @@
-"""Opening the folder: the manifest and the files are compared, and what a crash left behind is removed.
+"""Opening the folder: the manifest and the files are compared, and the leftovers of a crash are removed.
 
 There are three kinds of leftovers. A file that was being written has a name of its own (``.new``) and is removed. A
 whole file that the manifest does not list is the output of a flush or merge that did not get to its manifest, or an
@@ -42,7 +42,7 @@ def open_catalog(files: Files, folder: Path, log_start: int | None) -> Catalog:
     """The catalog of the store in ``folder``, which is made if there is none.
 
     ``log_start`` is the first position that the log still has, None if there is no log. Raises EventStoreError, naming
-    the file, if the folder does not hold what its manifest lists; nothing was changed then.
+    the file, if the folder lacks a file of its manifest; then nothing was changed.
     """
     try:
         files.make_folder(folder)
@@ -158,4 +158,4 @@ def remove_leftovers(files: Files, folder: Path, names: list[str], leftovers: li
         files.unlink(folder / name)
     if leftovers:
         files.sync_folder(folder)
-        logger.info("removed what was left by an earlier process", files=leftovers)
+        logger.info("removed leftovers of an earlier process", files=leftovers)

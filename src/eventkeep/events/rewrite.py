@@ -45,7 +45,7 @@ _WORD: Final = (1 << 64) - 1
 
 
 class Target(msgspec.Struct, frozen=True):
-    """Where a rewrite writes: ``new_number`` gives the number of each new file."""
+    """The target of a rewrite: ``new_number`` gives the number of each new file."""
 
     opened: OpenFiles
     folder: Path
@@ -64,8 +64,8 @@ class Rewrite:
     """One rewrite of ``inputs``, which cover the positions from ``first`` to ``last``.
 
     Documents are written anew if ``packs`` is set. ``stops`` is asked in each step whether to give up. Every step
-    raises OSError or EventStoreError if it fails; then, and if the result is not used, ``abandon`` removes what was
-    written.
+    raises OSError or EventStoreError if it fails; then, and if the result is not used, ``abandon`` removes the new
+    files.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Rewrite:
         self._document_numbers = np.array(sorted(self._files), dtype=np.uint64)
 
     def run(self) -> Rewritten:
-        """Write the new segment and prove that it holds what its inputs do."""
+        """Write the new segment and prove that it holds the events of its inputs."""
         documents = self._document_numbers
         if self._packs:
             self._documents = DocumentWriter(
@@ -121,7 +121,7 @@ class Rewrite:
         return Rewritten(segment, entry)
 
     def abandon(self) -> None:
-        """Remove what was written."""
+        """Remove the files that were written."""
         for writer in (self._writer, self._documents):
             if writer is not None:
                 writer.abandon()
@@ -150,7 +150,7 @@ class Rewrite:
 
     def _check_stop(self) -> None:
         if self._stops():
-            raise EventStoreError("the store is being closed; what was merged is merged again after the next start")
+            raise EventStoreError("the store is being closed; the merge is done again after the next start")
 
     def _add(self, chunk: Chunk) -> None:
         writer = self._writer
@@ -216,7 +216,7 @@ class Rewrite:
             yield found
 
     def _prove(self, entry: SegmentEntry, documents: DocumentFileEntry | None) -> None:
-        """Read what was written. Raises EventStoreError unless it is, by its sums, what the inputs hold."""
+        """Read the new files. Raises EventStoreError unless their sums are those of the inputs."""
         target, files = self._target, dict(self._files)
         if documents is not None:
             files[documents.number] = DocumentFile(target.opened, target.folder, target.store, documents)
@@ -241,7 +241,7 @@ class Rewrite:
 
 
 def account_breaks(accounts: npt.NDArray[np.uint32], rows: int) -> npt.NDArray[Any]:
-    """Where a block of documents has to begin: at each account, unless the segment has few rows; 0 comes first."""
+    """The rows that must begin a block of documents: each account, unless the segment has few rows; 0 comes first."""
     if rows < SHARED_BLOCK_ROWS_MAX:
         return np.zeros(1, dtype=np.int64)
     return np.concatenate([[0], np.flatnonzero(np.diff(accounts)) + 1])

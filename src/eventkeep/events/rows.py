@@ -1,4 +1,4 @@
-"""What a segment and a part of the tail have in common: rows sorted by account, time and id, and their orders."""
+"""The common base of segments and parts of the tail: rows sorted by account, time and id, and their orders."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Part(Protocol):
     def entries(
         self, order: int, whole: tuple[int, int], numbers: npt.NDArray[np.uint32], rows: tuple[int, int]
     ) -> npt.NDArray[np.int64]:
-        """Where the entries of each of ``numbers`` begin and end in an order (shape [2, n]).
+        """The first and the end of each of ``numbers`` in an order (shape [2, n]).
 
         They are looked for within an account's rows ``whole``, and those with ``rows`` are found (each the first and
         the end).

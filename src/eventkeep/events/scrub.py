@@ -1,4 +1,4 @@
-"""Reading everything that a store has on disk, so that damage is found before somebody needs what it hit."""
+"""Reading all files of a store, so that damage is found before somebody needs the damaged events."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def accounts_of(snapshot: Snapshot) -> list[int]:
 def scrub(snapshot: Snapshot, parts: Sequence[AnyPart], opened: OpenFiles) -> int:
     """Read every event with its documents, and every order; returns how many events there are.
 
-    Raises EventStoreError, naming the file, if something is not what was written.
+    Raises EventStoreError, naming the file, if a part has changed since it was written.
     """
     for segment in snapshot.segments:
         check_orders(segment)

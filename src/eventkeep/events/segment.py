@@ -27,7 +27,7 @@ _OFFSET_MAX = (1 << 32) - 1
 
 
 class SegmentEntry(msgspec.Struct, frozen=True):
-    """What the manifest says of a range of positions: the segment with its events; file number 0 if there are none."""
+    """A range of positions in the manifest: the segment with its events; file number 0 if there are none."""
 
     number: int
     first: int

@@ -43,7 +43,7 @@ class Pieces:
         self.checksums: list[Words] = []
 
     def add(self, columns: Chunk) -> None:
-        """Write the pieces that are full; what is left waits."""
+        """Write the pieces that are full; the rest waits."""
         if self._left:
             columns = {name: np.concatenate([self._left[name], column]) for name, column in columns.items()}
         count = len(next(iter(columns.values())))
@@ -52,7 +52,7 @@ class Pieces:
         self._left = {name: column[full:] for name, column in columns.items()} if full < count else {}
 
     def finish(self) -> Words:
-        """Write what is left, filled up with zeros; returns the checksums of all pieces."""
+        """Write the rest, filled up with zeros; returns the checksums of all pieces."""
         if self._left:
             count = len(next(iter(self._left.values())))
             fill = self._entries - count

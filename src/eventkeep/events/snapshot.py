@@ -1,4 +1,4 @@
-"""Snapshots: what a read sees, as one tuple that is replaced in one assignment."""
+"""Snapshots: the state that a read sees, as one tuple that is replaced in one assignment."""
 
 from __future__ import annotations
 

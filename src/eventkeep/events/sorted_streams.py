@@ -17,7 +17,7 @@ def merged(streams: Sequence[Iterator[Chunk]], keys: tuple[str, ...]) -> Iterato
     """The rows of all streams, sorted by the columns ``keys``, the first of which counts most.
 
     Each stream is sorted so itself. Rows with equal keys come in the order of their streams if they are in the same
-    chunk. At most one chunk of each stream is in memory, and what is yielded is no larger than they are together.
+    chunk. At most one chunk of each stream is in memory, and a yielded chunk is no larger than they are together.
     """
     waiting = [next(stream, None) for stream in streams]
     while True:

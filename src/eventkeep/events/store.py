@@ -1,7 +1,7 @@
 """The event store: events by position of the log in, pages, counts and scans out.
 
 Appended events are in memory at once and on disk after a flush, by size or after a while; the log has them until then.
-What a read sees is one snapshot of segments and memory, so that it sees each event once, whatever is flushed or merged
+A read sees one snapshot of segments and memory, so that it sees each event once, whatever is flushed or merged
 meanwhile.
 """
 
@@ -93,7 +93,7 @@ class EventStore:
     def open(
         cls, folder: Path, files: Files | None = None, *, log_start: int | None = None, background: bool = True
     ) -> EventStore:
-        """Open the store in ``folder``, which is made if there is none; what a crash left behind is removed.
+        """Open the store in ``folder``, which is made if there is none; the leftovers of a crash are removed.
 
         ``log_start`` is the first position that the log still has, None if there is no log. Without ``background``
         nothing is flushed or merged by itself. Raises EventStoreError, naming the file, if the folder can't be used.
@@ -103,14 +103,14 @@ class EventStore:
         return cls(files, folder, catalog, take_filter(files, folder, catalog), background)
 
     def close(self) -> None:
-        """Flush and close. What can't be flushed stays in the log."""
+        """Flush and close. Events that can't be flushed stay in the log."""
         self.stop_threads()
         self._keys.close()
         try:
             self.flush()
             self._save_filter()
         except (EventStoreError, OSError) as exc:
-            logger.warning("the event store was not closed cleanly; the log has what it lacks", error=str(exc))
+            logger.warning("the event store was not closed cleanly; the log has the missing events", error=str(exc))
         self._remove_unused()
         self._catalog.target.opened.close()
 
@@ -386,13 +386,13 @@ class EventStore:
             job.abandon()
             raise
 
-    def _check_room(self, size: int, what: str) -> None:
+    def _check_room(self, size: int, task: str) -> None:
         try:
             free = self._files.free_bytes(self._folder)
         except OSError as exc:
             raise EventStoreError(f"{self._folder} can't be asked for its free bytes: {exc.strerror}") from exc
         if free < size:
-            raise EventStoreError(f"{self._folder}: {what} needs more than the {free} bytes that are free")
+            raise EventStoreError(f"{self._folder}: {task} needs more than the {free} bytes that are free")
 
     def _fits(self, old: Sequence[Range]) -> bool:
         """Whether a segment can hold the ranges: positions and times are stored in 32 bits each."""

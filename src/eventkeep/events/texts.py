@@ -23,7 +23,7 @@ _PRIME = 0x9E3779B185EBCA87
 class DocumentTexts:
     """The texts of documents by address and size (each of shape [n]); ``kept`` holds the memory that they point into.
 
-    Nothing is joined: a flush packs what the commits brought where it lies.
+    Nothing is joined: a flush packs the texts of the commits from their own memory.
     """
 
     __slots__ = ("kept", "properties", "property_sizes", "unique_id_sizes", "unique_ids")

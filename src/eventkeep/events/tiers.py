@@ -23,7 +23,7 @@ def level(rows: int) -> int:
 def next_merge(rows: Sequence[int]) -> tuple[int, int] | None:
     """The first and the end of the neighbours to merge, from the rows of each; None if all is well.
 
-    Small ones come first. What is merged begins and ends with segments of one level, and what lies between them is of
+    Small ones come first. A merge begins and ends with segments of one level, and those between them are of
     no higher one. Segments that are at least half as large as a segment can be stay as they are.
     """
     is_full = [count >= SEGMENT_ROWS_MAX // 2 for count in rows]

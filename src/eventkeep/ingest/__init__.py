@@ -1,5 +1,5 @@
 """From a parsed request to 202: the queue, the batch, the commit.
 
-It knows neither where its submissions come from nor where the stores are; both are
+It knows neither the source of its submissions nor the location of the stores; both are
 handed in.
 """

@@ -2,7 +2,7 @@
 
 ::
 
-    backup.json              what there is, with checksums
+        backup.json              the list of the contents, with checksums
     snapshot-120/            both views at record 120
     log-121-180.records      the records from 121 to 180, one after the other
 
@@ -45,7 +45,7 @@ class BackupLog(msgspec.Struct, frozen=True):
 
 
 class BackupList(msgspec.Struct):
-    """What a backup has. ``log`` is the identity of the log."""
+    """The contents of a backup. ``log`` is the identity of the log."""
 
     format: int
     log: int
@@ -60,14 +60,14 @@ class BackupList(msgspec.Struct):
 
 
 def read_list(folder: Path) -> BackupList | None:
-    """What the backup in a folder has, None if there is none. Raises StoreError if the list is damaged."""
+    """The list of the backup in a folder, None if there is none. Raises StoreError if the list is damaged."""
     try:
         content = (folder / LIST_NAME).read_bytes()
     except FileNotFoundError:
         return None
     document = content[:-CHECKSUM_LINE_BYTES]
     if content != document + checksum_line(document):
-        raise StoreError(f"the backup is damaged: {folder / LIST_NAME} is not what was written")
+        raise StoreError(f"the backup is damaged: {folder / LIST_NAME} has changed since it was written")
     found = msgspec.json.decode(document, type=BackupList)
     if found.format != FORMAT:
         raise StoreError(f"the backup {folder} has form {found.format}, made by a newer eventkeep: use that one")
@@ -197,7 +197,7 @@ def records_behind(folder: Path, found: BackupList, position: int) -> Iterator[E
         except OSError as exc:
             raise StoreError(f"the backup is damaged: {path} can't be read: {exc}") from exc
         if (written.size, written.checksum) != (each.size, each.checksum):
-            raise StoreError(f"the backup is damaged: {path} is not what was written")
+            raise StoreError(f"the backup is damaged: {path} has changed since it was written")
         with path.open("rb") as file:
             while start := file.read(HEADER.size):
                 header = decode_header(start, str(path))

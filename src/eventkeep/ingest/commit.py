@@ -1,4 +1,4 @@
-"""One commit on its way: what it changes, what it appends to the log, and whom it answers."""
+"""One commit on its way: its changes, its record, and the tickets of its requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SET_EVENTS_MAX = 1_000
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What became of a stored create.
+    """The outcome of a stored create.
 
     ``left`` names the identifiers that stayed with another profile; ``ignored`` those that could not be used.
     """
@@ -83,7 +83,7 @@ class Commit(msgspec.Struct):
 def prepare(
     creates: Sequence[ParsedCreates], before: Commit | None, resolver: Resolver, events: EventStore, started: float
 ) -> Commit:
-    """Resolve creates against what is applied and the commit ``before``, which is not applied yet.
+    """Resolve creates against the applied state and the commit ``before``, which is not applied yet.
 
     Nothing is changed. Raises StoreError if a store can't be read, and LogError if the record would be too large.
     """

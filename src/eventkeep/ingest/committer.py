@@ -1,8 +1,8 @@
-"""Group commit: the creates that wait in the queue are parsed, resolved, appended to the log, applied and answered.
+"""Group commit: the creates that wait in the queue are parsed, resolved, appended to the log, applied and responded to.
 
 One thread does it, batch after batch: an idle server commits a request at once, a busy one commits all that came during
-the last commit. While a record is written and synced, the next batch is parsed and resolved against what that record
-will change. The order of the steps:
+the last commit. While a record is written and synced, the next batch is parsed and resolved against the changes of that
+record. The order of the steps:
 
 1. resolve against memory, the commit on its way and the directory; nothing is changed;
 2. append the record to the log and sync it; only here a commit can still fail;
@@ -95,14 +95,14 @@ class Committer:
     def change(self, make: Callable[[Directory], tuple[Sequence[Change], Result]]) -> Result:
         """Keep the changes that ``make`` returns, and wait until they are applied; see `QueuedChange`.
 
-        Raises what ``make`` raises, and Unavailable if the changes can't be kept.
+        Raises the errors of ``make``, and Unavailable if the changes can't be kept.
         """
         done: Future[Result] = Future()
         self.offer(QueuedChange(make, done))
         return done.result()
 
     def call(self, act: Callable[[], None]) -> None:
-        """Have ``act`` called in the commit thread, between two commits. Raises what it raises, and Unavailable."""
+        """Have ``act`` called in the commit thread, between two commits. Raises its errors, and Unavailable."""
 
         def make(_: Directory) -> tuple[Sequence[Change], None]:
             act()
@@ -116,7 +116,7 @@ class Committer:
         return not self.queue.is_full and not self._is_broken and self._room.lack() is None
 
     def stop(self) -> None:
-        """Commit what waits, deliver every outcome, and end the threads."""
+        """Commit the waiting creates, deliver every outcome, and end the threads."""
         self.queue.close()
         if self._thread.is_alive():
             self._thread.join()
@@ -124,9 +124,9 @@ class Committer:
         self._appender.shutdown()
 
     def run_once(self) -> bool:
-        """Commit what waits in the queue, or wait for it; returns False once the queue is closed and empty.
+        """Commit the creates that wait in the queue, or wait for some; returns False once it is closed and empty.
 
-        It is what the commit thread does again and again.
+        The commit thread calls it again and again.
         """
         if not self.queue.has_items:
             self._advance(None)
@@ -238,7 +238,7 @@ class Committer:
     def _note_failure(self, result: AppendResult) -> None:
         """A record was not kept."""
         if not self._stores.is_replicated:
-            # What a replicated log refuses says nothing of the disk here.
+            # A refusal by a replicated log says nothing of the disk here.
             self._room.note_failure(result.reason)
         self._turn.append_failed(result)
 
@@ -289,7 +289,7 @@ class Committer:
             item.done.set_result(result)
 
     def _keep_changes(self, changes: list[Change]) -> None:
-        """Append changes and apply them. Raises Unavailable if they are not kept, and what applying raises."""
+        """Append changes and apply them. Raises Unavailable if they are not kept, and the errors of applying."""
         made = self._stores.encoded(changes)
         kept = self._stores.log.append(made.record)
         if kept.outcome is not AppendOutcome.KEPT:
@@ -320,7 +320,7 @@ class Committer:
         self._deliver([(ticket, refusal) for item in creates for ticket in item.tickets])
 
     def _break(self, exc: Exception) -> None:
-        """A record is in the log and can't be applied: nothing may be answered from the stores any more."""
+        """A record is in the log and can't be applied: no response may come from the stores any more."""
         if not self._is_broken:
             self._is_broken = True
             logger.critical("a record of the log can't be applied; the server stops", exc_info=exc)

@@ -1,4 +1,4 @@
-"""Edits of profiles and jobs on their way through the one queue: what each of them changes, and what its caller gets.
+"""Edits of profiles and jobs on their way through the one queue: the changes of each, and the result for its caller.
 
 Each runs when everything before it is applied, so it reads the directory and nothing else.
 """
@@ -22,7 +22,7 @@ Make = Callable[[Directory], Made]
 
 
 class Imported(msgspec.Struct, frozen=True):
-    """What became of the profiles of one slice of an import: the number of each, or why it failed."""
+    """The outcome of one slice of an import: the number of each profile, or the reason why it failed."""
 
     results: list[int | Fault]
 

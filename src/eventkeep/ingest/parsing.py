@@ -43,7 +43,7 @@ class ParsedCreates(msgspec.Struct):
 
 
 class CreateParser:
-    """Parses what the commit thread takes from the queue. ``failed`` may be called from any thread."""
+    """Parses the creates that the commit thread takes from the queue. ``failed`` may be called from any thread."""
 
     def __init__(self, queue: CreateQueue, failed: Failed) -> None:
         self._queue, self._failed = queue, failed

@@ -50,7 +50,7 @@ class QueuedChange(msgspec.Struct):
     """A change of the directory that waits for its commit: an account or a key, for example.
 
     ``make`` is called in the commit thread when everything before it is applied; it returns the changes, and the result
-    of ``done`` once they are kept. It may raise what ``done`` raises then.
+    of ``done`` once they are kept. If it raises an error, ``done`` raises it.
     """
 
     make: Callable[[Directory], tuple[Sequence[Change], Any]]

@@ -21,9 +21,9 @@ DIRECTORY_FILES = "directory.*"
 
 
 def repair(folder: Path, backup: Path | None = None) -> Iterator[str]:
-    """Make the damaged views of a folder anew, whose lock is held; says what was done, step by step.
+    """Make the damaged views of a folder anew, whose lock is held; yields a description of each step.
 
-    What was damaged is moved into a folder beside. Raises StoreError for what can't be repaired.
+    The damaged files are moved into a folder beside. Raises StoreError for damage that can't be repaired.
     """
     state = inspect_log(folder / LOG_FOLDER)
     if state is None:

@@ -30,7 +30,7 @@ MetricNames = dict[MetricName, Metric]
 
 
 class ResolvedRequest(msgspec.Struct):
-    """What can be stored of one request, or of several that brought one event each; ``tickets`` in their order.
+    """The storable part of one request, or of several that brought one event each; ``tickets`` in their order.
 
     ``left`` names identifiers that stay with another profile, and how many they are. ``valueless`` holds the metrics,
     by number, that had no event with a value so far.
@@ -43,7 +43,7 @@ class ResolvedRequest(msgspec.Struct):
 
 
 class Resolution(msgspec.Struct):
-    """What became of a batch: the requests that can be stored, those that are refused, and what they change.
+    """The outcome of a batch: the requests that can be stored, those that are refused, and their changes.
 
     ``now_us`` is the time of the batch in Unix microseconds. ``profile_changes`` are changes of profiles and
     identifiers; the metrics that change are in ``pending`` only, until `changes` is called. ``settled`` has the keys of
@@ -83,13 +83,13 @@ class Resolution(msgspec.Struct):
 
 
 class Resolver:
-    """Numbers the profiles and metrics of a batch, and finds out what it changes in the directory."""
+    """Numbers the profiles and metrics of a batch, and computes its changes to the directory."""
 
     def __init__(self, directory: Directory, clock: Clock) -> None:
         self._directory, self._clock = directory, clock
 
     def resolve(self, items: Sequence[ParsedCreates], before: Pending | None) -> Resolution:
-        """Resolve a batch against what is applied and what ``before`` will change.
+        """Resolve a batch against the applied state and the changes of ``before``.
 
         A refused request leaves nothing behind. Raises DirectoryError if the directory can't be read.
         """

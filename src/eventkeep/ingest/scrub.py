@@ -22,7 +22,7 @@ ALL_EVENTS: Final = 1 << 62
 
 
 class Checked(msgspec.Struct, frozen=True):
-    """What the check of one part found. ``damage`` is None if it is whole."""
+    """The result of the check of one part. ``damage`` is None if it is whole."""
 
     part: str
     found: str

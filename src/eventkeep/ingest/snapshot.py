@@ -32,7 +32,7 @@ class SnapshotFile(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """What a snapshot holds: everything up to the record at ``position``, whose checksum and time it has.
+    """A snapshot: the state up to the record at ``position``, whose checksum and time it has.
 
     ``log`` is the identity of the log; ``time`` is in Unix microseconds.
     """
@@ -87,7 +87,7 @@ def copy_snapshot(source: Path, snapshot: Snapshot, target: Path, files: Files |
             files.make_folder(copy.parent)
             copy_file(source / each.name, copy, files)
             if file_in(target, copy, files) != each:
-                raise StoreError(f"the backup is damaged: {source / each.name} is not what was written")
+                raise StoreError(f"the backup is damaged: {source / each.name} has changed since it was written")
         files.sync_folder(target)
     except OSError as exc:
         raise StoreError(f"the snapshot {source} can't be copied: {exc}") from exc
@@ -137,5 +137,5 @@ def write_file(path: Path, content: bytes, files: Files) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove what is left of a snapshot that was not finished."""
+    """Remove the files of a snapshot that was not finished."""
     shutil.rmtree(folder, ignore_errors=True)

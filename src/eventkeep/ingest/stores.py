@@ -99,7 +99,7 @@ class Stores:
         return result
 
     def trim(self, keep_from: int | None = None) -> None:
-        """Remove from the log what both views have durably, up to the position before ``keep_from``.
+        """Remove the records that both views have durably from the log, up to the position before ``keep_from``.
 
         Raises StoreError if a disk fails.
         """
@@ -181,7 +181,7 @@ class Stores:
 
 
 class Encoded:
-    """A record that is ready for the log, with what the directory notes once it is applied."""
+    """A record that is ready for the log, with the progress that the directory notes once it is applied."""
 
     __slots__ = ("progress", "record")
 

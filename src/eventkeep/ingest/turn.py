@@ -8,12 +8,12 @@ from eventkeep.log.transport import AppendResult
 
 
 class Turn(Protocol):
-    """The right to append to the log and to apply what was appended. Only the commit thread calls it."""
+    """The right to append to the log and to apply the records. Only the commit thread calls it."""
 
     def begin(self) -> str | None:
-        """Take the turn, or keep it. Returns why that is not possible, or None.
+        """Take the turn, or keep it. Returns the reason why that is not possible, or None.
 
-        After a reason, the caller finishes what is on its way, calls ``end``, and appends nothing.
+        After a reason, the caller finishes the commit on its way, calls ``end``, and appends nothing.
         """
 
     def end(self) -> None:

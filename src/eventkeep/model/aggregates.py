@@ -83,7 +83,7 @@ class UniqueProfiles:
     """The profiles of each bucket.
 
     They are held as they come and marked in one array when they are counted: that takes no
-    sorting. What is held is made unique when it becomes too much.
+    sorting. When too many are held, they are reduced to the distinct ones.
     """
 
     def __init__(self, bucket_count: int) -> None:
@@ -198,7 +198,7 @@ def _floor(time: int, interval: Interval, zone: Zone) -> int:
 def _following(edge: int, interval: Interval, zone: Zone) -> int:
     if interval == "hour":
         following = edge + _HOUR
-        # Where an offset changes by half an hour, one bucket is shorter or longer.
+        # If an offset changes by half an hour, one bucket is shorter or longer.
         return max(edge + SLOT_SECONDS, _floor(following, "hour", zone))
     day = datetime.datetime.fromtimestamp(edge, zone).date()
     if interval == "day":

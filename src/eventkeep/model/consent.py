@@ -1,4 +1,4 @@
-"""Consent: which messages a profile has agreed to, and what keeps them from being sent.
+"""Consent: the messages that a profile has agreed to, and the suppressions that keep them from being sent.
 
 A profile's consent is what remains of statements: "subscribed at that time", "suppressed at that time". A statement is
 itself a small ``Consent``, and ``joined`` puts two together: of each thing it keeps the statement that is true of the
@@ -6,7 +6,7 @@ later time. Joining is commutative, associative and idempotent, so the order in 
 matter, nor that one arrives twice: a statement of the past that is imported today never overrules a newer one, and two
 profiles that become one join theirs.
 
-Decisions, where no source settles them:
+Decisions of ours, because no source settles them:
 
 - Of two statements of the same microsecond the one wins that sends less: imported events are of whole seconds, and who
   said yes and no in one second may have said no last.
@@ -36,7 +36,7 @@ Channel = Literal[
     "whatsapp.transactional",
     "whatsapp.conversational",
 ]
-"""A channel and what is sent by it, as they stand in ``subscriptions``."""
+"""A channel and a kind of message, by their names in ``subscriptions``."""
 
 Reason = Literal["HARD_BOUNCE", "INVALID_EMAIL", "SPAM_COMPLAINT", "UNSUBSCRIBE", "USER_SUPPRESSED"]
 """Why an address is suppressed. UNSUBSCRIBE is never stated: it follows from the consent to email marketing."""
@@ -139,7 +139,7 @@ NOTHING: Final = Consent()
 
 
 def joined(one: Consent, other: Consent) -> Consent:
-    """What two consents say together; ``one`` itself if the other adds nothing.
+    """The consent that two make together; ``one`` itself if the other adds nothing.
 
     At most CONSENT_LISTS_MAX lists are remembered, those of the newest statements.
     """

@@ -1,4 +1,4 @@
-"""What a job or a client does to the consent of one profile: a write, and the events that tell of it."""
+"""The change that a job or a client makes to the consent of one profile: a write, and the events that record it."""
 
 from __future__ import annotations
 

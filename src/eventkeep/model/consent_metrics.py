@@ -1,4 +1,4 @@
-"""The metrics that tell of consent: what an event of theirs states, and which event a statement is recorded as."""
+"""The metrics of consent: the statement of each event, and the event that records a statement."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class ConsentEvent(msgspec.Struct, frozen=True):
 
 
 def stated_by(metric: str, time_us: int, properties: Mapping[str, Any]) -> Consent | None:
-    """What an event states about consent, None if nothing.
+    """The statement of an event about consent, None if it makes none.
 
-    ``time_us`` is the event's time in Unix microseconds. Decisions, where no source settles them: only a bounce whose
-    type is hard suppresses; a dropped email does, like a hard bounce, because it is dropped for an earlier one; events
-    of a list concern that list alone; updated preferences say nothing.
+    ``time_us`` is the event's time in Unix microseconds. Decisions of ours, because no source settles them: only a
+    bounce whose type is hard suppresses; a dropped email does, like a hard bounce, because it is dropped for an
+    earlier one; events of a list concern that list alone; updated preferences say nothing.
     """
     statement = _STATEMENTS.get(metric)
     return None if statement is None else statement(time_us, properties)

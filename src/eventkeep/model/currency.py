@@ -30,7 +30,7 @@ CODES: Final = CURRENT | WITHDRAWN
 
 
 def normal_currency(text: str) -> str | None:
-    """The code in upper case, as it is stored; None for what is no ISO 4217 code.
+    """The code in upper case, as it is stored; None for a text that is no ISO 4217 code.
 
     It may be sent in any case. Our decision: ISO 4217 writes its codes in upper case,
     and no code differs from another by its case alone.

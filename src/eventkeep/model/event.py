@@ -22,7 +22,7 @@ _PAIR_NUMBERS: Final = {pair: number for number, pair in enumerate(_PAIRS)}
 _PUBLIC_ID: Final = re.compile(f"[0-9A-Za-z]{{{PUBLIC_ID_CHARACTERS}}}")
 
 _GREGORIAN_START_TICKS: Final = 0x01B21DD213814000
-"""Ticks of 100 ns from 1582-10-15, where version 1 UUIDs count from, to 1970-01-01 (RFC 9562)."""
+"""Ticks of 100 ns from 1582-10-15, the start of version 1 UUIDs, to 1970-01-01 (RFC 9562)."""
 _TICKS_PER_SECOND: Final = 10_000_000
 
 
@@ -59,7 +59,7 @@ def public_id(time: int, id: int) -> str:
 
 
 def parse_public_id(text: str) -> tuple[int, int] | None:
-    """The (time, id) of a public id, or None where ``text`` can't be one."""
+    """The (time, id) of a public id, or None if ``text`` can't be one."""
     if _PUBLIC_ID.fullmatch(text) is None:
         return None
     number = _ALPHABET.index(text[0])

@@ -43,7 +43,7 @@ class TextColumn:
         self.joined, self.sizes = joined, sizes
 
     def offsets(self) -> npt.NDArray[np.int64]:
-        """Where each text starts, and the end of the last (shape [events + 1])."""
+        """The start of each text, and the end of the last (shape [events + 1])."""
         offsets = np.zeros(len(self.sizes) + 1, dtype=np.int64)
         np.cumsum(self.sizes, out=offsets[1:])
         return offsets

@@ -8,7 +8,7 @@ import msgspec
 
 
 class EventCount(msgspec.Struct, frozen=True):
-    """A number of events with the times of the oldest and the newest, in Unix seconds; None where there are none."""
+    """A number of events with the times of the oldest and the newest, in Unix seconds; None if there are none."""
 
     events: int = 0
     oldest: int | None = None

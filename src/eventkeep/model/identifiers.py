@@ -19,7 +19,7 @@ LABEL_CHARACTERS_MAX: Final = 63
 """Characters between two dots of a domain. Source: RFC 1035, 2.3.4."""
 
 # Not the whole of RFC 5321, which allows quoted blanks and addresses without a domain:
-# no address of a person looks like that, and what does is a mistake.
+# no address of a person looks like that, and an address that does is a mistake.
 _LOCAL: Final = r"[^\s@\"(),:;<>\[\\\]\x00-\x20\x7f]++"
 _LABEL: Final = r"[^\W_]++(?:-++[^\W_]++)*+"
 _USUAL_EMAIL: Final = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]++@(?:[a-z0-9]++(?:-++[a-z0-9]++)*+\.)+[a-z]++")
@@ -30,7 +30,7 @@ _PHONE_NUMBER: Final = re.compile(r"\+[0-9 ().\-/]+", re.ASCII)
 
 
 def normal_email(text: str) -> str | None:
-    """The address trimmed and in lower case; None where it is no address of the form ``name@domain.tld``."""
+    """The address trimmed and in lower case; None if it is no address of the form ``name@domain.tld``."""
     email = text.strip().lower()
     if len(email) > EMAIL_CHARACTERS_MAX or not (_USUAL_EMAIL.fullmatch(email) or _EMAIL.fullmatch(email)):
         return None
@@ -46,14 +46,14 @@ def _parts_fit(email: str) -> bool:
 
 
 def normal_phone_number(text: str) -> str | None:
-    """The number in E.164 form (``+15005550006``); None where it is none.
+    """The number in E.164 form (``+15005550006``); None if it is none.
 
     It has to begin with + and a country calling code, may hold the usual separators,
     and has to have a length that its country uses. Whether anybody has the number is
     not asked: numbering plans change more often than this program is updated.
     Source: ITU-T E.164, by the library phonenumbers.
     """
-    # What is remembered below has to be short.
+    # The texts that are remembered below have to be short.
     text = text.strip()
     if len(text) > PHONE_NUMBER_CHARACTERS_MAX or _PHONE_NUMBER.fullmatch(text) is None:
         return None

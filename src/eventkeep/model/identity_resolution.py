@@ -23,7 +23,7 @@ Owned = tuple[str, str]
 """An identifier: its kind, and its value in normal form."""
 
 WIRE_NAMES: Final = {kind: kind for kind in IDENTIFIER_KINDS} | {"kx": "_kx"}
-"""What the answer calls an identifier."""
+"""The name of an identifier in a response."""
 
 ATTRIBUTE_KINDS: Final = frozenset(IDENTIFIER_KINDS) - {"kx"}
 """The identifiers that are also attributes of a profile."""
@@ -32,11 +32,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 ANYWHERE: Final = repeat("/data")
-"""Where writes stand in a request that does not say."""
+"""The places of writes in a request that does not give them."""
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """What became of a request's profile writes.
+    """The outcome of a request's profile writes.
 
     ``numbers`` has one profile number per write. ``left`` names the identifiers, as the
     wire does, that were given and did not become the profile's, and how many they were:
@@ -50,8 +50,8 @@ class Applied(msgspec.Struct, frozen=True):
 class IdentityResolution:
     """The profiles that one commit works on, in memory.
 
-    ``owners`` says whose an identifier is: by (kind, normal form), with a profile's id
-    under the kind ``id``; what it lacks belongs to nobody. ``profiles`` holds every
+    ``owners`` has the owner of each identifier: by (kind, normal form), with a profile's id
+    under the kind ``id``; other identifiers belong to nobody. ``profiles`` holds every
     profile that ``owners`` mentions. ``next_number`` gives the number of a new profile
     and ``new_id`` its ULID, from Unix microseconds. ``stored_identifiers`` has all the
     identifiers that a profile owned before the commit, by its number: only for profiles
@@ -59,7 +59,7 @@ class IdentityResolution:
     of the same profiles, the numbers of those that were merged into them earlier.
 
     ``changed``, ``created``, ``new_owners``, ``released``, ``secondary`` and ``merged`` are
-    what is to be written when the commit ends: profiles by number, the numbers of the new
+    to be written when the commit ends: profiles by number, the numbers of the new
     ones among them, the identifiers that found an owner, those that have none any more, and
     the number of the surviving profile by that of each profile that was merged into it.
     ``secondary`` has the identifiers that a profile owns without showing them in an
@@ -93,12 +93,12 @@ class IdentityResolution:
         """Find or make the profile of each write, in order, and merge the write into it.
 
         The first identifier that finds a profile decides, ``id`` before the others. The
-        others are added to that profile where they are free and stay with their owner
-        where they are not: none is stolen, no two profiles become one. An ``id`` that no
+        others are added to that profile if they are free, and otherwise stay with their owner:
+        none is stolen, no two profiles become one. An ``id`` that no
         profile has can't make one; beside other identifiers it is passed over (and named
         in ``left``), alone it is refused.
 
-        ``pointers`` says where each write stands in its request; it may be longer. Raises
+        ``pointers`` has the place of each write in its request; it may be longer. Raises
         InvalidRequest with a fault for each write that can't be applied; then the
         roster is as it was.
         """
@@ -157,9 +157,9 @@ class Attempt:
         self.faults: list[Fault] = []
 
     def place(self, write: ProfileWrite, pointer: str) -> int:
-        """The number of the profile that the write means, after merging it; -1 where there is none."""
+        """The number of the profile that the write means, after merging it; -1 if there is none."""
         if (only_identifier := write.only_identifier) is not None:
-            # It says nothing else: what has it is meant, and nothing is to be changed.
+            # The write has this identifier alone: it names its owner, and changes nothing.
             number = self.owner(only_identifier)
             return self.create([only_identifier]) if number is None else number
         given = [(kind, value) for kind in IDENTIFIER_KINDS if (value := getattr(write, kind)) is not None]
@@ -282,7 +282,7 @@ class Attempt:
 
 
 def properties_fault(profile: Profile, write: ProfileWrite, place: str) -> Fault | None:
-    """What is wrong with a profile's properties as a write has left them, if anything."""
+    """The fault of a profile's properties after a write, or None."""
     properties = profile.properties
     # A patch stands beside the attributes or inside them, which a write does not tell.
     pointer = f"{place}/attributes/properties" if write.properties else place

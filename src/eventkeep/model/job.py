@@ -13,7 +13,7 @@ DAY_MICROSECONDS: Final = 24 * 3600 * 1_000_000
 
 
 class ImportFailure(msgspec.Struct, frozen=True, kw_only=True):
-    """A profile of an import that was not imported: why, and what was sent.
+    """A profile of an import that was not imported: the reason, and the values that were sent.
 
     ``place`` is the place of the profile in the request, counted from 0; ``pointer`` points into the request's body.
     """
@@ -27,7 +27,7 @@ class ImportFailure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobContent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is kept with a job besides its counts.
+    """The details that are stored with a job besides its counts.
 
     ``lists`` are the ids of lists that an import names, ``profiles`` the numbers of the profiles that it made or
     changed, in the order of the request. ``person`` is the identifier of whom a deletion concerns: kind and value.
@@ -42,7 +42,7 @@ class JobContent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One job of an account. ``number`` counts up within the account; times are Unix microseconds.
 
-    Imports and consent jobs are carried out before their request is answered, so they are complete when they are
+    Imports and consent jobs are carried out before the response to their request, so they are complete when they are
     first seen. A deletion is kept as ``queued``.
     """
 

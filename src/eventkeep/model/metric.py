@@ -1,4 +1,4 @@
-"""A metric: what an event is an event of."""
+"""A metric: the kind of an event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Profiles, and what a write makes of one."""
+"""Profiles, and the result of a write to one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from eventkeep.model.consent import NOTHING, Consent, joined
 from eventkeep.model.profile_write import ProfileWrite
 
 IDENTIFIER_KINDS: Final = ("external_id", "email", "phone_number", "anonymous_id", "kx")
-"""What finds a profile, in order of priority; a profile's ``id`` goes before them all."""
+"""The identifiers that find a profile, in order of priority; a profile's ``id`` goes before them all."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -46,7 +46,7 @@ class Profile(msgspec.Struct, kw_only=True):
 
 
 def merged(profile: Profile, write: ProfileWrite, now_us: int) -> Profile:
-    """The profile after a write of its attributes, location and properties; the same object where nothing changes.
+    """The profile after a write of its attributes, location and properties; the same object if nothing changes.
 
     Identifiers are not its business (see ``eventkeep.model.identity_resolution``). Merging the same
     write again changes nothing. Rules: a given attribute overwrites and null clears it;

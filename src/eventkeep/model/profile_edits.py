@@ -1,4 +1,4 @@
-"""Edits of single profiles: what the profile operations ask for, and what they make of the directory.
+"""Edits of single profiles: the inputs of the profile operations, and their changes to the directory.
 
 The rules of each edit:
 
@@ -7,7 +7,7 @@ The rules of each edit:
   the profile shows, which is free then; null frees all of its kind. An identifier of another
   profile refuses the update. An attribute that is given overwrites, null clears it.
 - An import creates or updates, like a profile that is sent with an event.
-- A merge makes two profiles one, the destination. It keeps what it has; the source fills the
+- A merge makes two profiles one, the destination. It keeps its values; the source fills the
   gaps: attributes, a location as a whole, properties key by key. Their consents are joined:
   of each statement the newer one counts. All identifiers of the source
   become the destination's. The source is deleted; its events become the destination's.
@@ -40,7 +40,7 @@ FILLED: Final = (
     "image",
     "location",
 )
-"""What a merge takes from the source if the destination has none."""
+"""The attributes that a merge takes from the source if the destination has none."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -76,7 +76,7 @@ ProfileEdit = CreateProfile | UpdateProfile | ImportProfile | MergeProfiles
 
 
 class Edited(msgspec.Struct, frozen=True):
-    """What became of an edit: the profile after it, whether it is a new one.
+    """The outcome of an edit: the profile after it, whether it is a new one.
 
     ``left`` names the identifiers that stayed with another profile, as ``Applied.left`` does.
     """
@@ -113,7 +113,7 @@ def needs_identifiers(edit: ProfileEdit) -> tuple[str, ...]:
 
 
 def named(edit: ProfileEdit) -> list[ProfileWrite]:
-    """Everything that the edit names a profile by, as writes: what has to be loaded for it."""
+    """Everything that the edit names a profile by, as writes: these profiles have to be loaded for it."""
     if isinstance(edit, MergeProfiles):
         return [ProfileWrite(id=edit.destination), ProfileWrite(id=edit.source)]
     writes = [ProfileWrite(id=edit.id), edit.write] if isinstance(edit, UpdateProfile) else [edit.write]

@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 SortKey = Literal["number", "updated", "email", "suppressed", "list_suppressed"]
-"""What profiles are ordered by; ties by number. A profile without the value comes after those that have one.
+"""The value that orders profiles; ties by number. A profile without the value comes after those that have one.
 
 Numbers are given in the order of creation, and so are ids. ``suppressed`` is the time of the
 newest suppression of email marketing, ``list_suppressed`` of the newest of one list.
@@ -29,14 +29,14 @@ class Bounds(msgspec.Struct, frozen=True):
         return self.least is None and self.most is None
 
     def narrowed(self, other: Bounds) -> Bounds:
-        """What lies within both."""
+        """The range that lies within both."""
         lows = [each for each in (self.least, other.least) if each is not None]
         highs = [each for each in (self.most, other.most) if each is not None]
         return Bounds(max(lows, default=None), min(highs, default=None))
 
 
 class SuppressionConditions(msgspec.Struct, frozen=True):
-    """What a profile's suppression has to be; one of them has to fulfil all. None means no condition.
+    """Conditions on a profile's suppressions; one of them has to fulfil all. None means no condition.
 
     Several ``reasons`` or ``list_ids`` have all to be there, which one suppression can't fulfil.
     """

@@ -10,7 +10,7 @@ from eventkeep.model.consent import Consent
 
 
 class ProfileWrite(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
-    """What a request writes to one profile, with its identifiers in normal form.
+    """The write of a request to one profile, with its identifiers in normal form.
 
     ``attributes`` holds the plain attributes that were given (``first_name``, ``last_name``, ``organization``,
     ``locale``, ``title``, ``image``); None clears one. ``location`` holds the members of the location that were given,

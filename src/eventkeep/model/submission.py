@@ -1,4 +1,4 @@
-"""What create requests ask to store: writes to profiles, and events as columns."""
+"""The contents of create requests: writes to profiles, and events as columns."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Submission(msgspec.Struct, kw_only=True, gc=False):
     NUMBERS, ``texts`` those of ``event_columns.TEXTS``. ``unique_id`` is filled in (the second as text if none was
     sent), ``currency`` is empty if there is none, ``properties`` are raw JSON objects as they were sent.
 
-    ``pointers`` says where each profile is in its request; it may be longer than ``profiles``. ``metrics`` holds each
+    ``pointers`` has the place of each profile in its request; it may be longer than ``profiles``. ``metrics`` has each
     (name, service) once. With single creates, event and profile number i are those of request number i.
     """
 

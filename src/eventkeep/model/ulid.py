@@ -26,7 +26,7 @@ _ULID: Final = re.compile(f"[0-7][{ALPHABET}]{{25}}")
 def new_ulid(milliseconds: int, randomness: bytes) -> str:
     """The ULID of a moment, in Unix milliseconds, and of 10 random bytes.
 
-    Raises ValueError where either does not fit.
+    Raises ValueError if either does not fit.
     """
     if not 0 <= milliseconds <= MILLISECONDS_MAX:
         raise ValueError(f"expected Unix milliseconds from 0 to {MILLISECONDS_MAX}, got {milliseconds}")
@@ -48,7 +48,7 @@ def is_ulid(text: str) -> bool:
 
 
 def ulid_milliseconds(ulid: str) -> int:
-    """The Unix milliseconds in a ULID. Raises ValueError for what is none."""
+    """The Unix milliseconds in a ULID. Raises ValueError for any other text."""
     if not is_ulid(ulid):
         raise ValueError(f"expected a ULID of {ULID_CHARACTERS} characters, got {ulid!r}")
     milliseconds = 0
