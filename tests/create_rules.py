@@ -271,7 +271,7 @@ PROPERTY_RULES: Final = (
     accepts("many digits in a fraction", properties('{"a":0.12345678901234567890123456789}')),
     accepts("emoji, as they are and escaped", properties('{"a":"🙂","b":"\\ud83d\\ude42"}')),
     accepts("an escaped backslash before u0000", properties('{"a":"\\\\u0000"}')),
-    accepts("what looks like a repeated key, in a string", properties('{"a":"{\\"b\\":1,\\"b\\":2}","c":":"}')),
+    accepts("the look of a repeated key, in a string", properties('{"a":"{\\"b\\":1,\\"b\\":2}","c":":"}')),
     accepts("equal keys in different objects", properties('{"a":{"b":1},"c":[{"b":1},{"b":1}],"b":1}')),
     accepts("a number that is too small to tell from zero", properties('{"a":1e-999}')),
     refuses("no properties", single(properties=ABSENT), PROPERTIES, "'properties' is missing"),
@@ -514,7 +514,7 @@ BULK_BODIES: Final = (
     refuses("an item without events", bulk(item()), EVENTS, "at least one element"),
     refuses("items that are no array", bulk(**{"events-bulk-create": {"data": {}}}), ITEMS, "Expected an array"),
     refuses(
-        "a create where a bulk create is expected",
+        "a create instead of a bulk create",
         single(),
         "/data/type",
         "Expected the string 'event-bulk-create-job'",

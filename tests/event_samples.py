@@ -90,7 +90,7 @@ def stored(row: Row) -> StoredEvent:
 
 
 class Model:
-    """A sorted list: what the store has to equal."""
+    """A sorted list, which the store has to equal."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []

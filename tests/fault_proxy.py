@@ -31,10 +31,10 @@ class Fault(Enum):
 
     CUT_CONNECTION = "the connection is cut after the head of the request"
     CUT_REQUEST = "the connection is cut in the middle of the request"
-    CUT_BEFORE_ANSWER = "the server has done it, and the connection is cut before the answer"
-    CUT_ANSWER = "the server has done it, and the answer ends in its middle"
-    GARBAGE = "the server has done it, and the answer is no HTTP"
-    STALL = "the server has done it, and the answer comes too late"
+    CUT_BEFORE_RESPONSE = "the server has done it, and the connection is cut before the response"
+    CUT_RESPONSE = "the server has done it, and the response ends in its middle"
+    GARBAGE = "the server has done it, and the response is no HTTP"
+    STALL = "the server has done it, and the response comes too late"
     DELAY = "everything is a little late"
     THROTTLE = "429, not done"
     UNAVAILABLE = "503, not done"
@@ -147,20 +147,20 @@ class FaultProxy:
             await asyncio.sleep(DELAY_SECONDS)
         upstream_writer.write(head + body)
         await upstream_writer.drain()
-        answer = await upstream_reader.readuntil(b"\r\n\r\n")
-        answer += await upstream_reader.readexactly(_content_length(answer))
+        response = await upstream_reader.readuntil(b"\r\n\r\n")
+        response += await upstream_reader.readexactly(_content_length(response))
         if fault is Fault.STALL:
             await asyncio.sleep(STALL_SECONDS)
-        if fault is Fault.CUT_BEFORE_ANSWER:
+        if fault is Fault.CUT_BEFORE_RESPONSE:
             return False
-        if fault is Fault.CUT_ANSWER:
-            await _send(writer, answer[: len(answer) // 2])
+        if fault is Fault.CUT_RESPONSE:
+            await _send(writer, response[: len(response) // 2])
             # The reader gets the bytes that were written, and then the end.
             await asyncio.sleep(DELAY_SECONDS)
             return False
         if fault in _INSTEAD:
             return await _send(writer, _INSTEAD[fault]) and fault is not Fault.GARBAGE
-        return await _send(writer, answer)
+        return await _send(writer, response)
 
 
 async def _send(writer: asyncio.StreamWriter, content: bytes) -> bool:

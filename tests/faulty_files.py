@@ -95,7 +95,7 @@ class FaultyFiles(Files):
 
 
 class UnsyncedFiles(FaultyFiles):
-    """Remembers what is not durable yet, so that a power cut can take it back.
+    """Remembers the writes that are not durable yet, so that a power cut can take it back.
 
     Names of a folder become durable in their order, with ``sync_folder``; a file's content with ``sync``.
     """

@@ -96,7 +96,7 @@ def flush_in_child(client: Client, events: int) -> None:
 
 
 def sigterm_in_child(client: Client, events: int) -> None:
-    """SIGTERM sends what waits in the child."""
+    """SIGTERM sends the events that wait in the child."""
     batch = client.batch(delay_seconds=600).open()
 
     def sleep() -> None:

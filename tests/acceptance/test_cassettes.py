@@ -50,7 +50,7 @@ def command(*arguments: str) -> Iterator[str]:
 
 
 def use(url: str, key: str) -> list[tuple[int, object]]:
-    """What a program does: a create, a page, and a mistake."""
+    """The requests of a program: a create, a page, and a mistake."""
     headers = {"Authorization": f"Klaviyo-API-Key {key}", "revision": "2024-10-15"}
     with httpx.Client(base_url=url, headers=headers) as client:
         created = client.post("/api/events/", json=BODY)

@@ -116,14 +116,14 @@ def test_impossible_comparisons_are_a_wrong_usage(arguments: tuple[str, ...], sa
 
 def test_a_running_server_serves_every_document_without_a_key(server: ServerProcess) -> None:
     for revision in REVISIONS:
-        answer = httpx.get(f"{server.url}/openapi/{revision.date}.json")
-        assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
-        assert answer.json()["info"]["version"] == revision.date
-        assert answer.json()["servers"] == [{"url": server.url}]
+        response = httpx.get(f"{server.url}/openapi/{revision.date}.json")
+        assert (response.status_code, response.headers["content-type"]) == (200, "application/json")
+        assert response.json()["info"]["version"] == revision.date
+        assert response.json()["servers"] == [{"url": server.url}]
 
 
 def test_there_is_no_document_of_another_date(server: ServerProcess) -> None:
-    answer = httpx.get(f"{server.url}/openapi/2024-06-14.json")
-    assert answer.status_code == 404
-    assert answer.json()["errors"][0]["detail"] == "The path /openapi/2024-06-14.json could not be found"
+    response = httpx.get(f"{server.url}/openapi/2024-06-14.json")
+    assert response.status_code == 404
+    assert response.json()["errors"][0]["detail"] == "The path /openapi/2024-06-14.json could not be found"
     assert httpx.post(f"{server.url}/openapi/2024-06-15.json").status_code == 405

@@ -180,8 +180,8 @@ def test_filters_are_built_from_values(reader: Client) -> None:
 def test_page_size_is_sent_in_every_revision(here: Place, reader: Client) -> None:
     with here.connect(reader.settings.api_key, revision="2026-01-15") as later:
         assert len(later.events.get_events(page_size=7)) == 7
-        answer = later.events.get_events_with_http_info(page_size=1)
-        assert answer.headers["content-type"] == "application/vnd.api+json"
+        response = later.events.get_events_with_http_info(page_size=1)
+        assert response.headers["content-type"] == "application/vnd.api+json"
     # The documents of earlier revisions lack the parameter; released programs send it, and the server accepts it.
     assert len(reader.events.get_events(page_size=7)) == 7
 

@@ -48,7 +48,7 @@ def count(client: Client) -> int:
 def test_children_send_their_own_events_once(client: Client, scene: str, events: int, tmp_path: Path) -> None:
     settings = client.settings
     arguments = [scene, settings.base_url, settings.api_key, str(events), str(tmp_path / "spool")]
-    # A loop that ends with open connections warns of them, whoever made them.
+    # A loop that ends with open connections warns of them, also of those that others made.
     warnings = [] if "asyncio" in scene else ["-W", "error"]
     done = subprocess.run(
         [sys.executable, *warnings, "-m", "tests.acceptance.forking_program", *arguments],

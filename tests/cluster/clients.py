@@ -1,7 +1,7 @@
 """Clients that write to a profile of their own, each event until it is acknowledged, and read what they have written.
 
-What a client checks, as a history of one profile: it writes one event after the other; so every read has to show all
-events that were acknowledged to it, whichever node it asks (it carries its position), and all that an earlier read has
+A client checks the history of one profile: it writes one event after the other; so every read has to show all events
+that were acknowledged to it, whichever node it asks (it carries its position), and all that an earlier read has
 shown; none twice, and none that it did not send.
 """
 

@@ -1,4 +1,4 @@
-"""A network that can be made bad: a proxy for each link, which cuts, stalls or delays what goes through it."""
+"""A network that can be made bad: a proxy for each link, which cuts, stalls or delays its traffic."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ class Processes:
             time.sleep(0.02)
 
     def raise_failures(self) -> None:
-        """Raise what a client has found wrong in what it read, and what has ended a node."""
+        """Raise the fault that a client has found in its reads, and the error that has ended a node."""
         for client in self.clients:
             if client.failure is not None:
                 raise client.failure

@@ -71,5 +71,5 @@ def test_a_flipped_byte_is_never_served(servers: ServersInNetwork, seed: int) ->
         except LogError as exc:
             assert "record" in str(exc)
         assert read == written[: len(read)], f"byte {offset} of {path.name}"
-        # Two of three servers have every record: whoever asks long enough finds it.
+        # Two of three servers have every record: a reader that asks long enough finds it.
         assert len(read) == RECORDS

@@ -46,7 +46,7 @@ def append(log: JetStreamLog, changes: bytes, epoch: int = 1) -> AppendResult:
 
 
 def poll_to(log: JetStreamLog, position: int) -> list[bytes]:
-    """Read until ``position``; returns the changes of what was read."""
+    """Read until ``position``; returns the changes of the records."""
     changes: list[bytes] = []
     deadline = time.monotonic() + WAIT_SECONDS
     while log.last < position and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""Nodes that follow the log and lead it, over real servers of NATS; what they apply is only remembered."""
+"""Nodes that follow the log and lead it, over real servers of NATS; the records that they apply are only remembered."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Node:
 
 
 class Nodes:
-    """Three nodes of one log, and what was acknowledged."""
+    """Three nodes of one log, and the acknowledged records."""
 
     def __init__(self, servers: ServersInNetwork, log: str) -> None:
         self.servers, self.log = servers, log
@@ -78,7 +78,7 @@ class Nodes:
         return next(node for node in self.nodes if node.member.role is Role.LEADING)
 
     def write(self) -> bool:
-        """Write through whoever leads; returns whether it was acknowledged."""
+        """Write through the node that leads; returns whether it was acknowledged."""
         changes = b"%d" % next(self._numbers)
         for node in self.nodes:
             if (outcome := node.write(changes)) is Outcome.KEPT:

@@ -1,4 +1,4 @@
-"""What nodes tell of themselves, over real servers of NATS."""
+"""The states that nodes report, over real servers of NATS."""
 
 from __future__ import annotations
 

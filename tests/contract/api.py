@@ -142,7 +142,7 @@ class Api:
         return found
 
     def page(self, **query: str) -> dict[str, Any]:
-        """One page of get_events, which must be answered."""
+        """One page of get_events, which must succeed."""
         response = self.call("get_events", query=query)
         assert response.status_code == 200, response.text
         document: dict[str, Any] = response.json()

@@ -20,7 +20,7 @@ REVISIONS: Final = {"7.0.0": "2024-02-15", "9.0.0": "2024-06-15", "25.0.0": "202
 """The revision that each version of the client asks for; if the server does not have it, the one before it is used."""
 
 
-class Answer(msgspec.Struct):
+class ClientResponse(msgspec.Struct):
     """The result of a call. ``status`` is None if the plain form of an operation returned data."""
 
     status: int | None = None
@@ -64,7 +64,7 @@ class OfficialClient:
         key: str | None = None,
         max_retries: int = 1,
         **options: Any,
-    ) -> Answer:
+    ) -> ClientResponse:
         """Calls one operation of one of the client's classes. Without its name, the data are the names of all."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -80,4 +80,4 @@ class OfficialClient:
         print(json.dumps(call), file=self._process.stdin, flush=True)
         line = self._process.stdout.readline()
         assert line, f"the client's process ended with {self._process.poll()}"
-        return msgspec.json.decode(line, type=Answer)
+        return msgspec.json.decode(line, type=ClientResponse)

@@ -80,8 +80,8 @@ def test_responses_are_valid_with_all_parameters(operation: str, revision: Revis
     (content,) = described(document, operation)["responses"]["200"]["content"].values()
     validate = validator(document, content["schema"]).validate
     for parameters in parameters_to_try(operation, revision):
-        for answer in responses(operation, revision, **parameters):
-            validate(json.loads(answer))
+        for response in responses(operation, revision, **parameters):
+            validate(json.loads(response))
 
 
 def test_error_documents_are_valid(revision: Revision, document: dict[str, Any]) -> None:

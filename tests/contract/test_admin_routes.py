@@ -341,20 +341,20 @@ def test_restart_lets_readers_go_and_tells_them(tmp_path: Path) -> None:
         (key,) = make_keys(server, "default", "full")
         with Api(server.url, key) as api:
             position = api.http.get("/eventkeep/tail").json()["meta"]["position"]
-            answers: list[httpx.Response] = []
+            responses: list[httpx.Response] = []
             query = {"after": position, "wait_seconds": str(FEED_WAIT_SECONDS_MAX)}
-            reader = threading.Thread(target=lambda: answers.append(api.http.get("/eventkeep/tail", params=query)))
+            reader = threading.Thread(target=lambda: responses.append(api.http.get("/eventkeep/tail", params=query)))
             reader.start()
             wait_until_under_way(api)
             started = time.monotonic()
             assert server.stop() == 0
             assert time.monotonic() - started < DRAIN_SECONDS_MAX
             reader.join()
-            assert (answers[0].status_code, answers[0].json()["data"]) == (200, [])
+            assert (responses[0].status_code, responses[0].json()["data"]) == (200, [])
         server.start()
         with Api(server.url, key) as api:
             api.create(unique_id="after the restart")
-            after = answers[0].json()["meta"]["position"]
+            after = responses[0].json()["meta"]["position"]
             document = api.http.get("/eventkeep/tail", params={"after": after}).json()
             assert document["meta"]["skipped"] is True
             (event,) = document["data"]

@@ -1,4 +1,4 @@
-"""Who may call what: every operation without a good key, and with every key that lacks a scope."""
+"""The rights of keys: every operation without a good key, and with every key that lacks a scope."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ INCLUDING: Final = {
     "metric,profile": {"metrics:read", "profiles:read"},
     "attributions": set[str](),
 }
-"""What each ``include`` needs beside the operation's own scopes."""
+"""The scopes that each ``include`` needs beside the operation's own scopes."""
 
 
 class Shop:
@@ -93,7 +93,7 @@ def denial_of(response: httpx.Response) -> set[str]:
 
 
 def spoiled(key: str) -> dict[str, str]:
-    """Headers that bring no good key, by what is wrong with them."""
+    """Headers without a good key, by their fault."""
     other = "b" if key[-1] == "a" else "a"
     return {
         "empty": "",
@@ -114,7 +114,7 @@ def spoiled(key: str) -> dict[str, str]:
 @pytest.mark.usefixtures("stored")
 @pytest.mark.parametrize("operation", PATHS)
 @pytest.mark.parametrize("wrong", ["absent", "revoked", *spoiled("pk_0")])
-def test_no_operation_answers_without_a_good_key(shop: Shop, operation: str, wrong: str) -> None:
+def test_no_operation_succeeds_without_a_good_key(shop: Shop, operation: str, wrong: str) -> None:
     key = shop.key("full")
     if wrong == "revoked":
         (key,) = make_keys(shop.server, shop.account, "full")
@@ -157,7 +157,7 @@ def test_key_is_asked_for_before_anything_else_is_said(shop: Shop) -> None:
         assert api.http.post("/api/events/", content=b"nonsense").status_code == 401
 
 
-# What a key may do
+# The rights of a key
 
 
 @pytest.mark.parametrize("operation", PATHS)
@@ -231,7 +231,7 @@ def test_keys_are_nowhere_in_the_folder_or_the_log(shop: Shop) -> None:
 
 
 def contents(folder: Path) -> Iterator[bytes]:
-    """What is in the files of a folder that is in use: some may go meanwhile."""
+    """The contents of the files of a folder that is in use: some may go meanwhile."""
     for path in folder.rglob("*"):
         with suppress(FileNotFoundError):
             if path.is_file():

@@ -1,4 +1,4 @@
-"""Jobs that change consent: what they leave at profiles, which events tell of them, and how they are read."""
+"""Jobs that change consent: the consent of profiles after them, the events that record them, and how to read them."""
 
 from __future__ import annotations
 

@@ -31,16 +31,16 @@ def at_once(shop: Shop, rounds: Sequence[Sequence[Mapping[str, Any]]]) -> list[l
     ready = threading.Barrier(connections)
 
     def send(place: int) -> None:
-        for bodies, answered in zip(rounds, fates, strict=True):
+        for bodies, gathered in zip(rounds, fates, strict=True):
             ready.wait(30)
-            answered.append(fate_of(shop.send(bodies[place])))
+            gathered.append(fate_of(shop.send(bodies[place])))
 
     threads = [threading.Thread(target=send, args=(place,)) for place in range(connections)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [len(answered) for answered in fates] == [connections] * len(rounds)
+    assert [len(gathered) for gathered in fates] == [connections] * len(rounds)
     return fates
 
 
@@ -70,7 +70,7 @@ def test_one_new_identifier_makes_one_profile(shop: Shop, identifier: str) -> No
         for number in range(ROUNDS)
     ]
     fates = at_once(shop, rounds)
-    assert {fate for answered in fates for fate in answered} == {Fate(1, 0)}
+    assert {fate for gathered in fates for fate in gathered} == {Fate(1, 0)}
     found = by_profile(shop)
     assert len(found) == ROUNDS
     assert sorted(map(sorted, found.values())) == sorted(
@@ -108,13 +108,13 @@ def test_new_phone_and_email_mixed_end_with_one_owner_each(shop: Shop) -> None:
         owned = Counter(each[name] for each in profiles.values() if each[name] is not None)
         assert set(owned.values()) == {1}
         assert len(owned) == ROUNDS
-    for number, answered in enumerate(fates):
+    for number, gathered in enumerate(fates):
         owners = {
             owner: attributes
             for owner, attributes in profiles.items()
             if attributes["email"] == f"{number}@shop.example" or attributes["phone_number"] == f"+1500555{number:04}"
         }
-        left = {fate.partial for fate in answered}
+        left = {fate.partial for fate in gathered}
         if len(owners) == 1:
             assert left == {None}
         else:
@@ -146,7 +146,7 @@ def test_one_new_metric_is_made_once(shop: Shop, service: str | None) -> None:
         people = [profile({"email": f"{place}@shop.example"}) for place in range(CONNECTIONS)]
         rounds.append([bulk(item(event(unique_id=str(number), metric=named), profile=each)) for each in people])
     fates = at_once(shop, rounds)
-    assert {fate for answered in fates for fate in answered} == {Fate(1, 0)}
+    assert {fate for gathered in fates for fate in gathered} == {Fate(1, 0)}
     metrics = shop.resources("metric")
     assert sorted(each["name"] for each in metrics.values()) == sorted(f"Metric {number}" for number in range(ROUNDS))
     used = Counter(each["relationships"]["metric"]["data"]["id"] for each in shop.events(**{"page[size]": "1000"}))

@@ -123,7 +123,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def move_to_segments(counted: Scraped) -> None:
-    """Empty the tail: what is read then comes from segments."""
+    """Empty the tail: reads then come from segments."""
     ask_server(counted.server.data, ControlRequest("flush"))
     assert value(counted.samples(), "tail_events") == 0
 

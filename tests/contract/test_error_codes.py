@@ -154,9 +154,9 @@ def too_often(_: Shop, bounded: Bounded, operation: str) -> httpx.Response:
     """Limits apply to one operation; this server limits create_event only."""
     with Shop(bounded.server, "often") as shop:
         # A new minute may begin between two calls, but not between both pairs.
-        answers = [shop.send(good_body("create_event")) for _ in range(3)]
-    assert answers[0].status_code == 202
-    return next(answer for answer in answers if answer.status_code != 202)
+        responses = [shop.send(good_body("create_event")) for _ in range(3)]
+    assert responses[0].status_code == 202
+    return next(response for response in responses if response.status_code != 202)
 
 
 def while_bodies_are_under_way(_: Shop, bounded: Bounded, operation: str) -> httpx.Response:
@@ -394,13 +394,13 @@ def test_full_queue_refuses_with_503_and_stores_accepted_requests(bounded: Bound
     room = QUEUE_BYTES_MAX // BODY_BYTES_MAX
     with Shop(bounded.server, "crowd") as shop:
         # The committer has one more already, and some must find no room.
-        answers = asyncio.run(send_until_refused(shop, body, room + 10))
-        refused = [answer for answer in answers if answer.status_code != 202]
-        fates = [fate_of(answer) for answer in answers if answer.status_code == 202]
+        responses = asyncio.run(send_until_refused(shop, body, room + 10))
+        refused = [response for response in responses if response.status_code != 202]
+        fates = [fate_of(response) for response in responses if response.status_code == 202]
         assert 1 <= len(refused) < 10
-        for answer in refused:
-            assert check(answer, PROBLEMS[Unavailable])["detail"].startswith("Too many events wait to be stored")
-            assert answer.headers["Retry-After"] == "1"
+        for response in refused:
+            assert check(response, PROBLEMS[Unavailable])["detail"].startswith("Too many events wait to be stored")
+            assert response.headers["Retry-After"] == "1"
         assert len(fates) > room
         assert sorted(fates, key=lambda fate: fate.repeated) == [Fate(1, 0), *[Fate(0, 1)] * (len(fates) - 1)]
         assert len(shop.events()) == 1

@@ -1,4 +1,4 @@
-"""Bulk imports of profiles: what they leave, and how their jobs are read."""
+"""Bulk imports of profiles: the profiles after them, and how to read their jobs."""
 
 from __future__ import annotations
 

@@ -114,8 +114,8 @@ def test_event_of_another_account_is_as_unknown_as_any(ours: Account, theirs: Ac
     status, unknown = without_id(ours.api.call(operation, UNKNOWN_EVENT))
     assert status == 404
     for event in theirs.events:
-        answer = without_id(ours.api.call(operation, event))
-        assert answer == (404, {**unknown, "detail": unknown["detail"].replace(UNKNOWN_EVENT, event)})
+        response = without_id(ours.api.call(operation, event))
+        assert response == (404, {**unknown, "detail": unknown["detail"].replace(UNKNOWN_EVENT, event)})
 
 
 @pytest.mark.parametrize("operation", ["get_event", "get_event_profile"])

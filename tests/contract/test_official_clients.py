@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from eventkeep.testing import ServerProcess
-from tests.contract.official_client import REVISIONS, Answer, OfficialClient
+from tests.contract.official_client import REVISIONS, ClientResponse, OfficialClient
 
 START: Final = int(datetime.datetime(2024, 3, 1, 12, tzinfo=datetime.UTC).timestamp())
 """The second of the first event of a history; each next one is a minute later."""
@@ -108,9 +108,9 @@ def history(client: OfficialClient) -> History:
     )
 
 
-def numbers(answer: Answer) -> list[int]:
+def numbers(response: ClientResponse) -> list[int]:
     """The property ``number`` of each event of a page."""
-    return [event["attributes"]["event_properties"]["number"] for event in answer.data["data"]]
+    return [event["attributes"]["event_properties"]["number"] for event in response.data["data"]]
 
 
 def events_of(client: OfficialClient, metric: str) -> list[dict[str, Any]]:
@@ -430,14 +430,14 @@ def test_profile_of_an_event(client: OfficialClient, history: History) -> None:
 
 
 def test_profile_of_an_event_with_every_option(client: OfficialClient, history: History) -> None:
-    answer = client(
+    response = client(
         "get_event_profile_with_http_info",
         history.event_id,
         additional_fields_profile=["subscriptions", "predictive_analytics"],
         fields_profile=["email", "location.country", "subscriptions", "predictive_analytics"],
     )
-    assert answer.status == 200
-    attributes = answer.data["data"]["attributes"]
+    assert response.status == 200
+    attributes = response.data["data"]["attributes"]
     assert attributes.keys() == {"email", "location", "subscriptions", "predictive_analytics"}
     assert attributes["location"] == {"country": "Portugal"}
     assert attributes["subscriptions"]["email"]["marketing"]["consent"] == "NEVER_SUBSCRIBED"
@@ -446,11 +446,11 @@ def test_profile_of_an_event_with_every_option(client: OfficialClient, history: 
 
 @pytest.mark.parametrize("kind", ["metric", "profile"])
 def test_relationships_of_an_event(client: OfficialClient, history: History, kind: str, server: ServerProcess) -> None:
-    answer = client(f"get_event_relationships_{kind}_with_http_info", history.event_id)
-    assert answer.status == 200
+    response = client(f"get_event_relationships_{kind}_with_http_info", history.event_id)
+    assert response.status == 200
     expected = {"metric": history.metric_id, "profile": history.profile_id}[kind]
-    assert answer.data["data"] == {"type": kind, "id": expected}
-    assert answer.data["links"]["self"].startswith(f"{server.url}/api/events/{history.event_id}/relationships/{kind}")
+    assert response.data["data"] == {"type": kind, "id": expected}
+    assert response.data["links"]["self"].startswith(f"{server.url}/api/events/{history.event_id}/relationships/{kind}")
 
 
 # Refusals
@@ -472,11 +472,11 @@ def test_relationships_of_an_event(client: OfficialClient, history: History, kin
     ],
 )
 def test_bad_parameters_are_named(client: OfficialClient, options: dict[str, Any], parameter: str) -> None:
-    answer = client("get_events_with_http_info", **options)
-    assert answer.status == 400
-    assert answer.fault["code"] == "invalid"
-    assert answer.fault["title"] == "Invalid input."
-    assert answer.fault["source"] == {"parameter": parameter}
+    response = client("get_events_with_http_info", **options)
+    assert response.status == 400
+    assert response.fault["code"] == "invalid"
+    assert response.fault["title"] == "Invalid input."
+    assert response.fault["source"] == {"parameter": parameter}
 
 
 def test_cursor_of_another_question_is_refused(client: OfficialClient, history: History) -> None:
@@ -488,9 +488,9 @@ def test_cursor_of_another_question_is_refused(client: OfficialClient, history: 
 
 def test_bad_bodies_are_refused_with_a_pointer(client: OfficialClient) -> None:
     body = event_body("Order", {"email": "no email"}, time="1989-12-31T00:00:00Z", unique_id="")
-    answer = client("create_event", body)
-    assert answer.status == 400
-    pointers = {fault["source"]["pointer"] for fault in answer.data["errors"]}
+    response = client("create_event", body)
+    assert response.status == 400
+    pointers = {fault["source"]["pointer"] for fault in response.data["errors"]}
     assert pointers == {
         "/data/attributes/profile/data/attributes/email",
         "/data/attributes/time",
@@ -500,19 +500,19 @@ def test_bad_bodies_are_refused_with_a_pointer(client: OfficialClient) -> None:
 
 @pytest.mark.parametrize("key", ["pk_wrong", "nonsense"])
 def test_wrong_key_is_not_authenticated(client: OfficialClient, key: str) -> None:
-    answer = client("get_events", key=key)
-    assert answer.status == 401
-    assert answer.fault["code"] == "not_authenticated"
-    assert answer.fault["detail"] == "Missing or invalid private key."
+    response = client("get_events", key=key)
+    assert response.status == 401
+    assert response.fault["code"] == "not_authenticated"
+    assert response.fault["detail"] == "Missing or invalid private key."
 
 
 def test_key_without_the_scope_is_refused(client: OfficialClient, server: ServerProcess) -> None:
     writer = server.make_key(account=f"client {client.version}", scopes="events:write")
     assert client("create_event_with_http_info", event_body("A", {"email": "a@shop.example"}), key=writer).status == 202
-    answer = client("get_events", key=writer)
-    assert answer.status == 403
-    assert answer.fault["code"] == "permission_denied"
-    assert "events:read" in answer.fault["detail"]
+    response = client("get_events", key=writer)
+    assert response.status == 403
+    assert response.fault["code"] == "permission_denied"
+    assert "events:read" in response.fault["detail"]
 
 
 @pytest.mark.parametrize(
@@ -527,8 +527,8 @@ def test_key_without_the_scope_is_refused(client: OfficialClient, server: Server
 )
 def test_event_that_does_not_exist_is_not_found(client: OfficialClient, history: History, operation: str) -> None:
     unknown = history.event_id[:-1] + ("0" if history.event_id[-1] != "0" else "1")
-    answer = client(operation, unknown)
-    assert (answer.status, answer.fault["code"]) == (404, "not_found")
+    response = client(operation, unknown)
+    assert (response.status, response.fault["code"]) == (404, "not_found")
     malformed = client(operation, "NOPE01")
     assert (malformed.status, malformed.fault["code"]) == (400, "invalid")
     assert malformed.fault["detail"] == "Invalid Event ID: 'NOPE01'"

@@ -162,12 +162,12 @@ def test_table_in_the_settings_file_is_kept_to(tmp_path: Path) -> None:
             page = api.call("get_events")
             assert page.headers["RateLimit-Limit"] == HOSTED["get_events"]
             event = page.json()["data"][0]["id"]
-            answers = [api.call("get_event", event) for _ in range(8)]
+            responses = [api.call("get_event", event) for _ in range(8)]
     # A new minute may have begun among them, but not twice.
-    good = [answer for answer in answers if answer.is_success]
+    good = [response for response in responses if response.is_success]
     assert 3 <= len(good) <= 6
-    assert {answer.status_code for answer in answers} == {200, 429}
-    assert {answer.headers["RateLimit-Limit"] for answer in good} == {"90, 90;w=1, 3;w=60"}
+    assert {response.status_code for response in responses} == {200, 429}
+    assert {response.headers["RateLimit-Limit"] for response in good} == {"90, 90;w=1, 3;w=60"}
 
 
 @pytest.mark.parametrize(
@@ -199,9 +199,9 @@ def test_some_parameters_lower_the_limit(
 def test_disabled_limits_send_no_headers(server: ServerProcess) -> None:
     (key,) = make_keys(server, "unlimited", "full")
     with Api(server.url, key) as api:
-        answers = [api.call("get_event", "malformed") for _ in range(40)]
-    assert {answer.status_code for answer in answers} == {400}
-    assert not [name for answer in answers for name in answer.headers if name.startswith("ratelimit")]
+        responses = [api.call("get_event", "malformed") for _ in range(40)]
+    assert {response.status_code for response in responses} == {400}
+    assert not [name for response in responses for name in response.headers if name.startswith("ratelimit")]
 
 
 # Official clients

@@ -46,7 +46,7 @@ def client(server: ServerProcess, key: str) -> Iterator[httpx.Client]:
 
 
 @pytest.mark.parametrize(
-    ("header", "answers"),
+    ("header", "responds"),
     [
         (None, "2023-07-15"),
         ("2023-07-15", "2023-07-15"),
@@ -66,20 +66,20 @@ def client(server: ServerProcess, key: str) -> Iterator[httpx.Client]:
     ],
 )
 def test_newest_revision_that_is_not_after_the_date_is_used(
-    client: httpx.Client, header: str | None, answers: str
+    client: httpx.Client, header: str | None, responds: str
 ) -> None:
     headers = {} if header is None else {"revision": header}
-    revision = next(each for each in REVISIONS if each.date == answers)
+    revision = next(each for each in REVISIONS if each.date == responds)
     page = client.get("/api/events/", headers=headers, params={"include": "metric"})
     assert page.status_code == 200
     assert page.headers["Content-Type"] == revision.media_type
-    assert page.headers["X-Klaviyo-Api-Revision"] == answers
+    assert page.headers["X-Klaviyo-Api-Revision"] == responds
     sized = client.get("/api/events/", headers=headers, params={"page[size]": "1"})
     # Released clients send it in every revision.
     assert sized.status_code == 200
     assert sized.headers["Content-Type"] == revision.media_type
     bulk = client.post("/api/event-bulk-create-jobs/", headers=headers, json=body_for("bulk_create_events"))
-    assert bulk.status_code == (202 if answers >= "2024-05-15" else 404)
+    assert bulk.status_code == (202 if responds >= "2024-05-15" else 404)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""What changed from revision to revision is the same in our documents as in upstream's.
+"""The changes from revision to revision are the same in our documents as in upstream's.
 
-What is not the same is explained here, place by place; an explanation that nothing needs
+Every other change is explained here, place by place; an unneeded explanation
 fails the test too.
 """
 
@@ -19,13 +19,13 @@ from tests.contract.upstream import load_document
 
 PAIRS: Final = list(itertools.pairwise(REVISIONS))
 LIMITS: Final = {"minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"}
-"""What upstream's schemas leave to its guides."""
+"""The limits that upstream's schemas leave to its guides."""
 OWN_PARTS: Final = {"name", "status", "header", "error"}
 """Upstream renamed operations, and tells refusals without their statuses and headers."""
 
 EXPLANATIONS: Final = {
     r"included\(attribution\)": "eventkeep has no attributions to include",
-    r"\.(push-tokens|flow-triggers)\b": "relationships to what eventkeep does not have",
+    r"\.(push-tokens|flow-triggers)\b": "relationships to resources that eventkeep does not have",
     r"^response data\.relationships ": "of a metric, for flow-triggers alone",
     r"relationships\.(lists|segments)\.data\b": "documented once more in 2026-04-15; the live service has links alone",
     r"included\((metric|profile)\)\.relationships\b": "documented from 2026-04-15 on; the live service has them before",
@@ -39,7 +39,7 @@ EXPLANATIONS: Final = {
     r"predictive_analytics\.historic_number_of_orders": "an integer, as captured",
     r"\.click_tracking\b": "of no parameter, and a profile that never subscribed has none",
     r"anonymous_id": "the live service has it in its responses; the documents don't",
-    r"^body data\.attributes\.profile\.data\.meta\b": "the client of 2024-02-15 sends it where it stood before",
+    r"^body data\.attributes\.profile\.data\.meta\b": "the client of 2024-02-15 sends it in its earlier place",
 }
 """By a pattern of ``part place before after``."""
 
@@ -68,7 +68,7 @@ def without_limits(node: Any) -> Any:
 
 
 def told(found: Difference) -> set[tuple[str, str, str, Change]]:
-    """The changes that both documents can tell; what came or went as a whole is told without words."""
+    """The changes that both documents can show; a part that came or went as a whole is shown without words."""
     return {
         (operation.method, operation.path, operation.kind, plain(change))
         for operation in found.operations
@@ -85,7 +85,7 @@ def plain(change: Change) -> Change:
 
 
 def explanation(change: Change) -> str | None:
-    """The pattern of what explains a change that only one of the two knows."""
+    """The pattern that explains a change in only one of the two."""
     text = " ".join([change.part, change.place, change.value, change.before, change.after])
     return next((pattern for pattern in EXPLANATIONS if re.search(pattern, text)), None)
 

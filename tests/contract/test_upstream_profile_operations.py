@@ -17,7 +17,7 @@ OURS: Final = [operation for operation in OPERATIONS.values() if operation.tag i
 OLD_SCOPES: Final = {"list:write": "lists:write", "list:read": "lists:read"}
 """Scopes that revisions up to 2023-10-15 name otherwise."""
 UNKNOWN_PARAMETERS: Final = {"page[size]"}
-"""What is taken in revisions, too, whose documents lack it."""
+"""Parameters that are also accepted in revisions whose documents lack them."""
 
 
 def described(revision: Revision, path: str, method: str) -> dict[str, Any] | None:

@@ -251,8 +251,8 @@ def test_responses_are_valid_with_all_parameters(
 ) -> None:
     validate = validator(upstream[operation], "200").validate
     for parameters in parameters_to_try(operation, revision):
-        for answer in responses(operation, revision, **parameters):
-            validate(json.loads(answer))
+        for response in responses(operation, revision, **parameters):
+            validate(json.loads(response))
 
 
 def test_pages_with_neighbours_are_valid(revision: Revision, upstream: dict[str, dict[str, Any]]) -> None:

@@ -19,7 +19,7 @@ from tests.contract.api import PAGED_REVISION, PATHS, Api, body_for, make_keys, 
 SECOND: Final = 1_718_452_800
 
 
-class Answer(msgspec.Struct, frozen=True):
+class RawResponse(msgspec.Struct, frozen=True):
     status: int
     headers: bytes
     body: Any
@@ -33,7 +33,7 @@ class Line:
 
     def __call__(
         self, target: str | bytes, method: str = "GET", body: Any = None, version: str = "1.1", **headers: str | None
-    ) -> Answer:
+    ) -> RawResponse:
         content = b"" if body is None else json.dumps(body).encode()
         sent = {
             "host": f"127.0.0.1:{self._port}",
@@ -50,9 +50,9 @@ class Line:
                 b"%b %b HTTP/%b\r\n%b\r\n%b"
                 % (method.encode(), raw_target, version.encode(), lines.encode("latin-1"), content)
             )
-            answer = b"".join(iter(lambda: connection.recv(65_536), b""))
-        head, _, rest = answer.partition(b"\r\n\r\n")
-        return Answer(int(head.split()[1]), head, json.loads(rest) if rest else None)
+            response = b"".join(iter(lambda: connection.recv(65_536), b""))
+        head, _, rest = response.partition(b"\r\n\r\n")
+        return RawResponse(int(head.split()[1]), head, json.loads(rest) if rest else None)
 
 
 class Shop(msgspec.Struct):
@@ -123,10 +123,10 @@ def test_both_slash_forms_get_the_same_response_without_a_redirect(growing: Shop
     ],
 )
 def test_path_that_is_none_gets_an_error_document(shop: Shop, path: str, status: int) -> None:
-    answer = shop.line(path)
-    assert answer.status == status
+    response = shop.line(path)
+    assert response.status == status
     if status != 200:
-        (fault,) = answer.body["errors"]
+        (fault,) = response.body["errors"]
         assert fault["status"] == status
         assert fault["code"] == {404: "not_found", 400: "invalid"}[status]
         assert re.match(r"Invalid Event ID: |The path .* could not be found$", fault["detail"], re.DOTALL)
@@ -145,11 +145,11 @@ def test_path_that_is_none_gets_an_error_document(shop: Shop, path: str, status:
     ],
 )
 def test_method_that_is_not_allowed_is_405_with_those_that_are(shop: Shop, method: str, path: str, allow: str) -> None:
-    answer = shop.line(path, method)
-    assert answer.status == 405
-    assert f"\r\nallow: {allow}\r\n".encode() in answer.headers
+    response = shop.line(path, method)
+    assert response.status == 405
+    assert f"\r\nallow: {allow}\r\n".encode() in response.headers
     if method != "HEAD":
-        assert answer.body["errors"][0]["code"] == "method_not_allowed"
+        assert response.body["errors"][0]["code"] == "method_not_allowed"
 
 
 @pytest.mark.parametrize(
@@ -162,9 +162,9 @@ def test_method_that_is_not_allowed_is_405_with_those_that_are(shop: Shop, metho
     ],
 )
 def test_options_tell_the_methods_without_a_key(shop: Shop, path: str, allow: str) -> None:
-    answer = shop.line(path, "OPTIONS", authorization=None, revision=None)
-    assert (answer.status, answer.body) == (204, None)
-    assert f"\r\nallow: {allow}\r\n".encode() in answer.headers
+    response = shop.line(path, "OPTIONS", authorization=None, revision=None)
+    assert (response.status, response.body) == (204, None)
+    assert f"\r\nallow: {allow}\r\n".encode() in response.headers
 
 
 @pytest.mark.parametrize("path", ["/api/events/", "/api/events/{event}", "/eventkeep/stats"])
@@ -184,8 +184,8 @@ def test_head_is_get_without_a_body(server: ServerProcess, shop: Shop, path: str
 
 @pytest.mark.parametrize("slashes", ["//", "///"])
 def test_several_slashes_are_one_also_for_a_create(growing: Shop, slashes: str) -> None:
-    answer = growing.line(f"{slashes}api/events/")
-    assert answer.body["links"]["self"] == growing.line("/api/events/").body["links"]["self"]
+    response = growing.line(f"{slashes}api/events/")
+    assert response.body["links"]["self"] == growing.line("/api/events/").body["links"]["self"]
     created = growing.line(f"{slashes}api/events/", "POST", single_body(unique_id=f"slashes {len(slashes)}"))
     assert created.status == 202
     assert b"\r\neventkeep-events-stored: 1\r\n" in created.headers
@@ -207,16 +207,16 @@ def test_several_slashes_are_one_also_for_a_create(growing: Shop, slashes: str) 
     ],
 )
 def test_every_encoding_of_a_query_asks_the_same(shop: Shop, query: str) -> None:
-    answer = shop.line("/api/events?" + query.format(metric=shop.metric))
-    assert answer.status == 200
-    (event,) = answer.body["data"]
+    response = shop.line("/api/events?" + query.format(metric=shop.metric))
+    assert response.status == 200
+    (event,) = response.body["data"]
     assert event["id"] == shop.event
     assert event["attributes"].keys() == {"timestamp", "uuid"}
-    own = answer.body["links"]["self"]
+    own = response.body["links"]["self"]
     # The link is percent-encoded throughout, and means the same request.
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/api/events\?[A-Za-z0-9_.~%=&-]+", own)
-    assert shop.line(own[own.index("/api") :]).body == answer.body
-    following = answer.body["links"]["next"]
+    assert shop.line(own[own.index("/api") :]).body == response.body
+    following = response.body["links"]["next"]
     assert len(shop.line(following[following.index("/api") :]).body["data"]) == 1
 
 
@@ -232,9 +232,9 @@ def test_every_encoding_of_a_query_asks_the_same(shop: Shop, query: str) -> None
     ],
 )
 def test_datetimes_are_read_however_their_offset_is_encoded(shop: Shop, moment: str) -> None:
-    answer = shop.line(f"/api/events?filter=greater-or-equal(datetime,{moment})")
-    assert answer.status == 200
-    assert [event["attributes"]["timestamp"] for event in answer.body["data"]] == [SECOND + 1]
+    response = shop.line(f"/api/events?filter=greater-or-equal(datetime,{moment})")
+    assert response.status == 200
+    assert [event["attributes"]["timestamp"] for event in response.body["data"]] == [SECOND + 1]
 
 
 @pytest.mark.parametrize("text", ["é", "日本", "🦊", "a b"])
@@ -242,9 +242,9 @@ def test_text_beyond_ascii_comes_encoded_or_plain(shop: Shop, text: str) -> None
     asked = f"equals(metric_id,'{text}')"
     plain = shop.line(f"/api/events?filter={asked.replace(' ', '+')}")
     encoded = shop.line(f"/api/events?filter={quote(asked)}")
-    for answer in (plain, encoded):
-        assert answer.status == 400
-        assert answer.body["errors"][0]["detail"] == f"Metric IDs ['{text}'] do not exist."
+    for response in (plain, encoded):
+        assert response.status == 400
+        assert response.body["errors"][0]["detail"] == f"Metric IDs ['{text}'] do not exist."
 
 
 @pytest.mark.parametrize(
@@ -262,14 +262,14 @@ def test_text_beyond_ascii_comes_encoded_or_plain(shop: Shop, text: str) -> None
     ],
 )
 def test_query_that_can_not_be_meant_is_refused_by_name(shop: Shop, query: str, parameter: str) -> None:
-    answer = shop.line(f"/api/events?{query}")
-    assert answer.status == 400
-    assert [fault["source"] for fault in answer.body["errors"]] == [{"parameter": parameter}]
+    response = shop.line(f"/api/events?{query}")
+    assert response.status == 400
+    assert [fault["source"] for fault in response.body["errors"]] == [{"parameter": parameter}]
 
 
 def test_very_long_query_is_refused(shop: Shop) -> None:
-    answer = shop.line(f"/api/events?filter={'x' * 17_000}")
-    assert (answer.status, answer.body["errors"][0]["code"]) == (400, "invalid")
+    response = shop.line(f"/api/events?filter={'x' * 17_000}")
+    assert (response.status, response.body["errors"][0]["code"]) == (400, "invalid")
 
 
 @pytest.mark.parametrize("form", ["{cursor}", "={cursor}", "%3D{cursor}", "{link}", "{link}%26sort%3Ddatetime"])
@@ -290,9 +290,9 @@ def test_cursor_is_taken_in_every_form(shop: Shop, form: str) -> None:
 FORWARDED: Final = {"x_forwarded_proto": "https", "x_forwarded_host": "events.shop.example"}
 
 
-def base_of(answer: Answer) -> str:
+def base_of(response: RawResponse) -> str:
     """The start of all links of a response."""
-    links = re.findall(r'"(https?://[^"]*?)/api/', json.dumps(answer.body))
+    links = re.findall(r'"(https?://[^"]*?)/api/', json.dumps(response.body))
     assert links
     (base,) = set(links)
     return str(base)
@@ -348,8 +348,8 @@ def test_public_url_goes_before_everything(tmp_path: Path) -> None:
     ]
     with ServerProcess(tmp_path / "data", options=options) as server:
         line = fill(server, "default").line
-        answer = line("/api/events?page[size]=1", revision=None, **FORWARDED)
+        response = line("/api/events?page[size]=1", revision=None, **FORWARDED)
     # Without a revision header the server uses the setting's revision, which has page[size].
-    assert answer.status == 200
-    assert base_of(answer) == "https://public.example/events"
-    assert answer.body["links"]["next"].startswith("https://public.example/events/api/events?page%5Bsize%5D=1&")
+    assert response.status == 200
+    assert base_of(response) == "https://public.example/events"
+    assert response.body["links"]["next"].startswith("https://public.example/events/api/events?page%5Bsize%5D=1&")

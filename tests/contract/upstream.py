@@ -50,7 +50,7 @@ def response_validator(
     (content,) = document["paths"][path][method]["responses"][status]["content"].values()
     schemas = as_json_schema(document["components"]["schemas"])
     for link in ("next", "prev"):
-        # The document has text alone here; the live service answers null if there is no such page.
+        # The document has text alone here; the live service gives null if there is no such page.
         schemas["CollectionLinks"]["properties"][link] = {"type": ["string", "null"], "format": "uri"}
     schema = {**as_json_schema(content["schema"]), "components": {"schemas": schemas}}
     return jsonschema_rs.validator_for(schema, validate_formats=True)

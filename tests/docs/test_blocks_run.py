@@ -1,4 +1,4 @@
-"""Every code block of README and docs does what the page says."""
+"""Every code block of README and docs runs, and prints the output on its page."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from eventkeep.testing import ServerProcess
 from tests.contract.api import Api, make_keys
 from tests.faults.hostile_requests import CHUNKED, HEALTH, KEY, create
 from tests.faults.memory import memory
-from tests.faults.raw_http import Answer, Wire, chunk
+from tests.faults.raw_http import RawResponse, Wire, chunk
 
 EACH = 100
 """Connections of each kind."""
@@ -30,14 +30,14 @@ class Dribbler:
         self._wire, self._piece = Wire(port), piece
         self._wire.send(beginning)
         self._started = time.monotonic()
-        self.answers: list[Answer] = []
+        self.responses: list[RawResponse] = []
         self.seconds: float | None = None
         """The time that it was open, once it has been closed."""
 
     def go_on(self) -> None:
         if self.seconds is None:
             self._wire.send(self._piece)
-            self.answers += self._wire.answers_until_quiet(0.001)
+            self.responses += self._wire.responses_until_quiet(0.001)
             if self._wire.ended:
                 self.seconds = time.monotonic() - self._started
 
@@ -52,7 +52,7 @@ class Crowd(msgspec.Struct):
     slow_bodies: list[Dribbler]
     used: list[Dribbler]
     silent: list[Dribbler]
-    late: Answer | None
+    late: RawResponse | None
     created: int
     found: int
     growth_bytes: int
@@ -81,7 +81,7 @@ def gather_crowd(server: ServerProcess) -> Crowd:
         found = Crowd(slow_heads, slow_bodies, used, silent, None, 0, 0, 0)
         with Wire(server.port) as late:
             late.send(HEALTH)
-            found.late = late.answer(LATE_SECONDS_MAX)
+            found.late = late.response(LATE_SECONDS_MAX)
             deadline = time.monotonic() + BODY_SECONDS_MAX + GRACE_SECONDS
             while any(each.seconds is None for each in found.everyone()) and time.monotonic() < deadline:
                 for each in found.everyone():

@@ -77,7 +77,7 @@ def make_folders(base: Path) -> dict[str, Path]:
 
 
 def everything(folder: Path) -> list[Any]:
-    """All that can be read from a folder. Raises StoreError for what is damaged."""
+    """All that can be read from a folder. Raises StoreError for damage."""
     stores = Stores.open(folder)
     try:
         directory, events = stores.directory, stores.events
@@ -97,13 +97,13 @@ def everything(folder: Path) -> list[Any]:
 
 
 def damage(path: Path, chance: random.Random) -> str:
-    """Flip a bit of the file, cut it, or delete it; returns what was done."""
+    """Flip a bit of the file, cut it, or delete it; returns a description."""
     kind = chance.choices(["flip", "cut", "delete"], [8, 2, 1])[0]
     size = path.stat().st_size
     if kind == "delete" or not size:
         path.unlink()
         return "deleted"
-    # The log's files are mostly zeros: half of the places are where something stands.
+    # The log's files are mostly zeros: half of the places are in the part with records.
     used = max(1, len(path.read_bytes().rstrip(b"\0"))) if chance.random() < 0.7 else size
     place = chance.randrange(used)
     if kind == "cut":

@@ -17,17 +17,17 @@ from typing import Final
 import msgspec
 
 from tests.faults.load import filler, headers
-from tests.faults.raw_http import HOST, Answer, request, take_answer
+from tests.faults.raw_http import HOST, RawResponse, request, take_response
 
 BULK_PATH: Final = "/api/event-bulk-create-jobs/"
 NAME: Final = b"@the name@"
 
 
 class Flooded(msgspec.Struct):
-    """The results of the requests; ``kept`` and ``unanswered`` hold the names of their metrics."""
+    """The results of the requests; ``kept`` and ``without_response`` hold the names of their metrics."""
 
     kept: list[str] = []
-    unanswered: list[str] = []
+    without_response: list[str] = []
     statuses: dict[int, int] = {}
     without_retry_after: int = 0
 
@@ -67,23 +67,23 @@ class Flood:
         try:
             # Read while sending: a refusal may come before the whole body is sent.
             writer.write(request("POST", BULK_PATH, headers(self._key), body))
-            answer = await next_response(reader)
+            response = await next_response(reader)
         except (ConnectionError, TimeoutError):
-            answer = None
-        if answer is None:
-            self.found.unanswered.append(name.rjust(len(NAME), "_"))
+            response = None
+        if response is None:
+            self.found.without_response.append(name.rjust(len(NAME), "_"))
             return False
-        self._statuses[answer.status] += 1
-        if answer.status == 202:
+        self._statuses[response.status] += 1
+        if response.status == 202:
             self.found.kept.append(name.rjust(len(NAME), "_"))
-        elif answer.status == 503 and not answer.headers.get("retry-after", "").isdigit():
+        elif response.status == 503 and not response.headers.get("retry-after", "").isdigit():
             self.found.without_retry_after += 1
         return True
 
 
-async def next_response(reader: asyncio.StreamReader) -> Answer | None:
+async def next_response(reader: asyncio.StreamReader) -> RawResponse | None:
     received = b""
-    while (taken := take_answer(received)) is None:
+    while (taken := take_response(received)) is None:
         piece = await asyncio.wait_for(reader.read(65_536), 120)
         if not piece:
             return None

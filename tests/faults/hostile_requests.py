@@ -172,10 +172,10 @@ HEADERS: Final = {
     ),
 }
 CUTS: Final = {
-    f"cut {what}": Hostile(
+    f"cut {part}": Hostile(
         create(SIZE)[:place] if place < 0 else create(SIZE)[: create(SIZE).index(mark) + place], (), True
     )
-    for what, mark, place in (
+    for part, mark, place in (
         ("within the method", b"POST", 2),
         ("within the path", b"/api", 3),
         ("before the version", b"HTTP/1.1", 0),

@@ -1,7 +1,7 @@
 """One server run after another, in each of which one operation of the disk fails; ``python -m tests.faults.io_faults``.
 
 The scenario is fixed: a start on a new folder, keys, creates that make profiles and metrics, a flush, a stop, and the
-same again. After the fault the folder is opened without one: what was acknowledged has to be there, once.
+same again. After the fault the folder is opened without one: acknowledged changes have to be there, once.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TIMEOUT_SECONDS: Final = 20.0
 
 
 class Acknowledged(msgspec.Struct):
-    """What the server has acknowledged: events by their unique ids, keys, and keys that were revoked."""
+    """The changes that the server has acknowledged: events by their unique ids, keys, and keys that were revoked."""
 
     events: set[str] = set()
     keys: set[str] = set()
@@ -50,7 +50,7 @@ def build_shim(folder: Path) -> Path:
 
 
 def run_scenario(data: Path, shim: Path, fails_at: int, kind: str) -> tuple[Acknowledged, int]:
-    """Run servers with the shim on a new folder; returns what was acknowledged, and how many operations there were."""
+    """Run servers with the shim on a new folder; returns the acknowledged changes, and the number of operations."""
     counted = data.with_name("operations")
     environment = {
         "LD_PRELOAD": str(shim),
@@ -84,7 +84,7 @@ def run_scenario(data: Path, shim: Path, fails_at: int, kind: str) -> tuple[Ackn
 
 
 def use(server: ServerProcess, number: int, done: Acknowledged) -> None:
-    """What clients and commands do while the server runs; each refusal is tried once more."""
+    """Use the server as clients and commands do; each refusal is tried once more."""
     with suppress(EventkeepError, OSError):
         key = new_key(server.data)
         done.keys.add(key)
@@ -113,7 +113,7 @@ def create(client: httpx.Client, unique_id: str, done: Acknowledged) -> None:
 
 
 def check(data: Path, done: Acknowledged) -> str | None:
-    """Start a server without faults; returns what is wrong, None if everything acknowledged is there, once."""
+    """Start a server without faults; returns the fault, None if everything acknowledged is there, once."""
     for leftover in data.glob("*.sock"):
         leftover.unlink()
     with ServerProcess(data) as server:

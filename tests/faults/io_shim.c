@@ -25,10 +25,10 @@ static size_t folder_length;
 
 __attribute__((constructor)) static void begin(void) {
     const char *at = getenv("EVENTKEEP_FAULT_AT"), *which = getenv("EVENTKEEP_FAULT_KIND");
-    const char *where = getenv("EVENTKEEP_FAULT_FOLDER");
+    const char *path = getenv("EVENTKEEP_FAULT_FOLDER");
     if (at) fails_at = atol(at);
     if (which) kind = which[0];
-    if (where) snprintf(folder, sizeof folder, "%s/", where);
+    if (path) snprintf(folder, sizeof folder, "%s/", path);
     folder_length = strlen(folder);
 }
 

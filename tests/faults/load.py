@@ -101,13 +101,13 @@ class Load:
             self.sent[name] = ids
             body = bulk_body(ids, number, self._filler) if bulk else single_body(name, number, self._filler)
             try:
-                answer = await client.post(PATHS[bulk], content=body)
+                response = await client.post(PATHS[bulk], content=body)
             except httpx.TransportError:
                 return
-            if answer.status_code == httpx.codes.ACCEPTED:
+            if response.status_code == httpx.codes.ACCEPTED:
                 self.kept.add(name)
             else:
-                self.refusals[answer.status_code] += 1
+                self.refusals[response.status_code] += 1
                 await asyncio.sleep(0.01)
 
     def check(self, found: Counter[str]) -> None:

@@ -13,11 +13,11 @@ import msgspec
 HOST: Final = "127.0.0.1"
 STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})[^\r\n]*\r\n")
 PIECE_BYTES: Final = 65_536
-ANSWER_SECONDS_MAX: Final = 30.0
+RESPONSE_SECONDS_MAX: Final = 30.0
 """Seconds to wait for a response, or for the end of a connection."""
 
 
-class Answer(msgspec.Struct):
+class RawResponse(msgspec.Struct):
     """One response; names of headers in lower case."""
 
     status: int
@@ -25,7 +25,7 @@ class Answer(msgspec.Struct):
     body: bytes
 
 
-class NoAnswer(AssertionError):
+class NoResponse(AssertionError):
     """Bytes that are no response, or no response in time."""
 
 
@@ -33,7 +33,7 @@ class Wire:
     """A TCP connection to a local port. A context manager that closes it."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection((HOST, port), timeout=ANSWER_SECONDS_MAX)
+        self._socket = socket.create_connection((HOST, port), timeout=RESPONSE_SECONDS_MAX)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._received = b""
         self.ended = False
@@ -66,33 +66,33 @@ class Wire:
         except OSError:
             self.ended = True
 
-    def answer(self, seconds: float = ANSWER_SECONDS_MAX) -> Answer | None:
-        """The next response; None if the connection ends before one. Raises NoAnswer if it takes longer."""
+    def response(self, seconds: float = RESPONSE_SECONDS_MAX) -> RawResponse | None:
+        """The next response; None if the connection ends before one. Raises NoResponse if it takes longer."""
         deadline = time.monotonic() + seconds
         while True:
-            taken = take_answer(self._received)
+            taken = take_response(self._received)
             if taken is not None:
                 found, self._received = taken
                 return found
             if self.ended:
                 if self._received:
-                    raise NoAnswer(f"the connection ended within an answer: {self._received[:200]!r}")
+                    raise NoResponse(f"the connection ended within a response: {self._received[:200]!r}")
                 return None
             self._receive(deadline)
 
-    def answers(self, seconds: float = ANSWER_SECONDS_MAX) -> list[Answer]:
-        """All responses until the connection ends. Raises NoAnswer if it does not within ``seconds``."""
-        found: list[Answer] = []
-        while (answer := self.answer(seconds)) is not None:
-            found.append(answer)
+    def responses(self, seconds: float = RESPONSE_SECONDS_MAX) -> list[RawResponse]:
+        """All responses until the connection ends. Raises NoResponse if it does not within ``seconds``."""
+        found: list[RawResponse] = []
+        while (response := self.response(seconds)) is not None:
+            found.append(response)
         return found
 
-    def answers_until_quiet(self, seconds: float) -> list[Answer]:
+    def responses_until_quiet(self, seconds: float) -> list[RawResponse]:
         """The responses up to the end of the connection, or until nothing has arrived for this long."""
-        found: list[Answer] = []
+        found: list[RawResponse] = []
         try:
-            while (answer := self.answer(seconds)) is not None:
-                found.append(answer)
+            while (response := self.response(seconds)) is not None:
+                found.append(response)
         except TimeoutError:
             pass
         return found
@@ -107,38 +107,38 @@ class Wire:
         self._received += piece
 
 
-def take_answer(received: bytes) -> tuple[Answer, bytes] | None:
-    """The first whole response and the bytes behind it; None if it is incomplete. Raises NoAnswer for anything else.
+def take_response(received: bytes) -> tuple[RawResponse, bytes] | None:
+    """The first whole response and the bytes behind it; None if it is incomplete. Raises NoResponse for anything else.
 
     An interim response (100 Continue) is a response too.
     """
     head, separator, rest = received.partition(b"\r\n\r\n")
     if not separator:
         if len(received) > PIECE_BYTES:
-            raise NoAnswer(f"no end of headers: {received[:200]!r}")
+            raise NoResponse(f"no end of headers: {received[:200]!r}")
         return None
     line = STATUS_LINE.match(head + b"\r\n")
     if line is None:
-        raise NoAnswer(f"no status line: {head[:200]!r}")
+        raise NoResponse(f"no status line: {head[:200]!r}")
     status = int(line[1])
     headers: dict[str, str] = {}
     for field in head.decode("latin-1").split("\r\n")[1:]:
         name, _, value = field.partition(":")
         headers[name.lower()] = value.strip()
     if "transfer-encoding" in headers:
-        raise NoAnswer(f"an answer without a length: {headers}")
+        raise NoResponse(f"a response without a length: {headers}")
     body_bytes = int(headers.get("content-length", "0"))
     if len(rest) < body_bytes:
         return None
-    return Answer(status, headers, rest[:body_bytes]), rest[body_bytes:]
+    return RawResponse(status, headers, rest[:body_bytes]), rest[body_bytes:]
 
 
-def exchange(port: int, *pieces: bytes, seconds: float = ANSWER_SECONDS_MAX) -> list[Answer]:
+def exchange(port: int, *pieces: bytes, seconds: float = RESPONSE_SECONDS_MAX) -> list[RawResponse]:
     """Send the pieces on a connection of its own, close our half, and return the responses until its end."""
     with Wire(port) as wire:
         wire.send(*pieces)
         wire.finish()
-        return wire.answers(seconds)
+        return wire.responses(seconds)
 
 
 def request(

@@ -100,7 +100,7 @@ class Round:
         self.store.append(position, columns(rows) if rows else None)
 
     def reopen(self, cuts_power: bool) -> None:
-        """The process, or the machine, comes back; the log gives again what the store does not have."""
+        """The process, or the machine, comes back; the log gives again the events that the store does not have."""
         self.happened["power cuts" if cuts_power else "reopened"] += 1
         flushed = self.store.flushed_position
         if cuts_power:

@@ -94,9 +94,9 @@ def test_ids_stay_unique_and_in_order_and_pages_whole_with_any_clock(play: Play)
         for jump in [0.0, *JUMPS]:
             shop.clock.time += jump
             for _ in range(3):
-                answer = await shop.create(profile={"email": f"{made}@shop.example"}, unique_id=str(made))
-                assert answer.status_code == 202
-                assert answer.headers["Eventkeep-Events-Stored"] == "1"
+                response = await shop.create(profile={"email": f"{made}@shop.example"}, unique_id=str(made))
+                assert response.status_code == 202
+                assert response.headers["Eventkeep-Events-Stored"] == "1"
                 made += 1
         events = await shop.walk("/api/events/?sort=datetime&page[size]=2&include=profile")
         assert len(events) == len({event["id"] for event in events}) == made
@@ -137,9 +137,9 @@ def test_rate_limits_let_calls_through_again_at_once_after_a_jump_back(play: Pla
 
         for jump in (0.0, -HOUR, -YEAR, HOUR):
             shop.clock.time += jump
-            answers = [await send() for _ in range(11)]
-            assert [answer.status_code for answer in answers] == [400] * 10 + [429]
-            assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+            responses = [await send() for _ in range(11)]
+            assert [response.status_code for response in responses] == [400] * 10 + [429]
+            assert 1 <= int(responses[-1].headers["Retry-After"]) <= 60
 
     play(story)
 

@@ -44,8 +44,8 @@ def test_a_full_disk_refuses_with_503_and_loses_nothing(small_disk: Path) -> Non
             time.sleep(0.05)
         assert load.refusals[503] >= 20
         assert mount("-o", f"remount,{LARGE}", str(small_disk))
-        answer = eventually_kept(server.url, server_key)
-        assert answer.status_code == 202
+        response = eventually_kept(server.url, server_key)
+        assert response.status_code == 202
         server.kill()
         loading.join()
         assert set(load.refusals) == {503}
@@ -58,8 +58,8 @@ def eventually_kept(url: str, key: str) -> httpx.Response:
     deadline = time.monotonic() + 20
     while True:
         body = single_body("after-the-flood", 1)
-        answer = httpx.post(f"{url}/api/events/", content=body, headers=headers(key), timeout=30)
-        if answer.status_code == 202 or time.monotonic() > deadline:
-            return answer
-        assert answer.headers["Retry-After"].isdigit()
+        response = httpx.post(f"{url}/api/events/", content=body, headers=headers(key), timeout=30)
+        if response.status_code == 202 or time.monotonic() > deadline:
+            return response
+        assert response.headers["Retry-After"].isdigit()
         time.sleep(0.2)

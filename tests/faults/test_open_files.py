@@ -24,8 +24,8 @@ def test_without_free_descriptors_nothing_accepted_is_lost_and_closed_connection
             resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (open_files + 20, hard))
             wires = [Wire(process.port) for _ in range(60)]
             # An earlier connection is still served; requests that need files may be refused for now.
-            answers = repeatedly(lambda: api.call("create_event").status_code, seconds=2.0)
-            assert set(answers) <= {202, 503}
+            responses = repeatedly(lambda: api.call("create_event").status_code, seconds=2.0)
+            assert set(responses) <= {202, 503}
             for wire in wires:
                 wire.close()
             resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (soft, hard))
@@ -33,7 +33,7 @@ def test_without_free_descriptors_nothing_accepted_is_lost_and_closed_connection
             api.create(unique_id="after", properties={"name": "after"})
             names = {event["attributes"]["event_properties"].get("name") for event in api.events()}
             assert {"before", "after"} <= names
-            assert len(api.events()) >= 2 + (202 in answers)
+            assert len(api.events()) >= 2 + (202 in responses)
         assert process.stop() == 0
 
 

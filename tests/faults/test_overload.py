@@ -81,15 +81,17 @@ def test_overload_is_refused_in_bounded_memory_and_accepted_events_are_stored_on
         api.create("After", unique_id=name)
         found = events_by_metric(api)
     peak = memory(server.pid).peak
-    print(f"\n{name}: {result.statuses}, polite {dict(polite)}, cut {len(result.unanswered)}, peak {peak:,} bytes")
+    print(
+        f"\n{name}: {result.statuses}, polite {dict(polite)}, cut {len(result.without_response)}, peak {peak:,} bytes"
+    )
     assert result.statuses.keys() <= {202, 503}
     assert result.statuses[202] > 0
     assert result.without_retry_after == 0
     assert polite.keys() <= {202, 503}
     assert found[f"Polite {name}"] == polite[202]
     assert all(found[metric] == events for metric in result.kept)
-    assert all(found.get(metric, events) == events for metric in result.unanswered)
-    assert {metric for metric in found if f"_{name}-" in metric} <= {*result.kept, *result.unanswered}
+    assert all(found.get(metric, events) == events for metric in result.without_response)
+    assert {metric for metric in found if f"_{name}-" in metric} <= {*result.kept, *result.without_response}
     assert peak < MEMORY_BYTES_MAX
     if name == "large":
         assert result.statuses[503] > 0

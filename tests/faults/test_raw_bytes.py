@@ -20,7 +20,7 @@ from tests.faults.crowd import GRACE_SECONDS, Crowd, gather_crowd
 from tests.faults.hostile_requests import BODY, HEALTH, KEY, REQUESTS, SIZE, Hostile, create
 from tests.faults.memory import forget_peak, memory
 from tests.faults.mutations import mutated
-from tests.faults.raw_http import Answer, Wire, exchange, head
+from tests.faults.raw_http import RawResponse, Wire, exchange, head
 
 MESSAGES: Final = int(os.environ.get("EVENTKEEP_TEST_EXAMPLES", "300"))
 """Mutated requests: EVENTKEEP_TEST_EXAMPLES in the environment."""
@@ -64,13 +64,13 @@ class Target:
     def signed(self, message: bytes) -> bytes:
         return message.replace(KEY, self.key.encode())
 
-    def answers_to_anything(self, message: bytes) -> list[Answer]:
+    def responses_to_anything(self, message: bytes) -> list[RawResponse]:
         """All responses to a message whose end is unknown, if it has one."""
         with Wire(self.port) as wire:
             wire.send(self.signed(message), LAST_REQUEST)
-            answers = wire.answers_until_quiet(QUIET_SECONDS)
+            responses = wire.responses_until_quiet(QUIET_SECONDS)
             wire.finish()
-            return answers + wire.answers()
+            return responses + wire.responses()
 
     def check_health(self) -> None:
         """Check that the process lives, reports so, stores an event and reads it back."""
@@ -92,17 +92,17 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         found.close()
 
 
-def check_answer(answer: Answer) -> None:
+def check_response(response: RawResponse) -> None:
     """Check that it comes from the product or from the HTTP layer, and names the fault and its place."""
-    assert answer.status < 500, answer
-    if answer.status < 400 or not answer.body:
+    assert response.status < 500, response
+    if response.status < 400 or not response.body:
         return
-    errors = json.loads(answer.body)["errors"]
+    errors = json.loads(response.body)["errors"]
     assert errors
     for error in errors:
-        assert error["status"] == answer.status
+        assert error["status"] == response.status
         assert error["detail"]
-        if answer.status == 400:
+        if response.status == 400:
             assert len(error["source"].keys() & {"pointer", "parameter"}) == 1, error
 
 
@@ -111,31 +111,31 @@ def test_hostile_requests_get_a_response_and_store_nothing(target: Target, name:
     hostile = REQUESTS[name]
     before, memory_before = target.snapshot.take(), memory(target.server.pid)
     forget_peak(target.server.pid)
-    answers = answers_to(target, hostile)
-    for answer in answers:
-        check_answer(answer)
-    statuses = tuple(answer.status for answer in answers)
+    responses = responses_to(target, hostile)
+    for response in responses:
+        check_response(response)
+    statuses = tuple(response.status for response in responses)
     assert statuses == hostile.statuses or (hostile.breaks and statuses == hostile.statuses[: len(statuses)])
     after = target.snapshot.take()
-    assert after[0] - before[0] == sum(int(answer.headers.get("eventkeep-events-stored", "0")) for answer in answers)
+    assert after[0] - before[0] == sum(int(each.headers.get("eventkeep-events-stored", "0")) for each in responses)
     if not hostile.keeps:
         assert after == before
     assert memory(target.server.pid).peak - memory_before.resident < GROWTH_BYTES_MAX
     target.check_health()
 
 
-def answers_to(target: Target, hostile: Hostile) -> list[Answer]:
+def responses_to(target: Target, hostile: Hostile) -> list[RawResponse]:
     with Wire(target.port) as wire:
         wire.send(target.signed(hostile.message))
-        answers: list[Answer] = []
+        responses: list[RawResponse] = []
         if not hostile.is_cut:
             for _ in hostile.statuses:
-                answer = wire.answer()
-                if answer is None:
+                response = wire.response()
+                if response is None:
                     break
-                answers.append(answer)
+                responses.append(response)
         wire.finish()
-        return answers + wire.answers()
+        return responses + wire.responses()
 
 
 def test_mutated_requests_get_a_response_and_only_202_stores_events(
@@ -148,19 +148,19 @@ def test_mutated_requests_get_a_response_and_only_202_stores_events(
         for start in range(0, MESSAGES, AT_ONCE):
             messages = [mutated(random.Random(number)) for number in range(start, min(start + AT_ONCE, MESSAGES))]
             stored_before, rows_before = target.snapshot.take()
-            answers = [answer for found in threads.map(target.answers_to_anything, messages) for answer in found]
+            responses = [each for found in threads.map(target.responses_to_anything, messages) for each in found]
             stored, rows = target.snapshot.take()
-            counted = [int(answer.headers.get("eventkeep-events-stored", "0")) for answer in answers]
+            counted = [int(response.headers.get("eventkeep-events-stored", "0")) for response in responses]
             assert stored - stored_before == sum(counted), f"messages from {start} on"
-            assert rows == rows_before or any(answer.status == 202 for answer in answers), f"messages from {start} on"
-            for answer in answers:
-                check_answer(answer)
-                statuses[str(answer.status)] += 1
+            assert rows == rows_before or any(each.status == 202 for each in responses), f"messages from {start} on"
+            for response in responses:
+                check_response(response)
+                statuses[str(response.status)] += 1
     after = memory(target.server.pid)
     record_property("messages", MESSAGES)
-    record_property("answers", dict(sorted(statuses.items())))
+    record_property("responses", dict(sorted(statuses.items())))
     record_property("resident_bytes_before_after_peak", (before.resident, after.resident, after.peak))
-    print(f"\n{MESSAGES} messages, answers {dict(sorted(statuses.items()))}, {before} -> {after}")
+    print(f"\n{MESSAGES} messages, responses {dict(sorted(statuses.items()))}, {before} -> {after}")
     assert after.peak - before.resident < GROWTH_BYTES_MAX
     assert {"200", "202", "400", "401", "404"} <= statuses.keys()
     target.check_health()
@@ -180,10 +180,10 @@ def test_slow_and_idle_connections_are_ended_in_time_and_nobody_waits_for_them(c
         for each in kind:
             assert each.seconds is not None
             assert each.seconds < HEADER_SECONDS_MAX - 1 or limit - 1 < each.seconds < limit + GRACE_SECONDS
-    assert all(each.answers == [] for each in seen.slow_heads + seen.silent)
-    assert all([answer.status for answer in each.answers] == [200] for each in seen.used)
+    assert all(each.responses == [] for each in seen.slow_heads + seen.silent)
+    assert all([response.status for response in each.responses] == [200] for each in seen.used)
     for each in seen.slow_bodies:
-        (refusal,) = each.answers
+        (refusal,) = each.responses
         assert refusal.status == 400
         assert b"did not arrive whole within 30 seconds" in refusal.body
     assert seen.late is not None
@@ -194,16 +194,16 @@ def test_slow_and_idle_connections_are_ended_in_time_and_nobody_waits_for_them(c
 def test_client_that_waits_for_being_asked_is_asked(target: Target) -> None:
     with Wire(target.port) as wire:
         wire.send(target.signed(create(SIZE, "Expect: 100-continue", body=b"")))
-        asked = wire.answer()
+        asked = wire.response()
         wire.send(BODY)
-        answer = wire.answer()
-    assert (asked and asked.status, answer and answer.status) == (100, 202)
+        response = wire.response()
+    assert (asked and asked.status, response and response.status) == (100, 202)
 
 
 def test_client_that_would_send_too_much_is_not_asked_to(target: Target) -> None:
     with Wire(target.port) as wire:
         wire.send(target.signed(create(f"Content-Length: {BODY_BYTES_MAX + 1}", "Expect: 100-continue", body=b"")))
-        assert [answer.status for answer in wire.answers()] == [413]
+        assert [response.status for response in wire.responses()] == [413]
 
 
 def test_client_that_is_refused_before_it_was_asked_has_to_begin_anew(target: Target) -> None:
@@ -211,13 +211,13 @@ def test_client_that_is_refused_before_it_was_asked_has_to_begin_anew(target: Ta
     message = head("POST /api/events/ HTTP/1.1", "Host: x", SIZE, "Expect: 100-continue") + HEALTH
     with Wire(target.port) as wire:
         wire.send(message)
-        (refusal,) = wire.answers()
+        (refusal,) = wire.responses()
     assert (refusal.status, refusal.headers["connection"]) == (401, "close")
 
 
 def test_client_that_closes_its_half_gets_its_response(target: Target) -> None:
     for _ in range(20):
-        assert [answer.status for answer in exchange(target.port, target.signed(create(SIZE)))] == [202]
+        assert [response.status for response in exchange(target.port, target.signed(create(SIZE)))] == [202]
 
 
 def test_responses_keep_the_order_of_pipelined_requests(target: Target) -> None:
@@ -225,7 +225,7 @@ def test_responses_keep_the_order_of_pipelined_requests(target: Target) -> None:
     create_request = target.signed(create(SIZE))
     with Wire(target.port) as wire:
         wire.send((create_request + HEALTH) * 50 + create_request[:-100])
-        answers = [wire.answer() for _ in range(100)]
+        responses = [wire.response() for _ in range(100)]
         wire.send(create_request[-100:])
-        answers.append(wire.answer())
-    assert [answer and answer.status for answer in answers] == [202, 200] * 50 + [202]
+        responses.append(wire.response())
+    assert [response and response.status for response in responses] == [202, 200] * 50 + [202]

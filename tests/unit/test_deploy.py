@@ -71,7 +71,7 @@ def test_image_sets_options_of_serve() -> None:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:
-    # The program is looked for where the unit says; here it is the one of this environment.
+    # The unit names the path of the program; here it is the one of this environment.
     unit = (DEPLOY / "eventkeep.service").read_text().replace("/opt/eventkeep/bin/eventkeep", shutil.which("env") or "")
     (tmp_path / "eventkeep.service").write_text(unit)
     done = subprocess.run(

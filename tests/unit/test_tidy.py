@@ -1,4 +1,4 @@
-"""Holds what no file of the project may contain."""
+"""Texts that no file of the project may contain."""
 
 from __future__ import annotations
 

@@ -65,14 +65,14 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Sender]]
             runner.run(each.aclose())
 
 
-def answering(*answers: bytes) -> Callable[[socket.socket], None]:
+def responding(*responses: bytes) -> Callable[[socket.socket], None]:
     """Responds to this many requests on a connection, and closes it."""
 
     def script(connection: socket.socket) -> None:
-        for answer in answers:
+        for response in responses:
             if not read_request(connection):
                 return
-            connection.sendall(answer)
+            connection.sendall(response)
 
     return script
 
@@ -86,14 +86,14 @@ Connect = Callable[[str], Sender]
 
 
 def test_connection_is_used_again(connect: Connect) -> None:
-    with ScriptedServer(answering(*[ACCEPTED] * 5)) as server:
+    with ScriptedServer(responding(*[ACCEPTED] * 5)) as server:
         send = connect(server.url)
         assert [send(b"{}").status_code for _ in range(5)] == [202] * 5
     assert server.connections == 1
 
 
 def test_connection_that_the_server_closed_is_not_used_again(connect: Connect) -> None:
-    with ScriptedServer(answering(ACCEPTED)) as server:
+    with ScriptedServer(responding(ACCEPTED)) as server:
         send = connect(server.url)
         for _ in range(3):
             assert send().status_code == 202
@@ -161,7 +161,7 @@ def test_large_requests_and_responses_come_whole(connect: Connect) -> None:
     ],
 )
 def test_invalid_response_is_an_error(connect: Connect, sent: bytes, kind: type[httpx.TransportError]) -> None:
-    with ScriptedServer(answering(sent)) as server, pytest.raises(kind):
+    with ScriptedServer(responding(sent)) as server, pytest.raises(kind):
         connect(server.url)()
 
 
@@ -201,7 +201,7 @@ def test_connection_is_good_after_an_error(connect: Connect) -> None:
         if len(calls) == 1:
             read_request(connection)
             return
-        answering(ACCEPTED, ACCEPTED)(connection)
+        responding(ACCEPTED, ACCEPTED)(connection)
 
     with ScriptedServer(script) as server:
         send = connect(server.url)
@@ -239,7 +239,7 @@ def test_trusted_certificates_are_those_of_the_environment(
 ) -> None:
     context, certificate = tls
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    with ScriptedServer(answering(ACCEPTED, ACCEPTED), context) as server:
+    with ScriptedServer(responding(ACCEPTED, ACCEPTED), context) as server:
         send = connect(server.url)
         assert [send(b"{}").status_code for _ in range(2)] == [202] * 2
     assert server.connections == 1
@@ -250,7 +250,7 @@ def test_certificate_of_a_stranger_is_refused(
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     with (
-        ScriptedServer(answering(ACCEPTED), tls[0]) as server,
+        ScriptedServer(responding(ACCEPTED), tls[0]) as server,
         pytest.raises(httpx.ConnectError, match="certificate verify failed"),
     ):
         connect(server.url)()
@@ -261,7 +261,7 @@ def test_certificate_for_another_name_is_refused(
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tls[1]))
     with (
-        ScriptedServer(answering(ACCEPTED), tls[0]) as server,
+        ScriptedServer(responding(ACCEPTED), tls[0]) as server,
         pytest.raises(httpx.ConnectError, match="certificate verify failed"),
     ):
         connect(server.url.replace("localhost", "127.0.0.1"))()

@@ -19,18 +19,18 @@ NO_CONTENT = b"HTTP/1.1 204 No Content\r\nContent-Length: 7\r\n\r\n"
 
 
 def read(parts: Iterable[bytes]) -> tuple[httpx.Response | None, ResponseReader]:
-    """What the reader makes of the parts, the last of which completes the answer."""
+    """What the reader makes of the parts, the last of which completes the response."""
     reader = ResponseReader()
     response = None
     for part in parts:
-        assert response is None, "the answer was complete too early"
+        assert response is None, "the response was complete too early"
         response = reader.feed(part)
     return response, reader
 
 
-def whole(answer: bytes) -> tuple[httpx.Response, bool]:
+def whole(content: bytes) -> tuple[httpx.Response, bool]:
     """The response, and True if the connection may be used again."""
-    response, reader = read([answer])
+    response, reader = read([content])
     assert response is not None
     return response, reader.can_be_reused
 
@@ -50,17 +50,17 @@ def test_request_without_a_body_has_no_length() -> None:
     assert request_bytes(request) == b"GET / HTTP/1.1\r\nHost: [::1]:8340\r\n\r\n"
 
 
-@pytest.mark.parametrize("answer", [LENGTH, CHUNKED])
-def test_body_is_read_to_its_end(answer: bytes) -> None:
-    response, can_be_reused = whole(answer)
+@pytest.mark.parametrize("content", [LENGTH, CHUNKED])
+def test_body_is_read_to_its_end(content: bytes) -> None:
+    response, can_be_reused = whole(content)
     assert (response.status_code, response.json(), can_be_reused) == (200, [1, 2, 3], True)
 
 
 @settings(deadline=None)
 @given(st.data(), st.sampled_from([LENGTH, CHUNKED, NO_CONTENT, b"HTTP/1.1 100 Continue\r\n\r\n" + CHUNKED]))
-def test_response_may_come_in_any_pieces(data: st.DataObject, answer: bytes) -> None:
-    cuts = sorted(data.draw(st.sets(st.integers(1, len(answer) - 1))))
-    pieces = [answer[start:end] for start, end in zip([0, *cuts], [*cuts, len(answer)], strict=True)]
+def test_response_may_come_in_any_pieces(data: st.DataObject, content: bytes) -> None:
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(content) - 1))))
+    pieces = [content[start:end] for start, end in zip([0, *cuts], [*cuts, len(content)], strict=True)]
     response, reader = read(pieces)
     assert response is not None and reader.can_be_reused
     assert response.content in (b"[1,2,3]", b"")
@@ -120,7 +120,7 @@ def test_connection_with_bytes_behind_the_response_is_not_used_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "message"),
+    ("content", "message"),
     [
         (b"nonsense\r\n\r\n", "expected an HTTP/1.1 status line, got b'nonsense'"),
         (b"HTTP/2 200 OK\r\n\r\n", "expected an HTTP/1.1 status line"),
@@ -136,16 +136,16 @@ def test_connection_with_bytes_behind_the_response_is_not_used_again() -> None:
         (b"x" * (RESPONSE_HEAD_BYTES_MAX + 1), "expected a head of at most 100,000 bytes"),
     ],
 )
-def test_invalid_responses_are_refused(answer: bytes, message: str) -> None:
+def test_invalid_responses_are_refused(content: bytes, message: str) -> None:
     with pytest.raises(httpx.RemoteProtocolError) as refused:
-        ResponseReader().feed(answer)
+        ResponseReader().feed(content)
     assert str(refused.value).startswith(message)
 
 
-@pytest.mark.parametrize("answer", [LENGTH, CHUNKED])
-def test_incomplete_response_is_refused_wherever_it_ends(answer: bytes) -> None:
-    for length in range(len(answer)):
+@pytest.mark.parametrize("content", [LENGTH, CHUNKED])
+def test_incomplete_response_is_refused_wherever_it_ends(content: bytes) -> None:
+    for length in range(len(content)):
         reader = ResponseReader()
-        assert not length or reader.feed(answer[:length]) is None
+        assert not length or reader.feed(content[:length]) is None
         with pytest.raises(httpx.RemoteProtocolError, match="closed the connection before the end of its response"):
             reader.feed(b"")

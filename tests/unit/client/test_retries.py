@@ -38,25 +38,25 @@ class Course:
 
     def run(self, policy: RetryPolicy, is_repeatable: bool = True) -> Finished:
         flow = attempts(policy, is_repeatable=is_repeatable, surroundings=self.surroundings)
-        answer: Outcome | None = None
+        response: Outcome | None = None
         try:
             while True:
-                step = flow.send(answer)
+                step = flow.send(response)
                 if isinstance(step, Wait):
                     self.waits.append(step.seconds)
                     self.clock += step.seconds
-                    answer = None
+                    response = None
                 else:
                     self.tries.append(step.seconds_max)
                     self.clock += self.try_seconds
                     # The last outcome is repeated.
-                    answer = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
+                    response = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
         except StopIteration as stop:
             finished: Finished = stop.value
             return finished
 
 
-def answered(status: int, **headers: str) -> httpx.Response:
+def responded(status: int, **headers: str) -> httpx.Response:
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     return httpx.Response(status, headers=names, request=REQUEST)
 
@@ -71,26 +71,26 @@ def policy(retries_max: int | None = 5, seconds_max: float = 60.0) -> RetryPolic
 
 @pytest.mark.parametrize("status", [200, 202, 301, 400, 401, 403, 404, 409, 413, 500, 501])
 def test_other_statuses_are_final(status: int) -> None:
-    course = Course([answered(status)])
+    course = Course([responded(status)])
     finished = course.run(policy())
     assert (finished.response.status_code, finished.tries, course.waits) == (status, 1, [])
 
 
-@pytest.mark.parametrize("outcome", [*(answered(status) for status in (429, 502, 503, 504)), broken()])
+@pytest.mark.parametrize("outcome", [*(responded(status) for status in (429, 502, 503, 504)), broken()])
 def test_trouble_that_passes_is_tried_again(outcome: Outcome) -> None:
-    course = Course([outcome, outcome, answered(202)])
+    course = Course([outcome, outcome, responded(202)])
     assert course.run(policy()).tries == 3
     assert course.waits == [0.125, 0.25]
 
 
 def test_waits_double_up_to_a_bound_and_have_jitter() -> None:
-    course = Course([broken(), *[broken()] * 7, answered(202)], chance=0.999999)
+    course = Course([broken(), *[broken()] * 7, responded(202)], chance=0.999999)
     course.run(policy(retries_max=None))
     assert course.waits == pytest.approx([0.25, 0.5, 1, 2, 4, 8, 10, 10], rel=1e-3)
 
 
 def test_server_is_obeyed_in_how_long_to_wait() -> None:
-    course = Course([answered(429, retry_after="7"), answered(503, retry_after="3"), answered(202)], chance=0.5)
+    course = Course([responded(429, retry_after="7"), responded(503, retry_after="3"), responded(202)], chance=0.5)
     course.run(policy())
     assert course.waits == [7.125, 3.25]
 
@@ -98,19 +98,19 @@ def test_server_is_obeyed_in_how_long_to_wait() -> None:
 @settings(deadline=None)
 @given(asked=st.integers(0, 50), chance=st.floats(0, 1), tries=st.integers(1, 6))
 def test_no_try_comes_earlier_than_the_server_asked(asked: int, chance: float, tries: int) -> None:
-    course = Course([answered(429, retry_after=str(asked))] * tries + [answered(202)], chance=chance)
+    course = Course([responded(429, retry_after=str(asked))] * tries + [responded(202)], chance=chance)
     course.run(policy(retries_max=None, seconds_max=math.inf))
     assert all(wait >= asked for wait in course.waits)
 
 
 def test_last_response_is_returned_when_the_retries_are_used_up() -> None:
-    course = Course([answered(503)])
+    course = Course([responded(503)])
     finished = course.run(policy(retries_max=2))
     assert (finished.response.status_code, finished.tries) == (503, 3)
 
 
 def test_no_retries_means_one_try() -> None:
-    assert Course([answered(503)]).run(policy(retries_max=0)).tries == 1
+    assert Course([responded(503)]).run(policy(retries_max=0)).tries == 1
 
 
 def test_missing_response_is_an_error_with_advice() -> None:
@@ -122,7 +122,7 @@ def test_missing_response_is_an_error_with_advice() -> None:
 
 
 def test_all_tries_and_waits_keep_within_the_budget() -> None:
-    course = Course([answered(503)], try_seconds=1.0)
+    course = Course([responded(503)], try_seconds=1.0)
     started = course.clock
     course.run(policy(retries_max=None, seconds_max=20.0))
     assert course.clock - started <= 20.0 + TRY_SECONDS_MIN
@@ -130,19 +130,19 @@ def test_all_tries_and_waits_keep_within_the_budget() -> None:
 
 
 def test_wait_past_the_budget_is_not_begun() -> None:
-    course = Course([answered(429, retry_after="3600")])
+    course = Course([responded(429, retry_after="3600")])
     assert course.run(policy(seconds_max=60.0)).response.status_code == 429
     assert course.waits == []
 
 
 def test_last_try_still_has_time_to_succeed() -> None:
-    course = Course([broken(), answered(202)], try_seconds=0.0)
+    course = Course([broken(), responded(202)], try_seconds=0.0)
     course.run(policy(seconds_max=0.2))
     assert course.tries[-1] == TRY_SECONDS_MIN
 
 
 def test_deadline_may_come_nearer_while_tries_go_on() -> None:
-    course = Course([answered(503)], try_seconds=1.0)
+    course = Course([responded(503)], try_seconds=1.0)
     ends = iter([math.inf, math.inf, math.inf])
     moving = RetryPolicy(retries_max=None, seconds_max=1_000.0, deadline=lambda: next(ends, 0.0))
     course.run(moving)
@@ -152,19 +152,19 @@ def test_deadline_may_come_nearer_while_tries_go_on() -> None:
 @pytest.mark.parametrize(
     ("outcome", "is_tried_again"),
     [
-        (answered(429), True),
-        (answered(503), True),
+        (responded(429), True),
+        (responded(503), True),
         (broken(httpx.ConnectError), True),
         (broken(httpx.ConnectTimeout), True),
-        (answered(502), False),
-        (answered(504), False),
+        (responded(502), False),
+        (responded(504), False),
         (broken(httpx.ReadError), False),
         (broken(httpx.ReadTimeout), False),
         (broken(httpx.RemoteProtocolError), False),
     ],
 )
 def test_unrepeatable_request_is_tried_again_only_if_it_was_not_done(outcome: Outcome, is_tried_again: bool) -> None:
-    course = Course([outcome, answered(202)])
+    course = Course([outcome, responded(202)])
     try:
         tries = course.run(policy(), is_repeatable=False).tries
     except ConnectionFailedError as exc:

@@ -59,7 +59,7 @@ def test_line_that_was_cut_short_is_left_out(path: Path) -> None:
     for end in range(second, len(content)):
         path.write_bytes(content[:end])
         assert numbers(left(path)) == [1]
-        assert path.read_bytes() == content[:second], "what follows must not be joined to half a line"
+        assert path.read_bytes() == content[:second], "the next line must not be joined to half a line"
 
 
 def test_file_of_something_else_is_refused_and_not_touched(path: Path) -> None:

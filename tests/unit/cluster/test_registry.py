@@ -1,4 +1,4 @@
-"""What may be removed from the log, and the times of NATS."""
+"""The records that may be removed from the log, and the times of NATS."""
 
 from __future__ import annotations
 

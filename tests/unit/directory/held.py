@@ -1,4 +1,4 @@
-"""A clock that a test holds in its hand, and what the directory's tests open."""
+"""A clock that a test holds in its hand, and the stores that the directory's tests open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes as records hold them: what is encoded comes back, and nothing else is read."""
+"""Changes as records hold them: an encoded change comes back, and nothing else is read."""
 
 from __future__ import annotations
 

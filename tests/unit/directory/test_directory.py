@@ -23,7 +23,7 @@ from tests.unit.log.faulty_files import FaultyFiles
 
 
 def columns_and_indexes(path: Path) -> dict[str, object]:
-    """The shape of every table of a database file, without what SQLite keeps for itself."""
+    """The shape of every table of a database file, without the tables that SQLite keeps for itself."""
     with sqlite3.connect(path) as connection:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         shape: dict[str, object] = {}
@@ -272,7 +272,7 @@ def test_scrub_finds_damage_beside_an_open_directory(directory: Directory, folde
 
 
 def test_every_operation_fails_once(tmp_path: Path) -> None:
-    """After each failure, and as a crash leaves it, the folder opens and has what was applied and durable."""
+    """After each failure, and as a crash leaves it, the folder opens and has all durable changes."""
     fails_at = 0
     while True:
         files = FaultyFiles(fails_at)

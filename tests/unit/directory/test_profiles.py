@@ -1,4 +1,4 @@
-"""Profiles: what a commit loads, what it leaves behind, what others read."""
+"""Profiles: those that a commit loads, the state after it, and the state that others read."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def whole(positions: int) -> Model:
 
 
 def run(store: EventStore) -> None:
-    """What is made to fail: a flush, and the merge that it calls for."""
+    """The operations that are made to fail: a flush, and the merge that it causes."""
     store.flush()
     assert store.merge()
 
@@ -73,7 +73,7 @@ def operations(template: Path, folder: Path) -> list[str]:
 
 
 def check_folder(folder: Path) -> None:
-    """The folder has what the manifest lists, and nothing else."""
+    """The folder has the files that the manifest lists, and no others."""
     manifest = read_manifest(Files(), folder)
     assert manifest is not None
     assert {path.name for path in folder.iterdir()} == {*listed_names(manifest), "manifest", "filter"}
@@ -118,7 +118,7 @@ def fail_and_go_on(folder: Path, at: int, fault: str) -> None:
         assert store.flushed_position == FLUSHED + 1
         store.close()
         check_folder(folder)
-    # The log may have been trimmed up to what the store said that it has.
+    # The log may have been trimmed up to the position that the store reported.
     log_start = store.flushed_position + 1
     again = EventStore.open(folder, log_start=log_start, background=False)
     for position in range(log_start, FLUSHED + 2):

@@ -80,7 +80,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(trims=st.booleans())
     def crash(self, trims: bool) -> None:
-        """The process ends; what is not flushed comes out of the log again."""
+        """The process ends; events that are not flushed come out of the log again."""
         if trims:
             self.log_start = self.store.flushed_position + 1
         self.store = EventStore.open(self.folder, log_start=self.log_start, background=False)

@@ -1,4 +1,4 @@
-"""The event store: order, ties, bounds, room, threads, and what happens without the compiled library."""
+"""The event store: order, ties, bounds, room, threads, and the refusal without the compiled library."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ SIZES = st.sampled_from([0, 1, 8, 60, 1_000, 30_000, 200_000])
 
 
 def settle(sizes: list[int], flushes: list[int]) -> int:
-    """Add the flushes one by one and merge what is to be merged; returns the rows that merges wrote."""
+    """Add the flushes one by one and merge when it is due; returns the rows that merges wrote."""
     written = 0
     for size in flushes:
         sizes.append(size)

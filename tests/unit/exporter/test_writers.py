@@ -45,7 +45,7 @@ def read_back(path: Path) -> list[MappedRow]:
     with open_rows(str(path)) as rows:
         assert is_export(rows.first_members())
         found = [exported_row(row, empty_is_none=rows.format == "csv") for row in rows.rows(raw=True)]
-    # What the row was is for a file of rejects; the events are compared.
+    # The values of a row are for a file of rejects; the events are compared.
     return [msgspec.structs.replace(row, values={}) for row in found]
 
 

@@ -60,8 +60,8 @@ def run(test: Test) -> None:
     uvloop.run(both())
 
 
-async def answered(reader: asyncio.StreamReader) -> bytes:
-    """The body of the next answer."""
+async def next_body(reader: asyncio.StreamReader) -> bytes:
+    """The body of the next response."""
     head = await reader.readuntil(b"\r\n\r\n")
     length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
     return await reader.readexactly(length)
@@ -70,7 +70,7 @@ async def answered(reader: asyncio.StreamReader) -> bytes:
 async def make_known(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, application: Echoing) -> None:
     """Have HEAD be remembered."""
     writer.write(HEAD + b"first")
-    assert await answered(reader) == b"first"
+    assert await next_body(reader) == b"first"
     application.came.clear()
 
 
@@ -78,7 +78,7 @@ def test_head_that_comes_again_is_known_and_its_request_is_the_same() -> None:
     async def test(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, application: Echoing) -> None:
         for body in (b"first", b"other", b"\r\n\r\n!"):
             writer.write(HEAD + body)
-            assert await answered(reader) == body
+            assert await next_body(reader) == body
         assert application.came == [SAID, KNOWN, KNOWN]
 
     run(test)
@@ -93,27 +93,27 @@ def test_request_in_two_pieces_is_the_same(cut: int) -> None:
             writer.write(message[:cut])
             await asyncio.sleep(0.05)
             writer.write(message[cut:])
-            assert await answered(reader) == b"whole"
+            assert await next_body(reader) == b"whole"
         # A head has to come in one piece to be known; its body need not.
         assert application.came == [KNOWN if cut >= len(HEAD) else SAID] * 2
         # The parser is between two requests again.
         writer.write(HEAD + b"after")
-        assert await answered(reader) == b"after"
+        assert await next_body(reader) == b"after"
         assert application.came[2:] == [KNOWN]
 
     run(test)
 
 
-def test_requests_that_come_at_once_are_answered_in_their_order() -> None:
+def test_requests_that_come_at_once_get_responses_in_their_order() -> None:
     async def test(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, application: Echoing) -> None:
         await make_known(reader, writer, application)
         bodies = [b"%05d" % number for number in range(50)]
         writer.write(b"".join(HEAD + body for body in bodies))
-        assert [await answered(reader) for _ in bodies] == bodies
+        assert [await next_body(reader) for _ in bodies] == bodies
         assert application.came == [KNOWN] * 50
         other = HEAD.replace(b": k", b": other")
         writer.write(b"".join((HEAD if number % 3 else other) + body for number, body in enumerate(bodies)))
-        assert [await answered(reader) for _ in bodies] == bodies
+        assert [await next_body(reader) for _ in bodies] == bodies
 
     run(test)
 
@@ -131,7 +131,7 @@ def test_large_bodies_behind_a_known_head_come_whole(size: int, piece_bytes: int
                 await writer.drain()
 
         sending = asyncio.create_task(send())
-        assert [await answered(reader) for _ in range(3)] == [body] * 3
+        assert [await next_body(reader) for _ in range(3)] == [body] * 3
         await sending
 
     run(test)
@@ -165,7 +165,7 @@ def test_body_that_is_shorter_than_told_is_waited_for() -> None:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(reader.read(1), 0.1)
         writer.write(b"t")
-        assert await answered(reader) == b"short"
+        assert await next_body(reader) == b"short"
         assert application.came == [KNOWN]
 
     run(test)
@@ -175,12 +175,12 @@ def test_what_is_behind_a_body_is_a_request_of_its_own() -> None:
     async def test(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, application: Echoing) -> None:
         await make_known(reader, writer, application)
         writer.write(HEAD + b"12345GET /hidden HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert await answered(reader) == b"12345"
-        assert await answered(reader) == b""
+        assert await next_body(reader) == b"12345"
+        assert await next_body(reader) == b""
         assert application.came == [KNOWN, "GET /hidden None"]
         writer.write(HEAD + b"12345" + b"x\r\n\r\n")
-        assert await answered(reader) == b"12345"
-        assert b"This is not HTTP/1.1" in await answered(reader)
+        assert await next_body(reader) == b"12345"
+        assert b"This is not HTTP/1.1" in await next_body(reader)
         assert await reader.read() == b""
 
     run(test)
@@ -202,7 +202,7 @@ def test_head_that_the_parser_refuses_is_refused_every_time(head: bytes) -> None
         for _ in range(2):
             connection, sending = await asyncio.open_connection(*writer.get_extra_info("peername"))
             sending.write(head + b"12345")
-            assert b"This is not HTTP/1.1" in await answered(connection)
+            assert b"This is not HTTP/1.1" in await next_body(connection)
             assert await connection.read() == b""
             sending.close()
         assert application.came == []
@@ -225,7 +225,7 @@ def test_request_that_is_not_plain_is_parsed_every_time(message: bytes) -> None:
     async def test(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, application: Echoing) -> None:
         for _ in range(3):
             writer.write(message)
-            assert await answered(reader) in (b"12345", b"")
+            assert await next_body(reader) in (b"12345", b"")
         assert application.came == [SAID] * 3
 
     run(test)
@@ -236,7 +236,7 @@ def test_head_that_the_application_does_not_remember_is_parsed_every_time() -> N
         application.remembers = False
         for _ in range(3):
             writer.write(HEAD + b"12345")
-            assert await answered(reader) == b"12345"
+            assert await next_body(reader) == b"12345"
         assert application.came == [SAID] * 3
 
     run(test)

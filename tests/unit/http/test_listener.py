@@ -259,9 +259,9 @@ def test_host_whose_connections_are_all_busy_is_refused_another() -> None:
         while holding.held < 2:
             await asyncio.sleep(0.01)
         refused = await opened(port)
-        answer = await asyncio.wait_for(refused[0].read(), 5.0)
-        assert answer.startswith(b"HTTP/1.1 503 ")
-        assert b"retry-after: 1\r\n" in answer
+        response = await asyncio.wait_for(refused[0].read(), 5.0)
+        assert response.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: 1\r\n" in response
         other = await opened(port, OTHER_HOST)
         holding.released.set()
         assert await is_open(other)
@@ -413,9 +413,9 @@ def test_old_clients_get_a_response_and_are_closed_unless_they_ask() -> None:
         assert b"connection: keep-alive" in await reader.readuntil(b"\r\n\r\n")
         assert await reader.readexactly(1) == b"a"
         writer.write(b"POST / HTTP/1.0\r\nContent-Length: 1\r\n\r\nb")
-        answer = await reader.read()
-        assert b"connection: close" in answer
-        assert answer.endswith(b"\r\n\r\nb")
+        response = await reader.read()
+        assert b"connection: close" in response
+        assert response.endswith(b"\r\n\r\nb")
         writer.close()
 
     run(echo, test)

@@ -1,4 +1,4 @@
-"""Rows of an export: how they are recognised, and what is refused."""
+"""Rows of an export: those that are recognised, and those that are refused."""
 
 from __future__ import annotations
 

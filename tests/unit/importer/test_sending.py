@@ -26,11 +26,11 @@ KEPT: Response = (202, {"Eventkeep-Events-Stored": "2", "Eventkeep-Events-Repeat
 
 
 class ScriptedServer(http.server.ThreadingHTTPServer):
-    """Gives its answers in order, the last one for ever; an answer of status 0 cuts the connection."""
+    """Gives its responses in order, the last one for ever; a response of status 0 cuts the connection."""
 
-    def __init__(self, answers: list[Response]) -> None:
+    def __init__(self, responses: list[Response]) -> None:
         super().__init__(("127.0.0.1", 0), ScriptedHandler)
-        self.answers = answers
+        self.responses = responses
         self.bodies: list[bytes] = []
         self.headers_seen: list[dict[str, str]] = []
         self.lock = threading.Lock()
@@ -50,7 +50,7 @@ class ScriptedHandler(http.server.BaseHTTPRequestHandler):
             self.server.bodies.append(body)
             self.server.headers_seen.append({name.lower(): value for name, value in self.headers.items()})
             status, headers, document = (
-                self.server.answers.pop(0) if len(self.server.answers) > 1 else self.server.answers[0]
+                self.server.responses.pop(0) if len(self.server.responses) > 1 else self.server.responses[0]
             )
         self.close_connection = not status
         if not status:
@@ -63,7 +63,7 @@ class ScriptedHandler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing: the tests look at what was received."""
+        """Says nothing: the tests look at the requests."""
 
 
 @pytest.fixture
@@ -142,21 +142,21 @@ def test_every_request_is_sent_once_with_several_at_once(scripted: ScriptedServe
 
 
 def test_counts_are_unknown_if_the_server_does_not_report_them(scripted: ScriptedServer) -> None:
-    scripted.answers = [(202, {}, None)]
+    scripted.responses = [(202, {}, None)]
     counts = send(scripted)
     assert (counts.sent, counts.stored, counts.repeated) == (9, None, None)
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504, 0])
 def test_request_is_sent_again_if_the_server_had_no_room(scripted: ScriptedServer, status: int) -> None:
-    scripted.answers = [KEPT, (status, {"Retry-After": "0"}, None), (status, {}, None), KEPT]
+    scripted.responses = [KEPT, (status, {"Retry-After": "0"}, None), (status, {}, None), KEPT]
     counts = send(scripted)
     assert (counts.requests, counts.retries, counts.throttled) == (3, 2, 2 if status == 429 else 0)
     assert scripted.bodies[1] == scripted.bodies[2] == scripted.bodies[3]
 
 
 def test_tries_end(scripted: ScriptedServer) -> None:
-    scripted.answers = [KEPT, (503, {}, None)]
+    scripted.responses = [KEPT, (503, {}, None)]
     with pytest.raises(ClientError, match=r"503: .* tries\)"):
         send(scripted, 2)
 
@@ -169,7 +169,7 @@ def test_server_that_was_never_there_is_not_waited_for() -> None:
 
 @pytest.mark.parametrize(("status", "kind"), [(401, AuthenticationError), (403, PermissionDeniedError)])
 def test_refused_key_ends_the_import(scripted: ScriptedServer, status: int, kind: type[Exception]) -> None:
-    scripted.answers = [problems(status, ("/data/", "Missing or invalid private key."))]
+    scripted.responses = [problems(status, ("/data/", "Missing or invalid private key."))]
     with pytest.raises(kind, match=r"Missing or invalid private key\."):
         send(scripted)
     assert len(scripted.bodies) == 1
@@ -184,14 +184,14 @@ FAULTS = problems(
 
 
 def test_first_row_that_is_refused_ends_the_import(scripted: ScriptedServer) -> None:
-    scripted.answers = [KEPT, FAULTS]
+    scripted.responses = [KEPT, FAULTS]
     with pytest.raises(RowRefused, match=r"^row 101: too early$"):
         send(scripted)
     assert len(scripted.bodies) == 2
 
 
 def test_rows_that_are_refused_are_left_out(scripted: ScriptedServer) -> None:
-    scripted.answers = [KEPT, FAULTS, KEPT]
+    scripted.responses = [KEPT, FAULTS, KEPT]
     refused: list[str] = []
     sender = Sender(1, lambda refusal, row: refused.append(str(refusal)))
     sender.send(requests(3), lambda: client(scripted.url))
@@ -205,22 +205,22 @@ def test_rows_that_are_refused_are_left_out(scripted: ScriptedServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [(404, {}, {"detail": "no such thing"}), (302, {"Location": "/"}, None), (405, {}, None)],
 )
-def test_other_refusals_end_the_import(scripted: ScriptedServer, answer: Response) -> None:
-    scripted.answers = [answer]
-    with pytest.raises(ClientError, match=str(answer[0])):
+def test_other_refusals_end_the_import(scripted: ScriptedServer, response: Response) -> None:
+    scripted.responses = [response]
+    with pytest.raises(ClientError, match=str(response[0])):
         send(scripted)
     assert len(scripted.bodies) == 1
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [problems(400, (f"{DATA}/9/attributes", "wrong")), problems(413, ("/", "too large")), (400, {}, None)],
 )
-def test_request_is_halved_if_no_row_is_named(scripted: ScriptedServer, answer: Response) -> None:
-    scripted.answers = [answer]
+def test_request_is_halved_if_no_row_is_named(scripted: ScriptedServer, response: Response) -> None:
+    scripted.responses = [response]
     refused: list[int] = []
     Sender(1, lambda refusal, row: refused.append(row.number)).send(requests(1), lambda: client(scripted.url))
     assert refused == [0, 100, 200]

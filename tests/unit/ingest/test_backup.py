@@ -36,7 +36,7 @@ def everything(stores: Stores) -> list[Any]:
 
 
 class Data:
-    """A data folder that is open, its backup, and what it had at each record."""
+    """A data folder that is open, its backup, and its contents at each record."""
 
     def __init__(self, base: Path) -> None:
         self.folder, self.backup, self.base = base / "data", base / "backup", base

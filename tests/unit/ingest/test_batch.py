@@ -56,7 +56,7 @@ def test_either_half_tells_neighbours_apart(event: tuple[int, int, int, bytes], 
 
 
 def test_a_key_stays_what_it_is() -> None:
-    # What is stored was found by these numbers, and has to be found again.
+    # Stored events were found by these numbers, and have to be found again.
     assert keys_of([(1, 2, 3, b"order-1")]) == [(5500371673533972567, 11397496593452320423)]
 
 

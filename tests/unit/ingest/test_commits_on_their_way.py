@@ -1,4 +1,4 @@
-"""Commits that are resolved while the one before is still written: they see what it will change, and nothing else."""
+"""Commits that are resolved while the one before is still written: they see its changes, and no others."""
 
 from __future__ import annotations
 

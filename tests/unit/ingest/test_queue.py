@@ -1,4 +1,4 @@
-"""What waits for its commit is bounded, and comes out in order."""
+"""The queue before the commit is bounded, and keeps its order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stores that follow a log which is given to them, and the turns of whoever appends to it."""
+"""Stores that follow a log which is given to them, and the turns of the process that appends to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""File operations that fail when a test says so, and a disk that forgets what was not synced."""
+"""File operations that fail when a test says so, and a disk that forgets writes that were not synced."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class FaultyFiles(Files):
 
 
 class ForgetfulFiles(Files):
-    """Remembers what was not synced, so that ``cut`` can leave each block of it written or not, by chance."""
+    """Remembers the writes that were not synced, so that ``cut`` can keep each block of them or not, by chance."""
 
     def __init__(self) -> None:
         self._unsynced: dict[int, list[tuple[int, bytes, bytes]]] = {}

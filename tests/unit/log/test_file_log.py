@@ -1,4 +1,4 @@
-"""The log in files: what was acknowledged is there, whatever fails, and damage is told from a torn end."""
+"""The log in files: acknowledged records are there, whatever fails, and damage is told from a torn end."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def test_newer_form_of_a_file_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("stopped", [True, False])
 def test_no_flip_or_cut_is_silent(tmp_path: Path, stopped: bool) -> None:
-    """Flips at every 37th byte of what is used, and cuts, of each file: refused, or all records are there."""
+    """Flips at every 37th used byte, and cuts, of each file: refused, or all records are there."""
     made = FileLog.open(tmp_path / "made")
     contents = fill(made, 25)
     if stopped:

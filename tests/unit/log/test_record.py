@@ -1,4 +1,4 @@
-"""Records: what is encoded comes back, and whatever was changed on the way is noticed."""
+"""Records: an encoded record comes back, and a change on the way is noticed."""
 
 from __future__ import annotations
 

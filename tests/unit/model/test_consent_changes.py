@@ -1,4 +1,4 @@
-"""What jobs and clients do to the consent of single profiles."""
+"""The changes that jobs and clients make to the consent of single profiles."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class Shelf:
         )
 
     def identifiers_of(self, number: int) -> set[Owned]:
-        """What the profile shows, and what else it owns."""
+        """The identifiers that the profile shows, and the others that it owns."""
         profile = self.profiles[number]
         shown = {(kind, value) for kind in SHOWN if (value := getattr(profile, kind)) is not None}
         return shown | {identifier for identifier, owner in self.secondary.items() if owner == number}

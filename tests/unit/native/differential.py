@@ -1,4 +1,4 @@
-"""Mutated create bodies through both parsers: what the native one accepts, the full one has to accept as the same.
+"""Mutated create bodies through both parsers: the full one has to accept all that the native one does, as the same.
 
     python -m tests.unit.native.differential SEED BODIES
 
@@ -66,7 +66,7 @@ PIECES: Final = (
 FULL: Final = {"create_event": parse_create_event, "bulk_create_events": parse_bulk_create}
 
 Parsed = tuple[str, bytes, Submission | None]
-"""An operation, a body, and what the native parser makes of it."""
+"""An operation, a body, and the native parser's result."""
 
 
 def good_bodies() -> list[tuple[str, bytes]]:
@@ -120,7 +120,7 @@ def parsed_natively(bodies: Sequence[tuple[str, bytes]]) -> list[Parsed]:
 
 
 def verdict_on(operation: str, body: bytes, native: Submission | None) -> str:
-    """What both parsers make of a body. Raises AssertionError, with the body, if they differ."""
+    """The result of both parsers for a body. Raises AssertionError, with the body, if they differ."""
     try:
         full = FULL[operation](body, REVISIONS[-1], RECEIVED_AT)
     except InvalidRequest:
@@ -133,7 +133,7 @@ def verdict_on(operation: str, body: bytes, native: Submission | None) -> str:
 def compare(seed: int, count: int, refused_share: float = 1.0) -> Counter[str]:
     """The verdicts on so many bodies. Raises AssertionError, with the body, if the parsers differ about one.
 
-    Of the bodies that the native parser refuses, this share goes to the full parser: it may do what it likes with them,
+    Of the bodies that the native parser refuses, this share goes to the full parser: it may accept or refuse them,
     but has to come to a verdict.
     """
     choose = random.Random(seed)

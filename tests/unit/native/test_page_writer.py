@@ -1,4 +1,4 @@
-"""The compiled writer of pages: it writes what Python writes, byte for byte, and never past its room."""
+"""The compiled writer of pages: it writes the bytes that Python writes, and never past its room."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def in_python(events: Sequence[StoredEvent], wanted: Fieldset, base_url: str = B
 
 def compiled(events: Sequence[StoredEvent], wanted: Fieldset, base_url: str = BASE) -> memoryview:
     written = event_writer(base_url, wanted).write_all(events, METRICS, PROFILE_IDS)
-    # What Python writes is bytes.
+    # The writer in Python returns bytes.
     assert isinstance(written, memoryview)
     return written
 

@@ -1,4 +1,4 @@
-"""The compiled reader: it is built, and parses what is plain as the full parser does."""
+"""The compiled reader: it is built, and parses plain bodies as the full parser does."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.submitted import comparable, currencies, numbers, texts, unique_ids, 
 
 RECEIVED_AT: Final = 1_750_000_000
 REVISION: Final = next(revision for revision in reversed(REVISIONS) if revision.event_year_min == EVENT_YEAR_MIN)
-"""The newest revision whose times begin where those of the native reader do; earlier times go to the full parser."""
+"""The newest revision whose times begin with those of the native reader; earlier times go to the full parser."""
 needs_reader = pytest.mark.skipif(not is_built(), reason="there was no C compiler when eventkeep was installed")
 
 
@@ -243,8 +243,8 @@ def test_unique_ids_and_keys_may_hold_escapes(escaped: str) -> None:
 @needs_reader
 @pytest.mark.parametrize("escaped", [r"\u0000", r"\ud83d", r"\ude00", r"\ud83d\u0041", r"\x41", "\\"])
 def test_wrong_escapes_are_left_to_the_full_parser(escaped: str) -> None:
-    for where in ({"unique_id": "HERE"}, {"properties": {"HERE": 1}}, {"properties": {"a": "HERE"}}):
-        assert plain_single(text(single(**where)).replace(b"HERE", escaped.encode())) is None
+    for members in ({"unique_id": "HERE"}, {"properties": {"HERE": 1}}, {"properties": {"a": "HERE"}}):
+        assert plain_single(text(single(**members)).replace(b"HERE", escaped.encode())) is None
 
 
 SINGLES: Final[dict[str, tuple[dict[str, Any], bool]]] = {

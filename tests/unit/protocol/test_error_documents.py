@@ -51,8 +51,8 @@ def errors_of(body: bytes) -> list[dict[str, Any]]:
 def test_each_kind_of_refusal_has_its_status_and_code(
     exc: RequestRefused, status: int, code: str, title: str, pointer: str
 ) -> None:
-    answered, headers, body = error_document(exc, REQUEST_ID)
-    assert answered == status
+    actual, headers, body = error_document(exc, REQUEST_ID)
+    assert actual == status
     assert headers["Content-Type"] == "application/json"
     assert errors_of(body) == [
         {

@@ -1,4 +1,4 @@
-"""Shapes of bodies: what differs from a type is told, with its place."""
+"""Shapes of bodies: a difference from a type is a fault, with its place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single creates behind a head that is known are answered as all others are, on real stores."""
+"""Single creates behind a known head get the responses that all others get, on real stores."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MASKED = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?m:(?<=^date:
 
 
 class Shop:
-    """A listening application on stores of its own, and what a client sends to it."""
+    """A listening application on stores of its own, and the requests of a client."""
 
     def __init__(self, services: Services, app: App, listening: Listener, port: int) -> None:
         self.services, self.app, self.listening, self.port = services, app, listening, port
@@ -63,8 +63,8 @@ class Shop:
         )
         return head.encode() + raw.ljust(BODY_BYTES)
 
-    async def answer(self, body: dict[str, Any] | bytes, *, is_cut: bool = False) -> str:
-        """The answer, without ids and dates; a request that is cut goes the way of all those that nobody knows."""
+    async def response(self, body: dict[str, Any] | bytes, *, is_cut: bool = False) -> str:
+        """The response, without ids and dates; a request that is cut goes the way of all unknown ones."""
         reader, writer = await asyncio.open_connection(HOST, self.port)
         message = self.message(body)
         if is_cut:
@@ -79,7 +79,7 @@ class Shop:
 
     async def become_known(self) -> None:
         """Have the head be remembered."""
-        assert (await self.answer(event("make known"))).startswith("HTTP/1.1 202 ")
+        assert (await self.response(event("make known"))).startswith("HTTP/1.1 202 ")
         self.unknown = 0
 
 
@@ -123,14 +123,14 @@ def event(unique_id: str, **more: Any) -> dict[str, Any]:
         b'{"data": "\xe9"}',
     ],
 )
-def test_answers_are_those_of_the_general_path(tmp_path: Path, body: dict[str, Any] | bytes) -> None:
+def test_responses_are_those_of_the_general_path(tmp_path: Path, body: dict[str, Any] | bytes) -> None:
     async def general(shop: Shop) -> None:
-        told.append(await shop.answer(body, is_cut=True))
+        told.append(await shop.response(body, is_cut=True))
         assert shop.unknown == 1
 
     async def quick(shop: Shop) -> None:
         await shop.become_known()
-        told.append(await shop.answer(body))
+        told.append(await shop.response(body))
         assert shop.unknown == 0
 
     told: list[str] = []
@@ -140,23 +140,23 @@ def test_answers_are_those_of_the_general_path(tmp_path: Path, body: dict[str, A
     if body == event("first"):
         assert told[0].startswith("HTTP/1.1 202 ")
         assert "\nratelimit-remaining: 8\n" in told[0]
-    # Both wait for what may be the last moment of a second, which ends the count.
+    # Both wait for the last moment of a second, perhaps, which ends the count.
     assert told[0].replace("remaining: 9", "remaining: 8") == told[1].replace("remaining: 9", "remaining: 8")
 
 
-def test_what_is_answered_is_kept_once(tmp_path: Path) -> None:
+def test_acknowledged_events_are_stored_once(tmp_path: Path) -> None:
     async def test(shop: Shop) -> None:
         await shop.become_known()
-        answers = await asyncio.gather(*(shop.answer(event(f"{number % 50}")) for number in range(100)))
-        assert sum("eventkeep-events-stored: 1\n" in each for each in answers) == 50
-        assert sum("eventkeep-events-repeated: 1\n" in each for each in answers) == 50
+        responses = await asyncio.gather(*(shop.response(event(f"{number % 50}")) for number in range(100)))
+        assert sum("eventkeep-events-stored: 1\n" in each for each in responses) == 50
+        assert sum("eventkeep-events-repeated: 1\n" in each for each in responses) == 50
         assert shop.unknown == 0
         assert shop.services.events.count() == 51
 
     run(tmp_path, test)
 
 
-def test_those_that_come_together_are_answered_each_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_that_come_together_each_get_their_response(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "METRICS_PER_ACCOUNT_MAX", 2)
     monkeypatch.setattr(create_gatherer, "GATHERED_SINGLES_MAX", 7)
     bodies: list[tuple[dict[str, Any] | bytes, int]] = [
@@ -171,15 +171,15 @@ def test_those_that_come_together_are_answered_each_for_itself(tmp_path: Path, m
 
     async def test(shop: Shop) -> None:
         await shop.become_known()
-        answers = await asyncio.gather(*(shop.answer(body) for body, _ in bodies))
-        assert [int(answer.split()[1]) for answer in answers] == [status for _, status in bodies]
-        assert sum("eventkeep-events-stored: 1\n" in answer for answer in answers) == 23
-        assert (await shop.answer(event("third metric", metric="Third Metric"))).startswith("HTTP/1.1 400 ")
+        responses = await asyncio.gather(*(shop.response(body) for body, _ in bodies))
+        assert [int(response.split()[1]) for response in responses] == [status for _, status in bodies]
+        assert sum("eventkeep-events-stored: 1\n" in response for response in responses) == 23
+        assert (await shop.response(event("third metric", metric="Third Metric"))).startswith("HTTP/1.1 400 ")
         together = await asyncio.gather(
-            *(shop.answer(event(f"more {number}", metric=f"Metric {number % 2}")) for number in range(6)),
-            *(shop.answer(event(f"more {number}")) for number in range(6)),
+            *(shop.response(event(f"more {number}", metric=f"Metric {number % 2}")) for number in range(6)),
+            *(shop.response(event(f"more {number}")) for number in range(6)),
         )
-        assert [int(answer.split()[1]) for answer in together] == [400] * 6 + [202] * 6
+        assert [int(response.split()[1]) for response in together] == [400] * 6 + [202] * 6
         assert shop.unknown == 0
         assert shop.services.events.count() == 1 + 23 + 6
 
@@ -263,7 +263,7 @@ def test_revoked_key_is_refused_at_once(tmp_path: Path) -> None:
     async def test(shop: Shop) -> None:
         await shop.become_known()
         await asyncio.to_thread(revoke_key_within, shop.services, shop.record.id)
-        assert (await shop.answer(event("late"))).startswith("HTTP/1.1 401 ")
+        assert (await shop.response(event("late"))).startswith("HTTP/1.1 401 ")
         assert shop.services.events.count() == 1
 
     run(tmp_path, test)
@@ -272,9 +272,9 @@ def test_revoked_key_is_refused_at_once(tmp_path: Path) -> None:
 def test_calls_are_counted_against_their_limit(tmp_path: Path) -> None:
     async def test(shop: Shop) -> None:
         await shop.become_known()
-        answers = [await shop.answer(event(f"{number}")) for number in range(5)]
-        assert [each.split()[1] for each in answers] == ["202", "202", "202", "429", "429"]
-        assert "retry-after: " in answers[-1]
+        responses = [await shop.response(event(f"{number}")) for number in range(5)]
+        assert [each.split()[1] for each in responses] == ["202", "202", "202", "429", "429"]
+        assert "retry-after: " in responses[-1]
         assert shop.unknown == 0
 
     run(tmp_path, test, RateLimit(1_000, 4))
@@ -285,12 +285,12 @@ def test_full_queue_and_full_memory_are_told(tmp_path: Path, monkeypatch: pytest
         await shop.become_known()
         queue = shop.services.committer.queue
         queue._events_max, queue._bytes_max = 1, 1
-        first, second = await asyncio.gather(shop.answer(event("1")), shop.answer(event("2")))
+        first, second = await asyncio.gather(shop.response(event("1")), shop.response(event("2")))
         assert {first.split()[1], second.split()[1]} <= {"202", "503"}
         monkeypatch.setattr(shop.listening.memory, "_bytes_max", BODY_BYTES - 1)
-        answer = await shop.answer(event("3"))
-        assert answer.startswith("HTTP/1.1 503 ")
-        assert "Too many request bodies" in answer
+        response = await shop.response(event("3"))
+        assert response.startswith("HTTP/1.1 503 ")
+        assert "Too many request bodies" in response
         assert shop.unknown == 0
 
     run(tmp_path, test)
@@ -304,11 +304,11 @@ def test_commit_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         await shop.become_known()
         with monkeypatch.context() as patch:
             patch.setattr(shop.services.log, "append", broken)
-            answers = await asyncio.gather(*(shop.answer(event(f"lost {number}")) for number in range(5)))
-            assert all(answer.startswith("HTTP/1.1 503 ") for answer in answers)
-            assert (await shop.answer(event("soon"))).startswith("HTTP/1.1 503 ")
+            responses = await asyncio.gather(*(shop.response(event(f"lost {number}")) for number in range(5)))
+            assert all(response.startswith("HTTP/1.1 503 ") for response in responses)
+            assert (await shop.response(event("soon"))).startswith("HTTP/1.1 503 ")
         await asyncio.sleep(FAILURE_SECONDS)
-        assert "eventkeep-events-stored: 1\n" in await shop.answer(event("lost 1"))
+        assert "eventkeep-events-stored: 1\n" in await shop.response(event("lost 1"))
 
     run(tmp_path, test)
 
@@ -335,7 +335,7 @@ def test_client_that_goes_away_is_not_waited_for(tmp_path: Path) -> None:
             connection.sendall(shop.message(event("left")))
             await asyncio.sleep(0.1)
             assert shop.app.requests_in_flight == 1
-            # So that it ends with a reset: whoever only ends its half still waits.
+            # So that it ends with a reset: a client that only ends its half still waits.
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.close()
             await asyncio.sleep(0.1)
@@ -351,16 +351,16 @@ def test_stopping_server_takes_no_more(tmp_path: Path) -> None:
     async def test(shop: Shop) -> None:
         await shop.become_known()
         await shop.app.drain(1.0)
-        assert (await shop.answer(event("late"))).startswith("HTTP/1.1 503 ")
+        assert (await shop.response(event("late"))).startswith("HTTP/1.1 503 ")
 
     run(tmp_path, test)
 
 
-def test_answers_are_counted(tmp_path: Path) -> None:
+def test_responses_are_counted(tmp_path: Path) -> None:
     async def test(shop: Shop) -> None:
         await shop.become_known()
-        await shop.answer(event("1"))
-        await shop.answer(b"")
+        await shop.response(event("1"))
+        await shop.response(b"")
         counted = shop.app.telemetry._requests
         assert counted == {("create_event", 202): 2, ("create_event", 400): 1}
 

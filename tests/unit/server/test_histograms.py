@@ -1,4 +1,4 @@
-"""Histograms count what prometheus_client's own would."""
+"""Histograms count as prometheus_client's own would."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the native parser accepts, the full parser accepts as the same submission; and it accepts or names faults."""
+"""The full parser accepts all that the native one does, as the same submission; others it accepts, or names faults."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def parsed_natively(operation: str, body: bytes, revision: Revision) -> Submissi
 
 
 def agree(operation: str, body: bytes, revision: Revision) -> None:
-    """Compare the two parsers, and the faults that are found with what the full parser makes of the body."""
+    """Compare the two parsers, and the faults that are found with the result of the full parser."""
     faults_of, parse = WAYS[operation]
     native = parsed_natively(operation, body, revision)
     faults = faults_of(body, revision, RECEIVED_AT)
     try:
         submission = parse(body, revision, RECEIVED_AT)
     except InvalidRequest as refusal:
-        # Not the words for what should never come: a body without faults that can't be decoded.
+        # Not the words for a case that should never come: a body without faults that can't be decoded.
         assert list(refusal.faults) == faults
         assert all(fault.pointer for fault in faults)
         assert native is None
@@ -181,8 +181,8 @@ pieces = st.sampled_from(
 @given(st.sampled_from(sorted(GOOD)), st.lists(st.tuples(st.floats(0, 1), st.integers(0, 3), pieces), max_size=3))
 def test_both_ways_agree_on_damaged_bodies(operation: str, damages: list[tuple[float, int, bytes]]) -> None:
     body = GOOD[operation]
-    for where, removed, piece in damages:
-        place = int(where * len(body))
+    for share, removed, piece in damages:
+        place = int(share * len(body))
         body = body[:place] + piece + body[place + removed :]
     agree(operation, body, REVISIONS[-1])
 

@@ -1,4 +1,4 @@
-"""Bodies of bulk imports: what refuses the request, and what only one of its profiles."""
+"""Bodies of bulk imports: faults that refuse the request, and faults of only one of its profiles."""
 
 from __future__ import annotations
 
