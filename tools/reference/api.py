@@ -20,7 +20,7 @@ Every revision of the API that this server speaks. [Revisions](../../revisions.m
 OpenAPI 3.0 document of each is served at `/openapi/<revision>.json`, without a key.
 """
 OPERATIONS_TEXT: Final = """
-Paths are answered with and without a slash at their end. The rate limits are those of the hosted service;
+Paths work with and without a slash at their end. The rate limits are those of the hosted service;
 [they can be changed](../../rate-limits.md).
 """
 CHANGES_TEXT: Final = """
@@ -73,7 +73,7 @@ def _index() -> str:
 
 
 def limit_text(operation: Operation) -> str:
-    """The rate limit of an operation, what it became later, and lower ones."""
+    """The rate limit of an operation, its later values, and lower limits."""
     limit = operation.limit
     told = [f"{limit.first.burst}/s, {limit.first.steady}/m"]
     told += [f"from {since} on {later.burst}/s, {later.steady}/m" for since, later in limit.later]

@@ -20,7 +20,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def code(text: object) -> str:
-    """The text as code, "" where there is none."""
+    """The text as code, "" if there is none."""
     return f"`{text}`" if str(text) else ""
 
 

@@ -9,7 +9,7 @@ from eventkeep.protocol.error_documents import FAILURE, PROBLEMS
 from tools.reference.markdown import code, page, plain, table
 
 INTRODUCTION: Final = """
-Every status and code that an error document can have. [Errors](../errors.md) says what to do about each.
+Every status and code that an error document can have. [Errors](../errors.md) gives the remedy for each.
 """
 HEADERS: Final[dict[type[RequestRefused], str]] = {
     MethodNotAllowed: "`Allow`",

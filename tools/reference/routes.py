@@ -29,7 +29,7 @@ PROBES: Final = (
 METRICS: Final = "`GET /metrics` has [a port of its own](settings.md#metrics_port): see [Metrics](metrics.md)."
 OWN: Final = f"""
 The Events API has no operation that lists metrics or profiles, counts events or waits for new ones.
-[The command line](../commands.md) needs them, and so may you. They take the same keys and scopes, answer in the
+[The command line](../commands.md) needs them, and so may you. They take the same keys and scopes, respond in the
 attributes of the request's revision, and tell errors in the same documents. Rate limits do not count them.
 
 They are eventkeep's own: the hosted service does not have them.
