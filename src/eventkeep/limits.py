@@ -211,10 +211,6 @@ IMPORT_TIMES_REMEMBERED_MAX: Final = 100_000
 """Distinct parsed times in the cache of an import."""
 IMPORT_REQUESTS_AT_ONCE_MAX: Final = 64
 """Concurrent requests of an import."""
-IMPORT_ATTEMPTS_MAX: Final = 10
-"""Tries of one request of an import before it gives up."""
-IMPORT_WAIT_SECONDS_MAX: Final = 120.0
-"""The longest wait before the next try, also if the server asks for a longer one, in seconds."""
 IMPORT_FAULTS_SHOWN_MAX: Final = 20
 """Errors of a refused request that are shown, each with its row."""
 

@@ -345,7 +345,7 @@ def test_restart_lets_readers_go_and_tells_them(tmp_path: Path) -> None:
             query = {"after": position, "wait_seconds": str(FEED_WAIT_SECONDS_MAX)}
             reader = threading.Thread(target=lambda: responses.append(api.http.get("/eventkeep/tail", params=query)))
             reader.start()
-            wait_until_under_way(api)
+            wait_until_in_flight(api)
             started = time.monotonic()
             assert server.stop() == 0
             assert time.monotonic() - started < DRAIN_SECONDS_MAX
@@ -365,7 +365,7 @@ def test_restart_lets_readers_go_and_tells_them(tmp_path: Path) -> None:
             assert {api.http.get("/eventkeep/stats").status_code for _ in range(30)} == {200}
 
 
-def wait_until_under_way(api: Api) -> None:
+def wait_until_in_flight(api: Api) -> None:
     """Return once the server has the request of another thread: requests that are sent after it have a response."""
     time.sleep(0.2)
     assert api.http.get("/healthz").status_code == 200

@@ -159,8 +159,8 @@ def too_often(_: Shop, bounded: Bounded, operation: str) -> httpx.Response:
     return next(response for response in responses if response.status_code != 202)
 
 
-def while_bodies_are_under_way(_: Shop, bounded: Bounded, operation: str) -> httpx.Response:
-    with Shop(bounded.server, "crowded") as shop, bodies_under_way(bounded):
+def while_bodies_are_in_flight(_: Shop, bounded: Bounded, operation: str) -> httpx.Response:
+    with Shop(bounded.server, "crowded") as shop, bodies_in_flight(bounded):
         refused = shop.send(good_body(operation), operation)
         assert refused.status_code == 503
         assert shop.events() == []
@@ -184,7 +184,7 @@ TRIGGERS: Final[dict[str, Trigger]] = {
     "unsupported_media_type": of_another_type,
     "headers_too_large": with_a_header_too_many,
     "throttled": too_often,
-    "unavailable": while_bodies_are_under_way,
+    "unavailable": while_bodies_are_in_flight,
     "error": from_a_damaged_directory,
     "gone": in_a_retired_revision,
 }
@@ -196,7 +196,7 @@ PROBLEMS_OF_CREATES: Final = [
 
 
 @contextmanager
-def bodies_under_way(bounded: Bounded) -> Iterator[None]:
+def bodies_in_flight(bounded: Bounded) -> Iterator[None]:
     """Requests that have announced as many bytes as the server holds at once, and never send them."""
     head = (
         f"POST {PATHS['bulk_create_events']} HTTP/1.1\r\nHost: 127.0.0.1\r\n"

@@ -135,12 +135,12 @@ def _no_option(key: str, names: Names, known: set[str]) -> str:
 
 def _config_option() -> TyperOption:
     """The option ``--config``, as typer makes it of its annotation."""
-    maker = typer.Typer(add_completion=False)
+    temporary = typer.Typer(add_completion=False)
 
-    @maker.command()
+    @temporary.command()
     def command(config: ConfigOption = None) -> None: ...
 
-    option = typer.main.get_command(maker).params[0]
+    option = typer.main.get_command(temporary).params[0]
     if not isinstance(option, TyperOption):
         raise TypeError(f"expected typer to make an option, got {option!r}")
     option.expose_value = False

@@ -110,7 +110,7 @@ class Link:
         self._subscriptions: dict[str, Callable[[bytes], None]] = {}
         self._connection: Connection | None = None
         self._tokens = itertools.count()
-        self._bytes_under_way = 0
+        self._bytes_in_flight = 0
         self.connects = 0
         self.server = ""
         self.max_payload = 0
@@ -170,16 +170,16 @@ class Link:
 
         ``response_bytes`` is about how large the response is expected. A fault with the code 503 is no response either.
         """
-        under_way = len(payload) + response_bytes
-        seconds = CLUSTER_REQUEST_SECONDS_MAX + under_way / CLUSTER_LINK_BYTES_PER_SECOND_MIN
-        self._bytes_under_way += under_way
+        in_flight = len(payload) + response_bytes
+        seconds = CLUSTER_REQUEST_SECONDS_MAX + in_flight / CLUSTER_LINK_BYTES_PER_SECOND_MIN
+        self._bytes_in_flight += in_flight
         try:
             message = await self._on_connection(
                 lambda connection: connection.client.request(subject, payload, timeout=seconds, headers=headers),
                 seconds,
             )
         finally:
-            self._bytes_under_way -= under_way
+            self._bytes_in_flight -= in_flight
         document = msgspec.json.decode(message.data)
         if (error := document.get("error")) is None:
             self._served = self._loop.time()
@@ -241,11 +241,11 @@ class Link:
                 del connection.batches[token]
 
         # Each message has its own time-out; all together are bounded by their number.
-        self._bytes_under_way += CLUSTER_FETCH_BYTES
+        self._bytes_in_flight += CLUSTER_FETCH_BYTES
         try:
             return await self._on_connection(send, CLUSTER_FETCH_SECONDS_MAX * (count + 1))
         finally:
-            self._bytes_under_way -= CLUSTER_FETCH_BYTES
+            self._bytes_in_flight -= CLUSTER_FETCH_BYTES
 
     async def _on_connection(
         self, act: Callable[[Connection], Awaitable[Result]], seconds: float = CLUSTER_REQUEST_SECONDS_MAX
@@ -362,7 +362,7 @@ class Link:
             if connection.lost.done():
                 return
             # A ping waits behind the bytes to send, and its response behind those to receive.
-            waiting = self._bytes_under_way / CLUSTER_LINK_BYTES_PER_SECOND_MIN
+            waiting = self._bytes_in_flight / CLUSTER_LINK_BYTES_PER_SECOND_MIN
             ping = asyncio.ensure_future(connection.client.flush(3_600))
             both: set[asyncio.Future[Any]] = {ping, connection.lost}
             try:

@@ -87,7 +87,7 @@ class Profiles:
         missing: dict[str, dict[str, None]] = {}
         recall = self._owners.get
         for write in writes:
-            for kind in ROSTER_KINDS:
+            for kind in RESOLVED_KINDS:
                 value = getattr(write, kind)
                 if value is None or (kind, value) in owners:
                     continue
@@ -360,7 +360,7 @@ def memory_bytes(each: Profile) -> int:
     return 600 + 3 * len(encode_json(each)) + 100 * len(each.properties)
 
 
-ROSTER_KINDS = ("id", *IDENTIFIER_KINDS)
+RESOLVED_KINDS = ("id", *IDENTIFIER_KINDS)
 
 
 def owners_query(values: list[BindParameter[Any]]) -> Any:

@@ -65,9 +65,5 @@ def end_of(chunk: Chunk, keys: tuple[str, ...], bound: Key) -> int:
     return end
 
 
-def reversed_chunks(chunk: Chunk) -> Chunk:
-    return {name: column[::-1] for name, column in chunk.items()}
-
-
 def filtered(chunk: Chunk, flags: npt.NDArray[np.bool_]) -> Chunk:
     return {name: column[flags] for name, column in chunk.items()}

@@ -126,12 +126,7 @@ WRITERS: Final[dict[str, Callable[[IO[bytes], bool], Writer]]] = {
 
 def writer(file_format: str, file: IO[bytes], has_server_columns: bool = False) -> Writer:
     """Return the writer of a format, which writes its header, if it has one, at once."""
-    kinds: dict[str, Callable[[IO[bytes], bool], Writer]] = {
-        "csv": CsvWriter,
-        "jsonl": JsonLinesWriter,
-        "parquet": ParquetWriter,
-    }
-    return kinds[file_format](file, has_server_columns)
+    return WRITERS[file_format](file, has_server_columns)
 
 
 def format_of(target: str, given: str | None) -> str:

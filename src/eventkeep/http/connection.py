@@ -32,8 +32,8 @@ class Connection(asyncio.Protocol):
     def __init__(self, listener: Listener, host: str) -> None:
         self._listener, self.host = listener, host
         self._memory = listener.memory
-        self._parser = RequestParser(listener.memory, listener.heads, self)
-        self._responder = Responder(listener.application, listener.heads, listener.date, self)
+        self._parser = RequestParser(listener.memory, listener.head_cache, self)
+        self._responder = Responder(listener.application, listener.head_cache, listener.date, self)
         self.deadline = Deadline(listener.clock)
         # Bytes that came during a response and are not parsed yet.
         self._ahead = b""

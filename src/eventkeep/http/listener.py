@@ -82,7 +82,7 @@ class Listener:
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.application, self.clock, self._socket = application, clock, bound
-        self.memory, self.heads, self.date = BodyMemory(), HeadCache(), DateLine(clock)
+        self.memory, self.head_cache, self.date = BodyMemory(), HeadCache(), DateLine(clock)
         self.table = ConnectionTable(CONNECTIONS_MAX, connections_per_host_max)
         self._arriving: set[asyncio.Task[None]] = set()
         self._is_accepting = self._is_closed = False

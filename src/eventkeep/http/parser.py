@@ -42,8 +42,8 @@ class ParserEvents(Protocol):
 class RequestParser:
     """Parses the requests of one connection, one after the other."""
 
-    def __init__(self, memory: BodyMemory, heads: HeadCache, events: ParserEvents) -> None:
-        self._memory, self._heads, self._events = memory, heads, events
+    def __init__(self, memory: BodyMemory, head_cache: HeadCache, events: ParserEvents) -> None:
+        self._memory, self._head_cache, self._events = memory, head_cache, events
         self._llhttp = httptools.HttpRequestParser(self)
         self.incoming: Request | None = None
         """The request whose body is arriving."""
@@ -69,7 +69,7 @@ class RequestParser:
         """Parse ``data`` from ``place`` on. Returns the end of the parsed bytes, perhaps before the end of the data."""
         if self._is_counting:
             return self._count(data, place)
-        if self.incoming is None and not self.has_begun and (found := self._heads.find(data, place)) is not None:
+        if self.incoming is None and not self.has_begun and (found := self._head_cache.find(data, place)) is not None:
             return self._start_known(*found, data)
         left = self.incoming.body.left if self.incoming is not None else 0
         end = place + max(PARSED_AT_ONCE_BYTES, left)

@@ -35,8 +35,10 @@ class Responder:
 
     _transport: asyncio.Transport
 
-    def __init__(self, application: Application, heads: HeadCache, date: DateLine, events: ResponderEvents) -> None:
-        self._application, self._heads, self._date, self._events = application, heads, date, events
+    def __init__(
+        self, application: Application, head_cache: HeadCache, date: DateLine, events: ResponderEvents
+    ) -> None:
+        self._application, self._head_cache, self._date, self._events = application, head_cache, date, events
         self._requests: deque[Request] = deque()
         self._pending: Cancellable | None = None
 
@@ -97,7 +99,7 @@ class Responder:
         request.has_response = True
         request.body.drop()
         if request.cache_key and request.head.memo is not None:
-            self._heads.remember(request.cache_key, request.head)
+            self._head_cache.remember(request.cache_key, request.head)
         is_last = not request.keeps_alive or not (request.body.is_complete or will_end(request))
         try:
             self._transport.write(response_bytes(request.head, response, self._date.now(), is_last))

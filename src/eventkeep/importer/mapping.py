@@ -143,11 +143,6 @@ class RowMapping:
         )
 
 
-def read_mapping(document: str) -> RowMapping:
-    """The mapping of a TOML document. Raises ConfigurationError."""
-    return RowMapping(*parse_mapping(document))
-
-
 def parse_mapping(document: str) -> tuple[dict[str, Source], bool]:
     """A TOML document's sources by dotted field name, and whether all other columns become properties."""
     try:

@@ -59,11 +59,11 @@ class Tip(msgspec.Struct, frozen=True):
 class FileLog:
     """The log in ``folder``; see `eventkeep.log.transport.Transport`. Only one process may have it open."""
 
-    def __init__(self, folder: Path, files: Files, heads: list[FileHead], tip: Tip, is_doubtful: bool) -> None:
-        self._folder, self._files, self._heads, self._tip = folder, files, heads, tip
+    def __init__(self, folder: Path, files: Files, file_heads: list[FileHead], tip: Tip, is_doubtful: bool) -> None:
+        self._folder, self._files, self._file_heads, self._tip = folder, files, file_heads, tip
         self._is_doubtful = is_doubtful
         self._zeroed = 0
-        self._file = files.open(self._path(heads[-1]), writable=True)
+        self._file = files.open(self._path(file_heads[-1]), writable=True)
 
     @classmethod
     def open(cls, folder: Path, files: Files | None = None, randomness: Randomness | None = None) -> FileLog:
@@ -74,16 +74,16 @@ class FileLog:
         files = files or Files()
         try:
             files.make_folder(folder)
-            heads, unfinished = read_heads(folder, files)
+            file_heads, unfinished = read_heads(folder, files)
             for path in unfinished:
                 files.unlink(path)
-            if not heads:
+            if not file_heads:
                 identity = int.from_bytes((randomness or SystemRandomness()).token_bytes(8)) or 1
                 head = FileHead(identity, 1, 0, 0, 0, LOG_FILE_BYTES_MIN)
                 make_file(folder, files, head)
-                heads = [head]
-            newest = folder / file_name(heads[-1].first)
-            end = find_end(files, newest, heads[-1])
+                file_heads = [head]
+            newest = folder / file_name(file_heads[-1].first)
+            end = find_end(files, newest, file_heads[-1])
             if end.torn_bytes:
                 logger.warning(
                     "left out a torn record at the end of the log, which was never acknowledged",
@@ -91,7 +91,7 @@ class FileLog:
                     byte=end.offset,
                     bytes=end.torn_bytes,
                 )
-            return cls(folder, files, heads, Tip(end.position, end.checksum, end.offset), end.torn_bytes > 0)
+            return cls(folder, files, file_heads, Tip(end.position, end.checksum, end.offset), end.torn_bytes > 0)
         except OSError as exc:
             raise LogError(f"the log in {folder} can't be used: {exc}") from exc
 
@@ -108,11 +108,11 @@ class FileLog:
 
     @property
     def identity(self) -> int:
-        return self._heads[0].log
+        return self._file_heads[0].log
 
     @property
     def first(self) -> int:
-        return self._heads[0].first
+        return self._file_heads[0].first
 
     @property
     def last(self) -> int:
@@ -129,7 +129,7 @@ class FileLog:
     @property
     def disk_bytes(self) -> int:
         """Bytes of all files of the log."""
-        return sum(head.size for head in self._heads)
+        return sum(head.size for head in self._file_heads)
 
     @property
     def is_doubtful(self) -> bool:
@@ -152,16 +152,16 @@ class FileLog:
             self._files.write(self._file, [record.content, self._zeros_behind(end, len(record.content))], offset)
             self._files.sync(self._file)
         except OSError as exc:
-            return self._give_up(f"the log file {self._path(self._heads[-1])} failed: {exc}")
+            return self._give_up(f"the log file {self._path(self._file_heads[-1])} failed: {exc}")
         self._tip = Tip(record.position, record.checksum, end)
         return KEPT
 
     def read(self, start: int) -> Iterator[bytes]:
-        heads, tip = list(self._heads), self._tip
-        if start < heads[0].first:
-            raise LogTrimmed(f"record {start} is no longer in the log, which begins with record {heads[0].first}")
-        for place, head in enumerate(heads):
-            following = heads[place + 1] if place + 1 < len(heads) else None
+        file_heads, tip = list(self._file_heads), self._tip
+        if start < file_heads[0].first:
+            raise LogTrimmed(f"record {start} is no longer in the log, which begins with record {file_heads[0].first}")
+        for place, head in enumerate(file_heads):
+            following = file_heads[place + 1] if place + 1 < len(file_heads) else None
             if following is not None and following.first <= start:
                 continue
             yield from self._records(head, following, start, tip)
@@ -173,9 +173,9 @@ class FileLog:
         """
         removed = False
         try:
-            while len(self._heads) > 1 and self._heads[1].first - 1 <= up_to:
-                self._files.unlink(self._path(self._heads[0]))
-                self._heads = self._heads[1:]
+            while len(self._file_heads) > 1 and self._file_heads[1].first - 1 <= up_to:
+                self._files.unlink(self._path(self._file_heads[0]))
+                self._file_heads = self._file_heads[1:]
                 removed = True
             if removed:
                 self._files.sync_folder(self._folder)
@@ -184,8 +184,8 @@ class FileLog:
 
     def close(self) -> None:
         """Note that the log ends here, and close the file."""
-        if not self._is_doubtful and self._tip.offset + BLOCK_BYTES <= self._heads[-1].size:
-            self._write_mark(STOPPED, self._file, self._heads[-1])
+        if not self._is_doubtful and self._tip.offset + BLOCK_BYTES <= self._file_heads[-1].size:
+            self._write_mark(STOPPED, self._file, self._file_heads[-1])
         self._close_file(self._file)
 
     def _close_file(self, file: int) -> None:
@@ -200,7 +200,7 @@ class FileLog:
 
     def _zeros_behind(self, end: int, size: int) -> memoryview:
         """Zeros to write behind a small record that ends at ``end``, unless they were written before."""
-        room = self._heads[-1].size - end
+        room = self._file_heads[-1].size - end
         if end <= self._zeroed or size > LOG_SMALL_RECORD_BYTES or room <= 0:
             return ZEROS[:0]
         zeros = ZEROS[: min(room, LOG_ZEROED_BYTES)]
@@ -209,7 +209,7 @@ class FileLog:
 
     def _make_room(self, size: int) -> None:
         """Make a new file if the current one is doubtful or too small. Raises OSError or LogError if that fails."""
-        head, tip = self._heads[-1], self._tip
+        head, tip = self._file_heads[-1], self._tip
         # The last block is for the seal.
         if not self._is_doubtful and tip.offset + size + BLOCK_BYTES <= head.size:
             return
@@ -228,7 +228,7 @@ class FileLog:
         old = self._file
         if not was_doubtful:
             self._write_mark(SEALED, old, head)
-        self._use(file, [*self._heads, new])
+        self._use(file, [*self._file_heads, new])
         self._close_file(old)
 
     def _replace_empty(self, head: FileHead, size: int) -> None:
@@ -238,12 +238,12 @@ class FileLog:
         make_file(self._folder, self._files, new)
         file = self._files.open(self._path(new), writable=True)
         old = self._file
-        self._use(file, [*self._heads[:-1], new])
+        self._use(file, [*self._file_heads[:-1], new])
         self._close_file(old)
 
-    def _use(self, file: int, heads: list[FileHead]) -> None:
+    def _use(self, file: int, file_heads: list[FileHead]) -> None:
         """Append to ``file`` from now on."""
-        self._file, self._heads, self._is_doubtful, self._zeroed = file, heads, False, 0
+        self._file, self._file_heads, self._is_doubtful, self._zeroed = file, file_heads, False, 0
         self._tip = msgspec.structs.replace(self._tip, offset=BLOCK_BYTES)
 
     def _give_up(self, reason: str) -> AppendResult:
@@ -258,7 +258,7 @@ class FileLog:
 
     def _read_again(self) -> None:
         """Read the doubtful file up to its last acknowledged record. Raises LogError if that is damaged."""
-        head, tip = self._heads[-1], self._tip
+        head, tip = self._file_heads[-1], self._tip
         walk = Walk(self._files, self._path(head), head, tip.offset)
         try:
             for _ in walk.records():
@@ -315,11 +315,11 @@ def read_heads(folder: Path, files: Files | None = None) -> tuple[list[FileHead]
             paths.append(path)
         else:
             raise LogError(f"{path} is no file of the log: move it out of the folder")
-    heads: list[FileHead] = []
+    file_heads: list[FileHead] = []
     for path in paths:
         head = read_head(files, path)
-        if heads:
-            before = heads[-1]
+        if file_heads:
+            before = file_heads[-1]
             if head.log != before.log:
                 raise LogError(f"the log file {path} belongs to another log: move it out of the folder")
             if head.before_first != before.first:
@@ -327,8 +327,8 @@ def read_heads(folder: Path, files: Files | None = None) -> tuple[list[FileHead]
                     f"the log file {folder / file_name(head.before_first)} is missing between "
                     f"{file_name(before.first)} and {path.name}. {RESTORE}"
                 )
-        heads.append(head)
-    return heads, unfinished
+        file_heads.append(head)
+    return file_heads, unfinished
 
 
 def make_file(folder: Path, files: Files, head: FileHead) -> None:

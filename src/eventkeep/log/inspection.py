@@ -29,17 +29,17 @@ def inspect_log(folder: Path, files: Files | None = None) -> LogState | None:
     """The state of the log in a folder, None if there is none. Raises LogError if it is damaged."""
     files = files or Files()
     try:
-        if not folder.is_dir() or not (heads := read_heads(folder)[0]):
+        if not folder.is_dir() or not (file_heads := read_heads(folder)[0]):
             return None
-        end = find_end(files, folder / file_name(heads[-1].first), heads[-1])
+        end = find_end(files, folder / file_name(file_heads[-1].first), file_heads[-1])
     except OSError as exc:
         raise LogError(f"the log in {folder} can't be read: {exc}") from exc
     return LogState(
-        identity=heads[0].log,
-        first=heads[0].first,
+        identity=file_heads[0].log,
+        first=file_heads[0].first,
         last=end.position,
-        files=len(heads),
-        bytes=sum(head.size for head in heads),
+        files=len(file_heads),
+        bytes=sum(head.size for head in file_heads),
         torn_bytes=end.torn_bytes,
     )
 
@@ -51,13 +51,13 @@ def read_log(folder: Path, start: int, files: Files | None = None) -> Iterator[b
     """
     files = files or Files()
     try:
-        heads = read_heads(folder, files)[0]
-        if not heads:
+        file_heads = read_heads(folder, files)[0]
+        if not file_heads:
             return
-        if start < heads[0].first:
-            raise LogError(f"record {start} is no longer in the log, which begins with record {heads[0].first}")
-        for place, head in enumerate(heads):
-            following = heads[place + 1] if place + 1 < len(heads) else None
+        if start < file_heads[0].first:
+            raise LogError(f"record {start} is no longer in the log, which begins with record {file_heads[0].first}")
+        for place, head in enumerate(file_heads):
+            following = file_heads[place + 1] if place + 1 < len(file_heads) else None
             if following is not None and following.first <= start:
                 continue
             path = folder / file_name(head.first)

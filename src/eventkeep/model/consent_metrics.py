@@ -118,5 +118,3 @@ _STATEMENTS: Final[Mapping[str, Statement]] = MappingProxyType(
         "Dropped Email": lambda time, _: suppressed("HARD_BOUNCE", time),
     }
 )
-CONSENT_METRICS: Final = frozenset(_STATEMENTS)
-"""Metrics of whose events ``stated_by`` makes something."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
 
@@ -80,22 +79,6 @@ class EventColumns:
             {name: column[places] for name, column in self.numbers.items()},
             {name: column.take(places) for name, column in self.texts.items()},
         )
-
-
-def concatenated(parts: Sequence[EventColumns]) -> EventColumns:
-    """The events of all parts, in their order."""
-    if len(parts) == 1:
-        return parts[0]
-    return EventColumns(
-        {name: np.concatenate([part.numbers[name] for part in parts]) for name in NUMBERS},
-        {
-            name: TextColumn(
-                b"".join([part.texts[name].joined for part in parts]),
-                np.concatenate([part.texts[name].sizes for part in parts]),
-            )
-            for name in TEXTS
-        },
-    )
 
 
 def stored_events(columns: EventColumns) -> list[StoredEvent]:

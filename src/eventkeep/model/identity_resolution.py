@@ -100,7 +100,7 @@ class IdentityResolution:
 
         ``pointers`` has the place of each write in its request; it may be longer. Raises
         InvalidRequest with a fault for each write that can't be applied; then the
-        roster is as it was.
+        resolution is as it was.
         """
         attempt = Attempt(self, now_us)
         numbers = [attempt.place(write, pointer) for write, pointer in zip(writes, pointers, strict=False)]
@@ -142,10 +142,10 @@ class IdentityResolution:
 
 
 class Attempt:
-    """One request's writes, laid over the roster and not yet part of it."""
+    """One request's writes, laid over the resolution and not yet part of it."""
 
-    def __init__(self, roster: IdentityResolution, now_us: int) -> None:
-        self.roster, self.now_us = roster, now_us
+    def __init__(self, resolution: IdentityResolution, now_us: int) -> None:
+        self.resolution, self.now_us = resolution, now_us
         self.changed: dict[int, Profile] = {}
         self.created: set[int] = set()
         self.new_owners: dict[Owned, int] = {}
@@ -194,29 +194,29 @@ class Attempt:
     def owner(self, identifier: Owned) -> int | None:
         if identifier in self.released and identifier not in self.new_owners:
             return None
-        for owners in (self.new_owners, self.roster.owners, self.new_ids):
+        for owners in (self.new_owners, self.resolution.owners, self.new_ids):
             if (number := owners.get(identifier)) is not None:
                 return number
         return None
 
     def profile(self, number: int) -> Profile:
-        return self.changed.get(number) or self.roster.profiles[number]
+        return self.changed.get(number) or self.resolution.profiles[number]
 
     def create(self, given: list[Owned]) -> int:
         """A new profile with identifiers that nobody has."""
-        roster, now_us = self.roster, self.now_us
-        number = roster.next_number()
+        resolution, now_us = self.resolution, self.now_us
+        number = resolution.next_number()
         self.created.add(number)
         self.new_owners.update(dict.fromkeys(given, number))
         if given and given[-1][0] == "kx":
             self.secondary[given[-1]] = number
         attributes: dict[str, Any] = {kind: value for kind, value in given if kind in ATTRIBUTE_KINDS}
-        id = roster.new_id(now_us)
+        id = resolution.new_id(now_us)
         self.new_ids["id", id] = number
         self.changed[number] = Profile(
             number=number,
             id=id,
-            account=roster.account,
+            account=resolution.account,
             created=now_us,
             updated=now_us,
             **attributes,

@@ -86,12 +86,12 @@ class Edited(msgspec.Struct, frozen=True):
     left: Mapping[str, int]
 
 
-def edit_profile(roster: IdentityResolution, edit: ProfileEdit, now_us: int) -> Edited:
+def edit_profile(resolution: IdentityResolution, edit: ProfileEdit, now_us: int) -> Edited:
     """Apply the edit to the profiles of a commit, at ``now_us`` in Unix microseconds.
 
-    Raises DuplicateProfile, NotFound and InvalidRequest; the roster is as it was then.
+    Raises DuplicateProfile, NotFound and InvalidRequest; the resolution is as it was then.
     """
-    attempt = Attempt(roster, now_us)
+    attempt = Attempt(resolution, now_us)
     if isinstance(edit, CreateProfile):
         number = created(attempt, edit.write)
     elif isinstance(edit, UpdateProfile):
@@ -101,8 +101,8 @@ def edit_profile(roster: IdentityResolution, edit: ProfileEdit, now_us: int) -> 
     else:
         number = merged(attempt, edit)
     is_new = number in attempt.created
-    roster.take(attempt)
-    return Edited(roster.profiles[number], is_new, dict(attempt.left))
+    resolution.take(attempt)
+    return Edited(resolution.profiles[number], is_new, dict(attempt.left))
 
 
 def needs_identifiers(edit: ProfileEdit) -> tuple[str, ...]:
@@ -169,7 +169,7 @@ def merged(attempt: Attempt, edit: MergeProfiles) -> int:
             "together; these two have more."
         )
         raise InvalidRequest([Fault(detail, "/data")])
-    for identifier in attempt.roster.identifiers_of(source):
+    for identifier in attempt.resolution.identifiers_of(source):
         kind, value = identifier
         attempt.new_owners[identifier] = destination
         is_shown = kind in ATTRIBUTE_KINDS and getattr(after, kind) == value
@@ -215,7 +215,7 @@ def show(attempt: Attempt, number: int, kind: str, value: str) -> None:
 def clear(attempt: Attempt, number: int, kinds: tuple[str, ...]) -> None:
     """Free all identifiers of these kinds that the profile owns."""
     given_now = {each for each, owner in attempt.new_owners.items() if owner == number}
-    freed = [each for each in attempt.roster.identifiers_of(number) | given_now if each[0] in kinds]
+    freed = [each for each in attempt.resolution.identifiers_of(number) | given_now if each[0] in kinds]
     profile = attempt.profile(number)
     shown = {kind: None for kind in kinds if getattr(profile, kind) is not None}
     if not freed and not shown:

@@ -81,7 +81,7 @@ class App:
             self._request_log.mark = self._cluster.mark
         self._own_router = Router(ADMIN_OPERATIONS.values())
         self._feed = Feed(self._clock, SystemRandomness())
-        self._own_routes = AdminRoutes(services, self._feed)
+        self._admin_routes = AdminRoutes(services, self._feed)
         services.committer.follow(self._feed.add)
         if services.node is not None:
             services.node.on_events = self._feed.add
@@ -155,7 +155,7 @@ class App:
         elif path.startswith(PREFIX) and not is_options:
             own, id = self._own_router.find(request.method, path)
             pending.operation = own.name
-            pending.run(self._call_own(request, own, id or "", pending))
+            pending.run(self._call_admin(request, own, id or "", pending))
         else:
             pending.run(self._other(request, is_options))
 
@@ -227,7 +227,7 @@ class App:
         nobody = KeyRecord(id="", account=account, scopes=frozenset(), label="", created=0)
         return await self._handlers[name](Call(request, operation, "", nobody, revision, self._base_url))
 
-    async def _call_own(
+    async def _call_admin(
         self, request: Request, operation: AdminOperation, id: str, pending: PendingResponse
     ) -> Response:
         """One of our own operations, which the hosted rate limits do not apply to."""
@@ -237,7 +237,7 @@ class App:
         key = known.record
         authorize(key, operation.scopes)
         frame = AdminFrame(base_url=self._base_url(request), path=request.path, revision=revision)
-        return await self._own_routes.respond(operation.name, request, key, frame, id)
+        return await self._admin_routes.respond(operation.name, request, key, frame, id)
 
     def _admit(self, request: Request, operation: str, pending: PendingResponse) -> tuple[Known, Revision]:
         """The key of the client, and its revision. Raises RequestRefused."""

@@ -4,20 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Protocol
 
 from eventkeep.ingest.commit import Delivery, Outcome
-
-
-class Ticket(Protocol):
-    """A create that waits for its outcome, in the loop."""
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop: ...
-
-    def settle(self, result: Outcome | Exception) -> None:
-        """Take the outcome, in the loop's thread. It may not raise: others wait behind it."""
-        ...
 
 
 class FutureTicket:

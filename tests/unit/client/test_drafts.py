@@ -21,7 +21,7 @@ from eventkeep.client.drafts import (
 )
 from eventkeep.client.errors import ArgumentError
 from eventkeep.protocol.creates.documents import ProfileAttributes as Attributes
-from eventkeep.protocol.creates.documents import SingleEventAttributes, event_create, metric, profile, raw_properties
+from eventkeep.protocol.creates.documents import SingleEventAttributes, event_create, metric, profile
 from eventkeep.protocol.creates.parser import parse_bulk_create, parse_create_event
 from eventkeep.protocol.revisions import REVISIONS, Revision
 from tests.submitted import numbers, unique_ids, values
@@ -176,7 +176,7 @@ def test_typed_document_is_completed() -> None:
         SingleEventAttributes(
             metric=metric("Tick"),
             profile=profile(Attributes(email="ada@shop.example")),
-            properties=raw_properties({"big": 2**63 - 1}),
+            properties=msgspec.Raw(b'{"big":9223372036854775807}'),
         )
     )
     content, is_complete = completed_event(typed, DEFAULTS)

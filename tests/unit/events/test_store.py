@@ -14,7 +14,6 @@ from eventkeep import limits
 from eventkeep.errors import EventStoreError
 from eventkeep.events import store as store_module
 from eventkeep.events.bloom import KeyFilter, Layer
-from eventkeep.events.inspection import inspect_event_store
 from eventkeep.events.rows import currency_text
 from eventkeep.events.selection import EventSelection
 from eventkeep.events.store import EventStore
@@ -417,22 +416,6 @@ def test_one_event_by_its_id(tmp_path: Path) -> None:
         assert store.event(row.account, row.time + 10**6, row.id) is None
         assert store.event(7, row.time, row.id) is None
     store.close()
-
-
-def test_a_store_is_inspected_without_being_changed(tmp_path: Path) -> None:
-    assert inspect_event_store(tmp_path) is None
-    store, model = filled(tmp_path, [200, 30])
-    store.append(3, None)
-    store.close()
-    names = sorted(path.name for path in tmp_path.iterdir())
-    state = inspect_event_store(tmp_path)
-    assert state is not None
-    assert (state.events, state.segments, state.flushed) == (230, 2, 3)
-    assert state.newest == max(row.time for row in model.rows)
-    assert sorted(path.name for path in tmp_path.iterdir()) == names
-    (tmp_path / names[0]).unlink()
-    with pytest.raises(EventStoreError, match=names[0]):
-        inspect_event_store(tmp_path)
 
 
 def test_closing_does_not_wait_for_a_merge(tmp_path: Path) -> None:

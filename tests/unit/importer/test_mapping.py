@@ -6,11 +6,15 @@ import msgspec
 import pytest
 
 from eventkeep.errors import ConfigurationError, RowRefused
-from eventkeep.importer.mapping import RowMapping, parse_map_options, read_mapping
+from eventkeep.importer.mapping import RowMapping, parse_map_options, parse_mapping
 from eventkeep.importer.templates import Row
 from tests.source_tree import PROJECT
 
 MINIMAL = 'metric = "Placed Order"\nprofile.email = "{email}"\n'
+
+
+def read_mapping(document: str) -> RowMapping:
+    return RowMapping(*parse_mapping(document))
 
 
 def event(mapping: RowMapping, values: dict[str, Any], number: int = 1) -> tuple[dict[str, Any], dict[str, Any]]:

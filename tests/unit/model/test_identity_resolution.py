@@ -24,7 +24,7 @@ from eventkeep.model.profile_write import ProfileWrite
 NOW = 1_750_000_000_000_000
 
 
-def roster(*profiles: Profile, owners: dict[tuple[str, str], int] | None = None) -> IdentityResolution:
+def resolution(*profiles: Profile, owners: dict[tuple[str, str], int] | None = None) -> IdentityResolution:
     """An identity resolution over these profiles, each owning the identifiers among its attributes."""
     found: dict[tuple[str, str], int] = dict(owners or {})
     for each in profiles:
@@ -45,17 +45,19 @@ def profile(number: int, **members: Any) -> Profile:
     return Profile(number=number, id=f"P{number}", account=1, created=5, updated=5, **members)
 
 
-def apply(roster: IdentityResolution, *writes: dict[str, Any], now_us: int = NOW) -> Applied:
+def apply(resolution: IdentityResolution, *writes: dict[str, Any], now_us: int = NOW) -> Applied:
     pointers = [f"/data/{place}" for place in range(len(writes))]
-    return roster.apply([ProfileWrite(**write) for write in writes], now_us, pointers)
+    return resolution.apply([ProfileWrite(**write) for write in writes], now_us, pointers)
 
 
-def trace(roster: IdentityResolution) -> Any:
-    return copy.deepcopy((roster.owners, roster.profiles, roster.changed, roster.created, roster.new_owners))
+def trace(resolution: IdentityResolution) -> Any:
+    return copy.deepcopy(
+        (resolution.owners, resolution.profiles, resolution.changed, resolution.created, resolution.new_owners)
+    )
 
 
 def test_new_identifiers_make_a_profile() -> None:
-    people = roster()
+    people = resolution()
     applied = apply(people, {"email": "a@example.org", "anonymous_id": "x", "kx": "k", "attributes": {"title": "Dr."}})
     assert applied == Applied([1], {})
     made = people.changed[1]
@@ -66,7 +68,7 @@ def test_new_identifiers_make_a_profile() -> None:
 
 
 def test_a_profile_that_is_only_named_again_does_not_change() -> None:
-    people = roster(profile(1, email="a@example.org"))
+    people = resolution(profile(1, email="a@example.org"))
     assert apply(people, {"email": "a@example.org"}).numbers == [1]
     assert (people.changed, people.created, people.new_owners) == ({}, set(), {})
 
@@ -74,7 +76,7 @@ def test_a_profile_that_is_only_named_again_does_not_change() -> None:
 @pytest.mark.parametrize("place", range(len(IDENTIFIER_KINDS) - 1))
 def test_the_first_identifier_that_finds_a_profile_decides(place: int) -> None:
     first, *others = IDENTIFIER_KINDS[place:]
-    people = roster(profile(1), profile(2), owners={(first, "x"): 1} | {(kind, "x"): 2 for kind in others})
+    people = resolution(profile(1), profile(2), owners={(first, "x"): 1} | {(kind, "x"): 2 for kind in others})
     applied = apply(people, dict.fromkeys(IDENTIFIER_KINDS[place:], "x"))
     assert applied.numbers == [1]
     assert applied.left == {"_kx" if kind == "kx" else kind: 1 for kind in others}
@@ -82,13 +84,13 @@ def test_the_first_identifier_that_finds_a_profile_decides(place: int) -> None:
 
 
 def test_an_id_decides_before_all_others() -> None:
-    people = roster(profile(1), profile(2, external_id="x"))
+    people = resolution(profile(1), profile(2, external_id="x"))
     assert apply(people, {"id": "P1", "external_id": "x"}) == Applied([1], {"external_id": 1})
     assert not people.changed
 
 
 def test_free_identifiers_are_added() -> None:
-    people = roster(profile(1, external_id="x", email="old@example.org", anonymous_id="first"))
+    people = resolution(profile(1, external_id="x", email="old@example.org", anonymous_id="first"))
     apply(people, {"external_id": "x", "email": "new@example.org", "anonymous_id": "second", "kx": "k"})
     changed = people.changed[1]
     assert (changed.email, changed.anonymous_id, changed.updated) == ("new@example.org", "first", NOW)
@@ -98,7 +100,7 @@ def test_free_identifiers_are_added() -> None:
 
 
 def test_an_identifier_of_another_profile_stays_there() -> None:
-    people = roster(profile(1, email="a@example.org"), profile(2, phone_number="+15005550006"))
+    people = resolution(profile(1, email="a@example.org"), profile(2, phone_number="+15005550006"))
     applied = apply(people, {"email": "a@example.org", "phone_number": "+15005550006", "attributes": {"title": "Dr."}})
     assert applied == Applied([1], {"phone_number": 1})
     assert people.changed.keys() == {1}
@@ -106,7 +108,7 @@ def test_an_identifier_of_another_profile_stays_there() -> None:
 
 
 def test_an_unknown_id_alone_is_refused() -> None:
-    people = roster()
+    people = resolution()
     before = trace(people)
     with pytest.raises(InvalidRequest) as caught:
         apply(people, {"email": "a@example.org"}, {"id": "NOBODY"})
@@ -115,14 +117,14 @@ def test_an_unknown_id_alone_is_refused() -> None:
 
 
 def test_an_unknown_id_beside_others_is_passed_over_and_named() -> None:
-    people = roster(profile(1, email="a@example.org"))
+    people = resolution(profile(1, email="a@example.org"))
     assert apply(people, {"id": "NOBODY", "email": "a@example.org"}) == Applied([1], {"id": 1})
     assert apply(people, {"id": "NOBODY", "email": "b@example.org"}).numbers == [2]
     assert people.changed[2].id != "NOBODY"
 
 
 def test_writes_of_one_request_are_applied_in_order() -> None:
-    people = roster()
+    people = resolution()
     one: dict[str, Any] = {"email": "a@example.org", "attributes": {"title": "one"}, "properties": {"a": 1, "b": 1}}
     two: dict[str, Any] = {"email": "a@example.org", "attributes": {"title": "two"}, "properties": {"a": 2}}
     assert apply(people, one, {"external_id": "x", "email": "a@example.org"}, two).numbers == [1, 1, 1]
@@ -131,7 +133,7 @@ def test_writes_of_one_request_are_applied_in_order() -> None:
 
 
 def test_later_requests_of_a_commit_see_the_earlier_ones() -> None:
-    people = roster()
+    people = resolution()
     apply(people, {"email": "a@example.org"})
     new_id = people.changed[1].id
     assert apply(people, {"id": new_id, "external_id": "x"}) == Applied([1], {})
@@ -140,7 +142,7 @@ def test_later_requests_of_a_commit_see_the_earlier_ones() -> None:
 
 
 def test_a_refused_request_leaves_no_trace() -> None:
-    people = roster(profile(1, email="a@example.org", properties={"a": 1}))
+    people = resolution(profile(1, email="a@example.org", properties={"a": 1}))
     before = trace(people)
     many = {f"p{number}": number for number in range(PROFILE_PROPERTIES_MAX)}
     with pytest.raises(InvalidRequest) as caught:
@@ -155,7 +157,7 @@ def test_a_refused_request_leaves_no_trace() -> None:
 
 
 def test_a_profile_holds_so_many_properties_and_no_more() -> None:
-    people = roster()
+    people = resolution()
     many: dict[str, Any] = {f"p{number}": number for number in range(PROFILE_PROPERTIES_MAX)}
     apply(people, {"email": "a@example.org", "properties": many})
     apply(people, {"email": "a@example.org", "properties": {"more": 1}, "unset": ("p0",)})
@@ -166,7 +168,7 @@ def test_a_profile_holds_so_many_properties_and_no_more() -> None:
 
 
 def test_an_array_grows_to_its_limit() -> None:
-    people = roster()
+    people = resolution()
     apply(people, {"email": "a@example.org", "append": {"a": list(range(PROPERTY_ARRAY_ELEMENTS_MAX))}})
     with pytest.raises(InvalidRequest, match="at most 4000 elements; appending to 'a' would make 4001"):
         apply(people, {"email": "a@example.org", "append": {"a": "one more"}})
@@ -174,7 +176,7 @@ def test_an_array_grows_to_its_limit() -> None:
 
 def test_faults_are_reported_up_to_a_cap() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        apply(roster(), *[{"id": "NOBODY"}] * 1000)
+        apply(resolution(), *[{"id": "NOBODY"}] * 1000)
     assert len(caught.value.faults) == FAULTS_MAX
 
 

@@ -43,7 +43,7 @@ class Shelf:
         self.secondary: dict[Owned, int] = {}
         self._numbers = count(1)
 
-    def roster(self) -> IdentityResolution:
+    def resolution(self) -> IdentityResolution:
         """All of its data, as a commit loads it."""
         owners = {**self.owners, **{("id", each.id): number for number, each in self.profiles.items()}}
         stored = {number: self.identifiers_of(number) for number in self.profiles}
@@ -57,18 +57,18 @@ class Shelf:
         shown = {(kind, value) for kind in SHOWN if (value := getattr(profile, kind)) is not None}
         return shown | {identifier for identifier, owner in self.secondary.items() if owner == number}
 
-    def keep(self, roster: IdentityResolution) -> None:
+    def keep(self, resolution: IdentityResolution) -> None:
         """Write the changes of the commit, as the directory does."""
-        for identifier in roster.released:
+        for identifier in resolution.released:
             self.owners.pop(identifier, None)
-        self.owners.update(roster.new_owners)
-        self.profiles.update(roster.changed)
-        for identifier, number in roster.secondary.items():
+        self.owners.update(resolution.new_owners)
+        self.profiles.update(resolution.changed)
+        for identifier, number in resolution.secondary.items():
             if number is None:
                 self.secondary.pop(identifier, None)
             else:
                 self.secondary[identifier] = number
-        for source, destination in roster.merged.items():
+        for source, destination in resolution.merged.items():
             self.profiles.pop(source, None)
             for number, survivor in self.survivors.items():
                 if survivor == source:
@@ -76,16 +76,16 @@ class Shelf:
             self.survivors[source] = destination
 
     def edit(self, edit: ProfileEdit, now_us: int = NOW) -> Edited:
-        roster = self.roster()
-        edited = edit_profile(roster, edit, now_us)
-        self.keep(roster)
+        resolution = self.resolution()
+        edited = edit_profile(resolution, edit, now_us)
+        self.keep(resolution)
         return edited
 
     def send(self, write: ProfileWrite, now_us: int = NOW) -> int:
         """The profile's number, as events store it."""
-        roster = self.roster()
-        (number,) = roster.apply([write], now_us).numbers
-        self.keep(roster)
+        resolution = self.resolution()
+        (number,) = resolution.apply([write], now_us).numbers
+        self.keep(resolution)
         return number
 
 
@@ -209,14 +209,14 @@ def test_refused_edits(shelf: Shelf, edit: ProfileEdit, kind: type[RequestRefuse
 
 
 def test_edits_of_one_commit_see_each_other(shelf: Shelf) -> None:
-    roster = shelf.roster()
-    one = edit_profile(roster, CreateProfile(write(email="a@example.org")), NOW).profile
-    two = edit_profile(roster, CreateProfile(write(email="b@example.org", external_id="x")), NOW + 1).profile
-    edit_profile(roster, MergeProfiles(one.id, two.id), NOW)
-    edit_profile(roster, UpdateProfile(one.id, write(), cleared=("email",)), NOW)
-    assert roster.apply([write(external_id="x")], NOW).numbers == [one.number]
-    assert roster.new_owners == {("external_id", "x"): one.number}
-    assert (set(roster.changed), roster.merged) == ({one.number}, {two.number: one.number})
+    resolution = shelf.resolution()
+    one = edit_profile(resolution, CreateProfile(write(email="a@example.org")), NOW).profile
+    two = edit_profile(resolution, CreateProfile(write(email="b@example.org", external_id="x")), NOW + 1).profile
+    edit_profile(resolution, MergeProfiles(one.id, two.id), NOW)
+    edit_profile(resolution, UpdateProfile(one.id, write(), cleared=("email",)), NOW)
+    assert resolution.apply([write(external_id="x")], NOW).numbers == [one.number]
+    assert resolution.new_owners == {("external_id", "x"): one.number}
+    assert (set(resolution.changed), resolution.merged) == ({one.number}, {two.number: one.number})
 
 
 def test_data_that_an_edit_must_load() -> None:

@@ -119,7 +119,7 @@ def parsed_natively(bodies: Sequence[tuple[str, bytes]]) -> list[Parsed]:
     return parsed
 
 
-def verdict_on(operation: str, body: bytes, native: Submission | None) -> str:
+def outcome_of(operation: str, body: bytes, native: Submission | None) -> str:
     """The result of both parsers for a body. Raises AssertionError, with the body, if they differ."""
     try:
         full = FULL[operation](body, REVISIONS[-1], RECEIVED_AT)
@@ -131,21 +131,21 @@ def verdict_on(operation: str, body: bytes, native: Submission | None) -> str:
 
 
 def compare(seed: int, count: int, refused_share: float = 1.0) -> Counter[str]:
-    """The verdicts on so many bodies. Raises AssertionError, with the body, if the parsers differ about one.
+    """The outcomes of so many bodies, counted. Raises AssertionError, with the body, if the parsers differ about one.
 
     Of the bodies that the native parser refuses, this share goes to the full parser: it may accept or refuse them,
-    but has to come to a verdict.
+    but has to do one of the two.
     """
     choose = random.Random(seed)
     good = good_bodies()
-    verdicts: Counter[str] = Counter()
-    while verdicts.total() < count:
-        chosen = [choose.choice(good) for _ in range(min(TOGETHER, count - verdicts.total()))]
+    outcomes: Counter[str] = Counter()
+    while outcomes.total() < count:
+        chosen = [choose.choice(good) for _ in range(min(TOGETHER, count - outcomes.total()))]
         bodies = [(operation, mutated(body, choose)) for operation, body in chosen]
         for parsed in parsed_natively(bodies):
             is_checked = parsed[2] is not None or choose.random() < refused_share
-            verdicts[verdict_on(*parsed) if is_checked else "refused by the native parser"] += 1
-    return verdicts
+            outcomes[outcome_of(*parsed) if is_checked else "refused by the native parser"] += 1
+    return outcomes
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ BODIES: Final = 100_000
 
 @pytest.mark.skipif(not is_built(), reason="there was no C compiler when eventkeep was installed")
 def test_parsers_agree_about_mutated_bodies() -> None:
-    verdicts = compare(SEED, BODIES, refused_share=0.3)
+    outcomes = compare(SEED, BODIES, refused_share=0.3)
     # Otherwise they would hardly be compared.
-    assert verdicts["accepted by both"] > BODIES // 10
-    assert verdicts["refused"] > BODIES // 20
-    assert verdicts["accepted by the full parser alone"] > 0
+    assert outcomes["accepted by both"] > BODIES // 10
+    assert outcomes["refused"] > BODIES // 20
+    assert outcomes["accepted by the full parser alone"] > 0

@@ -11,10 +11,10 @@ from eventkeep.clock import SystemRandomness
 from eventkeep.errors import InvalidRequest
 from eventkeep.limits import FEED_ATTENTION_SECONDS
 from eventkeep.model.event import StoredEvent
-from eventkeep.model.event_columns import EventColumns, concatenated
+from eventkeep.model.event_columns import EventColumns
 from eventkeep.protocol.admin.positions import Position
 from eventkeep.server.feed import Feed
-from tests.made_events import event_columns
+from tests.made_events import concatenated, event_columns
 
 
 class HeldClock:

@@ -32,22 +32,6 @@ def schema_revision(connection: Connection) -> str | None:
     return connection.scalar(select(REVISION_TABLE.c.version_num))
 
 
-def migrate(connection: Connection, name: str) -> bool:
-    """Bring the schema up to date inside the transaction that ``connection`` is in.
-
-    Returns whether a migration ran. ``name`` is the directory's in the error. Raises DirectoryError
-    if a newer eventkeep made the tables: this one can't know their meaning.
-    """
-    current = schema_revision(connection)
-    if current == SCHEMA_REVISION:
-        return False
-    if inspect(connection).get_table_names():
-        upgrade(connection, current, name)
-    else:
-        create(connection)
-    return True
-
-
 def create(connection: Connection) -> None:
     """Make the tables of the newest schema in an empty database."""
     metadata.create_all(connection)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from eventkeep.limits import PAGE_PROFILES_DEFAULT
 from eventkeep.protocol.operation import ACCEPTED, L, Operation
 from eventkeep.protocol.parameters import CursorParameter, FilterParameter, Parameter, SortParameter, always, fields
 from eventkeep.protocol.profiles.job_operations import since_ids, with_id
@@ -17,7 +16,6 @@ TAG: Final = "Consent"
 JOBS_SINCE: Final = "2024-10-15"
 """The first revision that responds to suppressions with their job, and reads jobs."""
 JOB_FIELDS: Final = ("status", "created_at", "total_count", "completed_count", "completed_at", "skipped_count")
-JOBS_ON_A_PAGE: Final = PAGE_PROFILES_DEFAULT
 
 
 def _change(name: str, path: str, description: str, scopes: tuple[str, ...], *parameters: Parameter) -> Operation:

@@ -9,7 +9,6 @@ start it a dozen times.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -204,31 +203,6 @@ def profile(attributes: ProfileAttributes, id: str | None = None) -> Data[Profil
     return Data(data=Profile(type="profile", attributes=attributes, id=UNSET if id is None else id))
 
 
-def raw_properties(properties: Mapping[str, Any]) -> Raw:
-    """Properties in an event."""
-    return Raw(msgspec.json.encode(properties))
-
-
 def event_create(attributes: SingleEventAttributes) -> EventCreate:
     """The body that creates one event."""
     return Data(data=SingleEvent(type="event", attributes=attributes))
-
-
-def bulk_create(items: Iterable[tuple[Data[Profile], Iterable[EventAttributes]]]) -> BulkCreate:
-    """The body that creates many events: profiles, each with its events."""
-    return Data(
-        data=BulkCreateJob(
-            type="event-bulk-create-job",
-            attributes=BulkCreateJobAttributes(
-                items=Data(data=[profile_events(profile, events) for profile, events in items])
-            ),
-        )
-    )
-
-
-def profile_events(profile: Data[Profile], events: Iterable[EventAttributes]) -> ProfileEvents:
-    """One item of a bulk request."""
-    listed = [Event(type="event", attributes=attributes) for attributes in events]
-    return ProfileEvents(
-        type="event-bulk-create", attributes=ProfileEventsAttributes(profile=profile, events=Data(data=listed))
-    )

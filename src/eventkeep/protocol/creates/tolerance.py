@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import msgspec
 
-EMPTY_ARRAY: Final = b"[]"
 EMPTY_OBJECT: Final = b"{}"
 
 

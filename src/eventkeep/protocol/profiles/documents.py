@@ -7,7 +7,7 @@ explicit null. ``has_member`` says which members a revision has.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -157,8 +157,3 @@ def has_member(revision: Revision, kind: type, name: str) -> bool:
     if name == "patch_identifiers":
         return revision.date >= PATCH_IDENTIFIERS_SINCE
     return True
-
-
-def given_as_sent(attributes: CreateAttributes) -> dict[str, Any]:
-    """The members that were given, also those that are null, by their names in the type."""
-    return {name: value for name in attributes.__struct_fields__ if (value := getattr(attributes, name)) is not UNSET}
