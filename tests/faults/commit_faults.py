@@ -20,8 +20,7 @@ from eventkeep.events.selection import EventSelection
 from eventkeep.files import Files
 from eventkeep.ingest.committer import Committer, Delivery
 from eventkeep.ingest.queue import QueuedCreates
-from eventkeep.ingest.room import Room
-from eventkeep.ingest.stores import Stores
+from eventkeep.ingest.stores import Room, Stores
 from eventkeep.protocol.revisions import REVISIONS
 from tests.contract.api import single_body
 from tests.unit.log.faulty_files import KINDS, FaultyFiles, Killed

@@ -16,7 +16,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -28,9 +28,7 @@ from eventkeep.ingest.commit import Commit, CommitCounters, Delivery, Outcome, p
 from eventkeep.ingest.parsing import CreateParser, ParsedCreates
 from eventkeep.ingest.queue import CreateQueue, QueuedChange, QueuedCreates
 from eventkeep.ingest.resolve import Resolver
-from eventkeep.ingest.room import Room
-from eventkeep.ingest.stores import Stores
-from eventkeep.ingest.turn import OnlyWriter, Turn
+from eventkeep.ingest.stores import Room, Stores
 from eventkeep.limits import BATCH_BYTES_MAX, BATCH_EVENTS_MAX, RETRY_AFTER_SECONDS, TAIL_WAIT_SECONDS_MAX
 from eventkeep.log.transport import AppendResult
 from eventkeep.log.transport import Outcome as AppendOutcome
@@ -334,3 +332,32 @@ def not_stored(exc: Exception | None) -> Unavailable:
         # Its traceback would keep the batch in memory until the garbage collector runs.
         refusal.__cause__ = exc.with_traceback(None)
     return refusal
+
+
+class Turn(Protocol):
+    """The right to append to the log and to apply the records. Only the commit thread calls it."""
+
+    def begin(self) -> str | None:
+        """Take the turn, or keep it. Returns the reason why that is not possible, or None.
+
+        After a reason, the caller finishes the commit on its way, calls ``end``, and appends nothing.
+        """
+
+    def end(self) -> None:
+        """Give the turn back; nothing is on its way to the log. No effect without a turn."""
+
+    def append_failed(self, result: AppendResult) -> None:
+        """An append was not kept, as far as is known. The turn goes on until ``end``."""
+
+
+class OnlyWriter:
+    """The turn of the only process that writes."""
+
+    def begin(self) -> str | None:
+        return None
+
+    def end(self) -> None:
+        pass
+
+    def append_failed(self, result: AppendResult) -> None:
+        pass

@@ -14,8 +14,7 @@ from eventkeep.directory.reader import applied_position
 from eventkeep.errors import StoreError, Unavailable
 from eventkeep.files import Files
 from eventkeep.ingest.committer import Committer
-from eventkeep.ingest.room import Room
-from eventkeep.ingest.stores import Stores
+from eventkeep.ingest.stores import Room, Stores
 from eventkeep.limits import LOG_TRIM_SECONDS
 from eventkeep.server.control import ControlResponse, ControlSocket, is_for_this_node, respond
 from eventkeep.server.folder import FolderLock

@@ -7,9 +7,11 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from http import HTTPStatus
+from itertools import accumulate
 
 import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
@@ -21,7 +23,6 @@ from eventkeep.protocol.admin.operations import ADMIN_OPERATIONS
 from eventkeep.protocol.error_documents import PROBLEMS
 from eventkeep.protocol.operations import OPERATIONS
 from eventkeep.server.cluster_metrics import cluster_metrics
-from eventkeep.server.histograms import Histogram
 from eventkeep.server.services import Services
 
 logger = structlog.get_logger(__name__)
@@ -161,3 +162,30 @@ class Telemetry(Collector):
             with suppress(FileNotFoundError):
                 size += path.stat().st_size
         return size
+
+
+class Histogram:
+    """Counts values up to each of ``bounds`` (ascending), and adds them up in ``total``.
+
+    Counting a value takes 0.4 µs here and 2.8 µs with prometheus_client (measured side by side), of some 40 µs of CPU
+    that a single create takes in all.
+
+    One thread counts; another thread that reads may miss the newest value.
+    """
+
+    __slots__ = ("_bounds", "_counts", "total")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self._bounds = tuple(bounds)
+        self._counts = [0] * (len(self._bounds) + 1)
+        self.total = 0.0
+
+    def count(self, value: float) -> None:
+        """Count one value."""
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self.total += value
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Each bound as text, and ``+Inf``, with the number of values up to it."""
+        names = [*(f"{bound:g}" for bound in self._bounds), "+Inf"]
+        return list(zip(names, map(float, accumulate(self._counts)), strict=True))

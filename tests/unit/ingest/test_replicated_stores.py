@@ -15,9 +15,8 @@ from eventkeep.directory.reader import applied_position, followed_log
 from eventkeep.errors import StoreError, Unavailable
 from eventkeep.files import Files
 from eventkeep.ingest.committer import Committer
-from eventkeep.ingest.room import Room
 from eventkeep.ingest.scrub import scrub_folder
-from eventkeep.ingest.stores import Stores
+from eventkeep.ingest.stores import Room, Stores
 from eventkeep.log.file_log import FileLog
 from eventkeep.log.transport import KEPT, AppendResult, Outcome
 

@@ -26,8 +26,7 @@ from eventkeep.limits import (
 from eventkeep.model.submission import Submission
 from eventkeep.native import library as native_library
 from eventkeep.native.library import is_built, library
-from eventkeep.native.reader import NativeReader
-from eventkeep.native.rules import UNIQUE_ID_BYTES_MAX, ReaderRules
+from eventkeep.native.reader import UNIQUE_ID_BYTES_MAX, NativeReader, ReaderRules
 from eventkeep.protocol.creates.native_parser import parse_natively
 from eventkeep.protocol.creates.parser import parse_bulk_create, parse_create_event
 from eventkeep.protocol.revisions import REVISIONS

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from prometheus_client import Histogram as Reference
 
-from eventkeep.server.histograms import Histogram
+from eventkeep.server.telemetry import Histogram
 
 BOUNDS = (0.5, 1.0, 2.5)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from eventkeep.clock import SystemRandomness
-from eventkeep.server.request_ids import RequestIds
+from eventkeep.server.request_log import RequestIds
 
 
 class Drawn:

@@ -16,12 +16,10 @@ from eventkeep.model.currency import CODES
 from eventkeep.model.event_columns import TextColumn
 from eventkeep.model.profile_write import ProfileWrite
 from eventkeep.model.submission import Submission
-from eventkeep.native.reader import NativeReader, ParsedBodies
-from eventkeep.native.rules import MEMBERS, ReaderRules
+from eventkeep.native.reader import MEMBERS, NativeReader, ParsedBodies, ReaderRules
 from eventkeep.protocol.creates.event_times import TIME_MIN
-from eventkeep.protocol.creates.metric_names import MetricName, find_metric_name
 from eventkeep.protocol.creates.profile_writes import find_profile_write
-from eventkeep.protocol.creates.submissions import submission
+from eventkeep.protocol.creates.submissions import MetricName, find_metric_name, submission
 from eventkeep.protocol.revisions import Revision
 
 _reader: Final = NativeReader(ReaderRules(CODES, EVENT_FUTURE_SECONDS_MAX, TIME_MIN))

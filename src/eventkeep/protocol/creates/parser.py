@@ -23,10 +23,9 @@ from eventkeep.model.currency import normal_currency
 from eventkeep.model.profile_write import ProfileWrite
 from eventkeep.model.submission import Submission
 from eventkeep.protocol.creates.event_times import parse_time
-from eventkeep.protocol.creates.metric_names import metric_name
 from eventkeep.protocol.creates.profile_writes import NOT_DECODED, profile_write
 from eventkeep.protocol.creates.raw_documents import RawBulkCreate, RawEventAttributes, RawSingleCreate
-from eventkeep.protocol.creates.submissions import number_column, submission, text_column
+from eventkeep.protocol.creates.submissions import metric_name, number_column, submission, text_column
 from eventkeep.protocol.creates.tolerance import tolerated_profile, tolerated_properties
 from eventkeep.protocol.creates.validation import faults_of_bulk_create, faults_of_create_event
 from eventkeep.protocol.revisions import Revision

@@ -26,7 +26,7 @@ from eventkeep.ingest.queue import QueuedChange, QueuedCreates
 from eventkeep.limits import FAILURE_SECONDS
 from eventkeep.log.record import EncodedRecord
 from eventkeep.log.transport import AppendResult, Outcome
-from eventkeep.server import create_gatherer
+from eventkeep.server import creates
 from eventkeep.server.app import App
 from eventkeep.server.pending_response import PendingResponse
 from eventkeep.server.services import Services
@@ -158,7 +158,7 @@ def test_acknowledged_events_are_stored_once(tmp_path: Path) -> None:
 
 def test_requests_that_come_together_each_get_their_response(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "METRICS_PER_ACCOUNT_MAX", 2)
-    monkeypatch.setattr(create_gatherer, "GATHERED_SINGLES_MAX", 7)
+    monkeypatch.setattr(creates, "GATHERED_SINGLES_MAX", 7)
     bodies: list[tuple[dict[str, Any] | bytes, int]] = [
         *((event(f"{number}"), 202) for number in range(10)),
         *((event(f"{number}", profile={"email": f"{number}@shop.example"}), 202) for number in range(10)),
