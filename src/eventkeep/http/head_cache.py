@@ -22,17 +22,17 @@ class HeadCache:
     """
 
     def __init__(self) -> None:
-        self._heads: Cache[bytes, Head] = Cache(HEADS_REMEMBERED_MAX, HEADS_BYTES_REMEMBERED_MAX, memory_bytes)
+        self._cache: Cache[bytes, Head] = Cache(HEADS_REMEMBERED_MAX, HEADS_BYTES_REMEMBERED_MAX, memory_bytes)
 
     def find(self, data: bytes, place: int) -> tuple[Head, int] | None:
         """The head that starts in ``data`` at ``place``, if it is remembered, and the place behind it."""
         # Without an end, the key is two or three bytes, which are no head.
         end = data.find(END, place, place + HEAD_BYTES_REMEMBERED_MAX) + len(END)
-        head = self._heads.get(data[place:end])
+        head = self._cache.get(data[place:end])
         return None if head is None else (head, end)
 
     def remember(self, key: bytes, head: Head) -> None:
-        self._heads.put([(key, head)])
+        self._cache.put([(key, head)])
 
 
 def cache_key(request: Request, piece: bytes | memoryview) -> bytes:
