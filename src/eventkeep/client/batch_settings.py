@@ -17,7 +17,7 @@ from eventkeep.protocol.revisions import Revision
 
 WhenFull = Literal["block", "refuse"]
 OnRefused = Callable[[BatchedEvent, ClientError], object]
-"""Told of each event that is not delivered for good, from the batch's own thread or task."""
+"""Called with each event that can't be delivered, from the batch's own thread or task."""
 
 
 class BatchSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -102,7 +102,7 @@ class ResponseError(ClientError):
 
 
 class InvalidRequestError(ResponseError):
-    """The request breaks a rule of the API, and would again."""
+    """The request breaks a rule of the API; another try would fail, too."""
 
     @property
     def pointers(self) -> tuple[str, ...]:
@@ -120,7 +120,7 @@ class AuthenticationError(ResponseError):
 
 
 class PermissionDeniedError(ResponseError):
-    """The API key is good and lacks a scope."""
+    """The API key is valid and lacks a scope."""
 
 
 class NotFoundError(ResponseError):
@@ -132,7 +132,7 @@ class ThrottledError(ResponseError):
 
 
 class ServerError(ResponseError):
-    """The server went wrong, or could not take the request for as long as the retries went on."""
+    """The server failed, or had no room for the request during all tries."""
 
 
 class UnexpectedResponseError(ResponseError):

@@ -83,7 +83,7 @@ class ResponseReader:
         return int(status_line[2]), int(status_line[1]), [_header(line) for line in lines[1:]]
 
     def _body(self, headers: Headers) -> Generator[None, None, bytes]:
-        """The body, of which the headers tell how long it is [6.3]."""
+        """Read the body, whose length the headers give [6.3]."""
         if encodings := _values(headers, b"transfer-encoding"):
             if b",".join(encodings).lower() != b"chunked":
                 raise _broken("chunked as the transfer encoding", b",".join(encodings))

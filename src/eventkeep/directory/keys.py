@@ -98,7 +98,7 @@ class Keys:
     def find(self, plaintext: str) -> KeyRecord | None:
         """The record of a good key; None for one that is unknown or revoked.
 
-        A record may be as old as ``KEY_CACHE_SECONDS_MAX``: so late is a revocation noticed.
+        A record may be as old as ``KEY_CACHE_SECONDS_MAX``: a revocation may be noticed so late.
         """
         known = self.known(plaintext)
         return None if known is None else known.record
@@ -121,7 +121,7 @@ class Keys:
         return known
 
     def stands(self, known: Known, now: float) -> bool:
-        """Whether ``known`` says the same of its key ``now`` (monotonic seconds): then this was one more use of it.
+        """Whether the look-up ``known`` still holds at ``now`` (monotonic seconds); if so, the key counts as used.
 
         Nothing is compared or computed: the digest was right, and the look-up is the one in use.
         """
@@ -140,7 +140,7 @@ class Keys:
             return [record_of(row) for row in connection.execute(query)]
 
     def revoked(self, key_id: str) -> tuple[KeyRecord | None, Sequence[Change]]:
-        """The key as it is once it is useless for good, and the change that makes it so.
+        """Return the revoked key, and the change that revokes it.
 
         None if there is no such key. A key that was revoked before keeps the time of the first revocation.
         """

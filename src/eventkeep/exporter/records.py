@@ -17,7 +17,7 @@ IDENTIFIERS: Final = ("external_id", "email", "phone_number", "anonymous_id")
 """The readable identifiers of a profile."""
 PLAIN_ATTRIBUTES: Final = ("first_name", "last_name", "organization", "locale", "title", "image")
 API_SERVICE: Final = "api"
-"""The key of the integration that metrics have which name none."""
+"""The key of the integration of metrics that name none."""
 
 _EVENT_ID, _VALUE, _CURRENCY = "$event_id", "$value", "$value_currency"
 

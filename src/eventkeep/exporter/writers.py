@@ -30,7 +30,7 @@ class Writer(Protocol):
 
 
 class CsvWriter:
-    """A header, and a line for each event. None is written as nothing, and so is text without a character."""
+    """A header, and a line for each event. None and empty text are empty cells."""
 
     def __init__(self, file: IO[bytes], has_server_columns: bool) -> None:
         self._cells = Cells(has_server_columns)

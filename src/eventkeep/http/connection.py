@@ -52,7 +52,7 @@ class Connection(asyncio.Protocol):
         return self._transport.get_write_buffer_size()
 
     def abort(self) -> None:
-        """Cut the connection, whatever is under way."""
+        """Cut the connection, in any state."""
         self._transport.abort()
 
     def finish(self) -> None:

@@ -14,7 +14,7 @@ class Wait(Enum):
     """The event that a connection waits for."""
 
     APPLICATION = auto()
-    """The response to a request that has arrived: that takes as long as it takes."""
+    """The response to a request that has arrived. It has no time limit."""
     HEAD = auto()
     """A request: it is idle, or a head arrives."""
     BODY = auto()

@@ -17,7 +17,7 @@ from eventkeep.http.request import Head, Request
 from eventkeep.limits import HEADER_BYTES_MAX, HEADERS_MAX
 
 PARSED_AT_ONCE_BYTES: Final = 4_096
-"""Of bytes that may hold many requests, so many are parsed before the connection checks whether to respond first."""
+"""Bytes that are parsed at once; then the connection checks whether to respond to a request first."""
 FRAMING_SHARE_MAX: Final = 16
 """Bytes that may frame each byte of a body in chunks; a chunk of one byte has 5."""
 FRAMING: Final = frozenset(("content-length", "transfer-encoding"))

@@ -40,8 +40,8 @@ CURSOR_PARAMETER: Final = "page[cursor]"
 class ApiImport:
     """One import from ``source`` into ``target``.
 
-    ``query`` says which events; its sort is by time, the oldest first. ``on_page`` is
-    told after each page that was kept: of the counts, and of the last event's time.
+    ``query`` selects the events; its sort is by time, the oldest first. ``on_page`` is
+    called after each page that was kept, with the counts and the last event's time.
     ``now`` is the time in Unix seconds.
     """
 

@@ -41,7 +41,7 @@ class State(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         self.position = self.cursor = None
 
     def finish(self) -> None:
-        """Nothing is under way any more; ``started`` stays for the next run."""
+        """The import is complete; ``started`` stays for the next run."""
         self.stage, self.position, self.cursor = "done", None, None
 
 

@@ -1,4 +1,4 @@
-"""The application: which operation a request asks for, whether the client may call it, and who responds.
+"""The application: finds the operation of a request, checks whether the client may call it, and has it respond.
 
 The checks come in the order in which a client can correct its request: the path, the method, the key, the revision, the
 scopes, the rate limit, and then those of the operation itself.

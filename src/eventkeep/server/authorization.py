@@ -1,4 +1,4 @@
-"""Who asks, and whether the key's scopes reach as far as the call."""
+"""The key of a call, and whether its scopes suffice for it."""
 
 from __future__ import annotations
 

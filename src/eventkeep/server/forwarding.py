@@ -45,7 +45,7 @@ OF_ONE_CONNECTION: Final = frozenset(
 NOT_PASSED_ON: Final = OF_ONE_CONNECTION | {"host", "content-length", SECRET}
 NOT_PASSED_BACK: Final = OF_ONE_CONNECTION | {"content-length", "date", "server"}
 CHANGE_SECONDS: Final = 0.1
-"""How often it is looked whether another node leads while one is waited for."""
+"""How often the leader is checked while a request waits for its response."""
 
 
 class ClusterRequests:

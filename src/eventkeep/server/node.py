@@ -74,7 +74,7 @@ def node_settings(settings: ServeSettings) -> NodeSettings | None:
 
 
 class Positions:
-    """Who waits until a position is applied. One event loop waits; any thread tells."""
+    """The tasks that wait until a position is applied. One event loop waits; any thread reports positions."""
 
     def __init__(self, position: Callable[[], int]) -> None:
         self._position = position
@@ -85,7 +85,7 @@ class Positions:
         """The position has moved on."""
         if self._waiting and self._loop is not None:
             with contextlib.suppress(RuntimeError):
-                # The loop ends while a record is applied: then nobody waits any more.
+                # The loop ends while a record is applied: then no task waits any more.
                 self._loop.call_soon_threadsafe(self._wake)
 
     async def wait(self, position: int, seconds: float) -> bool:
@@ -186,7 +186,7 @@ class Node:
             self.on_failure(self.member.failure)
 
     def _keep_house(self) -> None:
-        """Tell of this node, trim the log as the leader, and look at the servers, now and then."""
+        """Report the state of this node, trim the log as the leader, and look at the servers, now and then."""
         checked_at = time.monotonic()
         while not self._stopping.wait(CLUSTER_TELL_SECONDS):
             try:

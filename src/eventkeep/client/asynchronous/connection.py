@@ -17,7 +17,7 @@ from eventkeep.limits import CLIENT_IDLE_SECONDS_MAX
 
 
 class Connection(asyncio.Protocol):
-    """A connection. Every ``seconds`` bounds one wait. Raises httpx.TransportError for all that goes wrong."""
+    """A connection. Every ``seconds`` bounds one wait. Raises httpx.TransportError for every failure."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -21,7 +21,7 @@ _RECEIVED_BYTES: Final = 1 << 16
 
 
 class Connection:
-    """A connection. Every ``seconds`` bounds one wait. Raises httpx.TransportError for all that goes wrong."""
+    """A connection. Every ``seconds`` bounds one wait. Raises httpx.TransportError for every failure."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
