@@ -19,7 +19,7 @@ _NUMBER_BYTES = 8
 
 
 class JobsQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which jobs are asked for: those behind the number ``after``; ``statuses`` None means any."""
+    """The jobs of a page: those behind the number ``after``; ``statuses`` None means any."""
 
     query: Query
     question: bytes
@@ -30,7 +30,7 @@ class JobsQuery(msgspec.Struct, frozen=True, kw_only=True):
     page_size: int
 
     def find(self, find: Callable[..., list[Job]], account: int, kind: JobKind) -> list[Job]:
-        """One job more than the page has. A job of a list or a segment there is none of."""
+        """One job more than the page has. There are no jobs of a list or a segment."""
         if self.has_group:
             return []
         return find(

@@ -52,7 +52,7 @@ class Faults:
 
     @property
     def full(self) -> bool:
-        """Whether no more faults are taken, so that looking for them is vain."""
+        """Whether no more faults are taken, so that the check can stop."""
         return len(self.found) >= FAULTS_MAX
 
     def add(self, pointer: str, detail: str) -> None:

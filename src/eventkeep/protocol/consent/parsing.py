@@ -144,7 +144,7 @@ def has_in(revision: Revision) -> Has:
 
 
 def check_person(profile: dict[str, Any], pointer: str, faults: Faults) -> None:
-    """Faults of whom a job means, and of the channels that need another identifier."""
+    """Faults of the profile that an item names, and of channels that need another identifier."""
     attributes = profile["attributes"]
     inside = f"{pointer}/attributes"
     if attributes.get("email") is not None:
@@ -217,7 +217,7 @@ def _named_channels(named: Channels | EndedChannels, now_us: int) -> Iterator[tu
 def person(
     email: str | UnsetType | None, phone_number: str | UnsetType | None, profile_id: str | UnsetType | None = None
 ) -> ProfileWrite:
-    """Whom a job means."""
+    """A write that names a profile, and changes nothing."""
     return ProfileWrite(
         id=profile_id or None,
         email=normal_email(email) if email else None,
