@@ -115,7 +115,7 @@ class EventStore:
         self._catalog.target.opened.close()
 
     def stop_threads(self) -> None:
-        """End the threads that flush and merge; what they were writing is not part of the store."""
+        """End the threads that flush and merge; their unfinished files are not part of the store."""
         self._stopping.set()
         with self._tail:
             self._tail.notify_all()

@@ -104,7 +104,7 @@ def test_log_that_was_trimmed_gets_another_snapshot(data: Data) -> None:
     data.back_up()
     data.add(*range(3, 9))
     position = data.stores.log.last
-    data.stores.log._heads = [data.stores.log._heads[-1]]  # type: ignore[attr-defined]
+    data.stores.log._file_heads = [data.stores.log._file_heads[-1]]  # type: ignore[attr-defined]
     found = data.back_up()
     assert found.last[0] == position
     assert data.restored() == data.states[position]
