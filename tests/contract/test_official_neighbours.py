@@ -57,10 +57,10 @@ class Api:
     def __call__(self, operation: str, *positional: Any, **options: Any) -> Any:
         """The data of a call that succeeds."""
         name = self._name_of(operation)
-        answer = self._client(name, *positional, api=self._name, **options)
-        assert (answer.raised, answer.status) == (None, None), (name, answer)
+        response = self._client(name, *positional, api=self._name, **options)
+        assert (response.raised, response.status) == (None, None), (name, response)
         self.called.add(name)
-        return answer.data
+        return response.data
 
     def left(self) -> set[str]:
         """The operations that were not called and that eventkeep has."""

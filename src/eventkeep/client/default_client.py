@@ -172,8 +172,8 @@ class DefaultClient:
         except Exception as exc:
             self._report(exc)
 
-    def _report(self, error: Exception, what: str = "") -> None:
-        logger.error("%s%s", what, error)
+    def _report(self, error: Exception, subject: str = "") -> None:
+        logger.error("%s%s", subject, error)
         if self._on_error is not None:
             try:
                 self._on_error(error)

@@ -20,7 +20,7 @@ OF_JOB = "a job"
 
 
 class JobPages(TypedDict, total=False):
-    """Arguments that choose a page of what a job holds."""
+    """Arguments that choose a page of the contents of a job."""
 
     page_cursor: str | None
     page_size: int | None
