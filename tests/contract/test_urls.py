@@ -101,7 +101,6 @@ def test_both_slash_forms_get_the_same_response_without_a_redirect(growing: Shop
     [
         ("/api/%65vents/", 200),
         ("/api/events/?", 200),
-        ("/", 404),
         ("/api", 404),
         ("/api/", 404),
         ("/api/event/", 404),
@@ -111,7 +110,6 @@ def test_both_slash_forms_get_the_same_response_without_a_redirect(growing: Shop
         ("/api//events", 200),
         ("//api/events", 200),
         ("///api////events//", 200),
-        ("//", 404),
         ("/API/EVENTS", 404),
         ("/api/events/%ff/", 400),
         ("/api/events/%00/", 400),
