@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy import select
 
 from eventkeep.clock import Clock, Randomness, SystemClock, SystemRandomness
+from eventkeep.directory.account_settings import AccountSettings
 from eventkeep.directory.accounts import DEFAULT_ACCOUNT, Account, Accounts
 from eventkeep.directory.changes import Change, Operation, Table, execute_change
 from eventkeep.directory.creation import FILE_NAME, FORMAT, check_format, make_database
@@ -71,6 +72,7 @@ class Directory:
     def __init__(self, database: Database, log: int, clock: Clock, randomness: Randomness) -> None:
         self._database, self._clock, self._randomness = database, clock, randomness
         self.accounts = Accounts(database, clock)
+        self.account_settings = AccountSettings(database)
         self.keys = Keys(database, clock, randomness)
         self.metrics = Metrics(database, randomness)
         self.profiles = Profiles(database, ProfileIds(randomness))
@@ -229,6 +231,8 @@ class Directory:
             self.metrics.forget(change)
         elif change.table is Table.API_KEY:
             self.keys.forget(row[0] for row in change.rows)
+        elif change.table is Table.ACCOUNT_SETTING:
+            self.account_settings.forget(change)
         else:
             self.profiles.forget(change)
 

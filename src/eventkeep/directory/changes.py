@@ -31,6 +31,7 @@ class Table(enum.IntEnum):
     MERGED_PROFILE = 7
     SECONDARY_IDENTIFIER = 8
     JOB = 9
+    ACCOUNT_SETTING = 10
 
 
 class Operation(enum.IntEnum):
@@ -120,6 +121,7 @@ SHAPES: Final[dict[Table, Shape]] = {
         kept=("id", "kind", "created"),
         in_account=True,
     ),
+    Table.ACCOUNT_SETTING: Shape("account_setting", ("name", "value"), tuple[str, str], in_account=True),
     Table.MERGED_PROFILE: Shape("merged_profile", ("number", "into"), tuple[int, int], in_account=True),
 }
 KEY_TYPES: Final[dict[Table, Any]] = {

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, create_engine, event, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from eventkeep.clock import SystemClock, SystemRandomness
+from eventkeep.directory.account_settings import AccountSettings
 from eventkeep.directory.accounts import Accounts
 from eventkeep.directory.creation import FILE_NAME, check_format
 from eventkeep.directory.keys import Keys
@@ -53,7 +54,7 @@ class ReadOnlyDatabase:
 
 
 class DirectoryReader:
-    """Accounts and keys of a data folder."""
+    """Accounts, their settings and keys, of a data folder."""
 
     def __init__(self, folder: Path) -> None:
         """Raises DirectoryError if there is no directory, or one of another eventkeep."""
@@ -65,6 +66,7 @@ class DirectoryReader:
         check_format(path)
         self._database = ReadOnlyDatabase(path)
         self.accounts = Accounts(self._database, SystemClock())
+        self.account_settings = AccountSettings(self._database)
         self.keys = Keys(self._database, SystemClock(), SystemRandomness())
 
     def __enter__(self) -> Self:

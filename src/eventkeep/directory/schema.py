@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_REVISION: Final = "0001"
+SCHEMA_REVISION: Final = "0002"
 """The newest migration. A directory that says so is opened without asking Alembic."""
 NUMBER_BITS: Final = 32
 NUMBER_MASK: Final = 0xFFFFFFFF
@@ -75,6 +75,16 @@ account = Table(
     Column("name", Text, nullable=False, unique=True),
     Column("created", BigInteger, nullable=False),
 )
+
+account_setting = Table(
+    "account_setting",
+    metadata,
+    Column("account", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Settings of an account that differ from the defaults, each a JSON text."""
 
 api_key = Table(
     "api_key",
