@@ -71,6 +71,20 @@ PAGE_EVENTS_DEFAULT: Final = 200
 """Events on a page if the request or the revision gives no size."""
 PAGE_BYTES_MAX: Final = 10_000_000
 """Bytes of properties, and of included profiles, at which a page ends early; two of the largest events fit."""
+ATTRIBUTION_WINDOW_SECONDS_MAX: Final = 30 * 86_400
+"""How long a window of attribution is at the most, as in the service."""
+RETURN_METRICS_MAX: Final = 20
+"""Metrics of refunds and cancellations of an account."""
+PREDICTIONS_FIT_HOURS: Final = 24
+"""Hours from one fit of an account's predictions to the next, unless the server's settings say otherwise."""
+PREDICTIONS_FIT_HOURS_MAX: Final = 24 * 366
+"""The most hours that the setting may have."""
+PREDICTIONS_CHECK_SECONDS: Final = 60.0
+"""How often the server looks whether a fit is due."""
+PREDICTIONS_FIT_SECONDS_MAX: Final = 600.0
+"""How long one fit may take; after that it is given up until the next one is due."""
+ATTRIBUTION_WINDOWS_MAX: Final = 100
+"""Metrics of an account whose windows differ from the defaults."""
 PAGE_EVENTS_MAX: Final = 1_000
 """The most events on a page, if the revision has ``page[size]``."""
 
@@ -197,6 +211,10 @@ DOCUMENTS_AT_ONCE_BYTES: Final = 32_000_000
 """Bytes of blocks that are decompressed at once, unless the block of one document has more."""
 SCAN_ROWS: Final = 4_096
 """Rows of each segment that a scan has in memory."""
+LOOK_BACK_ROWS: Final = 65_536
+"""Rows of a segment that a look-back reads at once."""
+LOOK_BACK_RANGES_MAX: Final = 8
+"""Time ranges in which a look-back searches every segment; what is further apart is searched with what lies between."""
 KEYS_AT_ONCE: Final = 2_048
 """Keys that are looked up in the segments at once."""
 FILTER_RETRY_SECONDS: Final = 5.0
