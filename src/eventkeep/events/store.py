@@ -23,6 +23,7 @@ from eventkeep.events.flush import Flush
 from eventkeep.events.format import FILTER_NAME, UNFINISHED_SUFFIX
 from eventkeep.events.found import AnyPart
 from eventkeep.events.known_keys import KnownKeys
+from eventkeep.events.look_back import PastEvents, PastRange, past_events
 from eventkeep.events.manifest import encode_manifest
 from eventkeep.events.memory_segment import Commit, MemoryPart, MemorySegment, joined
 from eventkeep.events.page import events_of, find, select
@@ -237,6 +238,12 @@ class EventStore:
                 for number, seconds in zip(numbers[own[by_row]].tolist(), times.tolist(), strict=True):
                     newest[number] = max(seconds, newest.get(number, seconds))
         return newest
+
+    @contextmanager
+    def looking_back(self, account: int, ranges: Sequence[PastRange], metrics: frozenset[int]) -> Iterator[PastEvents]:
+        """The account's events of the ``metrics`` in ranges that don't overlap; their properties inside the block."""
+        with self._snapshots.reading() as snapshot:
+            yield past_events(parts_of(snapshot), account, ranges, metrics, self._catalog.target.opened)
 
     def counts(self, account: int, metric: int | None = None) -> dict[int, EventCount]:
         """The account's events by their metric's number; of one metric if it is given."""
