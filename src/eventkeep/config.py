@@ -34,7 +34,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from eventkeep.errors import ConfigurationError
-from eventkeep.limits import CONNECTIONS_MAX, CONNECTIONS_PER_HOST_MAX, ECHO_CHARACTERS_MAX
+from eventkeep.limits import (
+    CONNECTIONS_MAX,
+    CONNECTIONS_PER_HOST_MAX,
+    ECHO_CHARACTERS_MAX,
+    PREDICTIONS_FIT_HOURS,
+    PREDICTIONS_FIT_HOURS_MAX,
+)
 
 FILE_NAME: Final = "eventkeep.toml"
 SERVE_TABLE: Final = "serve"
@@ -62,6 +68,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     no slash at its end; None takes the request's. Port 0 lets the system choose;
     ``metrics_port`` None opens none. ``log`` is the address of a replicated log, None for one in the folder; the name
     ``node``, the URL at which the other nodes reach this one, and the secret that they share are for a replicated log.
+    ``fit_predictions_hours`` 0 fits none.
     """
 
     data: Path = Path("eventkeep-data")
@@ -79,6 +86,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     node_url: str | None = None
     node_secret: str | None = None
     connections_per_host: int = CONNECTIONS_PER_HOST_MAX
+    fit_predictions_hours: int = PREDICTIONS_FIT_HOURS
 
 
 class SettingsFile(msgspec.Struct, frozen=True):
@@ -300,5 +308,6 @@ READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "node_url": base_url,
     "node_secret": secret,
     "connections_per_host": whole_number(1, CONNECTIONS_MAX),
+    "fit_predictions_hours": whole_number(0, PREDICTIONS_FIT_HOURS_MAX),
 }
 """Every option with its reader; a reader raises ValueError that names the expected value."""

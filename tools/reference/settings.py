@@ -30,6 +30,7 @@ MORE: Final = {
     "default_revision": "The revision of requests without the header `revision`.",
     "connections_per_host": "An IPv6 address counts with its network of 64 bits. At the limit the connection "
     "that was idle for the longest time is closed. Raise it if a proxy opens more.",
+    "fit_predictions_hours": "Only if `eventkeep[predictions]` is installed; see [Predictions](../predictions.md).",
     "metrics_port": "On the same address as the server; see [Metrics](metrics.md).",
     "log": "For a cluster: servers of NATS, the name of the log, and options; see [Many machines](../cluster.md).",
     "node": "The same after a restart, also on another machine that takes its place.",

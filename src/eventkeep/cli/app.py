@@ -10,6 +10,7 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
+from eventkeep.cli.attribution import attribution
 from eventkeep.cli.backup import BACKUP_EPILOG, RESTORE_EPILOG, backup, restore
 from eventkeep.cli.cassettes import RECORD_EPILOG, REPLAY_EPILOG, VERIFY_EPILOG, record, replay, verify
 from eventkeep.cli.check import EPILOG as CHECK_EPILOG
@@ -27,6 +28,7 @@ from eventkeep.cli.keys import keys
 from eventkeep.cli.log import log
 from eventkeep.cli.metrics import metrics
 from eventkeep.cli.option_sources import with_sources
+from eventkeep.cli.predictions import predictions
 from eventkeep.cli.profiles import profiles
 from eventkeep.cli.revisions import revisions
 from eventkeep.cli.send import EPILOG as SEND_EPILOG
@@ -49,7 +51,9 @@ app = typer.Typer(
 )
 app.command(epilog=SERVE_EPILOG)(serve)
 app.add_typer(keys, name="keys")
+app.add_typer(attribution, name="attribution")
 app.add_typer(cluster, name="cluster")
+app.add_typer(predictions, name="predictions")
 app.add_typer(revisions, name="revisions")
 app.command(epilog=SEND_EPILOG)(send)
 app.command(epilog=EXPORT_EPILOG)(export)

@@ -56,6 +56,10 @@ def serve(
     connections_per_host: Annotated[
         str | None, typer.Option(help="Connections of one client address.", show_default="512")
     ] = None,
+    fit_predictions_hours: Annotated[
+        str | None,
+        typer.Option(help="Hours between two fits of an account's predictions; 0 for none.", show_default="24"),
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Serve the Klaviyo Events API from a data folder, until SIGTERM or SIGINT."""
@@ -77,6 +81,7 @@ def serve(
             "node_url": node_url,
             "node_secret": node_secret,
             "connections_per_host": connections_per_host,
+            "fit_predictions_hours": fit_predictions_hours,
             "config": config,
         }
     )

@@ -129,6 +129,17 @@ class Metrics:
             row = connection.execute(query).one_or_none()
         return None if row is None else metric_of(row)
 
+    def named(self, account: int, names: Sequence[str]) -> list[Metric]:
+        """The account's metrics with any of these names, of every service."""
+        with self._database.reading() as connection:
+            return [
+                metric_of(row)
+                for part in cut(names)
+                for row in connection.execute(
+                    select(metric).where(metric.c.account == account, metric.c.name.in_(part))
+                )
+            ]
+
     def list(self, account: int, after_number: int = 0, count: int = 200, name: str | None = None) -> list[Metric]:
         """The ``count`` oldest metrics of the account above ``after_number``, of that name if one is given."""
         query = select(metric).where(

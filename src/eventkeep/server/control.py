@@ -1,4 +1,4 @@
-"""The control socket: how commands change accounts and keys of a server that runs.
+"""The control socket: how commands change accounts, their settings and keys, of a server that runs.
 
 It is a Unix socket in the data folder that only the folder's owner can connect to. A request is one line of JSON, and
 so is the response::
@@ -22,7 +22,7 @@ from typing import Final
 import msgspec
 import structlog
 
-from eventkeep.directory import Directory
+from eventkeep.directory import Account, Directory
 from eventkeep.directory.changes import Change
 from eventkeep.errors import ConfigurationError, EventkeepError, Unavailable
 from eventkeep.ingest.committer import Committer
@@ -30,13 +30,23 @@ from eventkeep.ingest.scrub import Checked, scrub_open
 from eventkeep.ingest.snapshot import Snapshot, take_snapshot
 from eventkeep.ingest.stores import Stores
 from eventkeep.limits import CONTROL_REQUEST_BYTES_MAX, CONTROL_SECONDS_MAX
+from eventkeep.model import attribution_settings, prediction_settings
+from eventkeep.model.attribution_settings import AttributionChange
+from eventkeep.model.prediction_settings import LastFit, PredictionsChange
+from eventkeep.server.fit_process import FitTask
+from eventkeep.server.prediction_fits import fit_account, fit_changes
 
 logger = structlog.get_logger(__name__)
+
+Make = Callable[[Directory], tuple[Sequence[Change], "ControlResponse"]]
 
 SOCKET_NAME: Final = "control.sock"
 CHECK: Final = "check"
 FLUSH: Final = "flush"
 SNAPSHOT: Final = "snapshot"
+CHANGE_ATTRIBUTION: Final = "change_attribution"
+CHANGE_PREDICTIONS: Final = "change_predictions"
+FIT_PREDICTIONS: Final = "fit_predictions"
 
 
 class ControlRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -48,6 +58,9 @@ class ControlRequest(msgspec.Struct, forbid_unknown_fields=True):
     label: str = ""
     id: str = ""
     path: str = ""
+    attribution: AttributionChange | None = None
+    predictions: PredictionsChange | None = None
+    fit: FitTask | None = None
 
 
 class ControlResponse(msgspec.Struct, omit_defaults=True):
@@ -60,6 +73,7 @@ class ControlResponse(msgspec.Struct, omit_defaults=True):
     is_unknown: bool = False
     checked: list[Checked] = []
     snapshot: Snapshot | None = None
+    fit: LastFit | None = None
     error: str = ""
 
 
@@ -77,7 +91,41 @@ def make_change(request: ControlRequest, directory: Directory) -> tuple[Sequence
     if request.do == "revoke_key":
         revoked, changed = directory.keys.revoked(request.id)
         return changed, ControlResponse(id=request.id, is_unknown=revoked is None)
+    if request.do == CHANGE_ATTRIBUTION and request.attribution is not None:
+        account = account_named(directory, request.account)
+        before = attribution_settings.read_settings(
+            directory.account_settings.get(account.number, attribution_settings.SETTING)
+        )
+        text = attribution_settings.write_settings(attribution_settings.changed_settings(before, request.attribution))
+        changed = directory.account_settings.changed(account.number, attribution_settings.SETTING, text)
+        return changed, ControlResponse(account=account.name)
+    if request.do == CHANGE_PREDICTIONS and request.predictions is not None:
+        account = account_named(directory, request.account)
+        metrics = prediction_settings.read_settings(
+            directory.account_settings.get(account.number, prediction_settings.SETTING)
+        )
+        text = prediction_settings.write_settings(prediction_settings.changed_settings(metrics, request.predictions))
+        changed = directory.account_settings.changed(account.number, prediction_settings.SETTING, text)
+        return changed, ControlResponse(account=account.name)
     raise ConfigurationError(f"the server does not know the request {request.do!r}: is it an older eventkeep?")
+
+
+def fit(request: ControlRequest, stores: Stores) -> Make:
+    """Fit the predictions of an account, and return what keeps the fit. Raises ConfigurationError."""
+    account = account_named(stores.directory, request.account)
+    result = None if request.fit is None else fit_account(stores.directory, stores.events, account.number, request.fit)
+    if result is None:
+        raise ConfigurationError(f"the account {account.name!r} has no orders yet; see eventkeep predictions set")
+    response = ControlResponse(account=account.name, fit=result.last)
+    return lambda directory: (fit_changes(directory, account.number, result), response)
+
+
+def account_named(directory: Directory, name: str) -> Account:
+    """The account of that name. Raises ConfigurationError."""
+    account = directory.accounts.find(name)
+    if account is None:
+        raise ConfigurationError(f"there is no account {name!r}")
+    return account
 
 
 def respond(content: bytes, committer: Committer, stores: Stores) -> ControlResponse:
@@ -91,6 +139,8 @@ def respond(content: bytes, committer: Committer, stores: Stores) -> ControlResp
         if request.do == FLUSH:
             stores.events.flush()
             return ControlResponse()
+        if request.do == FIT_PREDICTIONS:
+            return committer.change(fit(request, stores))
         return committer.change(lambda directory: make_change(request, directory))
     except Unavailable:
         raise

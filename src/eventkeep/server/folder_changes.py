@@ -8,21 +8,23 @@ from typing import Final
 
 from eventkeep.errors import FolderInUse, LogError
 from eventkeep.ingest.stores import Stores
+from eventkeep.limits import CONTROL_SECONDS_MAX
 from eventkeep.log.transport import Outcome
-from eventkeep.server.control import ControlRequest, ControlResponse, ask_server, make_change
+from eventkeep.server.control import FIT_PREDICTIONS, ControlRequest, ControlResponse, ask_server, fit, make_change
 from eventkeep.server.folder import FolderLock
 
 TRIES: Final = 100
 PAUSE_SECONDS: Final = 0.1
 
 
-def change_folder(folder: Path, request: ControlRequest) -> ControlResponse:
+def change_folder(folder: Path, request: ControlRequest, seconds: float = CONTROL_SECONDS_MAX) -> ControlResponse:
     """Make a change to a folder. If a server has the folder, the server makes it, and it holds at once.
 
-    Raises ConfigurationError for a request that is refused, StoreError if the folder can't be used.
+    ``seconds`` is how long a server may take. Raises ConfigurationError for a request that is refused, StoreError if
+    the folder can't be used.
     """
     for _ in range(TRIES):
-        response = ask_server(folder, request)
+        response = ask_server(folder, request, seconds)
         if response is not None:
             return response
         try:
@@ -42,7 +44,10 @@ def change_directly(folder: Path, request: ControlRequest) -> ControlResponse:
     """Make a change to a folder whose lock is held. Raises ConfigurationError and StoreError."""
     stores = Stores.open(folder)
     try:
-        changes, response = make_change(request, stores.directory)
+        if request.do == FIT_PREDICTIONS:
+            changes, response = fit(request, stores)(stores.directory)
+        else:
+            changes, response = make_change(request, stores.directory)
         if changes:
             kept = stores.keep(list(changes))
             if kept.outcome is not Outcome.KEPT:

@@ -41,7 +41,7 @@ def run(settings: ServeSettings) -> None:
     allow_open_files()
     with closing(bind(settings.host, settings.port)) as bound:
         settings = msgspec.structs.replace(settings, port=bound.getsockname()[1])
-        services = Services(settings.data, node=node_settings(settings))
+        services = Services(settings.data, node=node_settings(settings), fit_hours=settings.fit_predictions_hours)
         calm_collector()
         share_the_interpreter()
         try:

@@ -20,6 +20,7 @@ from eventkeep.server.control import ControlResponse, ControlSocket, is_for_this
 from eventkeep.server.folder import FolderLock
 from eventkeep.server.node import Node, NodeSettings, ask_leader
 from eventkeep.server.notifications import deliver
+from eventkeep.server.prediction_fits import BackgroundFits
 
 logger = structlog.get_logger(__name__)
 
@@ -37,10 +38,12 @@ class Services:
         clock: Clock | None = None,
         files: Files | None = None,
         node: NodeSettings | None = None,
+        fit_hours: int = 0,
     ) -> None:
         """Open everything, with a log in the folder or as a node of a cluster.
 
-        Raises StoreError (FolderInUse, for example) with nothing left open.
+        Predictions are fitted every ``fit_hours`` hours, never if it is 0. Raises StoreError (FolderInUse, for
+        example) with nothing left open.
         """
         self.clock, files = clock or SystemClock(), files or Files()
         self.folder = folder
@@ -64,6 +67,11 @@ class Services:
             opened.callback(self.committer.stop)
             control = ControlSocket(folder, self._respond_to_command)
             opened.callback(control.close)
+            if fit_hours:
+                fits = BackgroundFits(
+                    self.directory, self.events, self.committer.change, self.clock, fit_hours, self._is_leading
+                )
+                opened.callback(fits.close)
             trimming = threading.Thread(target=self._trim_now_and_then, name="trim", daemon=True)
             trimming.start()
             opened.callback(trimming.join)
@@ -89,6 +97,9 @@ class Services:
         if self.node is None or self.node.member.is_leading or is_for_this_node(content):
             return respond(content, self.committer, self.stores)
         return ask_leader(self.node, content)
+
+    def _is_leading(self) -> bool:
+        return self.node is None or self.node.member.is_leading
 
     def _fail(self, failure: Exception) -> None:
         self.failure = failure

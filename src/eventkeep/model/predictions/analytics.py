@@ -41,15 +41,21 @@ class Lack(msgspec.Struct, frozen=True):
 class Fit(msgspec.Struct, frozen=True, kw_only=True):
     """The models as they were fitted to an account's orders up to ``end`` (Unix seconds); times are in days.
 
-    ``spend`` is None if the values of the orders fit no model. ``days_between_orders`` is the median, over the
-    customers with several orders, of their average days between orders.
+    ``repeats`` counts the purchases after the first ones. ``spend`` is None if the values of the orders fit no model.
+    ``days_between_orders`` is the median, over the customers with several orders, of their average days between orders.
     """
 
     end: int
     customers: int
+    repeats: int = 0
     purchases: PurchaseModel
     spend: SpendModel | None
     days_between_orders: float
+
+    def purchases_log_likelihood(self, unit_days: int) -> float:
+        """The log likelihood of the purchases, with times in units of so many days, in which it is published."""
+        # A rate per another unit of time: each purchase after the first has a density of its own.
+        return self.purchases.log_likelihood + self.repeats * math.log(unit_days)
 
 
 class PredictiveAnalytics(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,17 +92,18 @@ def lacks(customers: Customers, end: int) -> list[Lack]:
     return [lack for lack in found if lack.found < lack.needed]
 
 
-def fitted(customers: Customers, end: int) -> Fit | None:
-    """The models that fit the customers best; None if none does.
+def fitted(customers: Customers, end: int, *, leaves_at_once: bool = True) -> Fit | None:
+    """The models that fit the customers best; None if none does. ``leaves_at_once`` is MBG/NBD, else it is BG/NBD.
 
     Whether there are enough orders is another question: see ``lacks``. Raises ConfigurationError without scipy.
     """
-    purchases = fitted_purchases(customers.repeats, customers.recency, customers.age)
+    purchases = fitted_purchases(customers.repeats, customers.recency, customers.age, leaves_at_once=leaves_at_once)
     if purchases is None:
         return None
     return Fit(
         end=end,
         customers=len(customers),
+        repeats=int(customers.repeats.sum()),
         purchases=purchases,
         spend=fitted_spend(customers.repeats, customers.repeat_spend),
         days_between_orders=_median(average_days_between_orders(customers)),
@@ -142,6 +149,23 @@ def predicted(fit: Fit, customers: Customers) -> Predictions:
         value=orders * spend,
         churn=1 - fit.purchases.probability_alive(*history),
         next=customers.last + gap * DAY_SECONDS,
+    )
+
+
+def aligned(predictions: Predictions, known: Customers, wanted: Customers) -> Predictions:
+    """The predictions for the customers of ``known``, in the order of ``wanted``; NaN for those that are not known."""
+    places = np.searchsorted(known.number, wanted.number)
+    places[places == len(known)] = 0
+    is_known = known.number[places] == wanted.number if len(known) else np.zeros(len(wanted), np.bool_)
+
+    def column(values: Floats) -> Floats:
+        return np.where(is_known, values[places], np.nan) if len(known) else np.full(len(wanted), np.nan)
+
+    return Predictions(
+        orders=column(predictions.orders),
+        value=column(predictions.value),
+        churn=column(predictions.churn),
+        next=column(predictions.next),
     )
 
 
