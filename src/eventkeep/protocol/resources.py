@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -15,10 +15,13 @@ from eventkeep.protocol.profile_fields import LOCATION, PREDICTIVE_ANALYTICS
 from eventkeep.protocol.revisions import Revision
 from eventkeep.protocol.subscriptions import subscriptions_of
 
+if TYPE_CHECKING:
+    # It needs numpy, which takes longer to load than all else here.
+    from eventkeep.model.predictions.analytics import PredictiveAnalytics
+
 _MICROSECONDS: Final = 1_000_000
 _LOCATION_MEMBERS: Final = (*(name.partition(".")[2] for name in LOCATION[1:]), "ip")
-_PREDICTIONS: Final = {name.partition(".")[2]: None for name in PREDICTIVE_ANALYTICS[1:]}
-"""None can be computed here."""
+_ANALYTICS: Final = tuple(name.partition(".")[2] for name in PREDICTIVE_ANALYTICS[1:])
 _PLAIN_ATTRIBUTES: Final = (
     "email",
     "phone_number",
@@ -88,11 +91,15 @@ def profile_resource(
     revision: Revision,
     *,
     is_whole: bool = False,
+    analytics: PredictiveAnalytics | None = None,
 ) -> bytes:
-    """The profile's resource object. ``last_event_time`` is its newest event's, in Unix seconds."""
+    """The profile's resource object. ``last_event_time`` is its newest event's, in Unix seconds.
+
+    ``analytics`` are needed only if they are wanted, and None if the profile has never ordered.
+    """
     own = f"{base_url}/api/profiles/{profile.id}/"
     lists_have_data = revision.lists_have_data or (is_whole and revision.date < WHOLE_PROFILES_CHANGED)
-    attributes = wanted.select(profile_attributes(profile, last_event_time, revision))
+    attributes = wanted.select(profile_attributes(profile, last_event_time, revision, analytics))
     return _encode(
         {
             "type": "profile",
@@ -110,7 +117,9 @@ def profile_resource(
     )
 
 
-def profile_attributes(profile: Profile, last_event_time: int | None, revision: Revision) -> dict[str, Any]:
+def profile_attributes(
+    profile: Profile, last_event_time: int | None, revision: Revision, analytics: PredictiveAnalytics | None = None
+) -> dict[str, Any]:
     """All attributes that a profile can have, additional ones too, null if there is no value."""
     return {
         **{name: getattr(profile, name) for name in _PLAIN_ATTRIBUTES},
@@ -121,8 +130,20 @@ def profile_attributes(profile: Profile, last_event_time: int | None, revision: 
         # Encoded already, so that nulls in it are no business of ``without_nulls``.
         "properties": msgspec.Raw(_encode(profile.properties)),
         "subscriptions": subscriptions_of(profile.consent, profile.phone_number, revision),
-        "predictive_analytics": _PREDICTIONS,
+        "predictive_analytics": predictive_analytics(analytics),
     }
+
+
+def predictive_analytics(analytics: PredictiveAnalytics | None) -> dict[str, Any]:
+    """The value of ``predictive_analytics``, all of its members null if the profile has never ordered.
+
+    Which channel a profile prefers is not predicted.
+    """
+    if analytics is None:
+        return dict.fromkeys(_ANALYTICS)
+    found = {name: getattr(analytics, name) for name in _ANALYTICS if hasattr(analytics, name)}
+    next_order = analytics.expected_date_of_next_order
+    return {**found, "expected_date_of_next_order": None if next_order is None else datetime_of(next_order)}
 
 
 def without_nulls(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from eventkeep.protocol.jobs import collection_document, failure_resource, ident
 from eventkeep.protocol.profiles.imports import ImportRequest, failure, parse_import_job
 from eventkeep.protocol.profiles.job_operations import IMPORT_ERROR_FIELDS, IMPORT_JOB_FIELDS
 from eventkeep.protocol.profiles.responses import resources_of, wanted_fields
+from eventkeep.server.analytics import ANALYTICS, Analytics
 from eventkeep.server.call import Call, Handler
 from eventkeep.server.last_events import LastEvents
 from eventkeep.server.readers import Readers
@@ -36,6 +37,7 @@ class Imports:
     def __init__(self, services: Services, readers: Readers, writing: Writing) -> None:
         self._directory, self._readers, self._writing = services.directory, readers, writing
         self._last_events = LastEvents(services)
+        self._analytics = Analytics(services.directory, services.events)
         self.handlers: dict[str, Handler] = {
             "bulk_import_profiles": self.bulk_import_profiles,
             "get_bulk_import_profiles_jobs": self.get_jobs,
@@ -103,7 +105,8 @@ class Imports:
             profiles = [found[number] for number in numbers if number in found]
             wanted: Fieldset = wanted_fields(frame)
             times = self._last_events.times(call.account, list(found)) if "last_event_date" in wanted else {}
-            return resources_of(frame, profiles, times, wanted)
+            analytics = self._analytics.of_profiles(call.account, list(found)) if ANALYTICS in wanted else {}
+            return resources_of(frame, profiles, times, wanted, analytics)
 
         return await self._page_of_profiles(call, show)
 

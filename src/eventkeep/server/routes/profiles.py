@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from eventkeep.errors import Fault, NotFound
 from eventkeep.http.response import Response
 from eventkeep.ingest.edits import one_edit
+from eventkeep.model.predictions.analytics import PredictiveAnalytics
 from eventkeep.model.profile_edits import Edited, ProfileEdit
+from eventkeep.protocol.frames import Frame
 from eventkeep.protocol.profiles.parsing import parse_create, parse_import, parse_merge, parse_update
 from eventkeep.protocol.profiles.query import parse_profiles_query, profiles_page
 from eventkeep.protocol.profiles.responses import (
@@ -16,6 +18,7 @@ from eventkeep.protocol.profiles.responses import (
     profiles_document,
     wanted_fields,
 )
+from eventkeep.server.analytics import ANALYTICS, Analytics
 from eventkeep.server.authorization import authorize
 from eventkeep.server.call import Call, Handler
 from eventkeep.server.last_events import LastEvents
@@ -31,6 +34,7 @@ class Profiles:
     def __init__(self, services: Services, readers: Readers, writing: Writing) -> None:
         self._directory, self._readers, self._writing = services.directory, readers, writing
         self._last_events = LastEvents(services)
+        self._analytics = Analytics(services.directory, services.events)
         self.handlers: dict[str, Handler] = {
             "get_profiles": self.get_profiles,
             "get_profile": self.get_profile,
@@ -48,7 +52,9 @@ class Profiles:
 
         def read() -> bytes:
             page = profiles_page(asked, self._directory.profile_pages.find(asked.selection), secret)
-            return profiles_document(frame, page, self._times(call, (each.number for each in page.profiles)))
+            numbers = [each.number for each in page.profiles]
+            analytics = self._analytics_of(call, frame, numbers)
+            return profiles_document(frame, page, self._times(call, numbers), analytics)
 
         return call.response(await self._readers.run(read))
 
@@ -60,7 +66,8 @@ class Profiles:
             found = {} if number is None else self._directory.profiles.by_numbers(call.account, [number])
             if number is None or number not in found:
                 raise profile_not_found(call.id)
-            return profile_document(frame, found[number], self._times(call, [number]).get(number))
+            analytics = self._analytics_of(call, frame, [number]).get(number)
+            return profile_document(frame, found[number], self._times(call, [number]).get(number), analytics)
 
         return call.response(await self._readers.run(read))
 
@@ -92,7 +99,10 @@ class Profiles:
         number = edited.profile.number
         needs_times = not edited.is_new and "last_event_date" in wanted_fields(frame)
         times = await self._readers.run(lambda: self._times(call, [number])) if needs_times else {}
-        body = profile_document(frame, edited.profile, times.get(number))
+        analytics = {}
+        if not edited.is_new and ANALYTICS in wanted_fields(frame):
+            analytics = await self._readers.run(lambda: self._analytics_of(call, frame, [number]))
+        body = profile_document(frame, edited.profile, times.get(number), analytics.get(number))
         response = call.response(body, new_status if edited.is_new else 200)
         if edited.left:
             response.headers[PARTIAL_FAILURE] = ", ".join(sorted(edited.left))
@@ -101,6 +111,9 @@ class Profiles:
     async def _edit(self, call: Call, edit: ProfileEdit, size: int) -> Edited:
         edited: Edited = await self._writing.change(one_edit(call.account, edit, self._writing.clock), size)
         return edited
+
+    def _analytics_of(self, call: Call, frame: Frame, numbers: Sequence[int]) -> dict[int, PredictiveAnalytics]:
+        return self._analytics.of_profiles(call.account, numbers) if ANALYTICS in wanted_fields(frame) else {}
 
     def _times(self, call: Call, numbers: Iterable[int]) -> dict[int, int]:
         return self._last_events.times(call.account, list(numbers))
