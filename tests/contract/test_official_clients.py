@@ -444,6 +444,35 @@ def test_profile_of_an_event_with_every_option(client: OfficialClient, history: 
     assert attributes["predictive_analytics"]["historic_clv"] is None
 
 
+def test_attributions_and_analytics_of_a_customer(client: OfficialClient) -> None:
+    email, hour = f"customer-{client.version}@shop.example", 60 * MINUTE
+    # Long before the history, so that a filter finds these two alone.
+    start = START - 1_000 * hour
+    for metric, seconds, more in (
+        ("Opened Email", start, {"properties": {"$message": "UupFUS", "$flow": "Welcome"}}),
+        ("Placed Order", start + hour, {"value": 12.5}),
+    ):
+        body = event_body(metric, {"email": email}, time=iso(seconds), **more)
+        assert client("create_event_with_http_info", body).status == 202
+    within = f"less-or-equal(timestamp,{start + hour})"
+    page = client("get_events", include=["attributions"], filter=within, sort="datetime").data
+    touch, order = page["data"]
+    (included,) = page["included"]
+    assert order["relationships"]["attributions"]["data"] == [{"type": "attribution", "id": included["id"]}]
+    targets = {name: each["data"]["id"] for name, each in included["relationships"].items() if each}
+    assert targets == {
+        "event": order["id"],
+        "attributed-event": touch["id"],
+        "flow": "Welcome",
+        "flow-message": "UupFUS",
+    }
+    additional = ["subscriptions", "predictive_analytics"]
+    profile = client("get_event_profile", order["id"], additional_fields_profile=additional).data["data"]
+    analytics = profile["attributes"]["predictive_analytics"]
+    assert (analytics["historic_clv"], analytics["historic_number_of_orders"]) == (12.5, 1)
+    assert analytics["churn_probability"] is None
+
+
 @pytest.mark.parametrize("kind", ["metric", "profile"])
 def test_relationships_of_an_event(client: OfficialClient, history: History, kind: str, server: ServerProcess) -> None:
     response = client(f"get_event_relationships_{kind}_with_http_info", history.event_id)

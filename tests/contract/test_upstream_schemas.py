@@ -10,8 +10,10 @@ import jsonschema_rs
 import pytest
 
 from eventkeep.errors import Fault, InvalidRequest, NotFound
+from eventkeep.model.attribution import Touch
 from eventkeep.model.event import StoredEvent, public_id
 from eventkeep.model.metric import Metric
+from eventkeep.model.predictions.analytics import PredictiveAnalytics
 from eventkeep.model.profile import Profile
 from eventkeep.protocol.error_documents import error_document
 from eventkeep.protocol.operations import OPERATIONS
@@ -86,7 +88,26 @@ RELATED: Final = Related(
     profile_ids={1: FULL.id, 2: BARE.id},
     profiles={1: FULL, 2: BARE},
     last_event_times={1: 1_718_452_800},
+    touches={
+        (EVENTS[0].time, EVENTS[0].id): Touch(time=1_718_452_000, id=7, metric="Opened Email", message="UupFUS"),
+        (EVENTS[1].time, EVENTS[1].id): Touch(
+            time=1_718_452_000, id=8, metric="Clicked SMS", message="M", flow="F", variation="V"
+        ),
+    },
 )
+
+ANALYTICS: Final = PredictiveAnalytics(
+    historic_clv=93.87,
+    predicted_clv=27.24,
+    total_clv=121.11,
+    historic_number_of_orders=2,
+    predicted_number_of_orders=0.54,
+    average_days_between_orders=189,
+    average_order_value=46.94,
+    churn_probability=0.89,
+    expected_date_of_next_order=1_718_452_800,
+)
+"""The example of the documents."""
 
 
 @pytest.fixture(params=[revision.date for revision in REVISIONS])
@@ -154,7 +175,7 @@ def responses(operation: str, revision: Revision, **parameters: str) -> list[byt
     if operation == "get_event_metric":
         return [metric_document(framed, METRIC)]
     if operation == "get_event_profile":
-        return [profile_document(framed, FULL, 1_718_452_800), profile_document(framed, BARE, None)]
+        return [profile_document(framed, FULL, 1_718_452_800, ANALYTICS), profile_document(framed, BARE, None)]
     if operation == "get_event_relationships_metric":
         return [relationship_document(framed, "metric", METRIC.id)]
     return [relationship_document(framed, "profile", FULL.id)]

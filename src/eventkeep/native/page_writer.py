@@ -22,6 +22,7 @@ UNIQUE_ID: Final = b"\x16"
 VALUE: Final = b"\x17"
 PROPERTIES: Final = b"\x18"
 """The properties as they are given."""
+ATTRIBUTION_ID: Final = b"\x19"
 
 HAS_VALUE: Final = 1
 HAS_CURRENCY: Final = 2
@@ -29,19 +30,21 @@ IS_WHOLE: Final = 4
 """The properties are written as they are given, and are all of ``event_properties``."""
 KINDS: Final = 5
 """An event is of the kind HAS_VALUE + HAS_CURRENCY, either, neither, or of the kind IS_WHOLE."""
+TEMPLATES: Final = 2 * KINDS
+"""One for each kind, and then one for each kind of an event that has an attribution."""
 
 WIDTHS: Final = {PUBLIC_ID: 17, TIMESTAMP: 10, DATETIME: 25, UUID: 36}
 """Bytes at most of the fields that are made for each event. All other fields are copied from the columns."""
 
 
 class Templates:
-    """An event of each kind (KINDS texts, by their number), with a marker in the place of each value.
+    """The TEMPLATES texts, by the number of the kind, with a marker in the place of each value.
 
     The marker of a copied field is in a text once at most. There are up to 31 markers in a text.
     """
 
     def __init__(self, kinds: Sequence[bytes]) -> None:
-        self.pointers = (ctypes.c_char_p * KINDS)(*kinds)
+        self.pointers = (ctypes.c_char_p * TEMPLATES)(*kinds)
         self.event_bytes_max = 1 + max(map(bytes_max, kinds))
         """Bytes of an event and its comma, without the fields that are copied from the columns."""
 
@@ -50,7 +53,8 @@ class PageColumns(NamedTuple):
     """The events of a page, each column in their order.
 
     ``flags``: HAS_VALUE for an event that gets the value 0 if it has none, IS_WHOLE.
-    The texts and values come as JSON arrays without blanks: a value may be null, a currency "".
+    The texts and values come as JSON arrays without blanks: a value may be null, a currency "", and so may be the id
+    of an attribution.
     ``time`` is in Unix seconds of 32 bits, ``id`` of 64 bits. ``properties`` are joined.
     """
 
@@ -62,6 +66,7 @@ class PageColumns(NamedTuple):
     unique_ids: bytes
     values: bytes
     currencies: bytes
+    attribution_ids: bytes
     property_bytes: Sequence[int]
     properties: bytes
 
@@ -74,6 +79,7 @@ class Page(ctypes.Structure):
         ("templates", ctypes.POINTER(ctypes.c_char_p)),
         *((name, ctypes.c_char_p) for name in ("time", "id", "flags")),
         *((name, ctypes.c_char_p) for name in ("profile_ids", "metric_ids", "unique_ids", "values", "currencies")),
+        ("attribution_ids", ctypes.c_char_p),
         ("property_bytes", ctypes.c_char_p),
         ("properties", ctypes.c_char_p),
         ("properties_size", ctypes.c_uint64),
@@ -89,7 +95,10 @@ def bytes_max(template: bytes) -> int:
 
 def room_for(templates: Templates, columns: PageColumns) -> int:
     """Bytes that the page takes at most."""
-    copied = (columns.profile_ids, columns.metric_ids, columns.unique_ids, columns.values, columns.currencies)
+    copied = (
+        *(columns.profile_ids, columns.metric_ids, columns.unique_ids),
+        *(columns.values, columns.currencies, columns.attribution_ids),
+    )
     return len(columns.time) * templates.event_bytes_max + len(columns.properties) + sum(map(len, copied))
 
 
@@ -121,6 +130,7 @@ def write_into(output: bytearray | memoryview, templates: Templates, columns: Pa
         columns.unique_ids,
         columns.values,
         columns.currencies,
+        columns.attribution_ids,
         array("I", columns.property_bytes).tobytes(),
         columns.properties,
         len(columns.properties),

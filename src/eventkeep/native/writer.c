@@ -24,11 +24,15 @@ enum field {
     VALUE,
     /* The properties as they are given. */
     PROPERTIES,
+    ATTRIBUTION_ID,
     FIELDS_END,
 };
 
-/* Flags that make up the number of an event's template. */
+/* Flags that make up the number of an event's kind. */
 enum kind { HAS_VALUE = 1, HAS_CURRENCY = 2, IS_WHOLE = 4, KINDS };
+
+/* A template for each kind, and then one for each kind of an event that has an attribution. */
+enum { TEMPLATES = 2 * KINDS };
 
 enum { PIECES_MAX = 32, PUBLIC_ID_BYTES = 17, TIMESTAMP_BYTES_MAX = 10, DATETIME_BYTES = 25, UUID_BYTES = 36 };
 
@@ -46,6 +50,8 @@ struct page {
     /* HAS_VALUE here means that an event without a value has the value 0; IS_WHOLE that its properties are PROPERTIES. */
     const uint8_t *flags;
     const uint8_t *profile_ids, *metric_ids, *unique_ids, *values, *currencies;
+    /* "" for an event without an attribution. */
+    const uint8_t *attribution_ids;
     const uint32_t *property_bytes;
     const uint8_t *properties;
     uint64_t properties_size;
@@ -67,7 +73,7 @@ struct event {
     uint32_t time;
     uint64_t id;
     uint8_t public_id[PUBLIC_ID_BYTES];
-    struct text profile_id, metric_id, unique_id, value, currency, properties;
+    struct text profile_id, metric_id, unique_id, value, currency, attribution_id, properties;
 };
 
 static inline bool put(struct output *out, const uint8_t *start, size_t size)
@@ -283,6 +289,8 @@ static bool put_field(struct output *out, uint8_t field, const struct event *eve
         return put_text(out, event->value);
     case PROPERTIES:
         return put_text(out, event->properties);
+    case ATTRIBUTION_ID:
+        return put_text(out, event->attribution_id);
     default:
         return false;
     }
@@ -303,7 +311,7 @@ static bool put_event(struct output *out, const struct piece *piece, const struc
     }
 }
 
-/* The number of the event's template; the value becomes 0 if the event has none and must have one. */
+/* The number of the event's kind; the value becomes 0 if the event has none and must have one. */
 static unsigned kind_of(struct event *event, uint8_t flags)
 {
     if (flags & IS_WHOLE) {
@@ -321,12 +329,13 @@ static unsigned kind_of(struct event *event, uint8_t flags)
    or the input is invalid. */
 EXPORTED uint64_t eventkeep_write_page(const struct page *page)
 {
-    struct piece pieces[KINDS][PIECES_MAX];
+    struct piece pieces[TEMPLATES][PIECES_MAX];
     struct output out = {page->out, page->out + page->room};
     const uint8_t *profile_ids = page->profile_ids, *metric_ids = page->metric_ids, *unique_ids = page->unique_ids;
     const uint8_t *values = page->values, *currencies = page->currencies, *properties = page->properties;
+    const uint8_t *attribution_ids = page->attribution_ids;
     uint64_t properties_left = page->properties_size;
-    for (size_t kind = 0; kind < KINDS; kind++) {
+    for (size_t kind = 0; kind < TEMPLATES; kind++) {
         if (!cut(page->templates[kind], pieces[kind])) {
             return 0;
         }
@@ -343,14 +352,16 @@ EXPORTED uint64_t eventkeep_write_page(const struct page *page)
         properties_left -= event.properties.size;
         if (!next_element(&profile_ids, true, &event.profile_id) || !next_element(&metric_ids, true, &event.metric_id) ||
             !next_element(&unique_ids, false, &event.unique_id) || !next_element(&values, false, &event.value) ||
-            !next_element(&currencies, false, &event.currency)) {
+            !next_element(&currencies, false, &event.currency) ||
+            !next_element(&attribution_ids, true, &event.attribution_id)) {
             return 0;
         }
         write_public_id(event.public_id, event.time, event.id);
         if (place > 0 && !put(&out, (const uint8_t *)",", 1)) {
             return 0;
         }
-        if (!put_event(&out, pieces[kind_of(&event, page->flags[place])], &event)) {
+        unsigned template = kind_of(&event, page->flags[place]) + (event.attribution_id.size > 0 ? KINDS : 0);
+        if (!put_event(&out, pieces[template], &event)) {
             return 0;
         }
     }

@@ -62,6 +62,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     or either way; in a bulk create it is beside them. Both places are read in every
     revision. ``promises_relationship_data`` says that, according to the documents, the relationships of an event
     carry ``data`` in every response; later documents leave that open.
+    ``has_attribution_property`` says that an event has its attribution as the property ``$attribution``.
     ``has_flow_triggers`` says that a metric has a relationship to the flows that it triggers.
 
     An event has at most ``properties_max`` properties, and its time is in or after the year
@@ -88,6 +89,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     lists_have_data: bool
     related_is_collection: bool
     promises_relationship_data: bool
+    has_attribution_property: bool
     has_flow_triggers: bool
     properties_max: int
     event_year_min: int
@@ -195,6 +197,7 @@ _2023_07_15: Final = Revision(
     lists_have_data=True,
     related_is_collection=False,
     promises_relationship_data=True,
+    has_attribution_property=True,
     has_flow_triggers=False,
     properties_max=PROPERTIES_MAX,
     event_year_min=EVENT_YEAR_MIN,
@@ -220,6 +223,7 @@ _2023_12_15: Final = _2023_10_15.followed_by(
 _2024_02_15: Final = _2023_12_15.followed_by(
     "2024-02-15",
     includes=("attributions", "metric", "profile"),
+    has_attribution_property=False,
     has_nulls=True,
     never_subscribed={"email": {"marketing": NEVER_BY_EMAIL}, "sms": None},
     create_event_attributes=_2023_12_15.create_event_attributes | {"value_currency"},

@@ -24,6 +24,8 @@ from eventkeep.protocol.reads.responses import (
     profile_document,
     relationship_document,
 )
+from eventkeep.server.analytics import ANALYTICS, Analytics
+from eventkeep.server.attributions import Attributions
 from eventkeep.server.authorization import authorize
 from eventkeep.server.call import Call, Handler
 from eventkeep.server.readers import Readers
@@ -38,6 +40,8 @@ class Reads:
 
     def __init__(self, services: Services, readers: Readers) -> None:
         self._directory, self._stored, self._readers = services.directory, services.events, readers
+        self._attributions = Attributions(services.directory, services.events)
+        self._analytics = Analytics(services.directory, services.events)
         self._clock = services.clock
         self.handlers: dict[str, Handler] = {
             "get_events": self.get_events,
@@ -98,7 +102,10 @@ class Reads:
     def _event_profile(self, account: int, frame: ReadFrame, event_id: str) -> bytes:
         profile = self._profile_of(self._find(account, event_id))
         newest = self._last_event_times(account, [profile.number])
-        return profile_document(frame, profile, newest.get(profile.number))
+        analytics = None
+        if ANALYTICS in frame.query.profile_fields:
+            analytics = self._analytics.of_profiles(account, [profile.number]).get(profile.number)
+        return profile_document(frame, profile, newest.get(profile.number), analytics)
 
     def _relationship_metric(self, account: int, frame: ReadFrame, event_id: str) -> bytes:
         return relationship_document(frame, "metric", self._metric_of(self._find(account, event_id)).id)
@@ -173,8 +180,9 @@ class Reads:
     def _related(self, account: int, query: ReadQuery, events: Sequence[StoredEvent]) -> Related:
         directory, numbers = self._directory, {event.profile for event in events}
         metrics = directory.metrics.by_numbers(account, {event.metric for event in events})
+        touches = self._attributions.of_events(account, events) if query.shows_attributions else {}
         if "profile" not in query.includes:
-            return Related(metrics=metrics, profile_ids=directory.profiles.ids(account, numbers))
+            return Related(metrics=metrics, profile_ids=directory.profiles.ids(account, numbers), touches=touches)
         profiles = directory.profiles.by_numbers(account, numbers)
         with_dates = "last_event_date" in query.profile_fields
         return Related(
@@ -182,4 +190,5 @@ class Reads:
             profile_ids={number: profile.id for number, profile in profiles.items()},
             profiles=profiles,
             last_event_times=self._last_event_times(account, list(profiles)) if with_dates else {},
+            touches=touches,
         )

@@ -50,11 +50,11 @@ static bool write_in_exact_memory(void)
     static const char *const strings[] = {"\"\"", "\"01M1PA9MBA7VB258TP74BXMQTG\"", "\"a\\\"\\\\\"", "\"\\\\\"", "\"\xc3\xa9,]\""};
     static const char *const values[] = {"null", "0.0", "-1.5e300", "12.0"};
     static const char *const objects[] = {"{}", " {\n} ", "{\"a\":1}", "", " ", "{", "\t{ \"b\" : [1] }\r\n"};
-    uint8_t *templates[KINDS], flags[EVENTS_MAX], *lists[5];
+    uint8_t *templates[TEMPLATES], flags[EVENTS_MAX], *lists[6];
     char properties[TEXT_MAX] = "";
     uint32_t time[EVENTS_MAX], bytes[EVENTS_MAX], events = (uint32_t)chance(EVENTS_MAX + 1);
     uint64_t id[EVENTS_MAX], room = chance(ROOM_MAX);
-    for (size_t kind = 0; kind < KINDS; kind++) {
+    for (size_t kind = 0; kind < TEMPLATES; kind++) {
         templates[kind] = random_template();
     }
     for (uint32_t place = 0; place < events; place++) {
@@ -65,7 +65,7 @@ static bool write_in_exact_memory(void)
         flags[place] = (uint8_t)chance(8);
         bytes[place] = (uint32_t)strlen(object) + (chance(60) == 0);
     }
-    for (size_t place = 0; place < 5; place++) {
+    for (size_t place = 0; place < 6; place++) {
         lists[place] = place == 3 ? random_list(events, values, 4) : random_list(events, strings, 5);
     }
     struct page page = {
@@ -79,6 +79,7 @@ static bool write_in_exact_memory(void)
         .unique_ids = lists[2],
         .values = lists[3],
         .currencies = lists[4],
+        .attribution_ids = lists[5],
         .property_bytes = (uint32_t *)copied((char *)bytes, events * sizeof *bytes),
         .properties = copied(properties, strlen(properties)),
         .properties_size = strlen(properties),
@@ -86,10 +87,10 @@ static bool write_in_exact_memory(void)
         .room = room,
     };
     bool is_written = eventkeep_write_page(&page) > 0;
-    for (size_t kind = 0; kind < KINDS; kind++) {
+    for (size_t kind = 0; kind < TEMPLATES; kind++) {
         free(templates[kind]);
     }
-    for (size_t place = 0; place < 5; place++) {
+    for (size_t place = 0; place < 6; place++) {
         free(lists[place]);
     }
     free((void *)page.time), free((void *)page.id), free((void *)page.flags), free((void *)page.property_bytes);

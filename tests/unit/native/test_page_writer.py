@@ -16,10 +16,10 @@ from eventkeep.model.event import StoredEvent
 from eventkeep.model.metric import Metric
 from eventkeep.native.library import is_built
 from eventkeep.native.page_writer import (
-    KINDS,
     MEMBERS,
     PROFILE_ID,
     PUBLIC_ID,
+    TEMPLATES,
     UNIQUE_ID,
     PageColumns,
     Templates,
@@ -28,7 +28,7 @@ from eventkeep.native.page_writer import (
     write_page,
 )
 from eventkeep.protocol.fieldsets import Fieldset
-from eventkeep.protocol.reads.event_writer import event_writer
+from eventkeep.protocol.reads.event_writer import Attributed, event_writer
 
 needs_writer = pytest.mark.skipif(not is_built(), reason="there was no C compiler when eventkeep was installed")
 
@@ -121,6 +121,7 @@ def columns(count: int = 2, **changed: Any) -> PageColumns:
         unique_ids=json.dumps(["u"] * count, separators=(",", ":")).encode(),
         values=json.dumps([None] * count, separators=(",", ":")).encode(),
         currencies=json.dumps([""] * count, separators=(",", ":")).encode(),
+        attribution_ids=json.dumps([""] * count, separators=(",", ":")).encode(),
         property_bytes=[7] * count,
         properties=b'{"a":1}' * count,
     )
@@ -133,6 +134,24 @@ def columns(count: int = 2, **changed: Any) -> PageColumns:
 @example([stored(metric=1), stored(metric=2), stored(properties=b'{"price":"$9"}')], FIELDSETS[-1])
 def test_pages_are_written_as_python_writes_each_event(events: list[StoredEvent], wanted: Fieldset) -> None:
     assert compiled(events, wanted) == in_python(events, wanted)
+
+
+@needs_writer
+@given(EVENTS, st.sampled_from(FIELDSETS), st.integers(0, 2**10 - 1))
+def test_attributions_are_written_as_python_writes_them(
+    events: list[StoredEvent], wanted: Fieldset, shown: int
+) -> None:
+    ids = ["ab" * 16 if shown >> place & 1 else "" for place in range(len(events))]
+    properties = [b'{"a":1}' if shown >> place & 32 else b"" for place in range(len(events))]
+    writer = event_writer(BASE, wanted)
+    written = writer.write_all(events, METRICS, PROFILE_IDS, Attributed(ids, properties))
+    assert isinstance(written, memoryview)
+    assert written == b",".join(
+        [
+            writer.write(event, METRICS[event.metric], PROFILE_IDS[event.profile], id, attribution)
+            for event, id, attribution in zip(events, ids, properties, strict=True)
+        ]
+    )
 
 
 @needs_writer
@@ -179,7 +198,7 @@ def test_no_events_and_one_are_written() -> None:
 @needs_writer
 def test_nothing_is_written_past_the_room() -> None:
     guard = b"\xaa" * 64
-    templates = Templates([b'{"id":"' + PUBLIC_ID + b'","p":{' + MEMBERS + b'"u":' + UNIQUE_ID + b"}}"] * KINDS)
+    templates = Templates([b'{"id":"' + PUBLIC_ID + b'","p":{' + MEMBERS + b'"u":' + UNIQUE_ID + b"}}"] * TEMPLATES)
     page = columns()
     whole = write_page(templates, page)
     assert whole is not None
@@ -194,7 +213,7 @@ def test_nothing_is_written_past_the_room() -> None:
 
 @needs_writer
 def test_properties_are_followed_by_a_comma_where_there_are_any() -> None:
-    templates = Templates([b"<" + MEMBERS + PROFILE_ID + b">"] * KINDS)
+    templates = Templates([b"<" + MEMBERS + PROFILE_ID + b">"] * TEMPLATES)
     page = columns(3, property_bytes=[9, 4, 8], properties=b' {"a": 1}{ \n}{"b":2} ')
     assert bytes(write_page(templates, page) or b"") == b'<"a": 1,p>,<p>,<"b":2,p>'
 
@@ -216,17 +235,18 @@ def test_properties_are_followed_by_a_comma_where_there_are_any() -> None:
         {"values": b""},
         {"values": b"[1"},
         {"currencies": b"[]"},
+        {"attribution_ids": b'["",1]'},
     ],
 )
 def test_columns_that_do_not_fit_together_are_not_written(changed: dict[str, Any]) -> None:
-    assert write_page(Templates([PUBLIC_ID] * KINDS), columns()) is not None
-    assert write_page(Templates([PUBLIC_ID] * KINDS), columns(**changed)) is None
+    assert write_page(Templates([PUBLIC_ID] * TEMPLATES), columns()) is not None
+    assert write_page(Templates([PUBLIC_ID] * TEMPLATES), columns(**changed)) is None
 
 
 @needs_writer
-@pytest.mark.parametrize("template", [b"\x01", b"a\x0d", b"\x19", PUBLIC_ID * 32])
+@pytest.mark.parametrize("template", [b"\x01", b"a\x0d", b"\x1a", PUBLIC_ID * 32])
 def test_templates_that_are_unknown_to_the_writer_are_not_filled(template: bytes) -> None:
-    assert write_page(Templates([template] * KINDS), columns()) is None
+    assert write_page(Templates([template] * TEMPLATES), columns()) is None
 
 
 @needs_writer

@@ -17,6 +17,7 @@ from eventkeep.model.interval import Interval
 from eventkeep.protocol.cursors import parse_place
 from eventkeep.protocol.filters import Condition, parse_filter
 from eventkeep.protocol.json_values import Faults, shown
+from eventkeep.protocol.metrics.dimensions import ATTRIBUTED
 from eventkeep.protocol.metrics.documents import AggregateAttributes, AggregateQueryBody, dimensions
 from eventkeep.protocol.metrics.operations import AGGREGATE_FIELDS
 from eventkeep.protocol.revisions import Revision
@@ -55,6 +56,11 @@ class AggregateQuery(msgspec.Struct, frozen=True, kw_only=True):
     def needs_properties(self) -> bool:
         """Whether the properties of the events are needed, and not only their numbers."""
         return bool(self.by or self.conditions)
+
+    @property
+    def needs_attributions(self) -> bool:
+        """Whether the touches are needed that events are credited to."""
+        return not ATTRIBUTED.isdisjoint((*self.by, *self.conditions))
 
 
 def parse_aggregate_query(body: bytes, revision: Revision, secret: bytes) -> AggregateQuery:

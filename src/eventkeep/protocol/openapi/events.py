@@ -11,6 +11,7 @@ from eventkeep.protocol.openapi.bodies import BodySchemas
 from eventkeep.protocol.openapi.resources import ResourceSchemas, identifier
 from eventkeep.protocol.openapi.schemas import COUNT, STRING, Schema, array_of, object_of, one_of_names
 from eventkeep.protocol.operation import Operation
+from eventkeep.protocol.reads.attributions import RELATED_KINDS
 
 LIMITS_EXTENSION: Final = "x-eventkeep-limits"
 """The limits of one request that OpenAPI can't express: ``events`` and ``bytes``."""
@@ -84,7 +85,22 @@ class EventSchemas(ResourceSchemas):
         )
 
     def _included(self) -> Schema:
-        return array_of({"oneOf": [self.metric(), self.profile(is_whole=False)]})
+        kinds = [self.metric(), self.profile(is_whole=False)]
+        if "attributions" in self._revision.includes:
+            kinds.append(self._attribution())
+        return array_of({"oneOf": kinds})
+
+    def _attribution(self) -> Schema:
+        relationships = {name: object_of({"data": identifier(kind)}, ("data",)) for name, kind in RELATED_KINDS.items()}
+        return self.component(
+            "AttributionResource",
+            {
+                "type": one_of_names(["attribution"]),
+                "id": STRING,
+                "relationships": object_of(relationships, ("event", "attributed-event")),
+                "links": self.self_link(),
+            },
+        )
 
     def success_headers(self, operation: Operation) -> Mapping[str, Any]:
         return _CREATE_HEADERS if operation.method == "POST" else {}

@@ -22,15 +22,18 @@ _encode = msgspec.json.Encoder().encode
 _decode_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def event_properties(event: StoredEvent, has_value: bool) -> bytes:
+def event_properties(event: StoredEvent, has_value: bool, attribution: bytes = b"") -> bytes:
     """The event's ``event_properties`` as a JSON object. ``has_value``: whether its metric ever had a value.
 
-    The properties are not decoded unless one of them may have a name of the server's own.
+    ``attribution`` is the value of ``$attribution``, which takes the place of one that was sent; b"" for none. The
+    properties are not decoded unless one of them may have a name of the server's own.
     """
     sent, extra, is_value_sent = event.properties, b"", False
-    if _RESERVED.search(sent):
+    if attribution or _RESERVED.search(sent):
         members = _decode_members(sent)
         members.pop("$event_id", None)
+        if attribution:
+            members["$attribution"] = msgspec.Raw(attribution)
         if event.value is not None:
             members.pop("$value", None)
         if event.currency:

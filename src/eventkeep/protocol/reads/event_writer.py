@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
+from itertools import repeat
 from typing import Final
 
 import msgspec
@@ -15,7 +16,15 @@ import msgspec
 from eventkeep.model.event import StoredEvent, event_uuid, public_id
 from eventkeep.model.metric import Metric
 from eventkeep.native import page_writer
-from eventkeep.native.page_writer import HAS_CURRENCY, HAS_VALUE, IS_WHOLE, PageColumns, Templates, write_page
+from eventkeep.native.page_writer import (
+    ATTRIBUTION_ID,
+    HAS_CURRENCY,
+    HAS_VALUE,
+    IS_WHOLE,
+    PageColumns,
+    Templates,
+    write_page,
+)
 from eventkeep.protocol.datetimes import datetime_of
 from eventkeep.protocol.fieldsets import Fieldset
 from eventkeep.protocol.reads.event_properties import event_properties, with_added, with_reserved
@@ -26,8 +35,12 @@ _EVENT: Final = (
     b'"profile":{"data":{"type":"profile","id":"%b"},'
     b'"links":{"self":"%brelationships/profile/","related":"%bprofile/"}},'
     b'"metric":{"data":{"type":"metric","id":"%b"},'
-    b'"links":{"self":"%brelationships/metric/","related":"%bmetric/"}}},'
+    b'"links":{"self":"%brelationships/metric/","related":"%bmetric/"}}%b},'
     b'"links":{"self":"%b"}}'
+)
+_ATTRIBUTIONS: Final = (
+    b',"attributions":{"data":[{"type":"attribution","id":"%b"}],'
+    b'"links":{"self":"%brelationships/attributions/","related":"%battributions/"}}'
 )
 _FORMS: Final = {
     "timestamp": b'"timestamp":%b',
@@ -36,19 +49,33 @@ _FORMS: Final = {
     "uuid": b'"uuid":"%b"',
 }
 """How each attribute is written, in their order."""
-_TEXTS: Final[Mapping[str, Callable[[StoredEvent, bool], bytes]]] = {
-    "timestamp": lambda event, _: b"%d" % event.time,
+_TEXTS: Final[Mapping[str, Callable[[StoredEvent, bool, bytes], bytes]]] = {
+    "timestamp": lambda event, *_: b"%d" % event.time,
     "event_properties": event_properties,
-    "datetime": lambda event, _: datetime_of(event.time).encode(),
-    "uuid": lambda event, _: event_uuid(event.time, event.id).encode(),
+    "datetime": lambda event, *_: datetime_of(event.time).encode(),
+    "uuid": lambda event, *_: event_uuid(event.time, event.id).encode(),
 }
-"""The value of each attribute, of an event and whether its metric ever had a value."""
+"""The value of each attribute, of an event, whether its metric ever had a value, and its ``$attribution``."""
 
 WRITERS_REMEMBERED_MAX: Final = 64
 BASE_URL_CHARACTERS_REMEMBERED_MAX: Final = 300
 """A client may name any host, so longer ones are not remembered; no name in the DNS is that long."""
 
 _encode = msgspec.json.Encoder().encode
+
+
+class Attributed(msgspec.Struct, frozen=True):
+    """How each event of a page shows its attribution, in the order of the events; empty if none of them shows one.
+
+    ``ids`` are those of the related resources, "" for none; ``properties`` are values of ``$attribution``, b"" for
+    none.
+    """
+
+    ids: Sequence[str] = ()
+    properties: Sequence[bytes] = ()
+
+
+_NOT_ATTRIBUTED: Final = Attributed()
 
 
 class EventWriter:
@@ -62,23 +89,45 @@ class EventWriter:
         self._names = names
         self._attributes = b",".join([_FORMS[name] for name in names])
 
-    def write(self, event: StoredEvent, metric: Metric, profile_id: str) -> bytes:
+    def write(
+        self,
+        event: StoredEvent,
+        metric: Metric,
+        profile_id: str,
+        attribution_id: str = "",
+        attribution_property: bytes = b"",
+    ) -> bytes:
         """The event's resource object."""
-        texts = [_TEXTS[name](event, metric.has_value) for name in self._names]
-        return self._resource(public_id(event.time, event.id).encode(), profile_id.encode(), metric.id.encode(), texts)
+        texts = [_TEXTS[name](event, metric.has_value, attribution_property) for name in self._names]
+        own_id, names = public_id(event.time, event.id).encode(), (profile_id.encode(), metric.id.encode())
+        return self._resource(own_id, *names, texts, attribution_id.encode())
 
     def write_all(
-        self, events: Sequence[StoredEvent], metrics: Mapping[int, Metric], profile_ids: Mapping[int, str]
+        self,
+        events: Sequence[StoredEvent],
+        metrics: Mapping[int, Metric],
+        profile_ids: Mapping[int, str],
+        attributed: Attributed = _NOT_ATTRIBUTED,
     ) -> bytes | memoryview:
         """The events' resource objects with commas between them. Metrics and public ids are keyed by number."""
         # One alone takes Python no longer.
-        written = self._write_page(events, metrics, profile_ids) if len(events) > 1 else None
+        written = self._write_page(events, metrics, profile_ids, attributed) if len(events) > 1 else None
         if written is not None:
             return written
-        return b",".join([self.write(event, metrics[event.metric], profile_ids[event.profile]) for event in events])
+        ids, properties = attributed.ids or repeat(""), attributed.properties or repeat(b"")
+        return b",".join(
+            [
+                self.write(event, metrics[event.metric], profile_ids[event.profile], id, attribution)
+                for event, id, attribution in zip(events, ids, properties, strict=False)
+            ]
+        )
 
     def _write_page(
-        self, events: Sequence[StoredEvent], metrics: Mapping[int, Metric], profile_ids: Mapping[int, str]
+        self,
+        events: Sequence[StoredEvent],
+        metrics: Mapping[int, Metric],
+        profile_ids: Mapping[int, str],
+        attributed: Attributed,
     ) -> memoryview | None:
         """The same through the compiled writer; None if there is none, or if only Python can write the page."""
         values = [event.value for event in events]
@@ -89,10 +138,11 @@ class EventWriter:
         flags = bytearray([metrics[event.metric].has_value * HAS_VALUE for event in events])
         properties = [event.properties for event in events]
         joined = b"".join(properties)
-        if "event_properties" in self._names and (reserved := with_reserved(properties, joined)):
-            for place in reserved:
+        own = attributed.properties or [b""] * len(events)
+        if "event_properties" in self._names and (places := to_write_whole(properties, joined, own)):
+            for place in places:
                 event = events[place]
-                properties[place] = event_properties(event, metrics[event.metric].has_value)
+                properties[place] = event_properties(event, metrics[event.metric].has_value, own[place])
                 flags[place] = IS_WHOLE
             joined = b"".join(properties)
         columns = PageColumns(
@@ -104,6 +154,7 @@ class EventWriter:
             unique_ids=_encode([event.unique_id for event in events]),
             values=encoded_values,
             currencies=_encode([event.currency for event in events]),
+            attribution_ids=_encode(list(attributed.ids or repeat("", len(events)))),
             property_bytes=list(map(len, properties)),
             properties=joined,
         )
@@ -116,10 +167,13 @@ class EventWriter:
             currency = page_writer.CURRENCY if kind & HAS_CURRENCY else b""
             value = page_writer.VALUE if kind & HAS_VALUE else b""
             added = with_added(page_writer.MEMBERS, currency, page_writer.UNIQUE_ID, value)
-            kinds.append(self._template(added.replace(page_writer.MEMBERS + b",", page_writer.MEMBERS)))
-        return Templates([*kinds, self._template(page_writer.PROPERTIES)])
+            kinds.append(added.replace(page_writer.MEMBERS + b",", page_writer.MEMBERS))
+        kinds.append(page_writer.PROPERTIES)
+        return Templates(
+            [self._template(kind, attribution_id) for attribution_id in (b"", ATTRIBUTION_ID) for kind in kinds]
+        )
 
-    def _template(self, properties: bytes) -> bytes:
+    def _template(self, properties: bytes, attribution_id: bytes) -> bytes:
         """An event with markers in the place of its values, and this in the place of its ``event_properties``."""
         texts = {
             "timestamp": page_writer.TIMESTAMP,
@@ -132,12 +186,22 @@ class EventWriter:
             page_writer.PROFILE_ID,
             page_writer.METRIC_ID,
             [texts[name] for name in self._names],
+            attribution_id,
         )
 
-    def _resource(self, own_id: bytes, profile_id: bytes, metric_id: bytes, texts: Sequence[bytes]) -> bytes:
+    def _resource(
+        self, own_id: bytes, profile_id: bytes, metric_id: bytes, texts: Sequence[bytes], attribution_id: bytes
+    ) -> bytes:
         own = b"%b%b/" % (self._links, own_id)
         attributes = self._attributes % tuple(texts)
-        return _EVENT % (own_id, attributes, profile_id, own, own, metric_id, own, own, own)
+        attributions = _ATTRIBUTIONS % (attribution_id, own, own) if attribution_id else b""
+        return _EVENT % (own_id, attributes, profile_id, own, own, metric_id, own, own, attributions, own)
+
+
+def to_write_whole(properties: Sequence[bytes], joined: bytes, attributions: Sequence[bytes]) -> list[int]:
+    """The places of the events whose ``event_properties`` take Python; ``joined`` are all of the properties."""
+    attributed = [place for place, value in enumerate(attributions) if value]
+    return sorted({*attributed, *with_reserved(properties, joined)})
 
 
 def event_writer(base_url: str, wanted: Fieldset) -> EventWriter:

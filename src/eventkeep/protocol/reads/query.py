@@ -31,7 +31,8 @@ class ReadQuery(msgspec.Struct, frozen=True, kw_only=True):
     """A read of events.
 
     ``query`` is the parsed query string; its cursors are bound to ``question``;
-    ``page_size`` counts events. The additional fields are part of ``profile_fields`` already.
+    ``page_size`` counts events. ``has_attribution_property`` is the revision's. The additional fields are part of
+    ``profile_fields`` already.
     """
 
     query: Query
@@ -43,6 +44,7 @@ class ReadQuery(msgspec.Struct, frozen=True, kw_only=True):
     page_size: int = PAGE_EVENTS_DEFAULT
     cursor: Cursor | None = None
     question: bytes = b""
+    has_attribution_property: bool = False
 
     @property
     def includes(self) -> tuple[str, ...]:
@@ -52,6 +54,13 @@ class ReadQuery(msgspec.Struct, frozen=True, kw_only=True):
     def scopes(self) -> tuple[str, ...]:
         """The scopes that the included types need, beside the operation's own."""
         return self.query.scopes
+
+    @property
+    def shows_attributions(self) -> bool:
+        """Whether events show what they are credited to: if it is asked for, or among the properties of old."""
+        return "attributions" in self.includes or (
+            self.has_attribution_property and "event_properties" in self.event_fields
+        )
 
     @property
     def is_backward(self) -> bool:
@@ -108,4 +117,5 @@ def parse_read_query(
         page_size=query.page_size,
         cursor=cursor,
         question=question,
+        has_attribution_property=revision.has_attribution_property,
     )

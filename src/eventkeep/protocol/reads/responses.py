@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from eventkeep.model.attribution import Touch
 from eventkeep.model.event import StoredEvent
 from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
 from eventkeep.protocol.frames import link_text
-from eventkeep.protocol.reads.event_writer import event_writer
+from eventkeep.protocol.reads.attributions import attribution_ids, attribution_property, attribution_resource
+from eventkeep.protocol.reads.event_writer import Attributed, event_writer
 from eventkeep.protocol.reads.pages import Page
 from eventkeep.protocol.reads.query import ReadQuery
 from eventkeep.protocol.resources import metric_resource, profile_resource
 from eventkeep.protocol.revisions import Revision
+
+if TYPE_CHECKING:
+    from eventkeep.model.predictions.analytics import PredictiveAnalytics
 
 
 class ReadFrame(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,13 +45,15 @@ class Related(msgspec.Struct, frozen=True, kw_only=True):
 
     ``metrics`` and ``profile_ids`` (public ids) are keyed by number and hold those of
     every event. ``profiles`` is needed if profiles are included, ``last_event_times``
-    (Unix seconds, by profile number) if their ``last_event_date`` is wanted too.
+    (Unix seconds, by profile number) if their ``last_event_date`` is wanted too. ``touches`` are those that events
+    are credited to, by the (time, id) of the event, if the query shows them.
     """
 
     metrics: Mapping[int, Metric]
     profile_ids: Mapping[int, str]
     profiles: Mapping[int, Profile] = {}
     last_event_times: Mapping[int, int] = {}
+    touches: Mapping[tuple[int, int], Touch] = {}
 
 
 def events_document(frame: ReadFrame, page: Page, related: Related) -> bytes:
@@ -72,9 +79,11 @@ def metric_document(frame: ReadFrame, metric: Metric) -> bytes:
     return _related_document(frame, metric_resource(metric, frame.base_url, frame.query.metric_fields, frame.revision))
 
 
-def profile_document(frame: ReadFrame, profile: Profile, last_event_time: int | None) -> bytes:
+def profile_document(
+    frame: ReadFrame, profile: Profile, last_event_time: int | None, analytics: PredictiveAnalytics | None = None
+) -> bytes:
     """The response of get_event_profile; ``last_event_time`` is the profile's newest event's, in Unix seconds."""
-    return _related_document(frame, _profile_resource(frame, profile, last_event_time))
+    return _related_document(frame, _profile_resource(frame, profile, last_event_time, analytics))
 
 
 def relationship_document(frame: ReadFrame, kind: Literal["metric", "profile"], related_id: str) -> bytes:
@@ -91,7 +100,17 @@ def _related_document(frame: ReadFrame, resource: bytes) -> bytes:
 
 def _event_resources(frame: ReadFrame, events: Sequence[StoredEvent], related: Related) -> bytes | memoryview:
     writer = event_writer(frame.base_url, frame.query.event_fields)
-    return writer.write_all(events, related.metrics, related.profile_ids)
+    return writer.write_all(events, related.metrics, related.profile_ids, _attributed(frame, events, related))
+
+
+def _attributed(frame: ReadFrame, events: Sequence[StoredEvent], related: Related) -> Attributed:
+    """How the events show their attributions: as related resources, or as properties in the older revisions."""
+    if not (related.touches and frame.query.shows_attributions):
+        return Attributed()
+    touches = [related.touches.get((event.time, event.id)) for event in events]
+    if "attributions" in frame.query.includes:
+        return Attributed(ids=attribution_ids(events, touches))
+    return Attributed(properties=[b"" if touch is None else attribution_property(touch) for touch in touches])
 
 
 def _included(frame: ReadFrame, events: Sequence[StoredEvent], related: Related) -> bytes:
@@ -110,11 +129,21 @@ def _included(frame: ReadFrame, events: Sequence[StoredEvent], related: Related)
         times = related.last_event_times
         numbers = _once(event.profile for event in events)
         resources += [_profile_resource(frame, related.profiles[number], times.get(number)) for number in numbers]
+    if "attributions" in includes:
+        resources += [
+            attribution_resource(event, touch, frame.base_url)
+            for event in events
+            if (touch := related.touches.get((event.time, event.id))) is not None
+        ]
     return b',"included":[%b]' % b",".join(resources)
 
 
-def _profile_resource(frame: ReadFrame, profile: Profile, last_event_time: int | None) -> bytes:
-    return profile_resource(profile, last_event_time, frame.base_url, frame.query.profile_fields, frame.revision)
+def _profile_resource(
+    frame: ReadFrame, profile: Profile, last_event_time: int | None, analytics: PredictiveAnalytics | None = None
+) -> bytes:
+    return profile_resource(
+        profile, last_event_time, frame.base_url, frame.query.profile_fields, frame.revision, analytics=analytics
+    )
 
 
 def _once(numbers: Iterable[int]) -> list[int]:

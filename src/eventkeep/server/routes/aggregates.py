@@ -12,11 +12,14 @@ from eventkeep.directory import Directory
 from eventkeep.errors import Fault, InvalidRequest
 from eventkeep.limits import AGGREGATE_GROUPED_EVENTS_MAX, AGGREGATE_GROUPS_MAX
 from eventkeep.model.aggregates import BucketFinder, GroupedTotals, Totals, bucket_edges
+from eventkeep.model.attribution import Touch
+from eventkeep.model.metric import Metric
 from eventkeep.protocol.cursors import print_place
 from eventkeep.protocol.frames import Frame
 from eventkeep.protocol.metrics.aggregate_query import PLACE, AggregateQuery, unknown_metric
-from eventkeep.protocol.metrics.dimensions import DimensionReader
+from eventkeep.protocol.metrics.dimensions import DimensionReader, attributed_members
 from eventkeep.protocol.metrics.responses import aggregate_document
+from eventkeep.server.attributions import Attributions, Creditable
 from eventkeep.server.routes.event_arrays import EventArrays, EventChunk
 
 Row = tuple[Sequence[str], dict[str, list[float]]]
@@ -25,8 +28,8 @@ Row = tuple[Sequence[str], dict[str, list[float]]]
 class Aggregates:
     """Adds events up."""
 
-    def __init__(self, directory: Directory, events: EventArrays) -> None:
-        self._directory, self._events = directory, events
+    def __init__(self, directory: Directory, events: EventArrays, attributions: Attributions) -> None:
+        self._directory, self._events, self._attributions = directory, events, attributions
 
     def body(self, account: int, frame: Frame, query: AggregateQuery) -> bytes:
         """The body of the response. Raises InvalidRequest for an unknown metric and for too many groups."""
@@ -39,7 +42,7 @@ class Aggregates:
         if query.needs_properties:
             grouping = _Grouping(query, finder)
             for chunk in self._events.whole(account, metric.number, query.start, query.end):
-                grouping.add(chunk)
+                grouping.add(chunk, self._touches(metric, chunk) if query.needs_attributions else None)
             rows, last_row = grouping.page()
             if last_row is not None:
                 following = print_place(last_row.to_bytes(8), query.question, self._directory.secret)
@@ -52,6 +55,12 @@ class Aggregates:
         id = query.question.hex()
         return aggregate_document(frame, query, id, edges[:-1], rows, following)
 
+    def _touches(self, metric: Metric, chunk: EventChunk) -> list[Touch | None]:
+        """The touches that the events of a chunk are credited to."""
+        profiles, times = chunk.profile.tolist(), chunk.time.tolist()
+        events = Creditable(profiles, times, [metric.name] * len(times), chunk.properties)
+        return self._attributions.credited(metric.account, events)
+
 
 class _Grouping:
     """Events by the values of their dimensions."""
@@ -63,11 +72,14 @@ class _Grouping:
         self._readers = [DimensionReader(name) for name in query.by]
         self._conditions = [(DimensionReader(name), values) for name, values in query.conditions.items()]
 
-    def add(self, chunk: EventChunk) -> None:
+    def add(self, chunk: EventChunk, touches: Sequence[Touch | None] | None) -> None:
+        """Add events; ``touches`` are those that they are credited to, None if the query does not need them."""
         rows: list[int] = []
         chosen: list[int] = []
         for place, (properties, currency) in enumerate(zip(chunk.properties, chunk.currency, strict=True)):
             members: dict[str, Any] = msgspec.json.decode(properties)
+            if touches is not None:
+                members |= attributed_members(touches[place])
             if all(reader.read(members, currency) in values for reader, values in self._conditions):
                 names = tuple([reader.read(members, currency) for reader in self._readers])
                 rows.append(self._rows.setdefault(names, len(self._rows)))

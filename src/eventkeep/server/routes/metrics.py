@@ -22,6 +22,7 @@ from eventkeep.protocol.metrics.responses import (
     property_ids_document,
 )
 from eventkeep.protocol.resources import integration_of
+from eventkeep.server.attributions import Attributions
 from eventkeep.server.call import Call, Handler
 from eventkeep.server.readers import Readers
 from eventkeep.server.routes.aggregates import Aggregates
@@ -38,7 +39,9 @@ class MetricRoutes:
     def __init__(self, services: Services, readers: Readers) -> None:
         self._directory, self._readers = services.directory, readers
         self._events = EventArrays(services.directory, services.events)
-        self._aggregates = Aggregates(services.directory, self._events)
+        self._aggregates = Aggregates(
+            services.directory, self._events, Attributions(services.directory, services.events)
+        )
         self.handlers: dict[str, Handler] = {
             "get_metrics": self._reading(self._metrics),
             "get_metric": self._reading(self._metric),

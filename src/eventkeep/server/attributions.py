@@ -1,0 +1,109 @@
+"""Attributions of events that are read: computed from the events of their profiles, by the rule of the account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from eventkeep.directory import Directory
+from eventkeep.events.look_back import PastEvents, PastRange
+from eventkeep.events.store import EventStore
+from eventkeep.model.attribution import Rule, Touch, is_creditable
+from eventkeep.model.attribution_settings import SETTING, read_settings
+from eventkeep.model.crediting import Candidates, credit_all, look_back_ranges
+from eventkeep.model.event import StoredEvent
+
+_OWN_MESSAGE: Final = (b"$message", b"$flow", b"\\u")
+"""Properties without any of these name no message of their own, however it is written."""
+
+_decode_members = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+class Creditable(msgspec.Struct, frozen=True):
+    """Events side by side: the number of the surviving profile, the time (Unix seconds) and the properties of each."""
+
+    profiles: Sequence[int]
+    times: Sequence[int]
+    metrics: Sequence[str]
+    properties: Sequence[bytes]
+
+
+class Attributions:
+    """Finds the touches that events are credited to."""
+
+    def __init__(self, directory: Directory, events: EventStore) -> None:
+        self._directory, self._events = directory, events
+
+    def of_events(self, account: int, events: Sequence[StoredEvent]) -> dict[tuple[int, int], Touch]:
+        """The touches of those events that are credited, by the (time, id) of the event.
+
+        The profiles of the events are the surviving ones.
+        """
+        metrics = self._directory.metrics.by_numbers(account, {event.metric for event in events})
+        found = self.credited(
+            account,
+            Creditable(
+                [event.profile for event in events],
+                [event.time for event in events],
+                [metrics[event.metric].name for event in events],
+                [event.properties for event in events],
+            ),
+        )
+        return {(event.time, event.id): touch for event, touch in zip(events, found, strict=True) if touch is not None}
+
+    def credited(self, account: int, events: Creditable) -> list[Touch | None]:
+        """The touch of each event, or None."""
+        found: list[Touch | None] = [None] * len(events.times)
+        rule = self.rule(account)
+        touch_metrics = {
+            metric.number: metric.name for metric in self._directory.metrics.named(account, list(rule.windows))
+        }
+        if not touch_metrics:
+            return found
+        places = [
+            place
+            for place, (metric, properties) in enumerate(zip(events.metrics, events.properties, strict=True))
+            if is_creditable(metric, own_message(properties), rule)
+        ]
+        if not places:
+            return found
+        profiles = [events.profiles[place] for place in places]
+        times = [events.times[place] for place in places]
+        numbers = self._directory.profiles.merged_into(account, profiles)
+        ranges = [
+            PastRange(
+                first,
+                last,
+                frozenset(number for place in own for number in (profiles[place], *numbers.get(profiles[place], ()))),
+            )
+            for first, last, own in look_back_ranges(times, rule.look_back)
+        ]
+        with self._events.looking_back(account, ranges, frozenset(touch_metrics)) as past:
+            if len(past):
+                candidates = candidates_of(past, numbers, touch_metrics)
+                for place, touch in zip(
+                    places, credit_all(profiles, times, candidates, past.properties, rule), strict=True
+                ):
+                    found[place] = touch
+        return found
+
+    def rule(self, account: int) -> Rule:
+        """The rule of the account."""
+        return read_settings(self._directory.account_settings.get(account, SETTING)).rule()
+
+
+def candidates_of(past: PastEvents, merged: Mapping[int, Sequence[int]], metric_names: Mapping[int, str]) -> Candidates:
+    """The events as candidates, under the numbers of the surviving profiles."""
+    columns = past.columns
+    profiles = columns["profile"]
+    for survivor, numbers in merged.items():
+        profiles = np.where(np.isin(profiles, numbers), survivor, profiles)
+    return Candidates(columns["time"], columns["id"], profiles, columns["metric"], metric_names)
+
+
+def own_message(properties: bytes) -> dict[str, Any]:
+    """The properties if they may name a message; none of them otherwise, which saves decoding them."""
+    return _decode_members(properties) if any(name in properties for name in _OWN_MESSAGE) else {}
