@@ -17,6 +17,7 @@ import msgspec
 from eventkeep.errors import RequestRefused, Unavailable
 from eventkeep.ingest.queue import CreateQueue, QueuedCreates
 from eventkeep.limits import PARSER_BYTES_MAX, PARSER_THREADS, RETRY_AFTER_SECONDS
+from eventkeep.model.stated_consent import with_statements
 from eventkeep.model.submission import Submission
 from eventkeep.protocol.creates.native_parser import parse_natively
 from eventkeep.protocol.creates.parser import parse_bulk_create, parse_create_event
@@ -58,6 +59,7 @@ class CreateParser:
             submission, places = item.submission, list(range(len(item.bodies)))
             if submission is None:
                 submission, places = parse_natively(item.bodies, item.is_bulk, item.revision, item.received_at)
+                submission = None if submission is None else with_statements(submission)
             if submission is not None:
                 ready.append(ParsedCreates(item.account, submission, [item.tickets[place] for place in places]))
             if len(places) < len(item.bodies):
@@ -84,7 +86,7 @@ class CreateParser:
         (body,) = one.bodies
         try:
             parse = parse_bulk_create if one.is_bulk else parse_create_event
-            one.submission = parse(body, one.revision, one.received_at)
+            one.submission = with_statements(parse(body, one.revision, one.received_at))
             self._queue.put(one)
         except RequestRefused as refusal:
             # Its traceback would keep the body in memory until the garbage collector runs.

@@ -1,0 +1,38 @@
+"""Consent that created events state: an imported "Unsubscribed from Email Marketing" unsubscribes, as a job does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from eventkeep.model.consent import NOTHING, joined
+from eventkeep.model.consent_metrics import CONSENT_METRICS, stated_by
+from eventkeep.model.submission import Submission
+
+_MICROSECONDS = 1_000_000
+_decode_members = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+def with_statements(submission: Submission) -> Submission:
+    """The submission, in which the writes of profiles state what their events do.
+
+    Statements are joined, so that neither their order matters nor that one comes twice: a duplicate is no other case.
+    """
+    stating = [place for place, (name, _) in enumerate(submission.metrics) if name in CONSENT_METRICS]
+    if not stating:
+        return submission
+    metrics, writes = submission.numbers["metric_index"], submission.numbers["profile_index"]
+    properties = submission.texts["properties"]
+    offsets = properties.offsets().tolist()
+    profiles = list(submission.profiles)
+    for place in np.flatnonzero(np.isin(metrics, stating)).tolist():
+        name, _ = submission.metrics[int(metrics[place])]
+        members = _decode_members(properties.joined[offsets[place] : offsets[place + 1]])
+        statement = stated_by(name, int(submission.numbers["time"][place]) * _MICROSECONDS, members)
+        if statement is not None:
+            write = profiles[int(writes[place])]
+            consent = joined(write.consent or NOTHING, statement)
+            profiles[int(writes[place])] = msgspec.structs.replace(write, consent=consent, only_identifier=None)
+    return msgspec.structs.replace(submission, profiles=profiles)
