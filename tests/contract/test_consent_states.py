@@ -102,6 +102,13 @@ def test_an_older_event_never_overrules_a_newer_job(shop: Shop) -> None:
     assert (marketing(shop)["consent"], marketing(shop)["can_receive_email_marketing"]) == ("UNSUBSCRIBED", False)
 
 
+@pytest.mark.parametrize("profile", [{"email": "ada@shop.example"}, {"email": "ada@shop.example", "title": "Dr."}])
+def test_a_profile_that_was_sent_like_that_before_changes_its_consent(shop: Shop, profile: dict[str, Any]) -> None:
+    for metric in ("Viewed Product", "Viewed Product", "Unsubscribed from Email Marketing"):
+        shop.create(metric, profile)
+    assert marketing(shop)["consent"] == "UNSUBSCRIBED"
+
+
 @pytest.mark.parametrize(
     ("metric", "properties", "reasons"),
     [

@@ -33,6 +33,8 @@ def with_statements(submission: Submission) -> Submission:
         statement = stated_by(name, int(submission.numbers["time"][place]) * _MICROSECONDS, members)
         if statement is not None:
             write = profiles[int(writes[place])]
-            consent = joined(write.consent or NOTHING, statement)
-            profiles[int(writes[place])] = msgspec.structs.replace(write, consent=consent, only_identifier=None)
+            # What was noted of the write is not true of one that states something.
+            profiles[int(writes[place])] = msgspec.structs.replace(
+                write, consent=joined(write.consent or NOTHING, statement), only_identifier=None, digest=b""
+            )
     return msgspec.structs.replace(submission, profiles=profiles)
