@@ -118,3 +118,5 @@ _STATEMENTS: Final[Mapping[str, Statement]] = MappingProxyType(
         "Dropped Email": lambda time, _: suppressed("HARD_BOUNCE", time),
     }
 )
+CONSENT_METRICS: Final = frozenset(_STATEMENTS)
+"""Metrics whose events state something about consent."""
