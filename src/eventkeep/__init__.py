@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from eventkeep.client.profile_results import ImportFailure, Job
     from eventkeep.client.results import (
         ApiResponse,
+        Attribution,
         Created,
         Event,
         EventPage,
@@ -63,6 +64,7 @@ __all__ = [
     "ArgumentError",
     "AsyncBatch",
     "AsyncClient",
+    "Attribution",
     "AuthenticationError",
     "Batch",
     "BatchCounts",
@@ -119,7 +121,7 @@ _PLACES: Final = {
     "eventkeep.client.pages": ("Page",),
     "eventkeep.client.profile_results": ("ImportFailure", "Job"),
     "eventkeep.client.results": (
-        *("ApiResponse", "Created", "Event", "EventPage", "IncludedEvent"),
+        *("ApiResponse", "Attribution", "Created", "Event", "EventPage", "IncludedEvent"),
         *("Metric", "PartialEvent", "PartialMetric", "Profile", "Reference"),
     ),
     "eventkeep.client.synchronous.batch": ("Batch",),

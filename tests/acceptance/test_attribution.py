@@ -66,3 +66,17 @@ def test_what_can_not_be_set_is_refused(server: ServerProcess, arguments: list[s
     done = run("attribution", *arguments, "--data", server.data)
     assert done.code != 0
     assert told in done.errors
+
+
+def test_events_are_listed_with_the_message_that_they_are_credited_to(server: ServerProcess) -> None:
+    with Shop(server, "credited") as shop:
+        shop.create("Opened Email", time=iso(START), properties={"$message": "UupFUS", "$flow": "Welcome"})
+        shop.create("Placed Order", time=iso(START + 60))
+        options = "--include", "attributions", "--url", server.url, "--api-key", shop.key
+        order, touch = (json.loads(line) for line in run("events", "--json", *options).output.splitlines())
+        (found,) = order["attributions"]
+        assert (found["attributed_event_id"], found["flow_message_id"]) == (touch["id"], "UupFUS")
+        assert "attributions" not in touch
+        shown = run("events", "show", order["id"], *options).output
+        assert "UupFUS (flow Welcome)" in shown
+        assert run("events", "--include", "lists", "--url", server.url, "--api-key", shop.key).code != 0

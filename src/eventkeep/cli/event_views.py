@@ -15,6 +15,7 @@ COLUMNS: Final = (
     Column("value", 10, is_number=True),
     Column("id", 17),
 )
+MESSAGE_COLUMN: Final = Column("credited to", 18, can_be_cut=True)
 SERVERS_OWN: Final = ("$event_id", "$value", "$value_currency")
 """Properties that are shown beside the others."""
 
@@ -29,6 +30,15 @@ def row(event: Event) -> list[str]:
         shown_value(event.event_properties),
         event.id,
     ]
+
+
+def credited_message(event: Event) -> str:
+    """Return the message that an event is credited to, with its flow if it is one of a flow; "" for none."""
+    for each in event.attributions:
+        if each.flow_message_id is not None:
+            return f"{each.flow_message_id} (flow {each.flow_id})" if each.flow_id else each.flow_message_id
+        return each.campaign_message_id or each.campaign_id or ""
+    return ""
 
 
 def called(profile: Profile) -> str:
@@ -59,6 +69,7 @@ def in_full(output: Output, event: Event) -> None:
             ("value", shown_value(properties)),
             ("unique_id", str(properties.get("$event_id", ""))),
             ("uuid", event.uuid or ""),
+            *([("credited to", credited_message(event))] if event.attributions else []),
         ],
     )
     print_object(output, "properties", {name: each for name, each in properties.items() if name not in SERVERS_OWN})

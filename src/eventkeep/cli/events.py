@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import typer
@@ -10,17 +11,22 @@ import typer
 from eventkeep.cli.choices import PROFILE_HELP, metric_id, profile_id
 from eventkeep.cli.completion import MetricOption
 from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect_to_read
-from eventkeep.cli.event_views import COLUMNS, as_json, in_full, row
+from eventkeep.cli.event_views import COLUMNS, MESSAGE_COLUMN, as_json, credited_message, in_full, row
 from eventkeep.cli.exits import EXIT_CODES_HELP
 from eventkeep.cli.groups import ListsByDefault
 from eventkeep.cli.output import JsonDocumentOption, JsonLinesOption, Output, Table, note
 from eventkeep.cli.period import FilterOption, SinceOption, UntilOption, in_period
 from eventkeep.client.settings import URL_DEFAULT
 from eventkeep.client.synchronous.client import Client
-from eventkeep.limits import LISTED_MAX, PAGE_EVENTS_MAX
+from eventkeep.errors import ConfigurationError
+from eventkeep.limits import ECHO_CHARACTERS_MAX, LISTED_MAX, PAGE_EVENTS_MAX
 from eventkeep.protocol.filters import Filter
 
 INCLUDE: Final = ("metric", "profile")
+ATTRIBUTIONS: Final = "attributions"
+IncludeOption = Annotated[
+    str | None, typer.Option(metavar=ATTRIBUTIONS, help="Also the message that each event is credited to.")
+]
 EPILOG: Final = f"""
 Example: eventkeep events --metric "Placed Order" --since 24h --limit 50
 
@@ -43,11 +49,12 @@ def list_(
     filter_: FilterOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
+    include: IncludeOption = None,
     sort: Annotated[str, typer.Option(help="datetime: the oldest first; -datetime: the newest first.")] = "-datetime",
     limit: Annotated[int, typer.Option(min=1, max=LISTED_MAX, help="How many events at the most.")] = 20,
     as_json_lines: JsonLinesOption = False,
 ) -> None:
-    """List events, with their metrics and profiles."""
+    """List events, with their metrics and profiles; with their attributions, the message is a column of its own."""
     now = datetime.datetime.now(datetime.UTC)
     in_time = in_period(filter_, since, until, now)
     chosen = [] if in_time is None else [in_time]
@@ -58,7 +65,7 @@ def list_(
         if profile is not None:
             chosen.append(str(Filter.equals("profile_id", profile_id(client, profile))))
         joined = ",".join(chosen) or None
-        has_more = _list(client, output, joined, sort, limit, as_json_lines)
+        has_more = _list(client, output, joined, included(include), sort, limit, as_json_lines)
     if has_more and output.is_terminal and not as_json_lines:
         note(f"only {limit} are shown; --limit shows more, eventkeep export all of them")
 
@@ -68,33 +75,50 @@ def show(
     id: Annotated[str, typer.Argument(metavar="ID", help="The id of the event, as eventkeep events lists it.")],
     url: UrlOption = URL_DEFAULT,
     api_key: ApiKeyOption = None,
+    include: IncludeOption = None,
     as_json_document: JsonDocumentOption = False,
 ) -> None:
     """Show one event with its metric, its profile and its properties."""
-    output = Output()
+    output, wanted = Output(), included(include)
     with connect_to_read(url, api_key) as client:
-        event = client.events.get_event(id, include=INCLUDE)
+        event = client.events.get_event(id, include=wanted)
     if as_json_document:
         output.json_document(as_json(event))
     else:
         in_full(output, event)
 
 
-def _list(client: Client, output: Output, chosen: str | None, sort: str, limit: int, as_json_lines: bool) -> bool:
+def included(include: str | None) -> tuple[str, ...]:
+    """What is included with events. Raises ConfigurationError."""
+    if include not in (None, ATTRIBUTIONS):
+        raise ConfigurationError(f"--include: expected {ATTRIBUTIONS}, got {include[:ECHO_CHARACTERS_MAX]!r}")
+    return INCLUDE if include is None else (*INCLUDE, ATTRIBUTIONS)
+
+
+def _list(
+    client: Client,
+    output: Output,
+    chosen: str | None,
+    include: Sequence[str],
+    sort: str,
+    limit: int,
+    as_json_lines: bool,
+) -> bool:
     """Print the events page by page; whether there are more of them."""
-    table = Table(output, COLUMNS)
+    with_messages = ATTRIBUTIONS in include
+    table = Table(output, (*COLUMNS, MESSAGE_COLUMN) if with_messages else COLUMNS)
     cursor: str | None = None
     left = limit
     while left:
         page = client.events.get_events(
-            filter=chosen, include=INCLUDE, sort=sort, page_cursor=cursor, page_size=min(limit, PAGE_EVENTS_MAX)
+            filter=chosen, include=include, sort=sort, page_cursor=cursor, page_size=min(limit, PAGE_EVENTS_MAX)
         )
         found = page.events[:left]
         if as_json_lines:
             for event in found:
                 output.json_line(as_json(event))
         else:
-            table.rows(row(event) for event in found)
+            table.rows([*row(event), credited_message(event)] if with_messages else row(event) for event in found)
         has_more, left, cursor = len(page) > left, left - len(found), page.next_cursor
         if cursor is None:
             break

@@ -214,9 +214,11 @@ def without_absent(value: Any) -> Any:
 
     The properties of an event or a profile stay as they are.
     """
+    if isinstance(value, tuple):
+        return [without_absent(each) for each in value]
     if not isinstance(value, msgspec.Struct):
         return value
     members = {name: getattr(value, name) for name in value.__struct_fields__ if name != "raw"}
     if members.get("location"):
         members["location"] = {name: each for name, each in members["location"].items() if each is not None} or None
-    return {name: without_absent(member) for name, member in members.items() if member is not None}
+    return {name: without_absent(member) for name, member in members.items() if member not in (None, ())}

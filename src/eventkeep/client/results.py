@@ -49,11 +49,7 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     def to_dict(self) -> dict[str, Any]:
         """Return the values by their names, without those that are None. Times stay datetimes."""
         members = ((name, getattr(self, name)) for name in self.__struct_fields__ if name != "raw")
-        return {
-            name: value.to_dict() if isinstance(value, Resource) else value
-            for name, value in members
-            if value is not None
-        }
+        return {name: _plain(value) for name, value in members if value is not None and value != ()}
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={value!r}" for name, value in self._shown() if value is not None)
@@ -62,6 +58,12 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     def _shown(self) -> list[tuple[str, object]]:
         """Return the names and values of a short repr; ``to_dict`` has all of them."""
         return [("id", self.id)]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return value.to_dict() if isinstance(value, Resource) else value
 
 
 class PartialMetric(Resource, frozen=True, kw_only=True):
@@ -111,14 +113,33 @@ class Profile(Resource, frozen=True, kw_only=True):
         return [(name, getattr(self, name)) for name in names]
 
 
+class Attribution(Resource, frozen=True, kw_only=True):
+    """The message that an event is credited to, and the event by which it is.
+
+    A message is a campaign's or a flow's; the ids of the other one are None.
+    """
+
+    attributed_event_id: str | None = None
+    campaign_id: str | None = None
+    campaign_message_id: str | None = None
+    flow_id: str | None = None
+    flow_message_id: str | None = None
+    flow_message_variation_id: str | None = None
+
+    def _shown(self) -> list[tuple[str, object]]:
+        return [(name, getattr(self, name)) for name in self.__struct_fields__ if name != "raw"]
+
+
 class PartialEvent(Resource, frozen=True, kw_only=True):
     """An event that was read with a sparse fieldset: a value that the fieldset left out is None.
 
-    ``timestamp`` is in Unix seconds. ``metric`` and ``profile`` have at least their ids.
+    ``timestamp`` is in Unix seconds. ``metric`` and ``profile`` have at least their ids. ``attributions`` are there if
+    they were included and the event is credited to a message.
     """
 
     metric: PartialMetric | None = None
     profile: Profile | None = None
+    attributions: tuple[Attribution, ...] = ()
     timestamp: int | None = None
     datetime: datetime.datetime | None = None
     event_properties: dict[str, Any] | None = None
@@ -247,7 +268,7 @@ class _EventAttributes(msgspec.Struct):
     uuid: str | None = None
 
 
-Included = dict[tuple[str, str], PartialMetric | Profile]
+Included = dict[tuple[str, str], PartialMetric | Profile | Attribution]
 
 
 def read_created(response: httpx.Response) -> Created:
@@ -306,9 +327,31 @@ def _event(raw: Raw, included: Included) -> IncludedEvent:
     kind: type[PartialEvent] = PartialEvent
     if metric is not None and profile is not None and all(value is not None for value in values.values()):
         kind = IncludedEvent if isinstance(metric, Metric) else Event
-    event: Any = kind(id=resource.id, raw=raw, metric=metric, profile=profile, **values)
+    attributions = _attributions(resource, included)
+    event: Any = kind(id=resource.id, raw=raw, metric=metric, profile=profile, attributions=attributions, **values)
     found: IncludedEvent = event
     return found
+
+
+def _attributions(resource: ResourceObject, included: Included) -> tuple[Attribution, ...]:
+    """Return the attributions of an event that were included."""
+    relationship = resource.relationships.get("attributions")
+    if relationship is None:
+        return ()
+    references = msgspec.json.decode(relationship.data, type=list[Reference] | None) or []
+    found = (included.get((reference.type, reference.id)) for reference in references)
+    return tuple(each for each in found if isinstance(each, Attribution))
+
+
+def _attribution(raw: Raw) -> Attribution:
+    resource = msgspec.json.decode(raw, type=ResourceObject)
+    ids: dict[str, str] = {}
+    for name, relationship in resource.relationships.items():
+        reference = msgspec.json.decode(relationship.data, type=Reference | None)
+        if reference is not None and name != "event":
+            ids[f"{name.replace('-', '_')}_id"] = reference.id
+    known = {name: id for name, id in ids.items() if name in Attribution.__struct_fields__}
+    return Attribution(id=resource.id, raw=raw, **known)
 
 
 Kind = TypeVar("Kind", PartialMetric, Profile)
@@ -347,6 +390,8 @@ def _by_id(included: list[Raw]) -> Included:
             found[reference.type, reference.id] = read_metric_resource(raw)
         elif reference.type == "profile":
             found[reference.type, reference.id] = read_profile_resource(raw)
+        elif reference.type == "attribution":
+            found[reference.type, reference.id] = _attribution(raw)
     return found
 
 

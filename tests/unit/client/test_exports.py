@@ -26,6 +26,7 @@ EXPORTED = [
     "ArgumentError",
     "AsyncBatch",
     "AsyncClient",
+    "Attribution",
     "AuthenticationError",
     "Batch",
     "BatchCounts",

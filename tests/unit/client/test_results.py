@@ -9,6 +9,7 @@ import pytest
 
 from eventkeep.client.json_api import cursor_in
 from eventkeep.client.results import (
+    Attribution,
     PartialEvent,
     PartialMetric,
     Profile,
@@ -48,6 +49,34 @@ EVENT: dict[str, Any] = {
         "attributions": {"data": []},
     },
 }
+
+
+ATTRIBUTION: dict[str, Any] = {
+    "type": "attribution",
+    "id": "a",
+    "relationships": {
+        "event": {"data": {"type": "event", "id": EVENT["id"]}},
+        "attributed-event": {"data": {"type": "event", "id": "e"}},
+        "flow": {"data": {"type": "flow", "id": "F"}},
+        "flow-message": {"data": {"type": "flow-message", "id": "M"}},
+        "campaign": {"data": None},
+        "a-later-one": {"data": {"type": "later", "id": "x"}},
+    },
+    "links": {"self": "https://a.klaviyo.com/api/attributions/a/"},
+}
+
+
+def test_an_event_has_the_attributions_that_were_included() -> None:
+    credited = {"data": [{"type": "attribution", "id": "a"}]}
+    event = {**EVENT, "relationships": {**EVENT["relationships"], "attributions": credited}}
+    (found,) = read_event(response_of({"data": event, "included": [ATTRIBUTION]})).attributions
+    assert found == Attribution(id="a", raw=found.raw, attributed_event_id="e", flow_id="F", flow_message_id="M")
+    assert found.as_sent() == ATTRIBUTION
+    assert repr(found) == "Attribution(id='a', attributed_event_id='e', flow_id='F', flow_message_id='M')"
+    read = read_event(response_of({"data": event, "included": [ATTRIBUTION]}))
+    assert read.to_dict()["attributions"] == [found.to_dict()]
+    assert read_event(response_of({"data": event})).attributions == ()
+    assert "attributions" not in read_event(response_of({"data": EVENT})).to_dict()
 
 
 def test_event_is_joined_with_its_included_resources() -> None:
