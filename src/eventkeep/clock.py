@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Protocol
+from typing import Protocol, Self
 
 
 class Clock(Protocol):
@@ -16,6 +16,9 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds on a clock that never goes back; only differences mean anything."""
 
+    def of(self, account: int) -> Clock:
+        """The clock of an account: this one, unless the controls of a stand-in moved it."""
+
 
 class SystemClock:
     """The machine's clocks."""
@@ -25,6 +28,9 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def of(self, account: int) -> Self:
+        return self
 
 
 class Randomness(Protocol):
@@ -39,3 +45,8 @@ class SystemRandomness:
 
     def token_bytes(self, count: int) -> bytes:
         return os.urandom(count)
+
+
+def microseconds(clock: Clock) -> int:
+    """The time now in Unix microseconds."""
+    return int(clock.now() * 1_000_000)

@@ -13,7 +13,7 @@ import tempfile
 from collections import Counter
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from eventkeep.errors import StoreError, Unavailable
 from eventkeep.events.selection import EventSelection
@@ -40,6 +40,9 @@ class StillClock:
     def monotonic(self) -> float:
         self._now += 10
         return self._now
+
+    def of(self, account: int) -> Self:
+        return self
 
 
 def queued(unique_id: str, ticket: Future[Any], email: str | None = None) -> QueuedCreates:

@@ -7,7 +7,7 @@ import datetime
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -36,6 +36,9 @@ class MovedClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+    def of(self, account: int) -> Self:
+        return self
 
 
 class Shop:

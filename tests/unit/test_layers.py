@@ -30,11 +30,11 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "cluster": {"errors", "limits", "clock", "config", "files", "log"},
     "ingest": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "files", "log", "events"},
     "server": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "ingest"}
-    | {"native", "log", "events", "files", "cluster", "http"},
+    | {"native", "log", "events", "files", "cluster", "http", "standin"},
     "client": {"errors", "limits", "protocol"},
     "exporter": {"errors", "limits", "client", "protocol", "model"},
     "importer": {"errors", "limits", "client", "protocol", "exporter"},
-    "testing": {"errors", "limits", "server", "directory"},
+    "testing": {"errors", "limits", "server", "directory", "client"},
     "pytest_plugin": {"client", "testing"},
     "cli": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "ingest", "server"}
     | {"client", "exporter", "importer", "testing", "native", "log", "events", "files", "cassettes", "cluster"}

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from eventkeep.clock import Clock
+from eventkeep.clock import Clock, microseconds
 from eventkeep.directory import Directory, Pending
 from eventkeep.directory.changes import Change
 from eventkeep.directory.profiles import resolution_changes
@@ -33,20 +33,22 @@ def one_edit(account: int, edit: ProfileEdit, clock: Clock) -> Make:
     def make(directory: Directory) -> tuple[Sequence[Change], Edited]:
         pending = Pending()
         resolved = directory.profiles.load_identities(account, named(edit), pending, needs_identifiers(edit))
-        edited = edit_profile(resolved, edit, microseconds(clock))
+        edited = edit_profile(resolved, edit, microseconds(clock.of(account)))
         return resolution_changes(resolved, pending), edited
 
     return make
 
 
-def import_slice(account: int, edits: Sequence[ImportProfile], clock: Clock) -> Make:
+def import_slice(
+    account: int, edits: Sequence[ImportProfile], clock: Clock
+) -> Callable[[Directory], tuple[Sequence[Change], Imported]]:
     """Imports that each succeed or fail by themselves; their caller gets `Imported`."""
 
     def make(directory: Directory) -> tuple[Sequence[Change], Imported]:
         pending = Pending()
         writes = [write for edit in edits for write in named(edit)]
         resolved = directory.profiles.load_identities(account, writes, pending)
-        now_us = microseconds(clock)
+        now_us = microseconds(clock.of(account))
         results: list[int | Fault] = []
         for edit in edits:
             try:
@@ -75,7 +77,7 @@ def new_job(
         job, changes = directory.jobs.new(
             account,
             kind,
-            microseconds(clock),
+            microseconds(clock.of(account)),
             total=total,
             status=status,
             completed_count=total - failed_count - skipped_count if status == "complete" else 0,
@@ -86,8 +88,3 @@ def new_job(
         return changes, job
 
     return make
-
-
-def microseconds(clock: Clock) -> int:
-    """The time now in Unix microseconds."""
-    return int(clock.now() * 1_000_000)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from eventkeep.clock import Clock
+from eventkeep.clock import Clock, microseconds
 from eventkeep.directory import Directory
 from eventkeep.directory.changes import Change
 from eventkeep.directory.metrics import metric_changes
@@ -93,7 +93,7 @@ class Resolver:
 
         A refused request leaves nothing behind. Raises DirectoryError if the directory can't be read.
         """
-        now_us = int(self._clock.now() * 1_000_000)
+        now_us = microseconds(self._clock)
         resolution = self._attempt(items, now_us, before, trusts_settled=True)
         if resolution.settled.isdisjoint(resolution.pending.profiles):
             return resolution
@@ -126,8 +126,11 @@ class Resolver:
 
     def mark_values(self, resolution: Resolution, fresh: Flags) -> None:
         """Note in the resolution which metrics get their first value."""
-        metrics = self._directory.metrics
-        metrics.mark_has_value(resolution.note_values(fresh), resolution.now_us, resolution.pending)
+        for each in resolution.note_values(fresh):
+            self._directory.metrics.mark_has_value([each], self._now_us(each.account), resolution.pending)
+
+    def _now_us(self, account: int) -> int:
+        return microseconds(self._clock.of(account))
 
     def _take_known_singles(self, items: Sequence[ParsedCreates], resolution: Resolution) -> list[ParsedCreates]:
         """Resolve the single creates that memory alone can resolve; returns all other requests, each by itself.
@@ -213,10 +216,10 @@ class Resolver:
             return None
         writes = [write for part in unknown.values() for write in part.writes]
         resolved = self._directory.profiles.load_identities(account, writes, resolution.pending)
-        notes = SettledNotes(account)
+        notes, now_us = SettledNotes(account), self._now_us(account)
         for place, part in unknown.items():
             try:
-                made = resolved.apply(part.writes, resolution.now_us, part.pointers)
+                made = resolved.apply(part.writes, now_us, part.pointers)
             except InvalidRequest as refusal:
                 # Its traceback would keep the batch in memory until the garbage collector runs.
                 refusals[place] = refusal.with_traceback(None)
@@ -231,17 +234,26 @@ class Resolver:
     ) -> MetricNames:
         """The metrics of the requests that were applied, made if there are none."""
         named = {place: waiting[place].submission.metrics for place in applied}
-        names = dict.fromkeys((waiting[place].account, *pair) for place, pairs in named.items() for pair in pairs)
-        resolved = self._directory.metrics.resolve(names, resolution.now_us, resolution.pending)
-        if resolved.refused:
+        # Accounts with one clock together: nearly always that is all of them.
+        names: dict[Clock, dict[MetricName, None]] = {}
+        for place, pairs in named.items():
+            account = waiting[place].account
+            names.setdefault(self._clock.of(account), {}).update(dict.fromkeys((account, *pair) for pair in pairs))
+        found: MetricNames = {}
+        refused: set[MetricName] = set()
+        for clock, of_clock in names.items():
+            resolved = self._directory.metrics.resolve(of_clock, microseconds(clock), resolution.pending)
+            found.update(resolved.found)
+            refused |= resolved.refused
+        if refused:
             raise MetricsExceeded(
                 [
                     place
                     for place, pairs in named.items()
-                    if any((waiting[place].account, *pair) in resolved.refused for pair in pairs)
+                    if any((waiting[place].account, *pair) in refused for pair in pairs)
                 ]
             )
-        return resolved.found
+        return found
 
 
 def numbered(

@@ -124,7 +124,7 @@ class CreateGatherer:
                     revision=admission.revision,
                     is_bulk=admission.is_bulk,
                     bodies=[body for _, body, _ in creates],
-                    received_at=int(self._clock.now()),
+                    received_at=int(self._clock.of(admission.account).now()),
                     tickets=tickets,
                 )
             )

@@ -86,7 +86,7 @@ class BackgroundFits:
             if self._stopping.is_set() or not self._may_write():
                 return
             last = self._last(account)
-            now = int(self._clock.now())
+            now = int(self._clock.of(account.number).now())
             made = max(0 if last is None else last.made, self._tried.get(account.number, 0))
             if now - made >= self._interval_seconds:
                 self._tried[account.number] = now

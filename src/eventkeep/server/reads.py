@@ -80,7 +80,7 @@ class Reads:
 
     def _query(self, call: Call) -> ReadQuery:
         return parse_read_query(
-            call.query_string, call.operation, call.revision, self._directory.secret, self._clock.now()
+            call.query_string, call.operation, call.revision, self._directory.secret, self._clock.of(call.account).now()
         )
 
     def _events(self, account: int, frame: ReadFrame, _: str) -> bytes:

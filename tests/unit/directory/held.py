@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Self
 
 from eventkeep.directory import Account, Directory, KeyRecord, Pending, Progress
 from eventkeep.directory.changes import Change, decode_changes, encode_changes
@@ -23,6 +24,9 @@ class HeldClock:
 
     def monotonic(self) -> float:
         return self._now - 1_000_000.0
+
+    def of(self, account: int) -> Self:
+        return self
 
     def move(self, seconds: float) -> None:
         self._now += seconds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Self
 
 import pytest
 
@@ -26,6 +27,9 @@ class HeldClock:
 
     def monotonic(self) -> float:
         return self.seconds
+
+    def of(self, account: int) -> Self:
+        return self
 
 
 def feed_of(events_max: int = 1_000, bytes_max: int = 1_000_000, clock: HeldClock | None = None) -> Feed:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import pytest
 
 from eventkeep.errors import InvalidRequest
@@ -20,6 +22,9 @@ class Ticking:
     def monotonic(self) -> float:
         return self.time
 
+    def of(self, account: int) -> Self:
+        return self
+
 
 def test_two_accounts_have_two_clocks() -> None:
     real = Ticking()
@@ -27,9 +32,9 @@ def test_two_accounts_have_two_clocks() -> None:
     clocks.change(1, ClockChange(set=5_000.0, freeze=True))
     clocks.change(2, ClockChange(advance=-100.0))
     real.time += 10
-    assert (clocks.now(1), clocks.now(2), clocks.now(3)) == (5_000.0, 910.0, 1_010.0)
+    assert (clocks.of(1).now(), clocks.of(2).now(), clocks.of(3).now()) == (5_000.0, 910.0, 1_010.0)
     clocks.change(1, ClockChange(advance=3.0))
-    assert clocks.now(1) == 5_003.0
+    assert clocks.of(1).now() == 5_003.0
 
 
 def test_a_rate_counts_from_the_change_on() -> None:
@@ -37,15 +42,15 @@ def test_a_rate_counts_from_the_change_on() -> None:
     clocks = AccountClocks(real)
     clocks.change(1, ClockChange(rate=60.0))
     real.time += 2
-    assert clocks.now(1) == 1_120.0
+    assert clocks.of(1).now() == 1_120.0
     clocks.change(1, ClockChange(freeze=True))
     real.time += 50
-    assert clocks.now(1) == 1_120.0
+    assert clocks.of(1).now() == 1_120.0
     clocks.change(1, ClockChange(freeze=False))
     real.time += 1
-    assert clocks.now(1) == 1_121.0
+    assert clocks.of(1).now() == 1_121.0
     clocks.change(1, ClockChange(reset=True))
-    assert clocks.now(1) == real.time and clocks.state(1)["controlled"] is False
+    assert clocks.of(1).now() == real.time and clocks.state(1)["controlled"] is False
 
 
 @pytest.mark.parametrize(
@@ -61,4 +66,4 @@ def test_a_wrong_change_leaves_the_clock(change: ClockChange) -> None:
     clocks = AccountClocks(Ticking())
     with pytest.raises(InvalidRequest):
         clocks.change(1, change)
-    assert clocks.now(1) == 1_000.0
+    assert clocks.of(1).now() == 1_000.0

@@ -35,13 +35,13 @@ class ClientRoutes:
 
     async def create_event(self, call: Call) -> Response:
         body = await call.json_body()
-        received_at = int(self._writing.clock.now())
+        received_at = int(self._writing.clock.of(call.account).now())
         submission = await self._writing.parse(body, lambda: parse_create_event(body, call.revision, received_at))
         return await self._create(call, submission, body)
 
     async def bulk_create_events(self, call: Call) -> Response:
         body = await call.json_body()
-        received_at = int(self._writing.clock.now())
+        received_at = int(self._writing.clock.of(call.account).now())
 
         def parse() -> Submission:
             try:
@@ -59,7 +59,7 @@ class ClientRoutes:
 
     async def create_subscription(self, call: Call) -> Response:
         body = await call.json_body()
-        now_us = self._writing.now_us
+        now_us = self._writing.now_us(call.account)
         change = await self._writing.parse(body, lambda: parse_client_subscription(body, call.revision, now_us))
         await self._writing.create(call.account, call.revision, consent_submission([change]), body)
         return Response(202)

@@ -66,7 +66,7 @@ class ConsentJobs:
     async def _change(self, call: Call, parse: Parse) -> Response:
         call.query()
         body = await call.json_body()
-        now_us = self._writing.now_us
+        now_us = self._writing.now_us(call.account)
         changes = await self._writing.parse(body, lambda: parse(body, call.revision, now_us))
         await self._writing.create(call.account, call.revision, consent_submission(changes), body)
         return Response(202)
@@ -75,7 +75,9 @@ class ConsentJobs:
         """Suppress addresses, or end that; an address that no profile has is skipped then."""
         frame = call.frame(call.query())
         body = await call.json_body()
-        changes = parse_suppression(body, call.revision, self._writing.now_us, is_suppressed=kind == "suppress")
+        changes = parse_suppression(
+            body, call.revision, self._writing.now_us(call.account), is_suppressed=kind == "suppress"
+        )
         total = len(changes)
         if kind == "unsuppress":
             changes = await self._readers.run(lambda: self._known(call.account, changes))

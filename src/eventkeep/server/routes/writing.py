@@ -27,10 +27,9 @@ class Writing:
         self._threads = ThreadPoolExecutor(PARSER_THREADS, thread_name_prefix="parse profiles")
         services.before_close(self._threads.shutdown)
 
-    @property
-    def now_us(self) -> int:
-        """Unix microseconds."""
-        return int(self.clock.now() * 1_000_000)
+    def now_us(self, account: int) -> int:
+        """Unix microseconds on the account's clock."""
+        return int(self.clock.of(account).now() * 1_000_000)
 
     async def parse(self, body: bytes, parse: Callable[[], Parsed]) -> Parsed:
         """The result of ``parse``, called here for a small body and in a thread for a large one."""
@@ -56,7 +55,7 @@ class Writing:
                     revision=revision,
                     is_bulk=True,
                     bodies=[body],
-                    received_at=int(self.clock.now()),
+                    received_at=int(self.clock.of(account).now()),
                     tickets=[ticket],
                     submission=submission,
                 )
