@@ -27,13 +27,14 @@ READING_METHODS = ("GET", "HEAD")
 class Connection(asyncio.Protocol):
     """Connects the parser and the responder of a client to its transport. ``host`` tells clients apart."""
 
+    responder_type = Responder
     _transport: asyncio.Transport
 
     def __init__(self, listener: Listener, host: str) -> None:
         self._listener, self.host = listener, host
         self._memory = listener.memory
         self._parser = RequestParser(listener.memory, listener.head_cache, self)
-        self._responder = Responder(listener.application, listener.head_cache, listener.date, self)
+        self._responder = self.responder_type(listener.application, listener.head_cache, listener.date, self)
         self.deadline = Deadline(listener.clock)
         # Bytes that came during a response and are not parsed yet.
         self._ahead = b""

@@ -79,8 +79,9 @@ class Listener:
         bound: socket.socket,
         clock: Clock,
         connections_per_host_max: int = CONNECTIONS_PER_HOST_MAX,
+        connection_type: type[Connection] = Connection,
     ) -> None:
-        self.loop = asyncio.get_running_loop()
+        self.loop, self._connection_type = asyncio.get_running_loop(), connection_type
         self.application, self.clock, self._socket = application, clock, bound
         self.memory, self.head_cache, self.date = BodyMemory(), HeadCache(), DateLine(clock)
         self.table = ConnectionTable(CONNECTIONS_MAX, connections_per_host_max)
@@ -190,7 +191,7 @@ class Listener:
 
     async def _establish(self, accepted: socket.socket, host: str) -> None:
         try:
-            await self.loop.connect_accepted_socket(lambda: Connection(self, host), accepted)
+            await self.loop.connect_accepted_socket(lambda: self._connection_type(self, host), accepted)
         except OSError as exc:
             # The client is gone already.
             accepted.close()
