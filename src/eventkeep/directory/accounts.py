@@ -51,6 +51,20 @@ class Accounts:
         made = Account(newest + 1, name, round(self._clock.now() * 1_000_000))
         return made, Change(Table.ACCOUNT, Operation.PUT, 0, [(made.number, made.name, made.created)])
 
+    def renewed(self, old: Account) -> tuple[Account, list[Change]]:
+        """An account with the same name and a new number, and the changes that put it in the place of ``old``.
+
+        What belongs to the old number stays where it is, and nobody can reach it. Only one change may be made at a
+        time.
+        """
+        with self._database.reading() as connection:
+            newest = connection.execute(select(func.max(account.c.number))).scalar_one()
+        made = Account(newest + 1, old.name, round(self._clock.now() * 1_000_000))
+        return made, [
+            Change(Table.ACCOUNT, Operation.DELETE, 0, [(old.number,)]),
+            Change(Table.ACCOUNT, Operation.PUT, 0, [(made.number, made.name, made.created)]),
+        ]
+
     def find(self, name: str) -> Account | None:
         """The account of that name, or None."""
         with self._database.reading() as connection:

@@ -95,6 +95,36 @@ class Keys:
         )
         return record, plaintext, key_change(record, digest_of(plaintext))
 
+    def fixed(
+        self, account: int, plaintext: str, scopes: frozenset[str], label: str = "", moved_from: int | None = None
+    ) -> Sequence[Change]:
+        """The change that makes a key whose text is given; nothing if the account has that key and it is good.
+
+        ``moved_from`` is the account whose keys the same record moves to this one. Raises ConfigurationError if another
+        key has the same first ID_CHARACTERS characters.
+        """
+        record = KeyRecord(
+            id=plaintext[len(PREFIX) : len(PREFIX) + ID_CHARACTERS],
+            account=account,
+            scopes=checked_scopes(scopes),
+            label=label,
+            created=self._now_us(),
+        )
+        digest = digest_of(plaintext)
+        with self._database.reading() as connection:
+            row = connection.execute(KEYS_QUERY.where(api_key.c.id == record.id)).one_or_none()
+        if row is not None and (row.digest != digest or row.account not in (account, moved_from)):
+            raise ConfigurationError(f"There is another key that begins with {PREFIX}{record.id}.")
+        is_good = row is not None and row.account == account and row.revoked is None
+        return [] if is_good else [key_change(record, digest)]
+
+    def moved(self, account: int, to: int) -> Sequence[Change]:
+        """The changes that give the keys of an account to another one."""
+        with self._database.reading() as connection:
+            rows = connection.execute(KEYS_QUERY.where(api_key.c.account == account)).all()
+        deleted = Change(Table.API_KEY, Operation.DELETE, account, [(row.id,) for row in rows])
+        return [deleted, *(key_change(msgspec.structs.replace(record_of(row), account=to), row.digest) for row in rows)]
+
     def find(self, plaintext: str) -> KeyRecord | None:
         """The record of a good key; None for one that is unknown or revoked.
 
