@@ -27,6 +27,7 @@ import datetime
 import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -69,6 +70,8 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     ``metrics_port`` None opens none. ``log`` is the address of a replicated log, None for one in the folder; the name
     ``node``, the URL at which the other nodes reach this one, and the secret that they share are for a replicated log.
     ``fit_predictions_hours`` 0 fits none.
+    ``controls`` opens the routes that control a stand-in, to requests that bring ``controls_key`` if there is one;
+    ``seed`` is a file of accounts for it.
     """
 
     data: Path = Path("eventkeep-data")
@@ -87,6 +90,9 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     node_secret: str | None = None
     connections_per_host: int = CONNECTIONS_PER_HOST_MAX
     fit_predictions_hours: int = PREDICTIONS_FIT_HOURS
+    controls: bool = False
+    controls_key: str | None = None
+    seed: Path | None = None
 
 
 class SettingsFile(msgspec.Struct, frozen=True):
@@ -120,7 +126,27 @@ def load_serve_settings(
     settings: dict[str, Any] = {
         name: read_option(name, place, value, operations) for name, (place, value) in {**in_file, **chosen}.items()
     }
-    return ServeSettings(**settings)
+    made = ServeSettings(**settings)
+    check_controls(made)
+    return made
+
+
+def check_controls(settings: ServeSettings) -> None:
+    """Raises ConfigurationError if the settings would let strangers control the server, or a cluster."""
+    if not settings.controls:
+        if settings.seed is not None:
+            raise ConfigurationError("--seed: only a server with --controls loads a seed.")
+        return
+    if settings.log is not None:
+        raise ConfigurationError("--controls: a node of a cluster can't be controlled; leave out --log.")
+    try:
+        is_local = settings.host == "localhost" or ip_address(settings.host).is_loopback
+    except ValueError:
+        is_local = False
+    if not is_local and settings.controls_key is None:
+        raise ConfigurationError(
+            f"--controls: {settings.host} can be reached from elsewhere, so the controls need a --controls-key."
+        )
 
 
 def read_file(named: tuple[str, object] | None, folder: Path) -> SettingsFile | None:
@@ -156,7 +182,7 @@ def serve_options(file: SettingsFile, others: Collection[str]) -> dict[str, tupl
             )
         for name in READERS.keys() & content.keys():
             value = content[name]
-            if name == "data" and isinstance(value, str):
+            if name in ("data", "seed") and isinstance(value, str):
                 # A path in a file does not depend on the folder in which the program is started.
                 value = file.path.parent / value
             found[name] = (f"{file.path}: {table}{name}", value)
@@ -309,5 +335,8 @@ READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "node_secret": secret,
     "connections_per_host": whole_number(1, CONNECTIONS_MAX),
     "fit_predictions_hours": whole_number(0, PREDICTIONS_FIT_HOURS_MAX),
+    "controls": truth,
+    "controls_key": secret,
+    "seed": path,
 }
 """Every option with its reader; a reader raises ValueError that names the expected value."""

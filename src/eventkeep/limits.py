@@ -583,6 +583,14 @@ CLOCK_SECONDS_MAX_CONTROLLED: Final = 32_503_680_000.0
 """The latest time that a controlled clock shows, in Unix seconds: the year 3000."""
 JOURNAL_ENTRIES_MAX: Final = 1_000
 """Requests in the journal of one account."""
+JOURNAL_BYTES_MAX: Final = 4_000_000
+"""Bytes that the journal of one account takes, approximately."""
+SEED_DUMPED_MAX: Final = 100_000
+"""Events, and profiles, of an account that can be dumped as a seed."""
+WEBHOOKS_MAX: Final = 10
+"""Webhooks of one account, as at the hosted service."""
+WEBHOOKS_WAITING_MAX: Final = 10_000
+"""Deliveries to webhooks that wait; further events are not delivered."""
 JOURNAL_BODY_BYTES_MAX: Final = 10_000
 """Bytes of a request's or response's body that the journal keeps."""
 CASSETTE_EXCHANGES_MAX: Final = 100_000

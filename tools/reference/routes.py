@@ -8,6 +8,7 @@ from typing import Final
 
 from eventkeep.errors import InvalidRequest
 from eventkeep.limits import FEED_WAIT_SECONDS_MAX, PAGE_EVENTS_DEFAULT, PAGE_EVENTS_MAX
+from eventkeep.protocol.admin.controls import CONTROL_OPERATIONS
 from eventkeep.protocol.admin.operations import ADMIN_OPERATIONS, EVENTS_SCOPE, AdminOperation
 from eventkeep.protocol.admin.queries import (
     parse_metrics_query,
@@ -58,6 +59,26 @@ MEANINGS: Final[Mapping[str, str]] = {
     "and `profile`. `meta.skipped` says that events may be missing in between: the server was restarted, or stored "
     "more than it holds for readers.",
 }
+CONTROLS: Final = """
+A server has these routes only with `--controls`; see [A stand-in for tests](../stand-in.md). They act on the account of
+the key, which needs the scope `full`, and take and return JSON.
+"""
+CONTROLLED: Final[Mapping[str, str]] = {
+    "read_clock": "the account's clock: `now` in Unix seconds, `rate`, `frozen`, `controlled`",
+    "change_clock": "change it by `set`, `advance`, `freeze`, `rate` or `reset`, and return it",
+    "list_faults": "the fault rules that hold, with their counts, and the names of the profiles",
+    "add_faults": "add `rules`, or those of a `profile`; returns their `numbers`",
+    "clear_faults": "remove all fault rules",
+    "list_requests": "the journal of requests, the oldest first; `operation`, `status` and `after` select",
+    "clear_requests": "forget the requests",
+    "expect_event": "whether there is an event with these values, or which one is closest and how it differs",
+    "load_seed": "load one account of a seed, which resets load again; returns the number of `events`",
+    "reset_account": "empty the account and load its seed again; clock, faults and journal begin anew",
+    "dump_account": "the account as one of a seed, without its keys",
+    "list_webhooks": "the webhooks, with how many events were delivered and how many failed",
+    "add_webhook": "deliver events from now on to `url`, signed with `secret`, if their topic is among `topics`",
+    "clear_webhooks": "deliver no more",
+}
 _NAMES: Final = re.compile(r"Allowed parameters are (.*)$")
 
 
@@ -75,6 +96,13 @@ def routes_page() -> str:
     ]
     for name, operation in ADMIN_OPERATIONS.items():
         parts += [f"### {name}", MEANINGS[name], table(("", ""), _rows(operation))]
+    parts += ["## Controls", CONTROLS]
+    parts.append(
+        table(
+            ("route", "what it does"),
+            [(code(f"{each.method} {each.path}"), CONTROLLED[name]) for name, each in CONTROL_OPERATIONS.items()],
+        )
+    )
     return page("Other routes", *parts)
 
 

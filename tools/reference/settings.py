@@ -31,6 +31,11 @@ MORE: Final = {
     "connections_per_host": "An IPv6 address counts with its network of 64 bits. At the limit the connection "
     "that was idle for the longest time is closed. Raise it if a proxy opens more.",
     "fit_predictions_hours": "Only if `eventkeep[predictions]` is installed; see [Predictions](../predictions.md).",
+    "controls": "The server is [a stand-in](../stand-in.md): requests under `/eventkeep/control/` move clocks, cause "
+    "faults and more. Not for production.",
+    "controls_key": "Needed to have controls on an address that others can reach. Requests to the controls bring it in "
+    "the header `Eventkeep-Controls-Key`.",
+    "seed": "TOML, JSON or YAML; an account that is not empty keeps what it has. See [Seeds](../stand-in.md#seeds).",
     "metrics_port": "On the same address as the server; see [Metrics](metrics.md).",
     "log": "For a cluster: servers of NATS, the name of the log, and options; see [Many machines](../cluster.md).",
     "node": "The same after a restart, also on another machine that takes its place.",

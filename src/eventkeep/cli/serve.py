@@ -60,6 +60,16 @@ def serve(
         str | None,
         typer.Option(help="Hours between two fits of an account's predictions; 0 for none.", show_default="24"),
     ] = None,
+    controls: Annotated[
+        bool | None,
+        typer.Option("--controls/--no-controls", help="Let tests control clocks, faults and more."),
+    ] = None,
+    controls_key: Annotated[
+        str | None, typer.Option(help="The secret that requests to the controls must bring.", show_default="none")
+    ] = None,
+    seed: Annotated[
+        str | None, typer.Option(help="A file of accounts to begin with, if there are controls.", show_default="none")
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Serve the Klaviyo Events API from a data folder, until SIGTERM or SIGINT."""
@@ -82,6 +92,9 @@ def serve(
             "node_secret": node_secret,
             "connections_per_host": connections_per_host,
             "fit_predictions_hours": fit_predictions_hours,
+            "controls": controls,
+            "controls_key": controls_key,
+            "seed": seed,
             "config": config,
         }
     )

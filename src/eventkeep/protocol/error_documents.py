@@ -83,6 +83,22 @@ def failure_document(request_id: str, media_type: str = DEFAULT_MEDIA_TYPE) -> t
     return FAILURE.status, {"Content-Type": media_type}, _document(FAILURE, (fault,), request_id)
 
 
+def status_document(
+    status: int, phrase: str, detail: str, request_id: str, media_type: str, retry_after: int | None = None
+) -> tuple[int, dict[str, str], bytes]:
+    """The response with a status that was chosen, in the form of that status if the service has one.
+
+    ``phrase`` is the status in words, such as ``Bad Gateway``.
+    """
+    problem = next((each for each in (*PROBLEMS.values(), FAILURE) if each.status == status), None)
+    if problem is None:
+        problem = Problem(status, phrase.lower().replace(" ", "_"), f"{phrase}.")
+    headers = {"Content-Type": media_type}
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
+    return status, headers, _document(problem, (Fault(detail),), request_id)
+
+
 def problem_of(exc: RequestRefused) -> Problem:
     """The table's line for an exception, or for its nearest base class in the table."""
     for kind in type(exc).__mro__:

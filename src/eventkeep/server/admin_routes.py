@@ -54,6 +54,8 @@ from eventkeep.server.feed import Feed
 from eventkeep.server.services import Services
 
 Result = TypeVar("Result")
+OwnHandler = Callable[[Request, KeyRecord, AdminFrame, str], Awaitable[Response]]
+"""Responds to one of our own operations; the last argument is the path's id, or "". Raises RequestRefused."""
 
 
 class AdminRoutes:
@@ -68,7 +70,7 @@ class AdminRoutes:
         services.before_close(self._followers.shutdown)
         self._waiting = 0
         self._readers: Counter[int] = Counter()
-        self._handlers: dict[str, Callable[[Request, KeyRecord, AdminFrame, str], Awaitable[bytes]]] = {
+        self.handlers: dict[str, OwnHandler] = {
             "list_metrics": self._list_metrics,
             "get_metric": self._get_metric,
             "list_profiles": self._list_profiles,
@@ -77,16 +79,11 @@ class AdminRoutes:
             "tail": self._tail,
         }
 
-    async def respond(self, name: str, request: Request, key: KeyRecord, frame: AdminFrame, id: str) -> Response:
-        """The response of the operation; ``id`` is the path's, or "". Raises RequestRefused."""
-        body = await self._handlers[name](request, key, frame, id)
-        return Response(200, {"Content-Type": frame.revision.media_type}, body)
-
-    async def _list_metrics(self, request: Request, key: KeyRecord, frame: AdminFrame, _: str) -> bytes:
+    async def _list_metrics(self, request: Request, key: KeyRecord, frame: AdminFrame, _: str) -> Response:
         query = parse_metrics_query(query_string(request))
-        return await self._read(lambda: self._metrics(key, frame, query))
+        return response_of(frame, await self._read(lambda: self._metrics(key, frame, query)))
 
-    async def _get_metric(self, request: Request, key: KeyRecord, frame: AdminFrame, id: str) -> bytes:
+    async def _get_metric(self, request: Request, key: KeyRecord, frame: AdminFrame, id: str) -> Response:
         parse_no_parameters(query_string(request))
 
         def read() -> bytes:
@@ -95,13 +92,13 @@ class AdminRoutes:
                 raise not_found("Metric", id)
             return metric_document(frame, metric, self._counts(key, metric.number))
 
-        return await self._read(read)
+        return response_of(frame, await self._read(read))
 
-    async def _list_profiles(self, request: Request, key: KeyRecord, frame: AdminFrame, _: str) -> bytes:
+    async def _list_profiles(self, request: Request, key: KeyRecord, frame: AdminFrame, _: str) -> Response:
         query = parse_profiles_query(query_string(request))
-        return await self._read(lambda: self._profiles(key.account, frame, query))
+        return response_of(frame, await self._read(lambda: self._profiles(key.account, frame, query)))
 
-    async def _get_profile(self, request: Request, key: KeyRecord, frame: AdminFrame, id: str) -> bytes:
+    async def _get_profile(self, request: Request, key: KeyRecord, frame: AdminFrame, id: str) -> Response:
         parse_no_parameters(query_string(request))
 
         def read() -> bytes:
@@ -111,13 +108,13 @@ class AdminRoutes:
             (profile,) = self._profiles_of(key.account, [number])
             return profile_document(frame, profile, self._stored.last_event_times(key.account, [number]))
 
-        return await self._read(read)
+        return response_of(frame, await self._read(read))
 
-    async def _get_stats(self, request: Request, key: KeyRecord, frame: AdminFrame, _: str) -> bytes:
+    async def _get_stats(self, request: Request, key: KeyRecord, frame: AdminFrame, _: str) -> Response:
         parse_no_parameters(query_string(request))
-        return await self._read(lambda: stats_document(frame, self._stats(key.account)))
+        return response_of(frame, await self._read(lambda: stats_document(frame, self._stats(key.account))))
 
-    async def _tail(self, request: Request, key: KeyRecord, frame: AdminFrame, _: str) -> bytes:
+    async def _tail(self, request: Request, key: KeyRecord, frame: AdminFrame, _: str) -> Response:
         query = parse_tail_query(query_string(request))
         authorize(key, query.scopes)
         account = key.account
@@ -125,7 +122,7 @@ class AdminRoutes:
             raise Unavailable(f"{FEED_READERS_MAX} readers of this account wait already.", RETRY_AFTER_SECONDS)
         self._readers[account] += 1
         try:
-            return await self._next_events(account, frame, query)
+            return response_of(frame, await self._next_events(account, frame, query))
         finally:
             self._readers[account] -= 1
             if not self._readers[account]:
@@ -212,6 +209,10 @@ class AdminRoutes:
             profiles=profiles,
             last_event_times=self._stored.last_event_times(account, list(profiles)) if with_times else {},
         )
+
+
+def response_of(frame: AdminFrame, body: bytes) -> Response:
+    return Response(200, {"Content-Type": frame.revision.media_type}, body)
 
 
 def query_string(request: Request) -> bytes:

@@ -11,7 +11,7 @@ import datetime
 from contextlib import suppress
 from functools import cached_property, lru_cache
 
-from eventkeep.clock import SystemRandomness
+from eventkeep.clock import Clock, SystemRandomness
 from eventkeep.config import RateLimit, ServeSettings
 from eventkeep.directory import KeyRecord
 from eventkeep.directory.keys import Known
@@ -31,6 +31,7 @@ from eventkeep.server.admin_routes import AdminRoutes
 from eventkeep.server.admission import CREATES, DAY_SECONDS, Admission
 from eventkeep.server.authorization import authenticate, authorize, missing_scopes
 from eventkeep.server.call import Call
+from eventkeep.server.control_parts import ControlParts
 from eventkeep.server.creates import Creates
 from eventkeep.server.feed import Feed
 from eventkeep.server.forwarding import cluster_requests
@@ -38,7 +39,6 @@ from eventkeep.server.handlers import handlers
 from eventkeep.server.node import CONTROL_PATH
 from eventkeep.server.pending_response import PendingResponse
 from eventkeep.server.probes import Probes
-from eventkeep.server.ratelimits import RateLimits
 from eventkeep.server.request_log import RequestLog
 from eventkeep.server.routing import Router, with_single_slashes
 from eventkeep.server.services import Services
@@ -65,24 +65,26 @@ NO_TEXT = "\N{REPLACEMENT CHARACTER}"
 class App:
     """Responds to requests. Belongs to one event loop."""
 
-    def __init__(self, services: Services, settings: ServeSettings) -> None:
+    def __init__(self, services: Services, settings: ServeSettings, controls: ControlParts | None = None) -> None:
+        """``controls`` replaces and adds parts for a stand-in that tests control."""
+        controls = controls or ControlParts()
         self._services, self._settings = services, settings
         self._clock = services.clock
         self._router = Router(OPERATIONS.values())
-        self._limits = RateLimits(limits_table(settings))
+        self._limits = controls.limits(limits_table(settings))
         self._probes = Probes(lambda: services.is_ready)
         self._cluster = cluster_requests(services)
-        self.telemetry = Telemetry(services)
+        self.telemetry = Telemetry(services, [operation.name for operation in controls.operations])
         self.traffic_log = TrafficLog(services.clock, self.telemetry, services.committer.counters)
         is_debugging = settings.log_level == "debug"
         self._request_log = RequestLog(services.clock, self.telemetry, self.traffic_log, is_debugging)
         self._creates = Creates(services, self._limits)
         if self._cluster is not None:
             self._request_log.mark = self._cluster.mark
-        self._own_router = Router(ADMIN_OPERATIONS.values())
+        self._own_router = Router([*ADMIN_OPERATIONS.values(), *controls.operations])
         self._feed = Feed(self._clock, SystemRandomness())
-        self._admin_routes = AdminRoutes(services, self._feed)
-        services.committer.follow(self._feed.add)
+        self._admin_handlers = {**AdminRoutes(services, self._feed).handlers, **controls.handlers}
+        services.committer.follow(controls.following(self._feed.add))
         if services.node is not None:
             services.node.on_events = self._feed.add
         self._handlers = handlers(services)
@@ -172,7 +174,7 @@ class App:
         known, revision = self._admit(request, name, pending)
         operation = revision.operation(name)
         authorize(known.record, operation.scopes)
-        day = int(self._clock.now()) // DAY_SECONDS
+        day = today(self._clock)
         admission = Admission(known, revision, day, name, limit_name(operation, revision.date))
         request.memo = admission
         self._creates.start(admission, request, pending)
@@ -216,7 +218,7 @@ class App:
     async def _call_publicly(self, request: Request, name: str, pending: PendingResponse) -> Response:
         """An operation that names its account by a ``company_id`` and needs no key."""
         self._check_draining()
-        revision = self._revision(request)
+        revision = self._revision(request, self._clock)
         pending.admit(name, revision)
         operation = revision.operation(name)
         query = parse_query(request.query_string.encode("utf-8", "surrogateescape"), operation, revision)
@@ -233,17 +235,20 @@ class App:
         """One of our own operations, which the hosted rate limits do not apply to."""
         if (response := await self._of_leader(request)) is not None:
             return response
-        known, revision = self._admit(request, operation.name, pending)
-        key = known.record
+        self._check_draining()
+        key = authenticate(self._services.directory.keys, request.headers.get("authorization")).record
+        # By the clock that nothing moves: otherwise a moved one could lock its own controls.
+        revision = self._revision(request, self._clock)
+        pending.admit(operation.name, revision)
         authorize(key, operation.scopes)
         frame = AdminFrame(base_url=self._base_url(request), path=request.path, revision=revision)
-        return await self._admin_routes.respond(operation.name, request, key, frame, id)
+        return await self._admin_handlers[operation.name](request, key, frame, id)
 
     def _admit(self, request: Request, operation: str, pending: PendingResponse) -> tuple[Known, Revision]:
         """The key of the client, and its revision. Raises RequestRefused."""
         self._check_draining()
         known = authenticate(self._services.directory.keys, request.headers.get("authorization"))
-        revision = self._revision(request)
+        revision = self._revision(request, self._clock.of(known.record.account))
         pending.admit(operation, revision)
         return known, revision
 
@@ -256,12 +261,12 @@ class App:
         if self._settings.metrics_port is not None:
             self.telemetry.serve(self._settings.host, self._settings.metrics_port)
 
-    def _revision(self, request: Request) -> Revision:
+    def _revision(self, request: Request, clock: Clock) -> Revision:
         sent = request.headers.get(REVISION_HEADER)
         if sent is None and REVISION_HEADER in request.headers:
             sent = NO_TEXT
         falls_forward = request.headers.get(OPT_OUT_HEADER.lower()) != "1"
-        return revision_on(sent, self._settings.default_revision, int(self._clock.now()) // DAY_SECONDS, falls_forward)
+        return revision_on(sent, self._settings.default_revision, today(clock), falls_forward)
 
     def _base_url(self, request: Request) -> str:
         """The start of links. Raises InvalidRequest for a forwarded host that is not a host."""
@@ -276,6 +281,11 @@ class App:
             if host is not None and not is_host(host.encode()):
                 raise wrong_host("X-Forwarded-Host holds other characters")
         return f"{scheme}://{host or f'{settings.host}:{settings.port}'}"
+
+
+def today(clock: Clock) -> int:
+    """The day, counted from 1970-01-01 UTC."""
+    return int(clock.now()) // DAY_SECONDS
 
 
 @lru_cache(REVISIONS_REMEMBERED_MAX)

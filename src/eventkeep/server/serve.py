@@ -8,13 +8,16 @@ import signal
 import socket
 import sys
 from contextlib import closing
+from pathlib import Path
 
 import msgspec
 import structlog
 import uvloop
 
+from eventkeep.clock import SystemClock
 from eventkeep.config import ServeSettings
-from eventkeep.errors import StoreError
+from eventkeep.errors import ConfigurationError, StoreError
+from eventkeep.http.broken_responses import BreakingConnection
 from eventkeep.http.listener import Listener, bind
 from eventkeep.limits import (
     CLOSE_SECONDS_MAX,
@@ -23,10 +26,13 @@ from eventkeep.limits import (
     SWITCH_SECONDS,
 )
 from eventkeep.server.app import App
+from eventkeep.server.controls.installation import controlled
 from eventkeep.server.logs import configure_logs
 from eventkeep.server.memory import calm_collector
 from eventkeep.server.node import failed_node, node_settings
 from eventkeep.server.services import Services
+from eventkeep.standin.clocks import AccountClocks
+from eventkeep.standin.seed import Seed, parse_seed
 
 logger = structlog.get_logger(__name__)
 
@@ -39,13 +45,17 @@ def run(settings: ServeSettings) -> None:
     """
     configure_logs(settings.log_level, settings.log_format)
     allow_open_files()
+    clocks = AccountClocks(SystemClock()) if settings.controls else None
+    seed = None if settings.seed is None else read_seed(settings.seed)
     with closing(bind(settings.host, settings.port)) as bound:
         settings = msgspec.structs.replace(settings, port=bound.getsockname()[1])
-        services = Services(settings.data, node=node_settings(settings), fit_hours=settings.fit_predictions_hours)
+        services = Services(
+            settings.data, clocks, node=node_settings(settings), fit_hours=settings.fit_predictions_hours
+        )
         calm_collector()
         share_the_interpreter()
         try:
-            uvloop.run(serve(settings, bound, services))
+            uvloop.run(serve(settings, bound, services, clocks, seed))
         finally:
             services.close()
             logger.info("stopped")
@@ -78,12 +88,27 @@ def share_the_interpreter() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
 
 
-async def serve(settings: ServeSettings, bound: socket.socket, services: Services) -> None:
-    """Respond to requests until a signal comes, then to those that have no response yet."""
-    app = App(services, settings)
+async def serve(
+    settings: ServeSettings,
+    bound: socket.socket,
+    services: Services,
+    clocks: AccountClocks | None = None,
+    seed: Seed | None = None,
+) -> None:
+    """Respond to requests until a signal comes, then to those that have no response yet.
+
+    ``clocks`` are the clock of the services if the server is a stand-in that tests control; ``seed`` is loaded first.
+    """
+    if clocks is None:
+        app = App(services, settings)
+        listener = Listener(app, bound, services.clock, settings.connections_per_host)
+    else:
+        app, application, seeding = controlled(services, settings, clocks)
+        if seed is not None:
+            await seeding.load_all(seed)
+        listener = Listener(application, bound, clocks, settings.connections_per_host, BreakingConnection)
     app.serve_metrics()
     app.traffic_log.start()
-    listener = Listener(app, bound, services.clock, settings.connections_per_host)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         listener.loop.add_signal_handler(number, stopping.set)
@@ -100,6 +125,15 @@ async def serve(settings: ServeSettings, bound: socket.socket, services: Service
     logger.info("stopping", requests_in_flight=app.requests_in_flight)
     await app.drain(DRAIN_SECONDS_MAX)
     await listener.close(CLOSE_SECONDS_MAX)
+
+
+def read_seed(path: Path) -> Seed:
+    """The seed in a file. Raises ConfigurationError, which names the file and the place."""
+    try:
+        content = path.read_bytes()
+    except OSError as exc:
+        raise ConfigurationError(f"--seed: {path} can't be read: {exc.strerror}.") from exc
+    return parse_seed(content, str(path))
 
 
 def announce(settings: ServeSettings, services: Services) -> None:

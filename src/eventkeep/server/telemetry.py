@@ -8,7 +8,7 @@ nothing.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from itertools import accumulate
@@ -36,11 +36,13 @@ BATCH_BOUNDS_EVENTS = (1, 10, 100, 1_000, 5_000, 10_000, 20_000, 50_000)
 class Telemetry(Collector):
     """The metrics of one server, in a registry of its own."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, more_operations: Iterable[str] = ()) -> None:
+        """``more_operations`` are names beside those of the API and our own."""
         self._services = services
         self._requests: dict[tuple[str, int], int] = {}
         self._latency = {
-            name: Histogram(LATENCY_BOUNDS_SECONDS) for name in (*OPERATIONS, *ADMIN_OPERATIONS, NO_OPERATION)
+            name: Histogram(LATENCY_BOUNDS_SECONDS)
+            for name in (*OPERATIONS, *ADMIN_OPERATIONS, *more_operations, NO_OPERATION)
         }
         self._commit_seconds = Histogram(LATENCY_BOUNDS_SECONDS)
         self._batch_events = Histogram(BATCH_BOUNDS_EVENTS)

@@ -11,6 +11,7 @@ import random
 import re
 from collections.abc import Sequence
 from enum import StrEnum
+from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -54,6 +55,8 @@ class Kind(StrEnum):
     """The right response, later."""
 
 
+STATUSES: Final = frozenset(HTTPStatus)
+"""The statuses that a response can have."""
 EXECUTES: Final = frozenset((Kind.SLOW_BODY, Kind.CUT_BODY, Kind.RESET_AFTER, Kind.PARTIAL_FAILURE, Kind.LATENCY))
 """The kinds whose requests are executed all the same."""
 
@@ -173,6 +176,9 @@ class FaultRules:
             raise InvalidRequest(f"An account has at most {FAULT_RULES_MAX} fault rules.")
         made = []
         for place, rule in enumerate(rules):
+            if rule.effect.status not in STATUSES:
+                detail = f"There is no HTTP status {rule.effect.status}."
+                raise InvalidRequest([Fault(detail, pointer=f"/rules/{place}/effect/status")])
             try:
                 made.append(Active(rule, self._number + place + 1, now))
             except re.error as exc:
@@ -228,3 +234,19 @@ PROFILES: Final[dict[str, tuple[Rule, ...]]] = {
     ),
 }
 """Named sets of rules, so that one word is enough."""
+
+
+class FaultsAdded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Rules to add: those of a named profile, or ``rules``, or both."""
+
+    rules: tuple[Rule, ...] = ()
+    profile: str | None = None
+
+    def all_rules(self) -> tuple[Rule, ...]:
+        """The rules in the order in which they decide. Raises InvalidRequest for an unknown profile."""
+        if self.profile is None:
+            return self.rules
+        if self.profile not in PROFILES:
+            detail = f"There is no profile {self.profile!r}; there is {', '.join(PROFILES)}."
+            raise InvalidRequest([Fault(detail, pointer="/profile")])
+        return (*self.rules, *PROFILES[self.profile])

@@ -12,17 +12,20 @@ from typing import Any, Final
 
 import msgspec
 
-from eventkeep.limits import JOURNAL_BODY_BYTES_MAX, JOURNAL_ENTRIES_MAX
+from eventkeep.limits import JOURNAL_BODY_BYTES_MAX, JOURNAL_BYTES_MAX, JOURNAL_ENTRIES_MAX
 
 KEY: Final = re.compile(r"pk_[0-9A-Za-z]{4,}")
 MASKED_HEADERS: Final = frozenset(("authorization", "cookie", "proxy-authorization"))
 MASK: Final = "***"
+ENTRY_BYTES: Final = 500
+"""About the bytes of an entry without its texts."""
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """One request with its response; ``time`` is in Unix seconds of the account's clock.
 
-    ``fault`` is the number of the rule that decided. ``stored`` and ``repeated`` count the events of a create.
+    ``status`` is None if there was no response. ``fault`` is the number of the rule that decided, ``kind`` its fault.
+    ``stored`` and ``repeated`` count the events of a create.
     """
 
     number: int
@@ -35,6 +38,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     status: int | None
     response: str = ""
     fault: int | None = None
+    kind: str | None = None
     stored: int | None = None
     repeated: int | None = None
 
@@ -58,21 +62,26 @@ def kept_body(body: bytes) -> str:
 
 
 class Journal:
-    """The newest JOURNAL_ENTRIES_MAX requests of one account."""
+    """The newest requests of one account: JOURNAL_ENTRIES_MAX and about JOURNAL_BYTES_MAX bytes at the most."""
 
     def __init__(self) -> None:
-        self._entries: deque[Entry] = deque(maxlen=JOURNAL_ENTRIES_MAX)
-        self._number = 0
+        self._entries: deque[Entry] = deque()
+        self._number = self._bytes = 0
 
     def add(self, **values: Any) -> Entry:
         """Keep a request; the arguments are the fields of `Entry` other than ``number``."""
         self._number += 1
         entry = Entry(number=self._number, **values)
         self._entries.append(entry)
+        self._bytes += size_of(entry)
+        while len(self._entries) > JOURNAL_ENTRIES_MAX or self._bytes > JOURNAL_BYTES_MAX:
+            self._bytes -= size_of(self._entries.popleft())
         return entry
 
     def clear(self) -> None:
+        """Forget all entries; numbers go on."""
         self._entries.clear()
+        self._bytes = 0
 
     def listed(self, operation: str | None = None, status: int | None = None, after: int = 0) -> list[Entry]:
         """The entries with numbers above ``after`` that match, oldest first."""
@@ -81,6 +90,28 @@ class Journal:
             for entry in self._entries
             if entry.number > after and operation in (None, entry.operation) and status in (None, entry.status)
         ]
+
+
+def size_of(entry: Entry) -> int:
+    """About the bytes that an entry takes."""
+    headers = sum(len(name) + len(value) for name, value in entry.headers.items())
+    return ENTRY_BYTES + headers + len(entry.path) + len(entry.body) + len(entry.response)
+
+
+class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The values that an expected event has; ``profile`` is any identifier, ``properties`` are some of the event's."""
+
+    metric: str
+    profile: str | None = None
+    value: float | None = None
+    unique_id: str | None = None
+    properties: dict[str, Any] = {}
+
+    def wanted(self) -> dict[str, Any]:
+        """The values by name, those of properties behind ``properties.``."""
+        named = {"metric": self.metric, "profile": self.profile, "value": self.value, "unique_id": self.unique_id}
+        own = {f"properties.{name}": value for name, value in self.properties.items()}
+        return {name: value for name, value in named.items() if value is not None} | own
 
 
 class Miss(msgspec.Struct, frozen=True):

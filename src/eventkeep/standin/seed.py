@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import PurePath
 from typing import Annotated, Any, Final
 
@@ -19,7 +20,10 @@ from msgspec import Meta
 from eventkeep.errors import ConfigurationError
 from eventkeep.limits import SEED_ACCOUNTS_MAX, SEED_CUSTOMERS_MAX, SEED_DAYS_MAX, SEED_EVENTS_MAX
 
+SEED_EVENTS_AT_ONCE: Final = 500
+"""Events of a seed that are loaded in one commit."""
 RELATIVE: Final = re.compile(r"([+-]\d{1,6})([smhd])", re.ASCII)
+_encode = msgspec.json.Encoder().encode
 UNITS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -134,6 +138,44 @@ def events_of(account: SeedAccount, now: datetime) -> Iterator[SeedEvent]:
         if count > SEED_EVENTS_MAX:
             raise ConfigurationError(f"accounts.{account.name}: a seed makes at most {SEED_EVENTS_MAX:,} events.")
         yield event
+
+
+def bulk_bodies(events: Iterable[SeedEvent]) -> Iterator[tuple[int, bytes]]:
+    """The bodies of bulk creates that make the events, each with its number of events."""
+    left = iter(events)
+    while part := list(islice(left, SEED_EVENTS_AT_ONCE)):
+        data = [
+            {
+                "type": "event-bulk-create",
+                "attributes": {
+                    "profile": profile_data(event.profile),
+                    "events": {"data": [{"type": "event", "attributes": event_attributes(event)}]},
+                },
+            }
+            for event in part
+        ]
+        attributes = {"events-bulk-create": {"data": data}}
+        yield len(part), _encode({"data": {"type": "event-bulk-create-job", "attributes": attributes}})
+
+
+def profile_data(attributes: dict[str, Any]) -> dict[str, Any]:
+    """A profile as a member of a request."""
+    return {"data": {"type": "profile", "attributes": attributes}}
+
+
+def event_attributes(event: SeedEvent) -> dict[str, Any]:
+    """The attributes of an event in a create."""
+    given = {
+        "time": event.time,
+        "value": event.value,
+        "value_currency": event.value_currency,
+        "unique_id": event.unique_id,
+    }
+    return {
+        "metric": {"data": {"type": "metric", "attributes": {"name": event.metric}}},
+        "properties": event.properties,
+        **{name: value for name, value in given.items() if value is not None},
+    }
 
 
 def generated(plan: Generate, now: datetime) -> Iterator[SeedEvent]:
