@@ -7,6 +7,11 @@
         eventkeep.received("Placed Order", profile="ada@shop.example", value=42.5)
         eventkeep.nothing_else()
 
+    def test_order_survives_a_reset(eventkeep):
+        eventkeep.controls.fail("reset_after", times=1)
+        checkout(Client())
+        eventkeep.received("Placed Order", times=1)
+
 Under pytest-xdist each worker has a server of its own.
 """
 
@@ -22,7 +27,7 @@ if TYPE_CHECKING:
     # They are loaded by the first test that uses them, not by every run of pytest.
     from eventkeep.client.results import IncludedEvent
     from eventkeep.client.synchronous.client import Client
-    from eventkeep.testing import ServerProcess
+    from eventkeep.testing import Controls, ServerProcess
 
 POLL_SECONDS: Final = 0.02
 SHOWN_MAX: Final = 20
@@ -30,10 +35,10 @@ SHOWN_MAX: Final = 20
 
 
 class Account:
-    """An account of the server that one test uses, with a client for it."""
+    """An account of the server that one test uses, with a client and controls for it."""
 
-    def __init__(self, client: Client) -> None:
-        self.client = client
+    def __init__(self, client: Client, controls: Controls) -> None:
+        self.client, self.controls = client, controls
         self.url: str = client.settings.base_url
         self.api_key: str = client.settings.api_key
         self._matched: set[str] = set()
@@ -154,10 +159,10 @@ def listed(events: list[IncludedEvent], expected: Expected | None = None) -> str
 
 @pytest.fixture(scope="session")
 def eventkeep_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A running server without rate limits, in a folder that pytest removes."""
+    """A running server with controls and without rate limits, in a folder that pytest removes."""
     from eventkeep.testing import ServerProcess
 
-    with ServerProcess(tmp_path_factory.mktemp("eventkeep") / "data") as server:
+    with ServerProcess(tmp_path_factory.mktemp("eventkeep") / "data", controls=True) as server:
         yield server
 
 
@@ -169,8 +174,8 @@ def eventkeep(
     from eventkeep.client.synchronous.client import Client
 
     key = eventkeep_server.make_account(request.node.nodeid)
-    with Client(key, eventkeep_server.url) as client:
-        account = Account(client)
+    with Client(key, eventkeep_server.url) as client, eventkeep_server.controls(key) as controls:
+        account = Account(client, controls)
         for name, value in account.environment.items():
             monkeypatch.setenv(name, value)
         yield account

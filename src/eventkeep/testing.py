@@ -23,13 +23,16 @@ from typing import Final, Self
 
 import httpx
 
+from eventkeep.client.controls import Controls
 from eventkeep.errors import ServerUnreachable
+
+__all__ = ["Controls", "ServerProcess", "free_port"]
 
 START_SECONDS_MAX: Final = 60.0
 """How long a server may take until it is ready."""
 STOP_SECONDS_MAX: Final = 60.0
 """How long a server may take to stop after SIGTERM."""
-ACCOUNT_NAME_CHARACTERS: Final = 80
+ACCOUNT_NAME_CHARACTERS: Final = 60
 """Characters of a name that ``make_account`` keeps."""
 _POLL_SECONDS: Final = 0.05
 _READY_LINE: Final = b"eventkeep is ready at "
@@ -39,7 +42,8 @@ _HOST: Final = "127.0.0.1"
 class ServerProcess:
     """``eventkeep serve`` as a child process; a context manager that starts and stops it.
 
-    ``rate_limits`` None leaves them to the other settings, a file's for example.
+    ``rate_limits`` None leaves them to the other settings, a file's for example. With ``controls``, `Controls` can
+    control the accounts.
     What the server prints goes to ``log_path``, a file beside the data folder.
     After ``stop`` or ``kill`` it may be started again, on the same folder and port.
     """
@@ -50,6 +54,7 @@ class ServerProcess:
         *,
         port: int | None = None,
         rate_limits: str | None = "off",
+        controls: bool = False,
         options: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
     ) -> None:
@@ -59,7 +64,7 @@ class ServerProcess:
         self.log_path = data.with_name(f"{data.name}.log")
         self._command = [
             *(sys.executable, "-m", "eventkeep", "serve", "--data", str(data), "--host", _HOST),
-            *("--port", str(self.port), *options),
+            *("--port", str(self.port), *(("--controls",) if controls else ()), *options),
             *(() if rate_limits is None else ("--rate-limits", rate_limits)),
         ]
         self._environment = {**os.environ, **(environment or {})}
@@ -154,6 +159,10 @@ class ServerProcess:
 
         unique_name = f"{name[:ACCOUNT_NAME_CHARACTERS]} {uuid.uuid4().hex}"
         return change_folder(self.data, ControlRequest("create_key", unique_name, sorted(parse_scopes(scopes)))).key
+
+    def controls(self, api_key: str) -> Controls:
+        """The controls of the account of a key, if the server was made with ``controls``."""
+        return Controls(api_key, self.url)
 
     def log_text(self) -> str:
         """What the server has printed so far."""

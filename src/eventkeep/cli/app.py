@@ -16,6 +16,7 @@ from eventkeep.cli.cassettes import RECORD_EPILOG, REPLAY_EPILOG, VERIFY_EPILOG,
 from eventkeep.cli.check import EPILOG as CHECK_EPILOG
 from eventkeep.cli.check import check
 from eventkeep.cli.cluster import cluster
+from eventkeep.cli.control import control
 from eventkeep.cli.doctor import EPILOG as DOCTOR_EPILOG
 from eventkeep.cli.doctor import doctor
 from eventkeep.cli.events import events
@@ -66,6 +67,7 @@ app.command(epilog=STATS_EPILOG)(stats)
 app.command(epilog=RECORD_EPILOG)(record)
 app.command(epilog=REPLAY_EPILOG)(replay)
 app.command(epilog=VERIFY_EPILOG)(verify)
+app.add_typer(control, name="control")
 app.command(epilog=DOCTOR_EPILOG)(doctor)
 app.command(epilog=CHECK_EPILOG)(check)
 app.command(epilog=BACKUP_EPILOG)(backup)
