@@ -50,6 +50,42 @@ def test_own_events_are_no_surprise(eventkeep):
     eventkeep.nothing_else()
 """
 
+CONTROLLED = """
+import datetime
+
+import pytest
+from shop import check_out
+
+NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.timezone.utc)
+SEED = {"events": [{"metric": "Viewed Product", "profile": {"email": f"{name}@shop.example"}} for name in "abc"]}
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_reset_doubles_nothing(eventkeep, number):
+    eventkeep.controls.fail("reset_after", times=1)
+    check_out("ada@shop.example", number, [])
+    eventkeep.received("Placed Order", times=1)
+    kinds = [request.get("kind") for request in eventkeep.controls.requests(operation="create_event")]
+    assert kinds == ["reset_after", None]
+
+
+@pytest.mark.parametrize("number", range(98))
+def test_a_seed_is_loaded_again(eventkeep, number):
+    eventkeep.controls.load_seed(SEED)
+    check_out("ada@shop.example", number, [])
+    assert eventkeep.controls.expect("Placed Order", value=number)["count"] == 1
+    assert eventkeep.controls.reset()["events"] == 3
+    assert [event.metric.name for event in eventkeep.events()] == ["Viewed Product"] * 3
+
+
+@pytest.mark.parametrize("number", range(98))
+def test_clocks_and_faults_are_those_of_one_test(eventkeep, number):
+    assert not eventkeep.controls.clock()["controlled"] and eventkeep.controls.faults() == []
+    eventkeep.controls.freeze(NOON + datetime.timedelta(seconds=number))
+    eventkeep.controls.fail("status", status=503)
+    assert eventkeep.controls.now() == NOON + datetime.timedelta(seconds=number)
+"""
+
 BAD = """
 from shop import check_out
 
@@ -93,6 +129,14 @@ def test_project_tests_its_events(tmp_path: Path, options: tuple[str, ...]) -> N
     done = run_pytest(tmp_path, *options)
     assert done.returncode == 0, done.stdout
     assert "23 passed" in done.stdout
+
+
+def test_project_controls_its_server_in_parallel(tmp_path: Path) -> None:
+    (tmp_path / "test_controls.py").write_text(CONTROLLED)
+    done = run_pytest(tmp_path, "-n", "2")
+    assert done.returncode == 0, done.stdout
+    assert "200 passed" in done.stdout
+    print(done.stdout.splitlines()[-1])
 
 
 def test_failed_assertions_explain_themselves(tmp_path: Path) -> None:

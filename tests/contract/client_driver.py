@@ -17,6 +17,7 @@ import sys
 from typing import Any
 
 import openapi_client
+import urllib3
 from klaviyo_api import KlaviyoAPI
 
 
@@ -29,6 +30,14 @@ def connect(url: str, key: str, max_retries: int) -> Any:
 def plain(data: Any) -> Any:
     """The client's return value as JSON: a model of the client becomes the JSON that it was made from."""
     return data.to_dict() if hasattr(data, "to_dict") else data
+
+
+def json_or_text(body: Any) -> Any:
+    """The body of an error: a document of the API, or what something in between sent."""
+    try:
+        return json.loads(body) if body else None
+    except ValueError:
+        return body
 
 
 def text(value: Any) -> str:
@@ -50,8 +59,9 @@ def respond(call: dict[str, Any]) -> dict[str, Any]:
     try:
         returned = operation(*call["positional"], **call["options"])
     except openapi_client.ApiException as exc:
-        body = json.loads(exc.body) if exc.body else None
-        return {"status": exc.status, "headers": dict(exc.headers or {}), "data": body}
+        return {"status": exc.status, "headers": dict(exc.headers or {}), "data": json_or_text(exc.body)}
+    except urllib3.exceptions.HTTPError as exc:
+        return {"raised": f"{type(exc).__name__}: {exc}"}
     except (TypeError, ValueError) as exc:
         return {"raised": f"{type(exc).__name__}: {exc}"}
     if call["operation"].endswith("_with_http_info"):
