@@ -89,7 +89,9 @@ class Terminal:
 
     def _read(self) -> bool:
         """Read the next output, if some arrives soon; returns False at the end."""
-        if not select.select([self._screen], [], [], 0.1)[0]:
+        waiting = select.poll()
+        waiting.register(self._screen, select.POLLIN)
+        if not waiting.poll(100):
             return True
         try:
             content = os.read(self._screen, 65_536)
