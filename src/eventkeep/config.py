@@ -95,6 +95,11 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     seed: Path | None = None
 
 
+def server_url(host: str, port: int) -> str:
+    """The URL of a server at an address of this machine."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 class SettingsFile(msgspec.Struct, frozen=True):
     """The content of a file of settings; messages name it by ``path``."""
 

@@ -13,7 +13,7 @@ import pytest
 from eventkeep.client.errors import ResponseError
 from eventkeep.client.synchronous.client import Client
 from eventkeep.errors import ConfigurationError
-from eventkeep.server.serve import read_seed
+from eventkeep.server.controls.installation import read_seed
 from eventkeep.testing import Controls, ServerProcess
 from tests.contract.api import single_body
 

@@ -14,6 +14,7 @@ import msgspec
 from eventkeep.cassettes.cassette import REQUEST_HEADERS, RESPONSE_HEADERS, Exchange, Writer, kept
 from eventkeep.cassettes.matching import Tape, asked
 from eventkeep.cassettes.scrubbing import Scrubber
+from eventkeep.config import server_url
 from eventkeep.limits import BODY_BYTES_MAX, CASSETTE_UPSTREAM_SECONDS_MAX
 
 HOP_BY_HOP: Final = frozenset(
@@ -38,7 +39,7 @@ class CassetteServer(ThreadingHTTPServer):
     @property
     def url(self) -> str:
         host, port = self.server_address[:2]
-        return f"http://{host if isinstance(host, str) else host.decode()}:{port}"
+        return server_url(host if isinstance(host, str) else host.decode(), port)
 
 
 class Handler(BaseHTTPRequestHandler):

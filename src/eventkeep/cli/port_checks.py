@@ -10,6 +10,7 @@ import httpx
 import msgspec
 
 from eventkeep.cli.findings import Finding, fault, ok, warning
+from eventkeep.config import server_url
 from eventkeep.errors import ConfigurationError
 
 RESPONSE_SECONDS_MAX: Final = 5.0
@@ -30,9 +31,8 @@ class PortState(msgspec.Struct, frozen=True):
 def check_port(host: str, port: int, holder: str | None) -> PortState:
     """Whether the address is free, or who has it. ``holder`` is the process that has the data folder, if one has."""
     from eventkeep.http.listener import bind
-    from eventkeep.server.serve import url_host
 
-    url = f"http://{url_host(REACHABLE.get(host, host))}:{port}"
+    url = server_url(REACHABLE.get(host, host), port)
     try:
         health = httpx.get(f"{url}/healthz", timeout=RESPONSE_SECONDS_MAX, trust_env=False)
         readiness = httpx.get(f"{url}/readyz", timeout=RESPONSE_SECONDS_MAX, trust_env=False)
@@ -63,9 +63,7 @@ def check_port(host: str, port: int, holder: str | None) -> PortState:
 
 def running_server(host: str, port: int) -> str | None:
     """Return the URL of the eventkeep that responds at the address, or None if none does."""
-    from eventkeep.server.serve import url_host
-
-    url = f"http://{url_host(REACHABLE.get(host, host))}:{port}"
+    url = server_url(REACHABLE.get(host, host), port)
     try:
         health = httpx.get(f"{url}/healthz", timeout=LOOK_SECONDS_MAX, trust_env=False)
     except httpx.HTTPError:

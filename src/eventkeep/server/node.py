@@ -23,7 +23,7 @@ from eventkeep.cluster.lease import Holder, Lease
 from eventkeep.cluster.member import Member, Role
 from eventkeep.cluster.registry import NodeState, Registry, removable
 from eventkeep.cluster.server_checks import check_servers
-from eventkeep.config import ServeSettings
+from eventkeep.config import ServeSettings, server_url
 from eventkeep.directory.changes import encode_changes
 from eventkeep.errors import ConfigurationError, LogError, LogUnreachable, StoreError, Unavailable
 from eventkeep.ingest.committer import Committer
@@ -69,7 +69,7 @@ def node_settings(settings: ServeSettings) -> NodeSettings | None:
     name = settings.node or "".join(
         letter if letter.isascii() and letter.isalnum() else "-" for letter in socket.gethostname()
     )
-    url = settings.node_url or f"http://{settings.host}:{settings.port}"
+    url = settings.node_url or server_url(settings.host, settings.port)
     return NodeSettings(parse_log_address(settings.log), name[:NAME_CHARACTERS_MAX], url, settings.node_secret)
 
 

@@ -8,16 +8,14 @@ import signal
 import socket
 import sys
 from contextlib import closing
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
 import uvloop
 
-from eventkeep.clock import SystemClock
-from eventkeep.config import ServeSettings
-from eventkeep.errors import ConfigurationError, StoreError
-from eventkeep.http.broken_responses import BreakingConnection
+from eventkeep.config import ServeSettings, server_url
+from eventkeep.errors import StoreError
 from eventkeep.http.listener import Listener, bind
 from eventkeep.limits import (
     CLOSE_SECONDS_MAX,
@@ -26,13 +24,13 @@ from eventkeep.limits import (
     SWITCH_SECONDS,
 )
 from eventkeep.server.app import App
-from eventkeep.server.controls.installation import controlled
 from eventkeep.server.logs import configure_logs
 from eventkeep.server.memory import calm_collector
 from eventkeep.server.node import failed_node, node_settings
 from eventkeep.server.services import Services
-from eventkeep.standin.clocks import AccountClocks
-from eventkeep.standin.seed import Seed, parse_seed
+
+if TYPE_CHECKING:
+    from eventkeep.server.controls.installation import StandIn
 
 logger = structlog.get_logger(__name__)
 
@@ -45,17 +43,19 @@ def run(settings: ServeSettings) -> None:
     """
     configure_logs(settings.log_level, settings.log_format)
     allow_open_files()
-    clocks = AccountClocks(SystemClock()) if settings.controls else None
-    seed = None if settings.seed is None else read_seed(settings.seed)
+    stand_in = make_stand_in(settings) if settings.controls else None
     with closing(bind(settings.host, settings.port)) as bound:
         settings = msgspec.structs.replace(settings, port=bound.getsockname()[1])
         services = Services(
-            settings.data, clocks, node=node_settings(settings), fit_hours=settings.fit_predictions_hours
+            settings.data,
+            None if stand_in is None else stand_in.clocks,
+            node=node_settings(settings),
+            fit_hours=settings.fit_predictions_hours,
         )
         calm_collector()
         share_the_interpreter()
         try:
-            uvloop.run(serve(settings, bound, services, clocks, seed))
+            uvloop.run(serve(settings, bound, services, stand_in))
         finally:
             services.close()
             logger.info("stopped")
@@ -88,25 +88,26 @@ def share_the_interpreter() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
 
 
+def make_stand_in(settings: ServeSettings) -> StandIn:
+    """The controls of a stand-in. Raises ConfigurationError if its seed can't be read."""
+    # Only a stand-in loads this code.
+    from eventkeep.server.controls.installation import StandIn
+
+    return StandIn(settings)
+
+
 async def serve(
-    settings: ServeSettings,
-    bound: socket.socket,
-    services: Services,
-    clocks: AccountClocks | None = None,
-    seed: Seed | None = None,
+    settings: ServeSettings, bound: socket.socket, services: Services, stand_in: StandIn | None = None
 ) -> None:
     """Respond to requests until a signal comes, then to those that have no response yet.
 
-    ``clocks`` are the clock of the services if the server is a stand-in that tests control; ``seed`` is loaded first.
+    The clocks of a ``stand_in`` are the clock of the services.
     """
-    if clocks is None:
+    if stand_in is None:
         app = App(services, settings)
         listener = Listener(app, bound, services.clock, settings.connections_per_host)
     else:
-        app, application, seeding = controlled(services, settings, clocks)
-        if seed is not None:
-            await seeding.load_all(seed)
-        listener = Listener(application, bound, clocks, settings.connections_per_host, BreakingConnection)
+        app, listener = await stand_in.start(services, settings, bound)
     app.serve_metrics()
     app.traffic_log.start()
     stopping = asyncio.Event()
@@ -127,24 +128,11 @@ async def serve(
     await listener.close(CLOSE_SECONDS_MAX)
 
 
-def read_seed(path: Path) -> Seed:
-    """The seed in a file. Raises ConfigurationError, which names the file and the place."""
-    try:
-        content = path.read_bytes()
-    except OSError as exc:
-        raise ConfigurationError(f"--seed: {path} can't be read: {exc.strerror}.") from exc
-    return parse_seed(content, str(path))
-
-
 def announce(settings: ServeSettings, services: Services) -> None:
     """Print the ready line."""
-    url = f"http://{url_host(settings.host)}:{settings.port}"
+    url = server_url(settings.host, settings.port)
     if not services.directory.keys.list():
         print(
             f"No API key yet. Make one with: eventkeep keys create --data {settings.data}", file=sys.stderr, flush=True
         )
     print(f"eventkeep is ready at {url} (data in {settings.data})", flush=True)
-
-
-def url_host(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import hmac
+import socket
 from collections.abc import Mapping
+from pathlib import Path
 
-from eventkeep.config import ServeSettings
+from eventkeep.clock import SystemClock
+from eventkeep.config import ServeSettings, server_url
 from eventkeep.directory import KeyRecord
-from eventkeep.errors import PermissionDenied
+from eventkeep.errors import ConfigurationError, PermissionDenied
+from eventkeep.http.broken_responses import BreakingConnection
+from eventkeep.http.listener import Listener
 from eventkeep.http.request import Request
 from eventkeep.http.response import Response
 from eventkeep.protocol.admin.controls import CONTROL_OPERATIONS, CONTROLS_KEY_HEADER
@@ -24,8 +29,7 @@ from eventkeep.server.controls.states import AccountStates
 from eventkeep.server.controls.webhooks import Webhooks
 from eventkeep.server.services import Services
 from eventkeep.standin.clocks import AccountClocks
-
-Installed = tuple[App, ControlledApplication, Seeding]
+from eventkeep.standin.seed import Seed, parse_seed
 
 
 def guarded(handlers: Mapping[str, OwnHandler], secret: str | None) -> Mapping[str, OwnHandler]:
@@ -45,21 +49,45 @@ def guarded(handlers: Mapping[str, OwnHandler], secret: str | None) -> Mapping[s
     return {name: checked(handler) for name, handler in handlers.items()}
 
 
-def controlled(services: Services, settings: ServeSettings, clocks: AccountClocks) -> Installed:
-    """An application with controls, what a listener serves of it, and what loads seeds.
+class StandIn:
+    """A server whose clocks, failures and data tests control.
 
-    ``clocks`` are the clock of the services.
+    ``clocks`` have to be the clock of the services that it is started with. Raises ConfigurationError if its seed
+    can't be read.
     """
-    states = AccountStates()
-    seeding = Seeding(services, clocks, states)
-    url = settings.public_url or f"http://{settings.host}:{settings.port}"
-    webhooks = Webhooks(EventPayloads(services, url))
-    services.before_close(webhooks.close)
-    parts = ControlParts(
-        limits=lambda table: AccountRateLimits(table, clocks),
-        operations=list(CONTROL_OPERATIONS.values()),
-        handlers=guarded(ControlRoutes(services, clocks, states, seeding, webhooks).handlers, settings.controls_key),
-        following=webhooks.after,
-    )
-    app = App(services, settings, parts)
-    return app, ControlledApplication(app, services, states), seeding
+
+    def __init__(self, settings: ServeSettings) -> None:
+        self.clocks = AccountClocks(SystemClock())
+        self._seed = None if settings.seed is None else read_seed(settings.seed)
+
+    async def start(self, services: Services, settings: ServeSettings, bound: socket.socket) -> tuple[App, Listener]:
+        """The application, with its seed loaded, and a listener on the controls around it.
+
+        Raises ConfigurationError, which names the place, if the seed can't be loaded.
+        """
+        states = AccountStates()
+        seeding = Seeding(services, self.clocks, states)
+        webhooks = Webhooks(EventPayloads(services, settings.public_url or server_url(settings.host, settings.port)))
+        services.before_close(webhooks.close)
+        parts = ControlParts(
+            limits=lambda table: AccountRateLimits(table, self.clocks),
+            operations=list(CONTROL_OPERATIONS.values()),
+            handlers=guarded(
+                ControlRoutes(services, self.clocks, states, seeding, webhooks).handlers, settings.controls_key
+            ),
+            following=webhooks.after,
+        )
+        app = App(services, settings, parts)
+        if self._seed is not None:
+            await seeding.load_all(self._seed)
+        application = ControlledApplication(app, services, states)
+        return app, Listener(application, bound, self.clocks, settings.connections_per_host, BreakingConnection)
+
+
+def read_seed(path: Path) -> Seed:
+    """The seed in a file. Raises ConfigurationError, which names the file and the place."""
+    try:
+        content = path.read_bytes()
+    except OSError as exc:
+        raise ConfigurationError(f"--seed: {path} can't be read: {exc.strerror}.") from exc
+    return parse_seed(content, str(path))
