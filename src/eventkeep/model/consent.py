@@ -226,5 +226,6 @@ def _joined(one: Mapping[Any, Any], other: Mapping[Any, Any]) -> dict[Any, Any]:
 
 def _rank(permission: Permission) -> tuple[Any, ...]:
     details = (permission.method, permission.method_detail, permission.custom_method_detail, permission.double_optin)
-    # Text compares with text alone.
-    return permission.time, not permission.subscribed, *(str(detail or "") for detail in details)
+    # Text compares with text alone; None ranks before everything, also before an empty text and before False.
+    ranks = (() if detail is None else (str(detail),) for detail in details)
+    return permission.time, not permission.subscribed, *ranks

@@ -137,6 +137,18 @@ def test_the_lists_remembered_are_those_of_the_newest_statements() -> None:
     assert after(*reversed(statements)).list_suppressions == remembered
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (subscribed(EMAIL, T), subscribed(EMAIL, T, double_optin=False)),
+        (subscribed(EMAIL, T), subscribed(EMAIL, T, method="")),
+        (unsubscribed(SMS, T, method_detail=""), unsubscribed(SMS, T)),
+    ],
+)
+def test_statements_of_one_moment_join_to_the_same_in_either_order(one: Consent, other: Consent) -> None:
+    assert joined(one, other) == joined(other, one)
+
+
 # Any order.
 
 times = st.integers(T, T + 6)
