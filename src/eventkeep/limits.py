@@ -1,7 +1,6 @@
 """Every limit, by name, with its unit. Nothing in eventkeep is unbounded.
 
-The first block has the limits of the Klaviyo Events API (from its guides and OpenAPI
-documents); the others are ours.
+The first block has the limits of the Klaviyo Events API (from its guides and OpenAPI documents); the others are ours.
 """
 
 from __future__ import annotations
@@ -132,9 +131,9 @@ PROFILE_CACHE_ENTRIES_MAX: Final = 200_000
 PROFILE_CACHE_BYTES_MAX: Final = 300_000_000
 """Bytes of memory of these profiles together, approximately."""
 SETTLED_WRITES_MAX: Final = 1_000_000
-"""Profile writes that are known to change nothing; some 200 bytes of memory each."""
+"""Profile writes that are known to change nothing; some 250 bytes of memory each."""
 CHANGED_PROFILES_MAX: Final = 1_000_000
-"""Profiles whose last change is kept in memory, to tell such writes from others; some 100 bytes each."""
+"""Profiles whose last change is kept in memory, to tell such writes from others; some 90 bytes each."""
 CONSENT_LISTS_MAX: Final = 1_000
 """Lists whose latest statement one profile's consent keeps."""
 METRICS_PER_PAGE: Final = 200
@@ -167,6 +166,8 @@ METRICS_PER_ACCOUNT_MAX: Final = 10_000
 """Metrics of one account; a request that would make more is refused."""
 METRIC_CACHE_ENTRIES_MAX: Final = 100_000
 """Metrics kept in memory beside the directory."""
+ACCOUNT_SETTING_CACHE_ENTRIES_MAX: Final = 10_000
+"""Settings of accounts kept in memory."""
 KEY_CACHE_ENTRIES_MAX: Final = 1_000
 """Keys in the cache of look-ups."""
 KEY_CACHE_SECONDS_MAX: Final = 0.5

@@ -13,13 +13,13 @@ from rich.table import Table
 
 from eventkeep.cli.groups import ListsByDefault
 from eventkeep.cli.keys import DEFAULT_ACCOUNT, check_exists, named
-from eventkeep.cli.settings import ConfigOption, DataOption, data_folder
+from eventkeep.cli.settings import AccountOption, ConfigOption, DataOption, data_folder
 from eventkeep.errors import ConfigurationError
 from eventkeep.limits import ECHO_CHARACTERS_MAX
+from eventkeep.model.account_settings import read_settings
 from eventkeep.model.attribution import DEFAULT_WINDOWS
-from eventkeep.model.attribution_settings import SETTING, AttributionChange, Starts, read_settings
+from eventkeep.model.attribution_settings import SETTING, AttributionChange, AttributionSettings, Starts
 
-AccountOption = Annotated[str, typer.Option(help="The account by name.")]
 OFF: Final = "off"
 _WINDOW: Final = re.compile(r"([0-9]{1,6})([smhd])")
 _SECONDS: Final = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
@@ -45,7 +45,7 @@ def list_(
 
     with DirectoryReader(folder) as directory:
         number = named(account, directory.accounts.list()).number
-        rule = read_settings(directory.account_settings.get(number, SETTING)).rule()
+        rule = read_settings(directory.account_settings.get(number, SETTING), AttributionSettings).rule()
     metrics = sorted({*DEFAULT_WINDOWS, *rule.windows})
     if as_json:
         for metric in metrics:

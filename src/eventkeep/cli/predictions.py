@@ -12,7 +12,7 @@ import typer
 
 from eventkeep.cli.keys import DEFAULT_ACCOUNT, check_exists, named
 from eventkeep.cli.moments import MOMENT_HELP, parse_moment
-from eventkeep.cli.settings import ConfigOption, DataOption, data_folder
+from eventkeep.cli.settings import AccountOption, ConfigOption, DataOption, data_folder
 from eventkeep.errors import ConfigurationError
 from eventkeep.limits import ECHO_CHARACTERS_MAX, PREDICTIONS_FIT_SECONDS_MAX
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from eventkeep.model.prediction_settings import LastFit
     from eventkeep.model.predictions.tracking import Tracking
 
-AccountOption = Annotated[str, typer.Option(help="The account by name.")]
 MODELS: Final = {"mbg-nbd": True, "bg-nbd": False}
 """The models of purchases; whether a customer can leave after the first one."""
 WEEK_DAYS: Final = 7

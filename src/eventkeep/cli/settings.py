@@ -20,6 +20,7 @@ ConfigOption = Annotated[
     ),
 ]
 DataOption = Annotated[Path | None, typer.Option(help="The data folder.", show_default="eventkeep-data")]
+AccountOption = Annotated[str, typer.Option(help="The account by name.")]
 
 
 def serve_settings(flags: Mapping[str, object]) -> ServeSettings:

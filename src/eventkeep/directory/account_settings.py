@@ -6,9 +6,11 @@ import threading
 
 from sqlalchemy import select
 
+from eventkeep.cache import Cache
 from eventkeep.directory.changes import Change, Operation, Table
 from eventkeep.directory.database import Readable
 from eventkeep.directory.schema import account_setting
+from eventkeep.limits import ACCOUNT_SETTING_CACHE_ENTRIES_MAX
 
 
 class AccountSettings:
@@ -16,7 +18,7 @@ class AccountSettings:
 
     def __init__(self, database: Readable) -> None:
         self._database = database
-        self._known: dict[tuple[int, str], str | None] = {}
+        self._known: Cache[tuple[int, str], tuple[str | None]] = Cache(ACCOUNT_SETTING_CACHE_ENTRIES_MAX)
         self._changes = 0
         self._lock = threading.Lock()
 
@@ -24,8 +26,8 @@ class AccountSettings:
         """The setting's value, None if it is not set."""
         key = account, name
         with self._lock:
-            if key in self._known:
-                return self._known[key]
+            if (known := self._known.get(key)) is not None:
+                return known[0]
             changes = self._changes
         query = select(account_setting.c.value).where(account_setting.c.account == account)
         with self._database.reading() as connection:
@@ -33,7 +35,7 @@ class AccountSettings:
         with self._lock:
             # What was read before a change was applied may be the value before it.
             if changes == self._changes:
-                self._known[key] = value
+                self._known.put([(key, (value,))])
         return value
 
     def changed(self, account: int, name: str, value: str | None) -> list[Change]:
@@ -48,5 +50,4 @@ class AccountSettings:
         """Take out of memory what a change that was applied makes wrong."""
         with self._lock:
             self._changes += 1
-            for row in change.rows:
-                self._known.pop((change.account, row[0]), None)
+            self._known.drop((change.account, row[0]) for row in change.rows)

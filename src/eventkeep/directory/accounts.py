@@ -46,10 +46,7 @@ class Accounts:
             )
         if self.find(name) is not None:
             raise ConfigurationError(f"There is an account {name!r} already.")
-        with self._database.reading() as connection:
-            newest = connection.execute(select(func.max(account.c.number))).scalar() or 0
-        made = Account(newest + 1, name, round(self._clock.now() * 1_000_000))
-        return made, Change(Table.ACCOUNT, Operation.PUT, 0, [(made.number, made.name, made.created)])
+        return self._made(name)
 
     def renewed(self, old: Account) -> tuple[Account, list[Change]]:
         """An account with the same name and a new number, and the changes that put it in the place of ``old``.
@@ -57,13 +54,14 @@ class Accounts:
         What belongs to the old number stays where it is, and nobody can reach it. Only one change may be made at a
         time.
         """
+        made, change = self._made(old.name)
+        return made, [Change(Table.ACCOUNT, Operation.DELETE, 0, [(old.number,)]), change]
+
+    def _made(self, name: str) -> tuple[Account, Change]:
         with self._database.reading() as connection:
-            newest = connection.execute(select(func.max(account.c.number))).scalar_one()
-        made = Account(newest + 1, old.name, round(self._clock.now() * 1_000_000))
-        return made, [
-            Change(Table.ACCOUNT, Operation.DELETE, 0, [(old.number,)]),
-            Change(Table.ACCOUNT, Operation.PUT, 0, [(made.number, made.name, made.created)]),
-        ]
+            newest = connection.execute(select(func.max(account.c.number))).scalar() or 0
+        made = Account(newest + 1, name, round(self._clock.now() * 1_000_000))
+        return made, Change(Table.ACCOUNT, Operation.PUT, 0, [(made.number, made.name, made.created)])
 
     def find(self, name: str) -> Account | None:
         """The account of that name, or None."""

@@ -44,16 +44,6 @@ class AttributionChange(msgspec.Struct, frozen=True, kw_only=True):
     resets_all: bool = False
 
 
-def read_settings(text: str | None) -> AttributionSettings:
-    """The settings in the text that was stored; the defaults if there is none."""
-    return AttributionSettings() if text is None else msgspec.json.decode(text, type=AttributionSettings)
-
-
-def write_settings(settings: AttributionSettings) -> str | None:
-    """The text to store, None for the defaults."""
-    return None if settings == AttributionSettings() else msgspec.json.encode(settings).decode()
-
-
 def changed_settings(settings: AttributionSettings, change: AttributionChange) -> AttributionSettings:
     """The settings after a change. Raises ConfigurationError if it can't be made."""
     if change.resets_all:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from eventkeep.limits import LOOK_BACK_RANGES_MAX
 from eventkeep.model.attribution import Rule, Touch, touch_of
+from eventkeep.model.event import decode_properties
 
 ReadProperties = Callable[[Sequence[int]], Sequence[bytes]]
 """Reads the properties of the candidates at these places, in their order."""
@@ -25,8 +26,6 @@ _Names = Mapping[int, str]
 
 _FIRST_READ: Final = 1
 """Candidates of an event that are read at first; each time it is not credited, twice as many as before."""
-
-_decode_members = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Candidates(msgspec.Struct, frozen=True):
@@ -123,5 +122,5 @@ class _Crediting:
             return
         for place, properties in zip(places, self._read([self._place[each] for each in places]), strict=True):
             self._known[place] = touch_of(
-                self._time[place], self._id[place], self._metric[place], _decode_members(properties), self._rule
+                self._time[place], self._id[place], self._metric[place], decode_properties(properties), self._rule
             )

@@ -8,7 +8,7 @@ its public id is a look at one place of the log's order.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -24,6 +24,10 @@ _PUBLIC_ID: Final = re.compile(f"[0-9A-Za-z]{{{PUBLIC_ID_CHARACTERS}}}")
 _GREGORIAN_START_TICKS: Final = 0x01B21DD213814000
 """Ticks of 100 ns from 1582-10-15, the start of version 1 UUIDs, to 1970-01-01 (RFC 9562)."""
 _TICKS_PER_SECOND: Final = 10_000_000
+
+
+decode_properties: Final = msgspec.json.Decoder(dict[str, Any]).decode
+"""Decodes the properties of a stored event."""
 
 
 class StoredEvent(msgspec.Struct):

@@ -43,16 +43,6 @@ class PredictionsChange(msgspec.Struct, frozen=True, kw_only=True):
     returns: tuple[str, ...] | None = None
 
 
-def read_settings(text: str | None) -> PredictionSettings:
-    """The settings in the text that was stored; the defaults if there is none."""
-    return PredictionSettings() if text is None else msgspec.json.decode(text, type=PredictionSettings)
-
-
-def write_settings(settings: PredictionSettings) -> str | None:
-    """The text to store, None for the defaults."""
-    return None if settings == PredictionSettings() else msgspec.json.encode(settings).decode()
-
-
 def changed_settings(settings: PredictionSettings, change: PredictionsChange) -> PredictionSettings:
     """The settings after a change. Raises ConfigurationError if it can't be made."""
     orders = settings.orders if change.orders is None else change.orders

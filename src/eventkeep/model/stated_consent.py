@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 import numpy as np
 
 from eventkeep.model.consent import NOTHING, joined
 from eventkeep.model.consent_metrics import CONSENT_METRICS, stated_by
+from eventkeep.model.event import decode_properties
 from eventkeep.model.submission import Submission
 
 _MICROSECONDS = 1_000_000
-_decode_members = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def with_statements(submission: Submission) -> Submission:
@@ -29,7 +27,7 @@ def with_statements(submission: Submission) -> Submission:
     profiles = list(submission.profiles)
     for place in np.flatnonzero(np.isin(metrics, stating)).tolist():
         name, _ = submission.metrics[int(metrics[place])]
-        members = _decode_members(properties.joined[offsets[place] : offsets[place + 1]])
+        members = decode_properties(properties.joined[offsets[place] : offsets[place + 1]])
         statement = stated_by(name, int(submission.numbers["time"][place]) * _MICROSECONDS, members)
         if statement is not None:
             write = profiles[int(writes[place])]

@@ -6,20 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-import numpy as np
 
 from eventkeep.directory import Directory
 from eventkeep.events.look_back import PastEvents, PastRange
 from eventkeep.events.store import EventStore
+from eventkeep.model.account_settings import read_settings
 from eventkeep.model.attribution import Rule, Touch, is_creditable
-from eventkeep.model.attribution_settings import SETTING, read_settings
+from eventkeep.model.attribution_settings import SETTING, AttributionSettings
 from eventkeep.model.crediting import Candidates, credit_all, look_back_ranges
-from eventkeep.model.event import StoredEvent
+from eventkeep.model.event import StoredEvent, decode_properties
+from eventkeep.server.survivors import Survivors
 
 _OWN_MESSAGE: Final = (b"$message", b"$flow", b"\\u")
 """Properties without any of these name no message of their own, however it is written."""
-
-_decode_members = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Creditable(msgspec.Struct, frozen=True):
@@ -92,18 +91,16 @@ class Attributions:
 
     def rule(self, account: int) -> Rule:
         """The rule of the account."""
-        return read_settings(self._directory.account_settings.get(account, SETTING)).rule()
+        return read_settings(self._directory.account_settings.get(account, SETTING), AttributionSettings).rule()
 
 
 def candidates_of(past: PastEvents, merged: Mapping[int, Sequence[int]], metric_names: Mapping[int, str]) -> Candidates:
     """The events as candidates, under the numbers of the surviving profiles."""
     columns = past.columns
-    profiles = columns["profile"]
-    for survivor, numbers in merged.items():
-        profiles = np.where(np.isin(profiles, numbers), survivor, profiles)
+    profiles = Survivors.into(merged).of(columns["profile"])
     return Candidates(columns["time"], columns["id"], profiles, columns["metric"], metric_names)
 
 
 def own_message(properties: bytes) -> dict[str, Any]:
     """The properties if they may name a message; none of them otherwise, which saves decoding them."""
-    return _decode_members(properties) if any(name in properties for name in _OWN_MESSAGE) else {}
+    return decode_properties(properties) if any(name in properties for name in _OWN_MESSAGE) else {}

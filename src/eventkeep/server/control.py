@@ -31,8 +31,9 @@ from eventkeep.ingest.snapshot import Snapshot, take_snapshot
 from eventkeep.ingest.stores import Stores
 from eventkeep.limits import CONTROL_REQUEST_BYTES_MAX, CONTROL_SECONDS_MAX
 from eventkeep.model import attribution_settings, prediction_settings
-from eventkeep.model.attribution_settings import AttributionChange
-from eventkeep.model.prediction_settings import LastFit, PredictionsChange
+from eventkeep.model.account_settings import Settings, read_settings, write_settings
+from eventkeep.model.attribution_settings import AttributionChange, AttributionSettings
+from eventkeep.model.prediction_settings import LastFit, PredictionsChange, PredictionSettings
 from eventkeep.server.fit_process import FitTask
 from eventkeep.server.prediction_fits import fit_account, fit_changes
 
@@ -91,27 +92,36 @@ def make_change(request: ControlRequest, directory: Directory) -> tuple[Sequence
     if request.do == "revoke_key":
         revoked, changed = directory.keys.revoked(request.id)
         return changed, ControlResponse(id=request.id, is_unknown=revoked is None)
-    if request.do == CHANGE_ATTRIBUTION and request.attribution is not None:
-        account = account_named(directory, request.account)
-        before = attribution_settings.read_settings(
-            directory.account_settings.get(account.number, attribution_settings.SETTING)
+    if (attribution := request.attribution) is not None and request.do == CHANGE_ATTRIBUTION:
+        return change_settings(
+            request.account,
+            directory,
+            attribution_settings.SETTING,
+            AttributionSettings,
+            lambda before: attribution_settings.changed_settings(before, attribution),
         )
-        text = attribution_settings.write_settings(attribution_settings.changed_settings(before, request.attribution))
-        changed = directory.account_settings.changed(account.number, attribution_settings.SETTING, text)
-        return changed, ControlResponse(account=account.name)
-    if request.do == CHANGE_PREDICTIONS and request.predictions is not None:
-        account = account_named(directory, request.account)
-        metrics = prediction_settings.read_settings(
-            directory.account_settings.get(account.number, prediction_settings.SETTING)
+    if (predictions := request.predictions) is not None and request.do == CHANGE_PREDICTIONS:
+        return change_settings(
+            request.account,
+            directory,
+            prediction_settings.SETTING,
+            PredictionSettings,
+            lambda before: prediction_settings.changed_settings(before, predictions),
         )
-        text = prediction_settings.write_settings(prediction_settings.changed_settings(metrics, request.predictions))
-        changed = directory.account_settings.changed(account.number, prediction_settings.SETTING, text)
-        return changed, ControlResponse(account=account.name)
     raise ConfigurationError(f"the server does not know the request {request.do!r}: is it an older eventkeep?")
 
 
+def change_settings(
+    account_name: str, directory: Directory, name: str, kind: type[Settings], change: Callable[[Settings], Settings]
+) -> tuple[Sequence[Change], ControlResponse]:
+    """The changes of an account's settings, and the response. Raises ConfigurationError, and what ``change`` raises."""
+    account, stored = account_named(directory, account_name), directory.account_settings
+    after = change(read_settings(stored.get(account.number, name), kind))
+    return stored.changed(account.number, name, write_settings(after)), ControlResponse(account=account.name)
+
+
 def fit(request: ControlRequest, stores: Stores) -> Make:
-    """Fit the predictions of an account, and return what keeps the fit. Raises ConfigurationError."""
+    """Fit the predictions of an account, and return the function that makes the changes. Raises ConfigurationError."""
     account = account_named(stores.directory, request.account)
     result = None if request.fit is None else fit_account(stores.directory, stores.events, account.number, request.fit)
     if result is None:

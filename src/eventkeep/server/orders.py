@@ -13,15 +13,15 @@ import numpy.typing as npt
 from eventkeep.directory import Directory
 from eventkeep.events.look_back import PastEvents, PastRange
 from eventkeep.events.store import EventStore
-from eventkeep.model.prediction_settings import SETTING, read_settings
+from eventkeep.model.account_settings import read_settings
+from eventkeep.model.event import decode_properties
+from eventkeep.model.prediction_settings import SETTING, PredictionSettings
 from eventkeep.model.predictions.orders import Orders, without_returned
-from eventkeep.server.routes.event_arrays import Survivors
+from eventkeep.server.survivors import Survivors
 
 TIME_MAX: Final = 2**32 - 1
 ORDER_NAMES: Final = ("OrderId", "order_id", "Order Number")
 """Properties in which an order and its refund have the same name: the first of them that is there, or the unique id."""
-
-_decode_members = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class OrderMetrics(msgspec.Struct, frozen=True):
@@ -43,7 +43,7 @@ class AccountOrders:
 
     def metrics(self, account: int) -> OrderMetrics:
         """The metrics as the account's settings name them; of every service."""
-        settings = read_settings(self._directory.account_settings.get(account, SETTING))
+        settings = read_settings(self._directory.account_settings.get(account, SETTING), PredictionSettings)
         named = self._directory.metrics.named(account, [settings.orders, *settings.returns])
         orders = frozenset(metric.number for metric in named if metric.name == settings.orders)
         return OrderMetrics(orders, frozenset(metric.number for metric in named) - orders)
@@ -52,9 +52,8 @@ class AccountOrders:
         """All orders of some profiles, and all of their refunds and cancellations."""
         merged = self._directory.profiles.merged_into(account, profiles)
         numbers = frozenset([*profiles, *(number for each in merged.values() for number in each)])
-        into = {number: profile for profile, each in merged.items() for number in each}
         with self._events.looking_back(account, [PastRange(0, TIME_MAX, numbers)], metrics.all) as past:
-            return orders_in(past, Survivors(into), metrics)
+            return orders_in(past, Survivors.into(merged), metrics)
 
     def of_account(self, account: int, metrics: OrderMetrics) -> Orders:
         """What refunds and cancellations leave of all orders."""
@@ -93,7 +92,9 @@ def orders_in(past: PastEvents, survivors: Survivors, metrics: OrderMetrics) -> 
 
 def names_of(documents: Sequence[tuple[bytes, bytes]]) -> npt.NDArray[np.uint64]:
     """A hash of the name of each order, given its unique id and its properties."""
-    return np.array([hash_of(unique_id, _decode_members(properties)) for unique_id, properties in documents], np.uint64)
+    return np.array(
+        [hash_of(unique_id, decode_properties(properties)) for unique_id, properties in documents], np.uint64
+    )
 
 
 def hash_of(unique_id: bytes, properties: Mapping[str, Any]) -> int:

@@ -6,20 +6,19 @@ import pytest
 
 from eventkeep.errors import ConfigurationError
 from eventkeep.limits import ATTRIBUTION_WINDOW_SECONDS_MAX, ATTRIBUTION_WINDOWS_MAX
+from eventkeep.model.account_settings import read_settings, write_settings
 from eventkeep.model.attribution import DEFAULT_WINDOWS, Rule
 from eventkeep.model.attribution_settings import (
     AttributionChange,
     AttributionSettings,
     changed_settings,
-    read_settings,
-    write_settings,
 )
 
 HOUR = 3_600
 
 
 def test_an_account_without_settings_has_the_defaults() -> None:
-    assert read_settings(None).rule() == Rule(windows=dict(DEFAULT_WINDOWS))
+    assert read_settings(None, AttributionSettings).rule() == Rule(windows=dict(DEFAULT_WINDOWS))
     assert write_settings(AttributionSettings()) is None
 
 
@@ -28,7 +27,7 @@ def test_changes_are_stored_and_reset() -> None:
         AttributionSettings(),
         AttributionChange(windows={"Clicked SMS": HOUR, "Opened Push": None, "Read Letter": 5}, starts="sent"),
     )
-    assert read_settings(write_settings(changed)) == changed
+    assert read_settings(write_settings(changed), AttributionSettings) == changed
     rule = changed.rule()
     assert (rule.windows["Clicked SMS"], rule.windows["Read Letter"], rule.starts) == (HOUR, 5, "sent")
     assert "Opened Push" not in rule.windows and rule.windows["Opened Email"] == DEFAULT_WINDOWS["Opened Email"]

@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import msgspec
-
 from eventkeep.errors import InvalidRequest
 from eventkeep.events.selection import EventSelection
 from eventkeep.limits import PAGE_EVENTS_MAX, SEED_DUMPED_MAX
-from eventkeep.model.event import StoredEvent
+from eventkeep.model.event import StoredEvent, decode_properties
 from eventkeep.model.event_count import total
 from eventkeep.model.profile import Profile
 from eventkeep.server.services import Services
@@ -22,7 +20,6 @@ EXPECTED_AMONG_MAX: Final = 1_000
 """Newest events among which an expected one is looked for."""
 IDENTIFIERS: Final = ("external_id", "email", "phone_number", "anonymous_id")
 ATTRIBUTES: Final = (*IDENTIFIERS, "first_name", "last_name", "organization", "locale", "title", "image")
-decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class Contents:
@@ -89,7 +86,7 @@ def shown_event(named: tuple[StoredEvent, str, Profile], wanted_profile: str | N
         "profile": wanted_profile if wanted_profile in identifiers else identifiers[0],
         "value": event.value,
         "unique_id": event.unique_id,
-        **{f"properties.{name}": value for name, value in decode_object(event.properties).items()},
+        **{f"properties.{name}": value for name, value in decode_properties(event.properties).items()},
     }
 
 
@@ -102,7 +99,7 @@ def seed_event(event: StoredEvent, metric: str, profile: Profile) -> SeedEvent:
         value=event.value,
         value_currency=event.currency or None,
         unique_id=event.unique_id,
-        properties=decode_object(event.properties),
+        properties=decode_properties(event.properties),
     )
 
 

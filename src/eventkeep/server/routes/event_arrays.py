@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import msgspec
-import numpy as np
 
 from eventkeep.directory import Directory
 from eventkeep.events.selection import EventSelection
 from eventkeep.events.store import EventStore
 from eventkeep.model.aggregates import Numbers, Times, Values
 from eventkeep.model.event_columns import EventColumns
+from eventkeep.server.survivors import Survivors
 
 
 class EventChunk(msgspec.Struct, frozen=True):
@@ -56,21 +56,6 @@ class EventArrays:
         """The properties of the metric's newest events, as they were sent."""
         selection = EventSelection(account=account, count=count, metrics=frozenset([metric]))
         return [event.properties for event in self._events.page(selection)]
-
-
-class Survivors:
-    """The surviving profiles of merged ones."""
-
-    def __init__(self, merges: Mapping[int, int]) -> None:
-        self._merged = np.array(sorted(merges), dtype=np.uint32)
-        self._into = np.array([merges[number] for number in sorted(merges)], dtype=np.uint32)
-
-    def of(self, profiles: Numbers) -> Numbers:
-        """The profiles (shape [n]) that the numbers stand for today."""
-        if not len(self._merged):
-            return profiles
-        places = np.minimum(np.searchsorted(self._merged, profiles), len(self._merged) - 1)
-        return np.where(self._merged[places] == profiles, self._into[places], profiles)
 
 
 def texts(columns: EventColumns, name: str) -> list[bytes]:
