@@ -120,10 +120,11 @@ def change_settings(
     return stored.changed(account.number, name, write_settings(after)), ControlResponse(account=account.name)
 
 
-def fit(request: ControlRequest, stores: Stores) -> Make:
+def fit(request: ControlRequest, stores: Stores, is_stopping: Callable[[], bool]) -> Make:
     """Fit the predictions of an account, and return the function that makes the changes. Raises ConfigurationError."""
-    account = account_named(stores.directory, request.account)
-    result = None if request.fit is None else fit_account(stores.directory, stores.events, account.number, request.fit)
+    account, result = account_named(stores.directory, request.account), None
+    if request.fit is not None:
+        result = fit_account(stores.directory, stores.events, account.number, request.fit, is_stopping)
     if result is None:
         raise ConfigurationError(f"the account {account.name!r} has no orders yet; see eventkeep predictions set")
     response = ControlResponse(account=account.name, fit=result.last)
@@ -138,8 +139,11 @@ def account_named(directory: Directory, name: str) -> Account:
     return account
 
 
-def respond(content: bytes, committer: Committer, stores: Stores) -> ControlResponse:
-    """Carry out a request, and wait until its change is stored. Raises Unavailable if it can't be stored now."""
+def respond(content: bytes, committer: Committer, stores: Stores, is_stopping: Callable[[], bool]) -> ControlResponse:
+    """Carry out a request, and wait until its change is stored. Raises Unavailable if it can't be stored now.
+
+    A fit is given up when ``is_stopping``.
+    """
     try:
         request = msgspec.json.decode(content, type=ControlRequest)
         if request.do == CHECK:
@@ -150,7 +154,7 @@ def respond(content: bytes, committer: Committer, stores: Stores) -> ControlResp
             stores.events.flush()
             return ControlResponse()
         if request.do == FIT_PREDICTIONS:
-            return committer.change(fit(request, stores))
+            return committer.change(fit(request, stores, is_stopping))
         return committer.change(lambda directory: make_change(request, directory))
     except Unavailable:
         raise

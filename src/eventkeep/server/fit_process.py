@@ -10,6 +10,9 @@ import io
 import os
 import subprocess
 import sys
+import tempfile
+import time
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -25,6 +28,7 @@ from eventkeep.model.predictions.tracking import Tracking, tracked
 CALIBRATION_SHARE: Final = 2 / 3
 """The part of the history that the fit is tested with is fitted to; the rest of it is foretold."""
 NICENESS: Final = 10
+LOOK_SECONDS: Final = 0.2
 
 
 class FitTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,24 +47,45 @@ class FitResult(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
 
 
-def fit_in_process(orders: Orders, task: FitTask) -> FitResult:
-    """The fit of the orders. Raises ConfigurationError if it can't be made, without scipy for example."""
-    content = io.BytesIO()
-    np.savez(content, customer=orders.customer, time=orders.time, value=orders.value, key=orders.key)
+def fit_in_process(orders: Orders, task: FitTask, is_stopping: Callable[[], bool]) -> FitResult:
+    """The fit of the orders. Raises ConfigurationError if it can't be made, without scipy for example.
+
+    The process is killed, and the fit given up, when ``is_stopping``.
+    """
     command = [sys.executable, "-m", __name__, msgspec.json.encode(task).decode()]
-    try:
-        done = subprocess.run(
-            command, input=content.getvalue(), capture_output=True, timeout=PREDICTIONS_FIT_SECONDS_MAX, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise ConfigurationError(f"the fit took more than {PREDICTIONS_FIT_SECONDS_MAX:g} seconds") from None
-    if done.returncode:
-        told = done.stderr.decode(errors="replace").strip().splitlines()
-        raise ConfigurationError(f"the fit failed: {told[-1] if told else done.returncode}")
-    result = msgspec.json.decode(done.stdout, type=FitResult)
+    # Files instead of pipes: nobody has to read while the process computes.
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as columns:
+        np.savez(columns, customer=orders.customer, time=orders.time, value=orders.value, key=orders.key)
+        columns.seek(0)
+        with subprocess.Popen(command, stdin=columns, stdout=output, stderr=errors) as process:
+            try:
+                wait_for(process, is_stopping)
+            finally:
+                process.kill()
+        output.seek(0)
+        errors.seek(0)
+        if process.returncode:
+            told = errors.read().decode(errors="replace").strip().splitlines()
+            raise ConfigurationError(f"the fit failed: {told[-1] if told else process.returncode}")
+        result = msgspec.json.decode(output.read(), type=FitResult)
     if result.error:
         raise ConfigurationError(result.error)
     return result
+
+
+def wait_for(process: subprocess.Popen[bytes], is_stopping: Callable[[], bool]) -> None:
+    """Wait until the process has ended. Raises ConfigurationError if it takes too long, and when ``is_stopping``."""
+    deadline = time.monotonic() + PREDICTIONS_FIT_SECONDS_MAX
+    while True:
+        try:
+            process.wait(LOOK_SECONDS)
+        except subprocess.TimeoutExpired:
+            if is_stopping():
+                raise ConfigurationError("the server stops, and the fit with it") from None
+            if time.monotonic() >= deadline:
+                raise ConfigurationError(f"the fit took more than {PREDICTIONS_FIT_SECONDS_MAX:g} seconds") from None
+        else:
+            return
 
 
 def fit_orders(orders: Orders, task: FitTask) -> FitResult:

@@ -45,7 +45,7 @@ def change_directly(folder: Path, request: ControlRequest) -> ControlResponse:
     stores = Stores.open(folder)
     try:
         if request.do == FIT_PREDICTIONS:
-            changes, response = fit(request, stores)(stores.directory)
+            changes, response = fit(request, stores, lambda: False)(stores.directory)
         else:
             changes, response = make_change(request, stores.directory)
         if changes:

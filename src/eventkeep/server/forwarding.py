@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote
 
@@ -51,8 +52,8 @@ CHANGE_SECONDS: Final = 0.1
 class ClusterRequests:
     """The steps before and after the application when requests reach a node. One event loop's."""
 
-    def __init__(self, node: Node, committer: Committer, stores: Stores) -> None:
-        self._node, self._committer, self._stores = node, committer, stores
+    def __init__(self, node: Node, committer: Committer, stores: Stores, is_stopping: Callable[[], bool]) -> None:
+        self._node, self._committer, self._stores, self._is_stopping = node, committer, stores, is_stopping
         self._connections = NodeConnections()
         self._written: OrderedDict[str, int] = OrderedDict()
         self.forwarded = 0
@@ -86,7 +87,7 @@ class ClusterRequests:
         if not hmac.compare_digest(sent.encode(), self._node.settings.secret.encode()):
             raise NotAuthenticated([Fault(f"Only the nodes of the cluster may ask for {request.path}.")])
         content = await request.read_body(BODY_BYTES_MAX)
-        response = await asyncio.to_thread(respond, content, self._committer, self._stores)
+        response = await asyncio.to_thread(respond, content, self._committer, self._stores, self._is_stopping)
         return Response(200, {"Content-Type": "application/json"}, msgspec.json.encode(response))
 
     def close(self) -> None:
@@ -161,7 +162,7 @@ def cluster_requests(services: Services) -> ClusterRequests | None:
     """The `ClusterRequests` of a node, None if the server is no node of a cluster."""
     if services.node is None:
         return None
-    return ClusterRequests(services.node, services.committer, services.stores)
+    return ClusterRequests(services.node, services.committer, services.stores, services.is_closing)
 
 
 def nobody_leads() -> Unavailable:

@@ -27,8 +27,13 @@ Keep = Callable[[Callable[[Directory], tuple[Sequence[Change], object]]], object
 """Keeps the changes that a function finds, as `eventkeep.ingest.committer.Committer.change` does."""
 
 
-def fit_account(directory: Directory, events: EventStore, account: int, task: FitTask) -> FitResult | None:
-    """The fit of the account's orders; None if it has never had a metric of orders. Raises ConfigurationError."""
+def fit_account(
+    directory: Directory, events: EventStore, account: int, task: FitTask, is_stopping: Callable[[], bool]
+) -> FitResult | None:
+    """The fit of the account's orders; None if it has never had a metric of orders. Raises ConfigurationError.
+
+    It is given up when ``is_stopping``.
+    """
     orders = AccountOrders(directory, events)
     metrics = orders.metrics(account)
     if not metrics.orders:
@@ -36,7 +41,7 @@ def fit_account(directory: Directory, events: EventStore, account: int, task: Fi
     found = orders.of_account(account, metrics)
     if missing := lacks(customers_of(found, task.until), task.until):
         return FitResult(last=LastFit(made=task.now, lacks=tuple(missing)))
-    return fit_in_process(found, task)
+    return fit_in_process(found, task, is_stopping)
 
 
 def fit_changes(directory: Directory, account: int, result: FitResult) -> list[Change]:
@@ -76,7 +81,7 @@ class BackgroundFits:
         self._thread.start()
 
     def close(self) -> None:
-        """Start no more fits, and wait for the one that is on its way."""
+        """Start no more fits, and give up the one that is on its way."""
         self._stopping.set()
         self._thread.join()
 
@@ -94,11 +99,15 @@ class BackgroundFits:
 
     def _fit(self, account: Account, last: LastFit | None, now: int) -> None:
         try:
-            result = fit_account(self._directory, self._events, account.number, FitTask(until=now, now=now))
+            task = FitTask(until=now, now=now)
+            result = fit_account(self._directory, self._events, account.number, task, self._stopping.is_set)
             if result is not None and (result.tracking is not None or last is not None):
                 self._keep(lambda directory: (fit_changes(directory, account.number, result), None))
         except EventkeepError as exc:
             logger.warning("predictions could not be fitted", account=account.name, cause=str(exc))
+        except Exception:
+            # Even a fault of our own: this thread has to go on, and the account is due again after the interval.
+            logger.exception("predictions could not be fitted", account=account.name)
 
     def _last(self, account: Account) -> LastFit | None:
         return read_fit(self._directory.account_settings.get(account.number, FIT_SETTING))

@@ -92,10 +92,14 @@ class Services:
             return self.committer.is_ready
         return self.node.is_ready
 
+    def is_closing(self) -> bool:
+        """Whether `close` was called."""
+        return self._closing.is_set()
+
     def _respond_to_command(self, content: bytes) -> ControlResponse:
         """Carry out a command, here or through the node that leads. Raises Unavailable."""
         if self.node is None or self.node.member.is_leading or is_for_this_node(content):
-            return respond(content, self.committer, self.stores)
+            return respond(content, self.committer, self.stores, self.is_closing)
         return ask_leader(self.node, content)
 
     def _is_leading(self) -> bool:
