@@ -215,7 +215,7 @@ SCAN_ROWS: Final = 4_096
 LOOK_BACK_ROWS: Final = 65_536
 """Rows of a segment that a look-back reads at once."""
 LOOK_BACK_RANGES_MAX: Final = 8
-"""Time ranges in which a look-back searches every segment; what is further apart is searched with what lies between."""
+"""Time ranges in which a look-back searches every segment; further ones are joined with their neighbours."""
 KEYS_AT_ONCE: Final = 2_048
 """Keys that are looked up in the segments at once."""
 FILTER_RETRY_SECONDS: Final = 5.0

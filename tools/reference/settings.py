@@ -35,7 +35,7 @@ MORE: Final = {
     "faults and more. Not for production.",
     "controls_key": "Needed to have controls on an address that others can reach. Requests to the controls bring it in "
     "the header `Eventkeep-Controls-Key`.",
-    "seed": "TOML, JSON or YAML; an account that is not empty keeps what it has. See [Seeds](../stand-in.md#seeds).",
+    "seed": "TOML, JSON or YAML; an account that is not empty keeps its data. See [Seeds](../stand-in.md#seeds).",
     "metrics_port": "On the same address as the server; see [Metrics](metrics.md).",
     "log": "For a cluster: servers of NATS, the name of the log, and options; see [Many machines](../cluster.md).",
     "node": "The same after a restart, also on another machine that takes its place.",

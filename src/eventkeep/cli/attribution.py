@@ -1,4 +1,4 @@
-"""``eventkeep attribution``: for how long a message can be credited with what follows it."""
+"""``eventkeep attribution``: the time for which events are credited to a message."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from eventkeep.errors import ConfigurationError
 EPILOG: Final = f"""
 Example: eventkeep control clock --freeze --at 2026-12-31T23:59:59
 
-The server has to run with --controls. What is changed belongs to the account of the API key.
+The server has to run with --controls. Every change belongs to the account of the API key.
 
 {EXIT_CODES_HELP}
 """
@@ -193,7 +193,7 @@ def webhooks(
     api_key: ApiKeyOption = None,
     controls_key: ControlsKeyOption = None,
     to: Annotated[str | None, typer.Option(help="Deliver events to this URL.", show_default="none")] = None,
-    secret: Annotated[str | None, typer.Option(help="What deliveries are signed with.", show_default="none")] = None,
+    secret: Annotated[str | None, typer.Option(help="The secret that signs deliveries.", show_default="none")] = None,
     topic: Annotated[
         list[str] | None, typer.Option(help="A topic, such as event:api.placed_order.", show_default="event:*")
     ] = None,

@@ -89,7 +89,7 @@ def show(
 
 
 def included(include: str | None) -> tuple[str, ...]:
-    """What is included with events. Raises ConfigurationError."""
+    """The resources that are included with events. Raises ConfigurationError."""
     if include not in (None, ATTRIBUTIONS):
         raise ConfigurationError(f"--include: expected {ATTRIBUTIONS}, got {include[:ECHO_CHARACTERS_MAX]!r}")
     return INCLUDE if include is None else (*INCLUDE, ATTRIBUTIONS)

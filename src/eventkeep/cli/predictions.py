@@ -25,7 +25,7 @@ MODELS: Final = {"mbg-nbd": True, "bg-nbd": False}
 """The models of purchases; whether a customer can leave after the first one."""
 WEEK_DAYS: Final = 7
 
-predictions = typer.Typer(no_args_is_help=True, help="What customers will buy: fit, and show how well it fits.")
+predictions = typer.Typer(no_args_is_help=True, help="Predict the orders of customers: fit, and show how well it fits.")
 
 
 @predictions.command(epilog="Example: eventkeep predictions fit --account default --until 2026-06-30")
@@ -67,7 +67,7 @@ def show(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Show the last fit: its parameters, and what it foretold of orders that it had not seen."""
+    """Show the last fit: its parameters, and its forecast of orders that it had not seen."""
     folder = data_folder(data, config)
     check_exists(folder)
     from eventkeep.directory.reader import DirectoryReader
@@ -147,7 +147,7 @@ def print_fit(last: LastFit) -> None:
 
 
 def print_tracking(tracking: Tracking) -> None:
-    """What a fit foretold of orders that it had not seen."""
+    """The forecast of a fit for orders that it had not seen."""
     print()
     print(f"Fitted to the orders up to {day_of(tracking.cut)}, compared with those up to {day_of(tracking.end)}:")
     print(f"expected        {tracking.expected:.0f} repeat purchases")

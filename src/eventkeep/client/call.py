@@ -50,7 +50,7 @@ def read_call(
     *,
     of: str = "an event",
 ) -> Call[Result]:
-    """Return a call without a body. Raises ArgumentError for an ``id``, of what ``of`` says, that can't be one."""
+    """Return a call without a body. Raises ArgumentError for an ``id`` that can't be that of ``of``."""
     operation = OPERATIONS[name]
     return Call(method=operation.method, target=_target(operation, id, parameters, of), read=read)
 

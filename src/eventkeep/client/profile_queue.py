@@ -1,4 +1,4 @@
-"""Profiles that a thread sends one after the other: what ``eventkeep.identify`` took."""
+"""Profiles that a thread sends one after the other: those of ``eventkeep.identify``."""
 
 from __future__ import annotations
 

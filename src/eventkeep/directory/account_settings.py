@@ -33,7 +33,7 @@ class AccountSettings:
         with self._database.reading() as connection:
             value: str | None = connection.execute(query.where(account_setting.c.name == name)).scalar()
         with self._lock:
-            # What was read before a change was applied may be the value before it.
+            # A value that was read before a change was applied may be the old one.
             if changes == self._changes:
                 self._known.put([(key, (value,))])
         return value
@@ -47,7 +47,7 @@ class AccountSettings:
         return [Change(Table.ACCOUNT_SETTING, Operation.PUT, account, [(name, value)])]
 
     def forget(self, change: Change) -> None:
-        """Take out of memory what a change that was applied makes wrong."""
+        """Drop the settings that an applied change makes stale from memory."""
         with self._lock:
             self._changes += 1
             self._known.drop((change.account, row[0]) for row in change.rows)

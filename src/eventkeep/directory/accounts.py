@@ -51,7 +51,7 @@ class Accounts:
     def renewed(self, old: Account) -> tuple[Account, list[Change]]:
         """An account with the same name and a new number, and the changes that put it in the place of ``old``.
 
-        What belongs to the old number stays where it is, and nobody can reach it. Only one change may be made at a
+        The data of the old number stays in the stores, and nobody can reach it. Only one change may be made at a
         time.
         """
         made, change = self._made(old.name)

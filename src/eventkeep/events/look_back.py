@@ -20,7 +20,7 @@ Numbers = npt.NDArray[np.uint32]
 
 
 class PastRange(msgspec.Struct, frozen=True):
-    """Where to look: the times from ``time_min`` to ``time_max`` (Unix seconds, inclusive) of some profiles."""
+    """A range to search: the times from ``time_min`` to ``time_max`` (Unix seconds, inclusive) of some profiles."""
 
     time_min: int
     time_max: int

@@ -1,8 +1,8 @@
 """Crediting events to touches, with as few touches read as possible.
 
 `attribution.credited` is the rule, for touches that are all known. Here touches are events of which only the numbers
-are known, and reading their properties is what costs: for each event they are read from the newest on, until one is
-a touch whose window is open.
+are known, and reading their properties is the expensive part: for each event they are read from the newest on, until
+one is a touch whose window is open.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an account's predictions are made of, and the last fit, as they are stored."""
+"""An account's settings of predictions, and its last fit, as they are stored."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class PredictionSettings(msgspec.Struct, frozen=True, kw_only=True, omit_default
 
 
 class LastFit(msgspec.Struct, frozen=True, kw_only=True):
-    """``made`` is in Unix seconds. ``fit`` is None if there was not enough to fit; ``lacks`` says of what."""
+    """``made`` is in Unix seconds. ``fit`` is None if there was not enough to fit; ``lacks`` names the missing data."""
 
     made: int
     fit: Fit | None = None
@@ -63,5 +63,5 @@ def read_fit(text: str | None) -> LastFit | None:
 
 
 def read_tracking(text: str | None) -> Tracking | None:
-    """The comparison of a fit with what came after it, None if there is none."""
+    """The comparison of a fit with later orders, None if there is none."""
     return None if text is None else msgspec.json.decode(text, type=Tracking)

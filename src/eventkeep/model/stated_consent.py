@@ -14,7 +14,7 @@ _MICROSECONDS = 1_000_000
 
 
 def with_statements(submission: Submission) -> Submission:
-    """The submission, in which the writes of profiles state what their events do.
+    """The submission, in which the writes of profiles state the consent that their events state.
 
     Statements are joined, so that neither their order matters nor that one comes twice: a duplicate is no other case.
     """
@@ -31,7 +31,7 @@ def with_statements(submission: Submission) -> Submission:
         statement = stated_by(name, int(submission.numbers["time"][place]) * _MICROSECONDS, members)
         if statement is not None:
             write = profiles[int(writes[place])]
-            # What was noted of the write is not true of one that states something.
+            # The notes about the write do not hold for one that states something.
             profiles[int(writes[place])] = msgspec.structs.replace(
                 write, consent=joined(write.consent or NOTHING, statement), only_identifier=None, digest=b""
             )

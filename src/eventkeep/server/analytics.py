@@ -46,6 +46,6 @@ class Analytics:
 
 
 def predictions_of(fit: Fit, orders: Orders, returns: Orders, customers: Customers) -> Predictions:
-    """What a fit predicts for customers, given their history up to its end; NaN for those who had none then."""
+    """The predictions of a fit for customers, given their history up to its end; NaN for those who had none then."""
     known = customers_of(without_returned(orders.until(fit.end), returns.until(fit.end)), fit.end)
     return aligned(predicted(fit, known), known, customers)

@@ -320,7 +320,7 @@ def limit_name(operation: Operation, date: str) -> str:
 
 
 def lower_limit_name(call: Call) -> str | None:
-    """The name of the lower limit that holds for what the call asks for, or None if the usual one does."""
+    """The name of the lower limit that applies to the parameters of the call, or None if the usual one does."""
     operation, revision = call.operation, call.revision
     if not operation.lower_limits or not call.query_string:
         return None

@@ -24,7 +24,7 @@ def alone(take: Take) -> Take:
 class ControlParts(msgspec.Struct, frozen=True):
     """``limits`` makes the rate limits of a table; ``operations`` are more of our own, with their ``handlers``.
 
-    ``following`` makes what gets the events of each commit out of what the application has for that.
+    ``following`` wraps the function that takes the events of each commit.
     """
 
     limits: Callable[[Mapping[str, RateLimit] | None], RateLimits] = RateLimits

@@ -40,7 +40,7 @@ class FitTask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FitResult(msgspec.Struct, frozen=True, kw_only=True):
-    """A fit with the comparison of what it foretells; ``error`` says why there is none."""
+    """A fit with the comparison of its forecast; ``error`` says why there is none."""
 
     last: LastFit | None = None
     tracking: Tracking | None = None
@@ -103,7 +103,7 @@ def fit_orders(orders: Orders, task: FitTask) -> FitResult:
 
 
 def main(arguments: list[str]) -> None:
-    """Fit what comes on standard input."""
+    """Fit the orders on standard input."""
     os.nice(NICENESS)
     task = msgspec.json.decode(arguments[0], type=FitTask)
     with np.load(io.BytesIO(sys.stdin.buffer.read())) as columns:

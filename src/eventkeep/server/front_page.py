@@ -1,4 +1,4 @@
-"""The page at ``/``: what this server is, for whoever opens its address in a browser."""
+"""The page at ``/``, for people who open the address of a server in a browser."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class AccountOrders:
             return orders_in(past, Survivors.into(merged), metrics)
 
     def of_account(self, account: int, metrics: OrderMetrics) -> Orders:
-        """What refunds and cancellations leave of all orders."""
+        """All orders, less refunds and cancellations."""
         survivors = Survivors(self._directory.profiles.merges(account))
         chunks = list(self._events.arrays(account, metrics.all))
         if not chunks:

@@ -18,7 +18,7 @@ JSON = {"Content-Type": "application/json"}
 class Probes:
     """``/healthz``: the process responds. ``/readyz``: it also accepts events now.
 
-    ``/openapi/<revision>.json``: the OpenAPI document of a revision. ``/``: what this is.
+    ``/openapi/<revision>.json``: the OpenAPI document of a revision. ``/``: a page for people.
     """
 
     def __init__(self, is_ready: Callable[[], bool]) -> None:

@@ -1,4 +1,4 @@
-"""The requests of a server: their ids, how many have no response yet, and what is logged about them."""
+"""The requests of a server: their ids, how many have no response yet, and their lines in the log."""
 
 from __future__ import annotations
 

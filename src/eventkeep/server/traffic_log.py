@@ -21,7 +21,7 @@ CLASS: Final = 100
 
 
 class TrafficLog:
-    """Belongs to the loop's thread. It costs a request that succeeds nothing: summaries read what is counted anyway."""
+    """Belongs to the loop's thread. A successful request costs nothing: summaries read counters that exist anyway."""
 
     def __init__(self, clock: Clock, telemetry: Telemetry, counters: CommitCounters) -> None:
         self._clock, self._telemetry, self._counters = clock, telemetry, counters
@@ -64,7 +64,7 @@ class TrafficLog:
             self.tell()
 
     def tell(self) -> None:
-        """Log what came since the last time, if anything did."""
+        """Log the traffic since the last time, if there was any."""
         figures = self._figures()
         since = {name: value - self._told[name] for name, value in figures.items()}
         self._told = figures
@@ -87,7 +87,7 @@ class TrafficLog:
 
 
 def described(failure: Exception | None) -> dict[str, str]:
-    """What the log says of a refusal. A malformed request has its place told only: details can repeat its values."""
+    """The fields of a refusal in the log. Of a malformed request the place alone: details can repeat its values."""
     if not isinstance(failure, RequestRefused):
         return {}
     fault = failure.faults[0]

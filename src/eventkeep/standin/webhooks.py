@@ -21,7 +21,7 @@ NOT_IN_TOPICS: Final = re.compile(r"[^a-z0-9]+")
 
 
 class Webhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where events are delivered. ``topics`` may have ``*`` for any characters."""
+    """The URL that events are delivered to. ``topics`` may have ``*`` for any characters."""
 
     url: Annotated[str, Meta(pattern=r"^https?://[^\s]+$", max_length=2_000)]
     secret: Annotated[str, Meta(min_length=16, max_length=200)]

@@ -24,11 +24,11 @@ RECENT_DAYS: Final = 30
 LOYAL_ORDERS: Final = 3
 """Orders of a customer of whom there have to be some, the same."""
 LOYAL_CUSTOMERS_MIN: Final = 2
-"""What "some" means here, the service giving no number: more than one."""
+"""The meaning of "some", for which the service gives no number: more than one."""
 
 
 class Lack(msgspec.Struct, frozen=True):
-    """One thing that an account's orders lack for predictions: how many there are, how many are needed, and of what."""
+    """One thing that an account's orders lack for predictions: its name, how many there are and how many are needed."""
 
     found: int
     needed: int
@@ -73,7 +73,7 @@ class PredictiveAnalytics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def lacks(customers: Customers, end: int) -> list[Lack]:
-    """What the orders up to ``end`` (Unix seconds) lack for predictions; empty if they are enough."""
+    """The lacks of the orders up to ``end`` (Unix seconds) for predictions; empty if they are enough."""
     days = (end - int(customers.first.min())) // DAY_SECONDS if len(customers) else 0
     found = (
         Lack(int((customers.value > 0).sum()), CUSTOMERS_MIN, "customers with an order of a value above zero"),
@@ -118,7 +118,7 @@ def average_days_between_orders(customers: Customers) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What a fit predicts, one value per customer (shape [customers]).
+    """The predictions of a fit, one value per customer (shape [customers]).
 
     ``orders`` are the orders in the next HORIZON_DAYS days, counting those of one day as one; ``value`` is what they
     are worth (NaN if the fit has no model of spend), ``churn`` the probability that the customer has left, ``next`` the

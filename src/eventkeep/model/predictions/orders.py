@@ -15,7 +15,7 @@ DAY_SECONDS: Final = 86_400
 NO_KEY: Final = 0
 """The key of an order that has no name of its own."""
 VALUE_DECIMALS: Final = 6
-"""Decimals of a sum of values: more than any currency has, and few enough to drop what binary fractions add."""
+"""Decimals of a sum of values: more than any currency has, and few enough to drop the errors of binary fractions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Orders:
 
 
 def without_returned(orders: Orders, returns: Orders) -> Orders:
-    """What refunds and cancellations leave of the orders.
+    """The orders, less refunds and cancellations.
 
     A return takes its value from the order of the same customer and key; if there is none, from the customer's latest
     order that is not later than the return. A return without a value takes the whole order. An order of which nothing

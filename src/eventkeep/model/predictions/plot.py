@@ -12,7 +12,7 @@ from eventkeep.model.predictions.tracking import WEEK_DAYS, Tracking
 
 WIDTH: Final = 720
 PANEL_HEIGHT: Final = 240
-"""Pixels of each of the two panels, without what stands around it."""
+"""Pixels of each of the two panels, without its margins."""
 _LEFT, _RIGHT, _TOP, _GAP, _BOTTOM = 72, 24, 56, 64, 48
 HEIGHT: Final = _TOP + 2 * PANEL_HEIGHT + _GAP + _BOTTOM
 TICKS: Final = 5

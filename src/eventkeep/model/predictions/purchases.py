@@ -27,13 +27,13 @@ from eventkeep.model.predictions.orders import Floats
 _START: Final = (0.5, 0.5, 1.0, 2.0)
 """Where a search begins, with ages scaled so that their mean is 1."""
 _SINGULAR: Final = 1e-6
-"""The expectations divide by a - 1, and in BG/NBD by a + b - 1; what is closer to 0 than this is moved away."""
+"""The expectations divide by a - 1, and in BG/NBD by a + b - 1; sums closer to 0 than this are moved away."""
 _TERMS_MAX: Final = 200_000
 """Terms of the hypergeometric series; there are some 40 / (1 - z) of them until they are too small to count."""
 
 
 class PurchaseModel(msgspec.Struct, frozen=True, kw_only=True):
-    """A fitted BG/NBD, or MBG/NBD if ``leaves_at_once``. ``alpha`` is in the unit of time of what was fitted."""
+    """A fitted BG/NBD, or MBG/NBD if ``leaves_at_once``. ``alpha`` is in the unit of time of the fitted orders."""
 
     r: float
     alpha: float
@@ -136,7 +136,7 @@ def hypergeometric(a: float, b: float, c: Floats, z: Floats) -> Floats:
     for k in range(_TERMS_MAX):
         term = term * ((a + k) * (b + k) / ((c + k) * (k + 1)) * z)
         total[left] += term
-        # What is still to come is about a geometric series.
+        # The rest of the sum is about a geometric series.
         more = np.abs(term) > np.finfo(float).eps * (1 - z) * np.abs(total[left])
         if not more.all():
             left, term, c, z = left[more], term[more], c[more], z[more]

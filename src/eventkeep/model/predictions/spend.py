@@ -1,6 +1,6 @@
 """How much customers spend on a purchase: the Gamma-Gamma model.
 
-It says: what a customer spends varies around a mean of his own, and that mean varies among customers, independent of
+It says: the spend of a customer varies around a mean of his own, and that mean varies among customers, independent of
 how often they buy. The expected spend of a customer lies between the mean of his own purchases and that of all
 customers, the closer to his own the more he has bought.
 
@@ -22,7 +22,7 @@ _START: Final = (2.0, 3.0, 1.0)
 
 
 class SpendModel(msgspec.Struct, frozen=True, kw_only=True):
-    """A fitted Gamma-Gamma model. ``v`` is in the currency of what was fitted."""
+    """A fitted Gamma-Gamma model. ``v`` is in the currency of the fitted orders."""
 
     p: float
     q: float

@@ -1,4 +1,4 @@
-"""How well a model foretells what it has not seen: fitted to the orders up to a day, compared with those after it.
+"""How well a model foretells unseen orders: fitted to the orders up to a day, compared with those after it.
 
 The customers are those who bought by that day; their repeat purchases are counted to the end of the history.
 Source of the comparison: Fader, Hardie, Lee (2005), figures 2 and 3, and table 3.
@@ -67,7 +67,7 @@ class Tracking(msgspec.Struct, frozen=True, kw_only=True):
 def tracked(orders: Orders, cut: int, end: int, *, leaves_at_once: bool = True) -> Tracking | None:
     """The comparison of the orders from ``cut`` to ``end`` with those to expect; None if no model fits those before.
 
-    Both times are in Unix seconds, and the days on which they lie belong to what ends there.
+    Both times are in Unix seconds, and the days on which they lie belong to the period that ends there.
     """
     before = customers_of(orders, cut)
     model = fitted_purchases(before.repeats, before.recency, before.age, leaves_at_once=leaves_at_once)

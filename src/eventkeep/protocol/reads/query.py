@@ -57,7 +57,7 @@ class ReadQuery(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def shows_attributions(self) -> bool:
-        """Whether events show what they are credited to: if it is asked for, or among the properties of old."""
+        """Whether events show the message that they are credited to, as attributions or as a property."""
         return "attributions" in self.includes or (
             self.has_attribution_property and "event_properties" in self.event_fields
         )

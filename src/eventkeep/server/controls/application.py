@@ -159,7 +159,7 @@ class ControlledCall:
     def _copied(self) -> Request:
         """The request with its whole body, and a head that nothing is remembered of.
 
-        What an application remembers with a head holds at one time, and clocks of accounts move.
+        An application remembers with a head some facts of one time, and clocks of accounts move.
         """
         body = Body(len(self._body), self._controlled.memory)
         if self._body:

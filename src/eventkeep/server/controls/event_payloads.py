@@ -18,7 +18,7 @@ QUERY = b"include=metric,profile"
 
 
 class EventPayloads:
-    """Reads the stores, in any thread. ``base_url`` is what links begin with."""
+    """Reads the stores, in any thread. ``base_url`` is the beginning of links."""
 
     def __init__(self, services: Services, base_url: str) -> None:
         self._directory, self._events, self._base_url = services.directory, services.events, base_url

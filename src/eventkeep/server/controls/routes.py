@@ -148,7 +148,7 @@ def document(value: Any) -> Response:
 
 
 async def content(request: Request, kind: type[Content]) -> Content:
-    """The JSON body. Raises InvalidRequest, which names the place, and what reading the body raises."""
+    """The JSON body. Raises InvalidRequest, which names the place, and the errors of reading the body."""
     body = await json_body(request)
     try:
         return msgspec.json.decode(body or b"{}", type=kind)

@@ -1,4 +1,4 @@
-"""What is controlled of each account."""
+"""The controlled state of each account."""
 
 from __future__ import annotations
 

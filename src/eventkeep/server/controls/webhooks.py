@@ -37,7 +37,7 @@ IDLE_SECONDS: Final = 3_600.0
 
 
 class Registered:
-    """A webhook with what became of its deliveries."""
+    """A webhook with the counts of its deliveries."""
 
     def __init__(self, id: str, webhook: Webhook) -> None:
         self.id, self.webhook = id, webhook
@@ -108,7 +108,7 @@ class Webhooks:
         return [each.shown() for each in self._registered.get(account, ())]
 
     def clear(self, account: int) -> None:
-        """Forget the webhooks of an account; what waits for them is not delivered."""
+        """Forget the webhooks of an account; deliveries that wait are dropped."""
         with self._lock:
             self._registered.pop(account, None)
 
