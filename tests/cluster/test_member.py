@@ -95,8 +95,10 @@ class Nodes:
     def check(self) -> None:
         """Everything acknowledged was applied once and in order, by all nodes alike."""
         self.seconds_without_writes()
+        # A node's log is at a position a moment before the record there is applied.
         end = self.leader().log.last
-        wait_until(lambda: all(node.log.last >= end for node in self.nodes))
+        applied = len(self.leader().applied)
+        wait_until(lambda: all(node.log.last >= end and len(node.applied) >= applied for node in self.nodes))
         first, *others = [list(node.applied) for node in self.nodes]
         assert all(other == first for other in others)
         assert len(set(first)) == len(first)

@@ -2,8 +2,10 @@
 
     client_forks.py URL KEY CHILDREN REQUESTS EVENTS
 
-The client is made, and used, before the pool forks. The children then send REQUESTS bulk
-requests of EVENTS events each, and every response has to be a success.
+The client is made before the pool forks, as a module's global is. The children then send
+REQUESTS bulk requests of EVENTS events each, and every response has to be a success. The
+parent sends nothing before: its kept-alive connection would be shared by all children, and
+their requests would mix on it, whatever the server.
 
 This file is run by the client's interpreter, so it imports nothing of the project.
 """
@@ -35,6 +37,5 @@ def send(number: int) -> None:
 
 
 if __name__ == "__main__":
-    client.Events.get_events()
     with multiprocessing.get_context("fork").Pool(children) as pool:
         pool.map(send, range(requests), chunksize=1)
