@@ -288,6 +288,8 @@ class Committer:
 
     def _keep_changes(self, changes: list[Change]) -> None:
         """Append changes and apply them. Raises Unavailable if they are not kept, and the errors of applying."""
+        if (lack := self._room.lack()) is not None:
+            raise Unavailable(f"The change can't be stored now: {lack}.", RETRY_AFTER_SECONDS)
         made = self._stores.encoded(changes)
         kept = self._stores.log.append(made.record)
         if kept.outcome is not AppendOutcome.KEPT:
