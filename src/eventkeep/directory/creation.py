@@ -70,6 +70,9 @@ def check_format(path: Path) -> None:
     except (sqlite3.Error, TypeError):
         # It is damaged, and opening it will name the place.
         return
+    if not isinstance(format_, str) or not isinstance(schema, str):
+        # So is this one.
+        return
     if format_ == OLD_FORMAT:
         raise DirectoryError(
             f"The directory {path} has format {OLD_FORMAT}, made by eventkeep 0.1, and this program knows format "

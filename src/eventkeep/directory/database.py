@@ -9,9 +9,9 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from sqlalchemy import URL, BindParameter, ClauseElement, Connection, Dialect, Engine, bindparam, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from eventkeep import limits
 from eventkeep.directory.migrations import upgrade
 from eventkeep.directory.page_sums import (
+    REPAIR,
     SUMS_NAME,
     PageSums,
     read_frames,
@@ -40,6 +41,16 @@ WAL_RETRY_SECONDS = 0.02
 COPY_BYTES = 4_194_304
 CHECKPOINT_WAIT_MILLISECONDS = 200
 """How long a checkpoint waits for readers; commits wait meanwhile."""
+
+
+WALS: Final = "wals"
+"""The key of the number of write-ahead logs that the file has had; the first commit to each counts it."""
+COUNT_WAL: Final = (
+    f"INSERT INTO store (key, value) VALUES ('{WALS}', '1') "
+    "ON CONFLICT (key) DO UPDATE SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT)"
+)
+STATE: Final = f"SELECT (SELECT value FROM store NOT INDEXED WHERE key = '{WALS}'), (SELECT position FROM applied)"
+"""Not by the index: its page may be an older one than the row's."""
 
 
 class Readable(Protocol):
@@ -71,7 +82,7 @@ class Database:
             self._sums = self._verified()
             with self._driver_errors():
                 self._writer = writing_connection(path)
-            self._recover()
+            self._begins_wal = self._recover()
             self._migrate()
             self._reader = reading_engine(path)
         except BaseException:
@@ -96,8 +107,11 @@ class Database:
         with self._writing, self._driver_errors():
             self._writer.execute("BEGIN IMMEDIATE")
             try:
+                if self._begins_wal:
+                    self._writer.execute(COUNT_WAL)
                 yield self._writer
                 self._writer.execute("COMMIT")
+                self._begins_wal = False
             except BaseException:
                 if self._writer.in_transaction:
                     self._writer.execute("ROLLBACK")
@@ -141,8 +155,8 @@ class Database:
         """Read all pages and compare them with their checksums. Raises DirectoryError if one is damaged."""
         with self._writing, self._driver_errors():
             frames = read_frames(self._wal_path, self._files)
-            newer = frozenset[int]() if frames is None else frames.touched
-            verify(self.path, sums_of_file(self._held, self.path, self._files), self._sums, newer)
+            waiting = frozenset[int]() if frames is None else frames.waiting(self._sums)
+            verify(self.path, sums_of_file(self._held, self.path, self._files), self._sums, waiting)
 
     def close(self) -> None:
         """Checkpoint and close. After a failure the write-ahead log stays, for the next start to recover from."""
@@ -171,22 +185,29 @@ class Database:
                     "Restore the folder from a backup, or run eventkeep check --repair."
                 )
             frames = read_frames(self._wal_path, self._files)
-            newer = sums.uncertain if frames is None else sums.uncertain | frames.touched
-            verify(self.path, sums_of_file(self._held, self.path, self._files), sums, newer)
-            return PageSums(sums.page_bytes, sums.sums, newer)
+            waiting = sums.uncertain if frames is None else sums.uncertain | frames.waiting(sums)
+            verify(self.path, sums_of_file(self._held, self.path, self._files), sums, waiting)
+            if frames is None:
+                return sums
+            check_wal(self.path)
+            return PageSums(sums.page_bytes, sums.sums, sums.uncertain | frames.touched)
 
-    def _recover(self) -> None:
-        """Checkpoint the frames of a server that was killed. SQLite knows which of them count; pages are read after."""
+    def _recover(self) -> bool:
+        """Checkpoint the frames of a server that was killed. SQLite knows which of them count; pages are read after.
+
+        Returns whether all of them were copied.
+        """
         if not self._sums.uncertain:
-            return
+            return True
         with self._driver_errors():
             write_sums(self._sums_path, self._sums, self._files)
-            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            busy, in_log, copied = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             found = sums_of_file(self._held, self.path, self._files)
             after = sums_with(self._sums, found, self._sums.uncertain)
             verify(self.path, found, after, frozenset())
             write_sums(self._sums_path, after, self._files)
             self._sums = after
+        return not busy or in_log == copied
 
     def _migrate(self) -> None:
         """Bring the tables up to date, if an older eventkeep made them. Raises DirectoryError."""
@@ -219,7 +240,9 @@ class Database:
             busy, in_log, copied = self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         finally:
             self._writer.execute(f"PRAGMA busy_timeout = {round(limits.DIRECTORY_BUSY_SECONDS_MAX * 1000)}")
-        return not busy or in_log == copied
+        is_copied = not busy or in_log == copied
+        self._begins_wal = self._begins_wal or is_copied
+        return is_copied
 
     @contextmanager
     def _driver_errors(self) -> Iterator[None]:
@@ -230,6 +253,42 @@ class Database:
             raise DirectoryError(f"{self.name} failed: {reason}.") from exc
         except (sqlite3.Error, OSError) as exc:
             raise DirectoryError(f"{self.name} failed: {exc}.") from exc
+
+
+def check_wal(path: Path) -> None:
+    """Raises DirectoryError if the write-ahead log beside a file is not the one that it was written with.
+
+    SQLite would apply any: the pages of an older one would come in place of newer ones, and those that an older file
+    lacks would not be missed. Each log is counted, in its first commit; the file has that count once the log is copied.
+    """
+    with_wal, without = read_state(path, "mode=ro"), read_state(path, "immutable=1")
+    if with_wal is None:
+        raise DirectoryError(
+            f"The directory {path} can't be read with its write-ahead log: one of the two was damaged, or another one "
+            f"put in its place. {REPAIR}."
+        )
+    if without is None:
+        # In the middle of a checkpoint the file alone may make no sense.
+        return
+    if with_wal < without:
+        raise DirectoryError(
+            f"The directory {path} is newer than its write-ahead log: that is an older one that was put in its place. "
+            f"{REPAIR}."
+        )
+    if without[0] < with_wal[0] - 1:
+        raise DirectoryError(
+            f"The directory {path} is older than its write-ahead log: an older file was put in its place. {REPAIR}."
+        )
+
+
+def read_state(path: Path, how: str) -> tuple[int, int] | None:
+    """The number of the write-ahead log and the position that a directory has, None if they can't be read."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True)) as connection:
+            wals, position = connection.execute(STATE).fetchone()
+        return int(wals or 0), int(position)
+    except (sqlite3.Error, TypeError, ValueError):
+        return None
 
 
 def writing_connection(path: Path) -> sqlite3.Connection:

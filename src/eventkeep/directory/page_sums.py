@@ -55,12 +55,19 @@ class Frames(msgspec.Struct):
     """The frames of a write-ahead log up to its last commit.
 
     ``checksums`` has the checksum of the newest content of each page by its number; ``pages`` is how many pages the
-    database has after the last commit. ``touched`` holds the pages of all frames, uncommitted and damaged ones too.
+    database has after the last commit. ``touched`` holds the pages of all frames, uncommitted and damaged ones too, and
+    ``contents`` each page with the checksum of each content that a commit gave it.
     """
 
     checksums: dict[int, int]
     pages: int
     touched: frozenset[int]
+    contents: frozenset[tuple[int, int]]
+
+    def waiting(self, sums: PageSums) -> frozenset[int]:
+        """The pages whose checksum in ``sums`` is that of a frame: a checkpoint may not have copied it yet."""
+        count = len(sums.sums)
+        return frozenset(page for page, content in self.contents if page <= count and sums.sums[page - 1] == content)
 
 
 def decode_sums(content: bytes, path: Path) -> PageSums:
@@ -123,6 +130,7 @@ def read_frames(path: Path, files: Files) -> Frames | None:
         newest: dict[int, int] = {}
         touched: set[int] = set()
         committed: dict[int, int] = {}
+        contents: set[tuple[int, int]] = set()
         pages = 0
         for offset in range(WAL_HEADER_BYTES, size - frame_bytes + 1, frame_bytes):
             frame = files.read(file, frame_bytes, offset)
@@ -132,9 +140,10 @@ def read_frames(path: Path, files: Files) -> Frames | None:
             newest[int.from_bytes(frame[:4])] = xxh3_64_intdigest(frame[FRAME_HEADER_BYTES:])
             if committed_pages := int.from_bytes(frame[4:8]):
                 committed.update(newest)
+                contents.update(newest.items())
                 newest.clear()
                 pages = committed_pages
-        return Frames(committed, pages, frozenset(touched)) if touched else None
+        return Frames(committed, pages, frozenset(touched), frozenset(contents)) if touched else None
     finally:
         files.close(file)
 

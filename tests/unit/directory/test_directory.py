@@ -13,13 +13,15 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from eventkeep.directory import FILE_NAME, Directory, Progress, migrations
+from eventkeep.directory import FILE_NAME, Account, Directory, Progress, migrations
 from eventkeep.directory.changes import Change, Operation, Table
 from eventkeep.directory.page_sums import SUMS_NAME
 from eventkeep.directory.schema import SCHEMA_REVISION
 from eventkeep.errors import DirectoryError
 from tests.unit.directory.held import LOG, HeldClock, create_account, keep, open_directory
 from tests.unit.log.faulty_files import FaultyFiles
+
+WAL_NAME = f"{FILE_NAME}-wal"
 
 
 def columns_and_indexes(path: Path) -> dict[str, object]:
@@ -316,3 +318,53 @@ def test_reads_see_whole_records(directory: Directory) -> None:
 
 def test_clock_is_the_one_that_was_passed_in(directory: Directory, clock: HeldClock) -> None:
     assert create_account(directory, "a").created == round(clock.now() * 1_000_000)
+
+
+def update_accounts(directory: Directory, first: int) -> None:
+    """Change so many accounts that other pages are written each time, and no new ones."""
+    rows = [(number, f"{number:0100d}", directory.position) for number in range(first, first + 40)]
+    keep(directory, [Change(Table.ACCOUNT, Operation.PUT, 0, rows)])
+
+
+class Moments:
+    """Copies of a folder, each with commits that are not in the file yet, and the accounts by position."""
+
+    def __init__(self, directory: Directory, folder: Path, base: Path) -> None:
+        self._directory, self.copies, self.accounts = directory, list[Path](), dict[int, list[Account]]()
+        for first in range(1_000, 1_400, 40):
+            self._update(first)
+        for number in range(3):
+            for part in range(2):
+                self._update(1_000 + 120 * number + 40 * part)
+                self.copies.append(copied_while_open(directory, folder, base / f"{number}-{part}"))
+            directory.checkpoint()
+        self._update(1_000)
+        self.copies.append(copied_while_open(directory, folder, base / "newest"))
+
+    def _update(self, first: int) -> None:
+        update_accounts(self._directory, first)
+        self.accounts[self._directory.position] = self._directory.accounts.list()
+
+
+@pytest.mark.parametrize("parts", [(FILE_NAME, SUMS_NAME), (FILE_NAME,), (SUMS_NAME,), (WAL_NAME,)])
+def test_older_parts_of_the_directory_are_noticed(
+    directory: Directory, folder: Path, tmp_path: Path, parts: tuple[str, ...]
+) -> None:
+    """They are named, or the directory is whole as of an older record, so that the log completes it."""
+    moments = Moments(directory, folder, tmp_path)
+    *older, newest = moments.copies
+    refused = 0
+    for moment in older:
+        copy = copied_while_open(directory, newest, tmp_path / "copy")
+        (copy / f"{FILE_NAME}-shm").unlink()
+        for name in parts:
+            (copy / name).write_bytes((moment / name).read_bytes())
+        try:
+            with open_directory(copy) as opened:
+                assert opened.accounts.list() == moments.accounts[opened.position], moment
+        except DirectoryError as exc:
+            refused += 1
+            assert "put in its place" in str(exc) or "differs from its checksum" in str(exc)
+        shutil.rmtree(copy)
+    # The last write-ahead log before a checkpoint has nothing but that which the checkpoint copied.
+    assert refused == len(older) - (parts == (WAL_NAME,))
