@@ -1,16 +1,18 @@
 """Random damage to every kind of file in a data folder: ``python -m tests.faults.damages 500``.
 
-Each damage is refused with the name of the file, or has no effect on any read; none is silent.
+A file is flipped, cut, deleted, or put back in an older version. Each damage is refused with the name of the file, or
+has no effect on any read; none is silent. ``--check`` has ``eventkeep check`` find each as well.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import random
 import shutil
-import sys
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +20,7 @@ from eventkeep.directory.changes import Change, Operation, Table
 from eventkeep.directory.profiles import row_of
 from eventkeep.errors import StoreError
 from eventkeep.events.selection import EventSelection
+from eventkeep.ingest.scrub import scrub_folder
 from eventkeep.ingest.stores import Stores
 from eventkeep.log.transport import Outcome
 from eventkeep.model.profile import Profile
@@ -49,16 +52,22 @@ def metric_change(name: str) -> Change:
     return Change(Table.METRIC, Operation.PUT, 1, [row])
 
 
-def fill(stores: Stores) -> None:
+def fill(stores: Stores, moment: Callable[[], object]) -> None:
+    """Fill the stores; ``moment`` is called where a copy of the folder will be an older one."""
     profiles = [profile_row(number) for number in range(1, PROFILES + 1)]
     owners = [("email", f"{number}@shop.example", number) for number in range(1, PROFILES + 1)]
     changes = [metric_change("Ordered"), Change(Table.PROFILE, Operation.PUT, 1, profiles)]
     keep(stores, [*changes, Change(Table.IDENTIFIER, Operation.PUT, 1, owners)])
     for start in range(1, 400, 20):
         keep(stores, [], *range(start, start + 20))
+        if start == 181:
+            stores.events.flush()
+            stores.trim()
+            keep(stores, [Change(Table.PROFILE, Operation.PUT, 1, profiles)])
+            moment()
     stores.events.flush()
-    stores.directory.checkpoint()
-    for start in range(400, 600, 20):
+    stores.trim()
+    for start in range(401, 601, 20):
         keep(
             stores,
             [Change(Table.PROFILE, Operation.PUT, 1, [profile_row(start % PROFILES + 1)])],
@@ -66,14 +75,17 @@ def fill(stores: Stores) -> None:
         )
 
 
+EARLIER: Final = "earlier"
+
+
 def make_folders(base: Path) -> dict[str, Path]:
-    """A folder as a server leaves it that was ended, and one that was stopped."""
+    """A folder as a server leaves it that was ended, one that was stopped, and one of an earlier moment."""
     stores = Stores.open(base / "open")
-    fill(stores)
+    fill(stores, lambda: shutil.copytree(base / "open", base / EARLIER))
     shutil.copytree(base / "open", base / "ended")
     stores.close()
     (base / "open").rename(base / "stopped")
-    return {"ended": base / "ended", "stopped": base / "stopped"}
+    return {name: base / name for name in ("ended", "stopped", EARLIER)}
 
 
 def everything(folder: Path) -> list[Any]:
@@ -96,10 +108,13 @@ def everything(folder: Path) -> list[Any]:
         stores.close()
 
 
-def damage(path: Path, chance: random.Random) -> str:
-    """Flip a bit of the file, cut it, or delete it; returns a description."""
-    kind = chance.choices(["flip", "cut", "delete"], [8, 2, 1])[0]
+def damage(path: Path, older: Path, chance: random.Random) -> str:
+    """Flip a bit of the file, cut it, delete it, or put an older version back; returns a description."""
+    kind = chance.choices(["flip", "cut", "delete", "older"], [8, 2, 1, 2])[0]
     size = path.stat().st_size
+    if kind == "older" and older.exists():
+        shutil.copy(older, path)
+        return "put back in an older version"
     if kind == "delete" or not size:
         path.unlink()
         return "deleted"
@@ -123,40 +138,54 @@ def copied(folder: Path, target: Path) -> Path:
     return target
 
 
-def damage_one_file(folder: Path, chance: random.Random) -> str:
-    """Damage a random file of the folder; returns its name and the damage."""
+def damage_one_file(folder: Path, earlier: Path, chance: random.Random) -> str:
+    """Damage a random file of the folder; returns its name and the damage. ``earlier`` has older versions of files."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in SKIPPED)
     path = chance.choice(files)
-    return f"{path.relative_to(folder)} {damage(path, chance)}"
+    return f"{path.relative_to(folder)} {damage(path, earlier / path.relative_to(folder), chance)}"
 
 
-def outcomes_of(folders: dict[str, Path], base: Path, seeds: range) -> Counter[str]:
-    """The number of damages that were refused, and of those without effect. Raises AssertionError for a silent one."""
-    whole = {name: everything(copied(path, base / name)) for name, path in folders.items()}
+def outcomes_of(folders: dict[str, Path], base: Path, seeds: range, checks: bool = False) -> Counter[str]:
+    """The number of damages that were refused, and of those without effect. Raises AssertionError for a silent one.
+
+    If it ``checks``, each damage that is refused has to be found by the full check too.
+    """
+    whole = {name: everything(copied(folders[name], base / name)) for name in ("ended", "stopped")}
     assert whole["ended"] == whole["stopped"]
     outcomes: Counter[str] = Counter()
     for seed in seeds:
         chance = random.Random(seed)
         name = chance.choice(["ended", "stopped"])
         folder = copied(folders[name], base / "damaged")
-        done = f"seed {seed}: {name}/{damage_one_file(folder, chance)}"
+        done = f"seed {seed}: {name}/{damage_one_file(folder, folders[EARLIER], chance)}"
+        if checks:
+            shutil.copytree(folder, base / "checked", dirs_exist_ok=True)
         try:
             read = everything(folder)
         except StoreError as exc:
             outcomes["refused"] += 1
             assert str(folder) in str(exc) or "record" in str(exc), done
+            if checks:
+                assert any(part.damage for part in scrub_folder(base / "checked")), done
+                outcomes["found by check"] += 1
         else:
             outcomes["without effect"] += 1
             assert read == whole[name], done
+        shutil.rmtree(base / "checked", ignore_errors=True)
     return outcomes
 
 
 def main() -> None:
-    """Damage as many folders as the first argument says, with the seeds from the second argument on."""
-    count, first = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("count", type=int)
+    parser.add_argument("first", type=int, nargs="?", default=0, help="the first seed")
+    parser.add_argument("--check", action="store_true")
+    chosen = parser.parse_args()
+    seeds = range(chosen.first, chosen.first + chosen.count)
     with tempfile.TemporaryDirectory() as base:
         folders = make_folders(Path(base, "whole"))
-        print(f"{count} damages, none silent: {dict(outcomes_of(folders, Path(base), range(first, first + count)))}")
+        outcomes = outcomes_of(folders, Path(base), seeds, chosen.check)
+        print(f"{chosen.count} damages, none silent: {dict(outcomes)}")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import structlog
+from xxhash import xxh3_64_intdigest
 
 from eventkeep.errors import EventkeepError, EventStoreError
 from eventkeep.events.bloom import KeyFilter
@@ -56,6 +58,16 @@ from eventkeep.model.event_count import EventCount, total
 logger = structlog.get_logger(__name__)
 
 _SPAN_MAX = 1 << 32
+
+
+class StoreState(msgspec.Struct, frozen=True):
+    """What the manifest of a store says: the store's identity, the number of the manifest, the last position that is
+    durable in segments, and the checksum of the manifest as it is on disk."""
+
+    store: int
+    generation: int
+    flushed: int
+    checksum: int
 
 
 class EventStore:
@@ -138,6 +150,12 @@ class EventStore:
     def generation(self) -> int:
         """How often the manifest was written: an older one put back has a lower number."""
         return self._catalog.manifest.generation
+
+    def state(self) -> StoreState:
+        """The state that is durable."""
+        manifest = self._catalog.manifest
+        checksum = xxh3_64_intdigest(encode_manifest(manifest))
+        return StoreState(manifest.store, manifest.generation, manifest.flushed, checksum)
 
     @property
     def is_loading(self) -> bool:

@@ -10,6 +10,7 @@ from eventkeep.directory import Directory
 from eventkeep.errors import StoreError
 from eventkeep.events.store import EventStore
 from eventkeep.ingest.backup import read_list
+from eventkeep.ingest.folder_manifest import NAME, FolderManifest, check_format, read_manifest
 from eventkeep.ingest.scrub import scrub_directory, scrub_events
 from eventkeep.ingest.snapshot import Snapshot, copy_snapshot
 from eventkeep.ingest.stores import EVENTS_FOLDER, LOG_FOLDER, Stores
@@ -25,9 +26,12 @@ def repair(folder: Path, backup: Path | None = None) -> Iterator[str]:
 
     The damaged files are moved into a folder beside. Raises StoreError for damage that can't be repaired.
     """
+    check_format(folder)
     state = inspect_log(folder / LOG_FOLDER)
     if state is None:
         raise StoreError(f"the log {folder / LOG_FOLDER} is missing: only a backup of the whole folder can be restored")
+    if (told := forget_manifest(folder, state)) is not None:
+        yield told
     for view in damaged_views(folder, state):
         snapshot = None if state.first == 1 else snapshot_for(state, backup, view)
         moved = move_away(folder, view)
@@ -39,6 +43,29 @@ def repair(folder: Path, backup: Path | None = None) -> Iterator[str]:
         yield f"the {view} follows the log from record {1 if snapshot is None else snapshot.position + 1} on"
     Stores.open(folder).close()
     yield f"both views stand at record {state.last}"
+
+
+def forget_manifest(folder: Path, state: LogState) -> str | None:
+    """Remove the folder's manifest, which the next start writes anew, because a view may come from elsewhere.
+
+    Returns a description if it was damaged. Raises StoreError if it proves that the log can't be repaired.
+    """
+    manifest: FolderManifest | None = None
+    told: str | None = None
+    try:
+        manifest = read_manifest(folder)
+    except StoreError as exc:
+        told = f"removed the manifest of the folder: {exc}"
+    if manifest is not None and (manifest.log != state.identity or manifest.last > state.last):
+        raise StoreError(
+            f"the folder had the log {manifest.log:016x} up to record {manifest.last}, and there is the log "
+            f"{state.identity:016x} up to record {state.last}: the records are lost, and only a backup has them"
+        )
+    try:
+        (folder / NAME).unlink(missing_ok=True)
+    except OSError as exc:
+        raise StoreError(f"{folder / NAME} can't be removed: {exc}") from exc
+    return told
 
 
 def damaged_views(folder: Path, state: LogState) -> list[str]:

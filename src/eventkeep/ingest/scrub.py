@@ -15,6 +15,7 @@ from eventkeep.directory.reader import followed_log
 from eventkeep.errors import StoreError
 from eventkeep.events.selection import EventSelection
 from eventkeep.events.store import EventStore
+from eventkeep.ingest.folder_manifest import read_manifest
 from eventkeep.ingest.stores import EVENTS_FOLDER, LOG_FOLDER, REPLICATED, Stores, check_not_emptied, read_record
 from eventkeep.log.inspection import inspect_log, read_log
 
@@ -34,15 +35,26 @@ def scrub_folder(folder: Path) -> Iterator[Checked]:
     if (folder / REPLICATED).exists():
         yield from scrub_replicated(folder)
         return
+    manifest = checked("folder", lambda: scrub_manifest(folder))
+    yield manifest
+    if manifest.damage is not None:
+        # If a newer eventkeep made it, nothing may be touched.
+        return
     log = checked("log", lambda: scrub_log(folder / LOG_FOLDER))
     yield log
     state = None if log.damage is not None else inspect_log(folder / LOG_FOLDER)
     if state is None:
-        yield checked("folder", lambda: scrub_missing_log(folder))
+        yield checked("agreement", lambda: scrub_missing_log(folder))
         return
     yield checked("directory", lambda: scrub_directory_of(folder, state.identity))
     yield checked("event store", lambda: scrub_events_of(folder, state.first))
     yield checked("agreement", lambda: scrub_agreement(folder))
+
+
+def scrub_manifest(folder: Path) -> str:
+    """Read the folder's manifest. Raises StoreError."""
+    manifest = read_manifest(folder)
+    return "there is no manifest yet" if manifest is None else f"the manifest says record {manifest.last} or later"
 
 
 def scrub_replicated(folder: Path) -> Iterator[Checked]:

@@ -7,8 +7,9 @@ records which the log no longer has, is refused by name: nothing is served befor
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
@@ -20,6 +21,7 @@ from eventkeep.directory.changes import Change, decode_changes, encode_changes
 from eventkeep.errors import LogError, StoreError
 from eventkeep.events.store import EventStore
 from eventkeep.files import Files
+from eventkeep.ingest import folder_manifest
 from eventkeep.limits import DISK_LOOK_SECONDS, DISK_RESERVE_BYTES, DISK_RESERVE_SHARE, FAILURE_SECONDS
 from eventkeep.log.file_log import FileLog
 from eventkeep.log.record import EncodedRecord, Record, checked_header, decode, encode
@@ -50,6 +52,7 @@ class Stores:
         self._clock = clock
         self.is_replicated = is_replicated
         self._opened = ExitStack()
+        self._note: Callable[[], None] = lambda: None
 
     @classmethod
     def open(
@@ -68,21 +71,33 @@ class Stores:
     @classmethod
     def _open(cls, folder: Path, clock: Clock, files: Files, replicated: Transport | None) -> Self:
         with ExitStack() as opened:
+            manifest = None if replicated is not None else folder_manifest.read_manifest(folder)
             log = replicated or open_own_log(folder, files)
             opened.callback(log.close)
+            if manifest is not None:
+                folder_manifest.check_log(folder, manifest, log)
             check_kind(folder, files, is_replicated=replicated is not None)
             directory = Directory.open(folder, log.identity, clock, files=files)
             opened.callback(directory.close)
             events = EventStore.open(folder / EVENTS_FOLDER, files, log_start=log.first)
             opened.callback(events.close)
+            if manifest is not None:
+                folder_manifest.check_views(folder, manifest, directory, events)
             stores = cls(log, directory, events, clock, replicated is not None)
             stores._bring_up_to_date()
+            if replicated is None:
+                stores._note = partial(stores._write_manifest, folder, files)
+                stores._note()
             stores._opened = opened.pop_all()
             return stores
 
     def close(self) -> None:
         """Make everything durable and close the folder."""
         self._opened.close()
+        try:
+            self._note()
+        except StoreError as exc:
+            logger.warning("the folder was closed, and its manifest is older", cause=str(exc))
 
     def encoded(self, changes: list[Change], events: EventColumns | None = None, now_us: int | None = None) -> Encoded:
         """The next record of the log with these effects. Raises LogError if it would be too large."""
@@ -107,6 +122,11 @@ class Stores:
         self.directory.checkpoint()
         durable = min(self.directory.durable_position(), self.events.flushed_position)
         self.log.trim(durable if keep_from is None else min(durable, keep_from - 1))
+        self._note()
+
+    def _write_manifest(self, folder: Path, files: Files) -> None:
+        manifest = folder_manifest.manifest_of(self.log, self.directory, self.events)
+        folder_manifest.write_manifest(folder, manifest, files)
 
     def _bring_up_to_date(self) -> None:
         self._check_view("directory", self.directory.position)
@@ -249,13 +269,17 @@ class Room:
 
     def lack(self) -> str | None:
         """Why nothing can be stored now, or None if something can."""
+        if (lack := self.lack_of_space()) is not None:
+            return lack
+        return self._failure if self._clock.monotonic() < self._failed_until else None
+
+    def lack_of_space(self) -> str | None:
+        """Why the disk has no room, or None if it has some."""
         now = self._clock.monotonic()
         if now >= self._looked_until:
             self._looked_until = now + DISK_LOOK_SECONDS
             self._lack = self._look()
-        if self._lack is not None:
-            return self._lack
-        return self._failure if now < self._failed_until else None
+        return self._lack
 
     def note_failure(self, reason: str) -> None:
         """Something could not be stored. For a while, readiness says so; then creates are tried again."""
