@@ -52,6 +52,12 @@ RATE_LIMITS: Final = ("hosted", "off")
 RATE_LIMIT: Final = re.compile(r"(\d{1,9})/s +(\d{1,9})/m")
 PORT_MAX: Final = 65_535
 SECRET_CHARACTERS_MIN: Final = 16
+LOG_BYTES_MAX: Final = 10**15
+"""The greatest size of the log that a setting can ask for."""
+LOG_HOURS_MAX: Final = 876_000
+"""The greatest age of records that a setting can ask for: a hundred years."""
+LOG_FOLLOWER_BYTES: Final = 1_000_000_000
+"""The default of how many bytes of log are kept for followers."""
 
 
 class RateLimit(msgspec.Struct, frozen=True):
@@ -69,6 +75,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     no slash at its end; None takes the request's. Port 0 lets the system choose;
     ``metrics_port`` None opens none. ``log`` is the address of a replicated log, None for one in the folder; the name
     ``node``, the URL at which the other nodes reach this one, and the secret that they share are for a replicated log.
+    ``log_retention_bytes`` and ``log_retention_hours`` 0 set no such limit; see `eventkeep.log.retention.Retention`.
     ``fit_predictions_hours`` 0 fits none.
     ``controls`` opens the routes that control a stand-in, to requests that bring ``controls_key`` if there is one;
     ``seed`` is a file of accounts for it.
@@ -84,6 +91,9 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     trust_forwarded: bool = False
     default_revision: str = "2023-07-15"
     metrics_port: int | None = None
+    log_retention_bytes: int = 0
+    log_retention_hours: int = 0
+    log_follower_bytes: int = LOG_FOLLOWER_BYTES
     log: str | None = None
     node: str | None = None
     node_url: str | None = None
@@ -243,7 +253,7 @@ def whole_number(least: int, greatest: int) -> Callable[[object], int]:
     """Reads whole numbers from ``least`` to ``greatest``, also written as text."""
 
     def read(value: object) -> int:
-        if isinstance(value, str) and re.fullmatch(r"\d{1,9}", value, re.ASCII):
+        if isinstance(value, str) and re.fullmatch(r"\d{1,16}", value, re.ASCII):
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= greatest:
             raise ValueError(f"a whole number from {least} to {greatest}")
@@ -334,6 +344,9 @@ READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "trust_forwarded": truth,
     "default_revision": revision_date,
     "metrics_port": whole_number(0, PORT_MAX),
+    "log_retention_bytes": whole_number(0, LOG_BYTES_MAX),
+    "log_retention_hours": whole_number(0, LOG_HOURS_MAX),
+    "log_follower_bytes": whole_number(0, LOG_BYTES_MAX),
     "log": log_address,
     "node": node_name,
     "node_url": base_url,

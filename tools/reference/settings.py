@@ -37,6 +37,13 @@ MORE: Final = {
     "the header `Eventkeep-Controls-Key`.",
     "seed": "TOML, JSON or YAML; an account that is not empty keeps its data. See [Seeds](../stand-in.md#seeds).",
     "metrics_port": "On the same address as the server; see [Metrics](metrics.md).",
+    "log_retention_bytes": "Records stay until they are older than `log_retention_hours` or the log is larger; 0 is no "
+    "such limit. Without both they go as soon as both stores have them durably, and without room on the disk "
+    "too. Not for the log of a cluster. See [Operating](../operating.md#the-log).",
+    "log_retention_hours": "See [log_retention_bytes](#log_retention_bytes). Records go in whole files, so some stay "
+    "longer.",
+    "log_follower_bytes": "A follower that is further behind is left behind, with a warning. See "
+    "[Operating](../operating.md#the-log).",
     "log": "For a cluster: servers of NATS, the name of the log, and options; see [Many machines](../cluster.md).",
     "node": "The same after a restart, also on another machine that takes its place.",
     "node_url": "Only for a cluster: the node that leads is sent the writes of the others there.",

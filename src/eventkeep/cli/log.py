@@ -40,18 +40,72 @@ def show(
     output.flush()
 
 
-@log.command(epilog="Example: eventkeep log tail --json")
-def tail(data: DataOption = None, config: ConfigOption = None, as_json: JsonLinesOption = False) -> None:
-    """Follow the log: show each record as soon as it is kept, until interrupted."""
-    folder = log_folder(data_folder(data, config))
-    position = bounds(folder)[1] + 1
+@log.command(epilog="Example: eventkeep log tail --follower warehouse --json")
+def tail(
+    data: DataOption = None,
+    config: ConfigOption = None,
+    follower: Annotated[
+        str | None, typer.Option(help="Go on where the follower of this name stopped; the log keeps its records.")
+    ] = None,
+    start: Annotated[
+        int | None, typer.Option("--from", min=1, help="The first record, by its position.", show_default="the next")
+    ] = None,
+    as_json: JsonLinesOption = False,
+) -> None:
+    """Follow the log: show each record as soon as it is kept, until interrupted.
+
+    A follower is registered with its name, and notes how far it has come after its records are written. It begins with
+    the next record, or with --from.
+    """
+    from eventkeep.log.followers import Follower, find_follower, note
+
+    data = data_folder(data, config)
+    folder = log_folder(data)
+    known = None if follower is None else find_follower(data, follower)
+    position = bounds(folder)[1] + 1 if start is None else start
+    if known is not None and start is None:
+        position = known.position + 1
+    elif follower is not None:
+        note(data, Follower(follower, position - 1))
     output = Output()
     while True:
+        begin = position
         for record in records(folder, position):
             tell(output, record, as_json)
             position = record.position + 1
         output.flush()
+        if follower is not None and position > begin:
+            note(data, Follower(follower, position - 1))
         time.sleep(LOG_PAUSE_SECONDS)
+
+
+@log.command(epilog="Example: eventkeep log followers")
+def followers(data: DataOption = None, config: ConfigOption = None, as_json: JsonLinesOption = False) -> None:
+    """List the followers of the log: the last record that each has, and how many it has not."""
+    from eventkeep.log.followers import read_followers
+
+    data = data_folder(data, config)
+    last = bounds(log_folder(data))[1]
+    output = Output()
+    for each in read_followers(data):
+        if as_json:
+            output.json_line({"follower": each.name, "position": each.position, "behind": last - each.position})
+        else:
+            output.line(f"{each.name}: record {each.position}, {last - each.position} behind")
+    output.flush()
+
+
+@log.command(epilog="Example: eventkeep log forget warehouse")
+def forget(
+    follower: Annotated[str, typer.Argument(help="The name of the follower.")],
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Remove a follower: the log keeps nothing more for it."""
+    from eventkeep.log.followers import forget as forget_follower
+
+    if not forget_follower(data_folder(data, config), follower):
+        raise ConfigurationError(f"there is no follower {follower!r}")
 
 
 def log_folder(data: Path) -> Path:

@@ -40,6 +40,18 @@ def serve(
     metrics_port: Annotated[
         str | None, typer.Option(help="A port for /metrics; 0 takes a free one.", show_default="none")
     ] = None,
+    log_retention_bytes: Annotated[
+        str | None,
+        typer.Option(help="How large the log may be before records that both stores have go.", show_default="no limit"),
+    ] = None,
+    log_retention_hours: Annotated[
+        str | None,
+        typer.Option(help="How long records that both stores have stay in the log.", show_default="no limit"),
+    ] = None,
+    log_follower_bytes: Annotated[
+        str | None,
+        typer.Option(help="How much of the log stays for followers at most.", show_default="1000000000"),
+    ] = None,
     log: Annotated[
         str | None,
         typer.Option(help="The address of a replicated log, nats://host:4222,….", show_default="in the data folder"),
@@ -86,6 +98,9 @@ def serve(
             "trust_forwarded": trust_forwarded,
             "default_revision": default_revision,
             "metrics_port": metrics_port,
+            "log_retention_bytes": log_retention_bytes,
+            "log_retention_hours": log_retention_hours,
+            "log_follower_bytes": log_follower_bytes,
             "log": log,
             "node": node,
             "node_url": node_url,

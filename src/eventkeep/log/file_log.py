@@ -8,6 +8,7 @@ behind that end then certainly do not belong to the log. While no new file can b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -37,12 +38,14 @@ from eventkeep.log.log_file import (
     file_name,
     read_head,
 )
-from eventkeep.log.record import BLOCK_BYTES, EncodedRecord
+from eventkeep.log.record import BLOCK_BYTES, HEADER, EncodedRecord, decode_header
 from eventkeep.log.transport import KEPT, AppendResult, Outcome
 
 logger = structlog.get_logger(__name__)
 
 NEW_SUFFIX: Final = ".new"
+MICROSECONDS: Final = 1_000_000
+"""In a second."""
 GROWTH: Final = 4
 """How many times as large as the file before a new one is, up to the maximum."""
 ZEROS: Final = memoryview(bytes(LOG_ZEROED_BYTES))
@@ -130,6 +133,29 @@ class FileLog:
     def disk_bytes(self) -> int:
         """Bytes of all files of the log."""
         return sum(head.size for head in self._file_heads)
+
+    @property
+    def file_heads(self) -> list[FileHead]:
+        """The heads of all files, the oldest first."""
+        return self._file_heads
+
+    def time_of(self, position: int) -> float:
+        """The time of the first record of the file that begins at ``position``, in Unix seconds.
+
+        It is endless if the file has no record yet. Raises LogError if the record can't be read.
+        """
+        if position > self.last:
+            return math.inf
+        path = self._folder / file_name(position)
+        try:
+            file = self._files.open(path)
+            try:
+                content = self._files.read(file, HEADER.size, BLOCK_BYTES)
+            finally:
+                self._files.close(file)
+        except OSError as exc:
+            raise LogError(f"the log file {path} can't be read: {exc}") from exc
+        return decode_header(content, f"the log file {path}, byte {BLOCK_BYTES}").time / MICROSECONDS
 
     @property
     def is_doubtful(self) -> bool:

@@ -23,6 +23,7 @@ from eventkeep.limits import (
     OPEN_FILES_WANTED,
     SWITCH_SECONDS,
 )
+from eventkeep.log.retention import Retention
 from eventkeep.server.app import App
 from eventkeep.server.logs import configure_logs
 from eventkeep.server.memory import calm_collector
@@ -51,6 +52,9 @@ def run(settings: ServeSettings) -> None:
             None if stand_in is None else stand_in.clocks,
             node=node_settings(settings),
             fit_hours=settings.fit_predictions_hours,
+            retention=Retention(
+                settings.log_retention_bytes, settings.log_retention_hours, settings.log_follower_bytes
+            ),
         )
         calm_collector()
         share_the_interpreter()

@@ -10,12 +10,15 @@ from pathlib import Path
 import structlog
 
 from eventkeep.clock import Clock, SystemClock
+from eventkeep.config import LOG_FOLLOWER_BYTES
 from eventkeep.directory.reader import applied_position
 from eventkeep.errors import StoreError, Unavailable
 from eventkeep.files import Files
 from eventkeep.ingest.committer import Committer
 from eventkeep.ingest.stores import Room, Stores
 from eventkeep.limits import LOG_TRIM_SECONDS
+from eventkeep.log.file_log import FileLog
+from eventkeep.log.retention import Retention, first_kept
 from eventkeep.server.control import ControlResponse, ControlSocket, is_for_this_node, respond
 from eventkeep.server.folder import FolderLock
 from eventkeep.server.node import Node, NodeSettings, ask_leader
@@ -39,14 +42,16 @@ class Services:
         files: Files | None = None,
         node: NodeSettings | None = None,
         fit_hours: int = 0,
+        retention: Retention | None = None,
     ) -> None:
         """Open everything, with a log in the folder or as a node of a cluster.
 
-        Predictions are fitted every ``fit_hours`` hours, never if it is 0. Raises StoreError (FolderInUse, for
-        example) with nothing left open.
+        ``retention`` is for a log in the folder. Predictions are fitted every ``fit_hours`` hours, never if it is 0.
+        Raises StoreError (FolderInUse, for example) with nothing left open.
         """
         self.clock, files = clock or SystemClock(), files or Files()
         self.folder = folder
+        self._retention = retention or Retention(0, 0, LOG_FOLLOWER_BYTES)
         self.failure: Exception | None = None
         self.on_failure: Callable[[], None] = lambda: None
         self._closing = threading.Event()
@@ -56,9 +61,9 @@ class Services:
             self.stores = open_stores(folder, self.clock, files, self.node)
             opened.callback(self.stores.close)
             self.directory, self.events, self.log = self.stores.directory, self.stores.events, self.stores.log
-            room = Room(folder, files, self.clock)
+            self._room = Room(folder, files, self.clock)
             turn = None if self.node is None else self.node.member
-            self.committer = Committer(self.stores, self.clock, deliver, room, self._fail, turn=turn)
+            self.committer = Committer(self.stores, self.clock, deliver, self._room, self._fail, turn=turn)
             if self.node is not None:
                 self.node.on_failure = self._fail
                 opened.callback(self.node.stop)
@@ -109,13 +114,21 @@ class Services:
         self.failure = failure
         self.on_failure()
 
+    def trim(self) -> None:
+        """Remove the records that nothing needs any more from the log. Raises StoreError and Unavailable."""
+        if self.node is not None:
+            self.node.trim()
+            return
+        assert isinstance(self.log, FileLog)
+        is_disk_full = self._room.lack_of_space() is not None
+        # Here, and not in the commit thread, because it reads files.
+        keep_from = first_kept(self.log, self.folder, self._retention, self.clock.now(), is_disk_full)
+        self.committer.call(lambda: self.stores.trim(keep_from))
+
     def _trim_now_and_then(self) -> None:
         while not self._closing.wait(LOG_TRIM_SECONDS):
             try:
-                if self.node is None:
-                    self.committer.call(self.stores.trim)
-                else:
-                    self.node.trim()
+                self.trim()
             except (StoreError, Unavailable) as exc:
                 # The log only grows meanwhile.
                 logger.warning("the log could not be trimmed", cause=str(exc))
