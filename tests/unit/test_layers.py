@@ -21,7 +21,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "native": {"errors", "limits"},
     "model": {"errors", "limits", "clock"},
     "protocol": {"errors", "limits", "clock", "model", "native"},
-    "cassettes": {"errors", "limits"},
+    "cassettes": {"errors", "limits", "config"},
     "standin": {"errors", "limits", "clock"},
     "log": {"errors", "limits", "clock", "files", "model"},
     "directory": {"errors", "limits", "clock", "config", "files", "model", "log", "cache"},
