@@ -10,13 +10,13 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import ColumnElement, Connection, Row, func, select, tuple_
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, func, select, tuple_
 
 from eventkeep.cache import Cache
 from eventkeep.clock import Randomness
 from eventkeep.directory.base62 import ALPHABET, random_text
 from eventkeep.directory.changes import Change, Operation, Table
-from eventkeep.directory.database import Database
+from eventkeep.directory.database import Database, ListQuery
 from eventkeep.directory.pending import MetricName, Pending
 from eventkeep.directory.schema import NUMBER_MASK, key_of, metric, number_of
 from eventkeep.limits import METRIC_CACHE_ENTRIES_MAX, METRICS_PER_ACCOUNT_MAX
@@ -25,6 +25,8 @@ from eventkeep.model.metric import Metric
 ID_CHARACTERS: Final = 6
 NAMES_PER_QUERY: Final = 200
 METRICS_READ_AT_OPEN: Final = 10_000
+NAMED_MAX: Final = 1_000
+"""Look-ups of metrics by several names that are kept in memory, until a metric is made or changed."""
 
 
 class ResolvedMetrics(msgspec.Struct):
@@ -46,6 +48,9 @@ class Metrics:
         self._by_name: Cache[MetricName, Metric] = Cache(METRIC_CACHE_ENTRIES_MAX)
         self._by_number: Cache[int, Metric] = Cache(METRIC_CACHE_ENTRIES_MAX)
         self._next_numbers: dict[int, Callable[[], int]] = {}
+        self._named_query = ListQuery(named_query, database.dialect)
+        self._named: dict[tuple[int, tuple[str, ...]], tuple[int, list[Metric]]] = {}
+        self._changes = 0
         with database.reading() as connection:
             rows = connection.execute(select(metric).order_by(metric.c.updated.desc()).limit(METRICS_READ_AT_OPEN))
             self._remember(metric_of(row) for row in rows)
@@ -100,6 +105,7 @@ class Metrics:
 
     def forget(self, change: Change) -> None:
         """Drop the metrics that an applied change makes stale from memory."""
+        self._changes += 1
         for row in change.rows:
             known = self._by_number.get(key_of(change.account, row[0]))
             if known is not None:
@@ -129,16 +135,18 @@ class Metrics:
             row = connection.execute(query).one_or_none()
         return None if row is None else metric_of(row)
 
-    def named(self, account: int, names: Sequence[str]) -> list[Metric]:
+    def named(self, account: int, names: tuple[str, ...]) -> list[Metric]:
         """The account's metrics with any of these names, of every service."""
-        with self._database.reading() as connection:
-            return [
-                metric_of(row)
-                for part in cut(names)
-                for row in connection.execute(
-                    select(metric).where(metric.c.account == account, metric.c.name.in_(part))
-                )
-            ]
+        changes, key = self._changes, (account, names)
+        known = self._named.get(key)
+        if known is None or known[0] != changes:
+            with self._database.reading() as connection:
+                found = [metric_of(row) for row in self._named_query.rows(connection, (account,), names)]
+            if len(self._named) >= NAMED_MAX:
+                self._named.clear()
+            # Metrics that were read before a change was applied may be the old ones: its count says so.
+            known = self._named[key] = (changes, found)
+        return known[1]
 
     def list(self, account: int, after_number: int = 0, count: int = 200, name: str | None = None) -> list[Metric]:
         """The ``count`` oldest metrics of the account above ``after_number``, of that name if one is given."""
@@ -186,7 +194,7 @@ class Metrics:
             self._next_numbers[account] = counted_from(number_of(connection.execute(query).scalar() or 0) + 1).__next__
         return Metric(
             number=self._next_numbers[account](),
-            id=self._free_id(account, pending, connection),
+            id=self._free_id(name, pending, connection),
             account=account,
             name=title,
             service=service,
@@ -196,10 +204,11 @@ class Metrics:
             updated=now_us,
         )
 
-    def _free_id(self, account: int, pending: Pending, connection: Connection) -> str:
+    def _free_id(self, name: MetricName, pending: Pending, connection: Connection) -> str:
+        account, randomness = name[0], self._randomness.of("metrics", *name)
         taken = {each.id for each in pending.new_metrics(account)}
         while True:
-            made = random_text(ID_CHARACTERS, self._randomness)
+            made = random_text(ID_CHARACTERS, randomness)
             query = select(metric.c.key).where(metric.c.account == account, metric.c.id == made)
             if made not in taken and connection.execute(query).one_or_none() is None:
                 return made
@@ -236,7 +245,11 @@ def cut(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
     return (values[start : start + NAMES_PER_QUERY] for start in range(0, len(values), NAMES_PER_QUERY))
 
 
-def metric_of(row: Row[Any]) -> Metric:
+def named_query(names: list[BindParameter[Any]]) -> Any:
+    return select(metric).where(metric.c.account == bindparam("account"), metric.c.name.in_(names))
+
+
+def metric_of(row: Any) -> Metric:
     return Metric(
         number=number_of(row.key),
         id=row.id,
@@ -244,7 +257,7 @@ def metric_of(row: Row[Any]) -> Metric:
         name=row.name,
         service=row.service,
         integration_id=row.integration_id,
-        has_value=row.has_value,
+        has_value=bool(row.has_value),
         created=row.created,
         updated=row.updated,
     )

@@ -11,8 +11,7 @@ import numpy.typing as npt
 from eventkeep.events.descriptors import OpenFiles
 from eventkeep.events.found import AnyPart, Found, columns_of, texts_of
 from eventkeep.events.page import texts_at
-from eventkeep.events.rows import PROFILE, Chunk, bounds
-from eventkeep.events.selection import EventSelection
+from eventkeep.events.rows import PROFILE, Chunk
 from eventkeep.events.sorted_streams import filtered
 from eventkeep.limits import LOOK_BACK_ROWS
 
@@ -62,12 +61,11 @@ def past_events(
 ) -> PastEvents:
     """The account's events of the ``metrics`` in any of the ranges, each event once if no ranges overlap."""
     wanted = np.array(sorted(metrics), dtype=np.int64)
-    chunks = [
-        chunk
-        for each in ranges
-        for place, part in enumerate(parts)
-        for chunk in _of_part(part, place, account, each, wanted)
-    ]
+    chunks: list[Chunk] = []
+    for each in ranges:
+        profiles = np.array(sorted(each.profiles), dtype=np.uint32)
+        for place, part in enumerate(parts):
+            chunks += _of_part(part, place, account, each, profiles, wanted)
     if not chunks:
         # The columns of no rows: their names and types come from no part.
         empty = ("time", "id", "profile", "metric", "value", "file", "slot", "part", "row")
@@ -77,20 +75,22 @@ def past_events(
 
 
 def _of_part(
-    part: AnyPart, place: int, account: int, each: PastRange, metrics: npt.NDArray[np.int64]
+    part: AnyPart, place: int, account: int, each: PastRange, profiles: Numbers, metrics: npt.NDArray[np.int64]
 ) -> Iterator[Chunk]:
     """The events of one part in one range, some at a time: a profile may have any number of others in it."""
-    selection = EventSelection(account=account, count=0, time_min=each.time_min, time_max=each.time_max)
-    rows = bounds(part, selection)
+    whole = part.account_rows(account)
+    # Rows near the ends of the range are found too: to drop them is cheaper than to read where the range ends.
+    rows = part.rows_around(*whole, each.time_min, each.time_max)
     if rows[0] == rows[1]:
         return
-    numbers = np.array(sorted(each.profiles), dtype=np.uint32)
-    starts, ends = part.entries(PROFILE, part.account_rows(account), numbers, rows)
+    starts, ends = part.entries(PROFILE, whole, profiles, rows)
     counts = ends - starts
     entries = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(starts, counts)
     for first in range(0, len(entries), LOOK_BACK_ROWS):
         found = np.sort(part.rows_at(PROFILE, entries[first : first + LOOK_BACK_ROWS]))
         chunk = columns_of(part, place, found)
-        chunk = filtered(chunk, np.isin(chunk["metric"], metrics))
+        time = chunk["time"]
+        is_wanted = np.isin(chunk["metric"], metrics) & (time >= each.time_min) & (time <= each.time_max)
+        chunk = filtered(chunk, is_wanted)
         if len(chunk["id"]):
             yield chunk

@@ -57,6 +57,10 @@ class MemorySegment:
         times = self.numbers["time"]
         return int(times[start]), int(times[end - 1])
 
+    def rows_around(self, start: int, end: int, time_min: int, time_max: int) -> tuple[int, int]:
+        first = self.lower_bound(start, end, time_min, 0)
+        return first, max(first, self.lower_bound(start, end, time_max + 1, 0))
+
     def entries(
         self, order: int, whole: tuple[int, int], numbers: npt.NDArray[np.uint32], rows: tuple[int, int]
     ) -> npt.NDArray[np.int64]:

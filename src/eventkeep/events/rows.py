@@ -36,6 +36,9 @@ class Part(Protocol):
     def times_within(self, start: int, end: int) -> tuple[int, int]:
         """A time that none of these rows of one account is before, and one that none is after; nothing is read."""
 
+    def rows_around(self, start: int, end: int, time_min: int, time_max: int) -> tuple[int, int]:
+        """Rows of one account, from the first to the end, with all that have these times; nothing is read."""
+
     def entries(
         self, order: int, whole: tuple[int, int], numbers: npt.NDArray[np.uint32], rows: tuple[int, int]
     ) -> npt.NDArray[np.int64]:

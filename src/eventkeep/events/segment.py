@@ -127,6 +127,19 @@ class Segment:
             newest = int(plan.fence_times[behind])
         return plan.time_base + oldest, plan.time_base + newest
 
+    def rows_around(self, start: int, end: int, time_min: int, time_max: int) -> tuple[int, int]:
+        oldest, newest = self.times_within(start, end) if start < end else (0, 0)
+        if start == end or time_max < oldest or time_min > newest:
+            return start, start
+        plan, size = self.directory, self.directory.group_rows
+        first, behind = -(-start // size), -(-end // size)
+        # The first times of the groups; those before the first time that is wanted, but for the last of them, have
+        # earlier rows alone, and those behind the last time have later ones.
+        fences = plan.fence_times[first:behind]
+        low = first - 1 + int(np.searchsorted(fences, max(0, time_min - plan.time_base), side="left"))
+        high = first + int(np.searchsorted(fences, min(_OFFSET_MAX, time_max - plan.time_base), side="right"))
+        return max(start, low * size), min(end, high * size)
+
     def entries(
         self, order: int, whole: tuple[int, int], numbers: Numbers, rows: tuple[int, int]
     ) -> npt.NDArray[np.int64]:

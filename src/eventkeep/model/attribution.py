@@ -19,6 +19,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -127,14 +128,14 @@ def touch_of(time: int, id: int, metric: str, properties: Mapping[str, Any], rul
     )
 
 
-def is_creditable(metric: str, properties: Mapping[str, Any], rule: Rule) -> bool:
-    """Whether an event can be credited to a message: one that is of a message itself can't."""
-    return (
-        metric not in MESSAGE_METRICS
-        and metric not in rule.windows
-        and _text(properties, "$message") is None
-        and _text(properties, "$flow") is None
-    )
+def is_creditable_metric(metric: str, rule: Rule) -> bool:
+    """Whether events of a metric can be credited to a message; those of messages can't."""
+    return metric not in MESSAGE_METRICS and metric not in rule.windows
+
+
+def names_message(properties: Mapping[str, Any]) -> bool:
+    """Whether an event is of a message by its own properties; such a one is credited to no other."""
+    return _text(properties, "$message") is not None or _text(properties, "$flow") is not None
 
 
 def credited(moments: Sequence[int], touches: Sequence[Touch], rule: Rule) -> list[Touch | None]:
@@ -174,6 +175,7 @@ def first_form(touch: Touch, touch_event_id: str) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=1_000)
 def channel_of(metric: str) -> Channel | None:
     """The channel that a metric of messages has in its name, None if it has none."""
     words = metric.lower().split()

@@ -7,7 +7,7 @@ one is a touch whose window is open.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Final
@@ -68,16 +68,23 @@ class _Crediting:
         self._read, self._rule = read, rule
         order = np.lexsort((candidates.id, candidates.time, candidates.profile))
         self._place: list[int] = order.tolist()
-        self._profile: list[int] = candidates.profile[order].tolist()
+        profile: list[int] = candidates.profile[order].tolist()
         self._time: list[int] = candidates.time[order].tolist()
         self._id: list[int] = candidates.id[order].tolist()
         self._metric = [candidates.metric_names[number] for number in candidates.metric[order].tolist()]
+        starts = [place for place, number in enumerate(profile) if not place or number != profile[place - 1]]
+        self._ranges = {profile[first]: (first, end) for first, end in pairwise([*starts, len(profile)])}
+        """The first candidate of each profile that has any, and the end of them."""
         self._known: dict[int, Touch | None] = {}
         """The touches that the candidates are, as far as they were read."""
 
     def credits(self, profiles: Sequence[int], moments: Sequence[int]) -> list[Touch | None]:
         found: list[Touch | None] = [None] * len(moments)
-        waiting = {place: self._of_profile(profiles[place], moments[place]) for place in range(len(moments))}
+        waiting: dict[int, tuple[int, int]] = {}
+        for place, (profile, moment) in enumerate(zip(profiles, moments, strict=True)):
+            # Most profiles of a page have no candidate at all.
+            if (own := self._ranges.get(profile)) is not None:
+                waiting[place] = own[0], bisect_right(self._time, moment, lo=own[0], hi=own[1]) - 1
         count = _FIRST_READ
         while waiting:
             unread: set[int] = set()
@@ -91,12 +98,6 @@ class _Crediting:
             self._learn(sorted(unread))
             count *= 2
         return found
-
-    def _of_profile(self, profile: int, moment: int) -> tuple[int, int]:
-        """The first of the profile's candidates, and the newest one that is not later than the moment."""
-        first = bisect_left(self._profile, profile)
-        end = bisect_right(self._profile, profile, lo=first)
-        return first, bisect_right(self._time, moment, lo=first, hi=end) - 1
 
     def _search(self, first: int, newest: int, moment: int, count: int) -> tuple[Touch | None, list[int]]:
         """The touch that a moment is credited to, or up to ``count`` candidates that have to be read to tell.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
 
 import msgspec
 
@@ -11,14 +10,11 @@ from eventkeep.directory import Directory
 from eventkeep.events.look_back import PastEvents, PastRange
 from eventkeep.events.store import EventStore
 from eventkeep.model.account_settings import read_settings
-from eventkeep.model.attribution import Rule, Touch, is_creditable
+from eventkeep.model.attribution import Rule, Touch, is_creditable_metric, names_message
 from eventkeep.model.attribution_settings import SETTING, AttributionSettings
 from eventkeep.model.crediting import Candidates, credit_all, look_back_ranges
 from eventkeep.model.event import StoredEvent, decode_properties
 from eventkeep.server.survivors import Survivors
-
-_OWN_MESSAGE: Final = (b"$message", b"$flow", b"\\u")
-"""Properties without any of these name no message of their own, however it is written."""
 
 
 class Creditable(msgspec.Struct, frozen=True):
@@ -58,14 +54,15 @@ class Attributions:
         found: list[Touch | None] = [None] * len(events.times)
         rule = self.rule(account)
         touch_metrics = {
-            metric.number: metric.name for metric in self._directory.metrics.named(account, list(rule.windows))
+            metric.number: metric.name for metric in self._directory.metrics.named(account, tuple(rule.windows))
         }
         if not touch_metrics:
             return found
+        can_be = {metric: is_creditable_metric(metric, rule) for metric in set(events.metrics)}
         places = [
             place
             for place, (metric, properties) in enumerate(zip(events.metrics, events.properties, strict=True))
-            if is_creditable(metric, own_message(properties), rule)
+            if can_be[metric] and not is_of_message(properties)
         ]
         if not places:
             return found
@@ -101,6 +98,8 @@ def candidates_of(past: PastEvents, merged: Mapping[int, Sequence[int]], metric_
     return Candidates(columns["time"], columns["id"], profiles, columns["metric"], metric_names)
 
 
-def own_message(properties: bytes) -> dict[str, Any]:
-    """The properties if they may name a message; none of them otherwise, which saves decoding them."""
-    return decode_properties(properties) if any(name in properties for name in _OWN_MESSAGE) else {}
+def is_of_message(properties: bytes) -> bool:
+    """Whether an event is of a message by its properties, which are decoded only if they may name one."""
+    # A name can be written with escapes too.
+    may_be = b"$message" in properties or b"$flow" in properties or b"\\u" in properties
+    return may_be and names_message(decode_properties(properties))

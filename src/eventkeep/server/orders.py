@@ -44,7 +44,7 @@ class AccountOrders:
     def metrics(self, account: int) -> OrderMetrics:
         """The metrics as the account's settings name them; of every service."""
         settings = read_settings(self._directory.account_settings.get(account, SETTING), PredictionSettings)
-        named = self._directory.metrics.named(account, [settings.orders, *settings.returns])
+        named = self._directory.metrics.named(account, (settings.orders, *settings.returns))
         orders = frozenset(metric.number for metric in named if metric.name == settings.orders)
         return OrderMetrics(orders, frozenset(metric.number for metric in named) - orders)
 

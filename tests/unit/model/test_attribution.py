@@ -17,7 +17,8 @@ from eventkeep.model.attribution import (
     channel_of,
     credited,
     first_form,
-    is_creditable,
+    is_creditable_metric,
+    names_message,
     touch_of,
 )
 
@@ -98,12 +99,12 @@ def test_a_send_time_that_can_not_be_read_is_unknown(cohort: Any) -> None:
     ],
 )
 def test_creditable_events(metric: str, properties: dict[str, Any], can_be: bool) -> None:
-    assert is_creditable(metric, properties, DEFAULT) is can_be
+    assert (is_creditable_metric(metric, DEFAULT) and not names_message(properties)) is can_be
 
 
 def test_an_account_may_count_metrics_of_its_own() -> None:
     rule = Rule(windows={"Read Letter": HOUR})
-    assert not is_creditable("Read Letter", {}, rule)
+    assert not is_creditable_metric("Read Letter", rule)
     found = touch_of(START, 1, "Read Letter", {"$message": "M"}, rule)
     assert found is not None and found.channel is None
     assert credited([START + HOUR], [found], rule) == [found]
