@@ -14,10 +14,14 @@ from eventkeep.client.calls import create_call
 from eventkeep.client.errors import ResponseError, ThrottledError
 from eventkeep.client.synchronous.client import Client
 from eventkeep.protocol.operations import OPERATIONS
+from eventkeep.server.control import FIT_PREDICTIONS, ControlRequest, FitOptions
+from eventkeep.server.folder_changes import change_folder
 from eventkeep.testing import Controls, ServerProcess
 from tests.contract.api import single_body
 
 NOON: Final = datetime.datetime(2025, 3, 1, 12, tzinfo=datetime.UTC)
+FIVE_DAYS: Final = 5 * 86_400
+"""The window of a clicked email, in seconds."""
 PERSON: Final = {"email": "ada@shop.example"}
 
 
@@ -102,6 +106,43 @@ def test_jobs_and_profiles_follow_the_clock(standin: ServerProcess, key: str, co
         body = {"data": {"type": "profile-bulk-import-job", "attributes": attributes}}
         job = http.post("/api/profile-bulk-import-jobs/", json=body).json()["data"]["attributes"]
     assert {made["created"], job["created_at"], job["completed_at"]} == {NOON.isoformat()}
+
+
+def test_attribution_windows_follow_the_clock_to_the_second(controls: Controls, client: Client) -> None:
+    def happens(metric: str, **properties: str) -> None:
+        attributes = {
+            "metric": {"data": {"type": "metric", "attributes": {"name": metric}}},
+            "profile": {"data": {"type": "profile", "attributes": PERSON}},
+            "properties": properties,
+        }
+        body = {"data": {"type": "event", "attributes": attributes}}
+        client.perform(create_call("create_event", json.dumps(body).encode()))
+
+    controls.freeze(NOON)
+    happens("Clicked Email", **{"$message": "M"})
+    controls.advance(FIVE_DAYS)
+    happens("Placed Order")
+    controls.advance(1)
+    happens("Placed Order")
+    orders = [
+        event
+        for event in client.events.iterate(sort="datetime", include=["metric", "attributions"])
+        if event.metric.name == "Placed Order"
+    ]
+    assert [[each.campaign_message_id for each in event.attributions] for event in orders] == [["M"], []]
+
+
+def test_a_fit_is_made_at_the_time_of_the_clock(standin: ServerProcess, controls: Controls, client: Client) -> None:
+    pytest.importorskip("scipy")
+    client.track("Placed Order", PERSON, time=NOON, value=5)
+    controls.freeze(NOON + datetime.timedelta(days=200))
+    account = controls.dump()["name"]
+    made = change_folder(standin.data, ControlRequest(FIT_PREDICTIONS, account, fit=FitOptions())).fit
+    assert made is not None and made.made == int(controls.now().timestamp())
+    assert not any("180" in str(lack) for lack in made.lacks)
+    controls.set_clock(NOON + datetime.timedelta(days=100))
+    made = change_folder(standin.data, ControlRequest(FIT_PREDICTIONS, account, fit=FitOptions())).fit
+    assert made is not None and any("100 of at least 180" in str(lack) for lack in made.lacks)
 
 
 def test_revisions_come_with_the_clock(standin: ServerProcess, key: str, controls: Controls) -> None:

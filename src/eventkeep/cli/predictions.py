@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -45,13 +44,11 @@ def fit(
         raise ConfigurationError(f"--model: expected mbg-nbd or bg-nbd, got {model[:ECHO_CHARACTERS_MAX]!r}")
     folder = data_folder(data, config)
     check_exists(folder)
-    from eventkeep.server.control import FIT_PREDICTIONS, ControlRequest
-    from eventkeep.server.fit_process import FitTask
+    from eventkeep.server.control import FIT_PREDICTIONS, ControlRequest, FitOptions
     from eventkeep.server.folder_changes import change_folder
 
-    now = int(time.time())
-    task = FitTask(until=now if until is None else parse_end(until), now=now, leaves_at_once=MODELS[model])
-    response = change_folder(folder, ControlRequest(FIT_PREDICTIONS, account, fit=task), PREDICTIONS_FIT_SECONDS_MAX)
+    options = FitOptions(until=None if until is None else parse_end(until), leaves_at_once=MODELS[model])
+    response = change_folder(folder, ControlRequest(FIT_PREDICTIONS, account, fit=options), PREDICTIONS_FIT_SECONDS_MAX)
     if response.fit is None:
         raise ConfigurationError(f"nothing fits the orders of {account!r}: nobody has ordered twice")
     print_fit(response.fit)
@@ -63,7 +60,10 @@ def show(
     config: ConfigOption = None,
     account: AccountOption = DEFAULT_ACCOUNT,
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE.svg", help="Draw expected and actual orders per week.")
+        Path | None,
+        typer.Option(
+            metavar="FILE.svg", help="Draw expected and actual orders per week, as an SVG.", show_default="none"
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
@@ -83,7 +83,10 @@ def show(
     if plot is not None:
         if tracking is None or not tracking.weeks:
             raise ConfigurationError("there is nothing to draw: the history has no whole week")
-        plot.write_text(tracking_plot(tracking), encoding="utf-8")
+        try:
+            plot.write_text(tracking_plot(tracking), encoding="utf-8")
+        except OSError as exc:
+            raise ConfigurationError(f"--plot: {plot} can't be written: {exc.strerror}") from exc
     if as_json:
         shown: dict[str, Any] = {"fit": msgspec.to_builtins(last), "tracking": msgspec.to_builtins(tracking)}
         print(msgspec.json.encode(shown).decode())

@@ -15,7 +15,7 @@ from typing import Final, Self
 
 import structlog
 
-from eventkeep.clock import Clock, SystemClock
+from eventkeep.clock import Clock, Randomness, SystemClock
 from eventkeep.directory import Directory, Progress
 from eventkeep.directory.changes import Change, decode_changes, encode_changes
 from eventkeep.errors import LogError, StoreError
@@ -49,27 +49,35 @@ class Stores:
         self, log: Transport, directory: Directory, events: EventStore, clock: Clock, is_replicated: bool = False
     ) -> None:
         self.log, self.directory, self.events = log, directory, events
-        self._clock = clock
+        self.clock = clock
         self.is_replicated = is_replicated
         self._opened = ExitStack()
         self._note: Callable[[], None] = lambda: None
 
     @classmethod
     def open(
-        cls, folder: Path, clock: Clock | None = None, files: Files | None = None, replicated: Transport | None = None
+        cls,
+        folder: Path,
+        clock: Clock | None = None,
+        files: Files | None = None,
+        replicated: Transport | None = None,
+        randomness: Randomness | None = None,
     ) -> Self:
         """Open a folder, or make it. The caller holds its lock.
 
+        New ids come from ``randomness``.
         ``replicated`` is the log that the views follow instead of one in the folder; the stores close it.
         Raises StoreError, with nothing left open, if anything in the folder is damaged, missing or of another version.
         """
         try:
-            return cls._open(folder, clock or SystemClock(), files or Files(), replicated)
+            return cls._open(folder, clock or SystemClock(), files or Files(), replicated, randomness)
         except OSError as exc:
             raise StoreError(f"the data folder {folder} can't be used: {exc}") from exc
 
     @classmethod
-    def _open(cls, folder: Path, clock: Clock, files: Files, replicated: Transport | None) -> Self:
+    def _open(
+        cls, folder: Path, clock: Clock, files: Files, replicated: Transport | None, randomness: Randomness | None
+    ) -> Self:
         with ExitStack() as opened:
             manifest = None if replicated is not None else folder_manifest.read_manifest(folder)
             log = replicated or open_own_log(folder, files)
@@ -77,7 +85,7 @@ class Stores:
             if manifest is not None:
                 folder_manifest.check_log(folder, manifest, log)
             check_kind(folder, files, is_replicated=replicated is not None)
-            directory = Directory.open(folder, log.identity, clock, files=files)
+            directory = Directory.open(folder, log.identity, clock, randomness, files)
             opened.callback(directory.close)
             events = EventStore.open(folder / EVENTS_FOLDER, files, log_start=log.first)
             opened.callback(events.close)
@@ -101,7 +109,7 @@ class Stores:
 
     def encoded(self, changes: list[Change], events: EventColumns | None = None, now_us: int | None = None) -> Encoded:
         """The next record of the log with these effects. Raises LogError if it would be too large."""
-        time = round(self._clock.now() * 1_000_000) if now_us is None else now_us
+        time = round(self.clock.now() * 1_000_000) if now_us is None else now_us
         record = Record(self.log.last + 1, time, encode_changes(changes), events, self.log.epoch)
         return Encoded(encode(record, self.log.identity, self.log.last_checksum), time)
 

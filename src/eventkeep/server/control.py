@@ -15,7 +15,9 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -48,6 +50,27 @@ SNAPSHOT: Final = "snapshot"
 CHANGE_ATTRIBUTION: Final = "change_attribution"
 CHANGE_PREDICTIONS: Final = "change_predictions"
 FIT_PREDICTIONS: Final = "fit_predictions"
+CONTROL_READERS: Final = 4
+"""Commands whose requests are read at the same time."""
+
+
+class Lane(StrEnum):
+    """Requests that are carried out one after the other. Those of another lane do not wait for them."""
+
+    CHANGES = "changes"
+    FITS = "fits"
+    FOLDER = "folder"
+
+
+LANES: Final = {CHECK: Lane.FOLDER, FLUSH: Lane.FOLDER, SNAPSHOT: Lane.FOLDER, FIT_PREDICTIONS: Lane.FITS}
+"""The lanes of requests that take their time; all others are changes."""
+
+
+class FitOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to fit: the orders up to ``until`` in Unix seconds, or up to now if it is None, by which model."""
+
+    until: int | None = None
+    leaves_at_once: bool = True
 
 
 class ControlRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -61,7 +84,7 @@ class ControlRequest(msgspec.Struct, forbid_unknown_fields=True):
     path: str = ""
     attribution: AttributionChange | None = None
     predictions: PredictionsChange | None = None
-    fit: FitTask | None = None
+    fit: FitOptions | None = None
 
 
 class ControlResponse(msgspec.Struct, omit_defaults=True):
@@ -123,8 +146,11 @@ def change_settings(
 def fit(request: ControlRequest, stores: Stores, is_stopping: Callable[[], bool]) -> Make:
     """Fit the predictions of an account, and return the function that makes the changes. Raises ConfigurationError."""
     account, result = account_named(stores.directory, request.account), None
-    if request.fit is not None:
-        result = fit_account(stores.directory, stores.events, account.number, request.fit, is_stopping)
+    if (options := request.fit) is not None:
+        now = int(stores.clock.of(account.number).now())
+        until = now if options.until is None else options.until
+        task = FitTask(until=until, now=now, leaves_at_once=options.leaves_at_once)
+        result = fit_account(stores.directory, stores.events, account.number, task, is_stopping)
     if result is None:
         raise ConfigurationError(f"the account {account.name!r} has no orders yet; see eventkeep predictions set")
     response = ControlResponse(account=account.name, fit=result.last)
@@ -168,13 +194,18 @@ def respond(content: bytes, committer: Committer, stores: Stores, is_stopping: C
 def is_for_this_node(content: bytes) -> bool:
     """Whether a request concerns the folder of the server that it was sent to, and not the log of a cluster."""
     try:
-        return msgspec.json.decode(content, type=ControlRequest).do in (CHECK, FLUSH, SNAPSHOT)
+        return lane_of(msgspec.json.decode(content, type=ControlRequest)) is Lane.FOLDER
     except msgspec.DecodeError:
         return True
 
 
+def lane_of(request: ControlRequest) -> Lane:
+    """The lane of a request."""
+    return LANES.get(request.do, Lane.CHANGES)
+
+
 class ControlSocket:
-    """Listens until it is closed. Requests are carried out one after the other."""
+    """Listens until it is closed. Requests of one `Lane` are carried out one after the other."""
 
     def __init__(self, folder: Path, respond: Callable[[bytes], ControlResponse]) -> None:
         """``respond`` carries out a request, given as bytes."""
@@ -188,15 +219,19 @@ class ControlSocket:
             finally:
                 os.umask(before)
         self._socket.listen()
+        self._readers = ThreadPoolExecutor(CONTROL_READERS, thread_name_prefix="control")
+        self._lanes = {lane: ThreadPoolExecutor(1, thread_name_prefix=f"control {lane}") for lane in Lane}
         self._thread = threading.Thread(target=self._serve, name="control", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and wait for the requests that are being carried out."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._thread.join()
+        for threads in (self._readers, *self._lanes.values()):
+            threads.shutdown()
         self._path.unlink(missing_ok=True)
 
     def _serve(self) -> None:
@@ -205,17 +240,33 @@ class ControlSocket:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
-            with connection:
-                connection.settimeout(CONTROL_SECONDS_MAX)
-                try:
-                    line = read_line(connection)
-                    try:
-                        response = self._respond(line)
-                    except Unavailable as exc:
-                        response = ControlResponse(error=str(exc))
-                    connection.sendall(msgspec.json.encode(response) + b"\n")
-                except OSError as exc:
-                    logger.warning("a command went away", cause=str(exc))
+            connection.settimeout(CONTROL_SECONDS_MAX)
+            self._readers.submit(self._read, connection)
+
+    def _read(self, connection: socket.socket) -> None:
+        """Read a request, and have it carried out in its lane."""
+        try:
+            line = read_line(connection)
+        except OSError as exc:
+            logger.warning("a command went away", cause=str(exc))
+            connection.close()
+            return
+        try:
+            lane = lane_of(msgspec.json.decode(line, type=ControlRequest))
+        except msgspec.DecodeError:
+            lane = Lane.CHANGES
+        self._lanes[lane].submit(self._carry_out, connection, line)
+
+    def _carry_out(self, connection: socket.socket, line: bytes) -> None:
+        with connection:
+            try:
+                response = self._respond(line)
+            except Unavailable as exc:
+                response = ControlResponse(error=str(exc))
+            try:
+                connection.sendall(msgspec.json.encode(response) + b"\n")
+            except OSError as exc:
+                logger.warning("a command went away", cause=str(exc))
 
 
 class address:

@@ -72,7 +72,8 @@ def _legend() -> str:
     parts = []
     for number, (name, color) in enumerate(_COLORS.items()):
         x = _LEFT + number * 120
-        parts.append(_LINE.format(x1=x, y1=20, x2=x + 28, y2=20, color=color, more=' stroke-width="2"'))
+        more = ' stroke-width="2"' + (_DASHES if name == "expected" else "")
+        parts.append(_LINE.format(x1=x, y1=20, x2=x + 28, y2=20, color=color, more=more))
         parts.append(_TEXT.format(x=x + 36, y=24, anchor="start", text=name))
     return "\n".join(parts)
 
