@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from eventkeep.client.asynchronous.batch import AsyncBatch
     from eventkeep.client.asynchronous.client import AsyncClient
     from eventkeep.client.batch_settings import BatchCounts
+    from eventkeep.client.customer_results import Channel, Consent, PredictiveAnalytics, Subscriptions, Suppression
     from eventkeep.client.default_client import configure, flush, identify, shutdown, track
     from eventkeep.client.drafts import BatchedEvent
     from eventkeep.client.errors import (
@@ -71,12 +72,14 @@ __all__ = [
     "BatchError",
     "BatchedEvent",
     "BufferFullError",
+    "Channel",
     "Client",
     "ClientError",
     "ClosedError",
     "Condition",
     "ConfigurationError",
     "ConnectionFailedError",
+    "Consent",
     "Created",
     "ErrorObject",
     "Event",
@@ -96,11 +99,14 @@ __all__ = [
     "PartialEvent",
     "PartialMetric",
     "PermissionDeniedError",
+    "PredictiveAnalytics",
     "Profile",
     "Reference",
     "ResponseError",
     "ServerError",
     "SpoolError",
+    "Subscriptions",
+    "Suppression",
     "ThrottledError",
     "UnexpectedResponseError",
     "configure",
@@ -115,6 +121,9 @@ _PLACES: Final = {
     "eventkeep.client.asynchronous.batch": ("AsyncBatch",),
     "eventkeep.client.asynchronous.client": ("AsyncClient",),
     "eventkeep.client.batch_settings": ("BatchCounts",),
+    "eventkeep.client.customer_results": (
+        *("Channel", "Consent", "PredictiveAnalytics", "Subscriptions", "Suppression"),
+    ),
     "eventkeep.client.default_client": ("configure", "flush", "identify", "shutdown", "track"),
     "eventkeep.client.drafts": ("BatchedEvent",),
     "eventkeep.client.metric_results": ("AggregateRow", "MetricAggregates", "MetricProperty"),

@@ -127,7 +127,7 @@ def test_one_event_and_its_resources(reader: Client) -> None:
     assert reader.events.get_event_metric(event.id).name == "Closed"
     profile = reader.events.get_event_profile(event.id, additional_fields_profile=["predictive_analytics"])
     assert (profile.external_id, profile.title, profile.id) == ("c0", "Dr", event.profile.id)
-    assert profile.predictive_analytics is not None
+    assert profile.predictive_analytics == eventkeep.PredictiveAnalytics()
     assert reader.events.get_event_relationships_metric(event.id).id == event.metric.id
     assert reader.events.get_event_relationships_profile(event.id).type == "profile"
     assert event.as_sent()["relationships"]["metric"]["data"]["id"] == event.metric.id

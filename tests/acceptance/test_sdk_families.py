@@ -128,7 +128,8 @@ def test_profiles_are_created_changed_and_read(client: Client) -> None:
     again = client.profiles.create_or_update_profile_with_http_info(profile_document(email="bob@shop.example"))
     assert (again.status, again.data.id) == (200, data.id)
     read = client.profiles.get_profile(made.id, additional_fields_profile=["subscriptions"])
-    assert read.subscriptions is not None
+    assert read.subscriptions is not None and read.subscriptions.email is not None
+    assert read.subscriptions.email.marketing == eventkeep.Consent(consent="NEVER_SUBSCRIBED", can_receive=True)
     page = client.profiles.get_profiles(page_size=1, sort="email", fields_profile=["email"])
     assert [each.to_dict() for each in page] == [{"id": made.id, "email": "ada@shop.example"}]
     second = client.profiles.get_profiles(page_size=1, sort="email", page_cursor=page.next_cursor)
@@ -159,11 +160,12 @@ def test_consent_is_given_and_taken(here: Place, client: Client) -> None:
     ada = profile_document(email="ada@shop.example", subscriptions=consent)
     client.profiles.bulk_subscribe_profiles(job_document("profile-subscription-bulk-create-job", ada))
 
-    def told() -> tuple[str, bool]:
+    def told() -> tuple[str | None, bool | None]:
         (profile,) = client.profiles.get_profiles(additional_fields_profile="subscriptions")
-        assert profile.subscriptions is not None
-        marketing = profile.subscriptions["email"]["marketing"]
-        return marketing["consent"], marketing["can_receive_email_marketing"]
+        assert profile.subscriptions is not None and profile.subscriptions.email is not None
+        marketing = profile.subscriptions.email.marketing
+        assert marketing is not None
+        return marketing.consent, marketing.can_receive
 
     assert told() == ("SUBSCRIBED", True)
     plain = profile_document(email="ada@shop.example")

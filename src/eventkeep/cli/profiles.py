@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
+import msgspec
 import typer
 
 from eventkeep.cli.choices import PROFILE_HELP, admin_routes, find_profile
 from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect_to_read
+from eventkeep.cli.customer_views import consent_lines, value_lines
 from eventkeep.cli.exits import EXIT_CODES_HELP
 from eventkeep.cli.groups import ListsByDefault
 from eventkeep.cli.listing import print_list
@@ -17,14 +19,18 @@ from eventkeep.cli.output import (
     JsonLinesOption,
     Output,
     in_utc,
+    note,
     print_details,
     print_object,
     shown_time,
     without_absent,
 )
 from eventkeep.client.admin_routes import IdentifierKind, list_profiles_call
+from eventkeep.client.customer_results import PredictiveAnalytics
+from eventkeep.client.errors import NotFoundError, PermissionDeniedError
 from eventkeep.client.results import Profile
 from eventkeep.client.settings import URL_DEFAULT
+from eventkeep.client.synchronous.client import Client
 from eventkeep.errors import ConfigurationError
 from eventkeep.limits import LISTED_MAX
 
@@ -34,6 +40,7 @@ COLUMNS: Final = (
     Column("name", 20, can_be_cut=True),
     Column("last event", 10),
 )
+ADDITIONAL_FIELDS: Final = ("subscriptions", "predictive_analytics")
 EPILOG: Final = f"""
 Example: eventkeep profiles --email ada@shop.example
 
@@ -84,10 +91,10 @@ def show(
     api_key: ApiKeyOption = None,
     as_json_document: JsonDocumentOption = False,
 ) -> None:
-    """Show one profile with its location and its properties."""
+    """Show one profile with its consent, its value as a customer, its location and its properties."""
     output = Output()
     with connect_to_read(url, api_key) as client, admin_routes(client):
-        found = find_profile(client, profile)
+        found = with_consent_and_value(client, find_profile(client, profile))
     if as_json_document:
         output.json_document(without_absent(found))
         return
@@ -101,11 +108,32 @@ def show(
             ("last event", in_utc(found.last_event_date)),
             ("created", in_utc(found.created)),
             ("updated", in_utc(found.updated)),
+            *(() if found.subscriptions is None else consent_lines(found.subscriptions)),
+            *(() if found.predictive_analytics is None else value_lines(found.predictive_analytics)),
         ],
     )
     location = {name: value for name, value in (found.location or {}).items() if value is not None}
     print_object(output, "location", location)
     print_object(output, "properties", found.properties)
+
+
+def with_consent_and_value(client: Client, found: Profile) -> Profile:
+    """The profile with its additional fields, if the scopes of the key and the clock of the account allow it."""
+    try:
+        read = client.profiles.get_profile(
+            found.id, additional_fields_profile=ADDITIONAL_FIELDS, fields_profile=ADDITIONAL_FIELDS
+        )
+    except (PermissionDeniedError, NotFoundError) as exc:
+        # A stand-in whose clock is in the past does not know the newest revision yet.
+        note(f"consent and value are not shown: {exc}")
+        return found
+    value = read.predictive_analytics
+    return msgspec.structs.replace(
+        found,
+        subscriptions=read.subscriptions,
+        # Who has never ordered has a value of which nothing is known.
+        predictive_analytics=None if value == PredictiveAnalytics() else value,
+    )
 
 
 def row(each: Profile) -> list[str]:

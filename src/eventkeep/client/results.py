@@ -11,6 +11,7 @@ import httpx
 import msgspec
 from msgspec import Raw
 
+from eventkeep.client.customer_results import PredictiveAnalytics, Subscriptions, with_one_shape
 from eventkeep.client.json_api import (
     ResourceObject,
     cursor_in,
@@ -63,7 +64,10 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
-    return value.to_dict() if isinstance(value, Resource) else value
+    if isinstance(value, Resource) or not isinstance(value, msgspec.Struct):
+        return value.to_dict() if isinstance(value, Resource) else value
+    members = ((name, getattr(value, name)) for name in value.__struct_fields__)
+    return {name: _plain(member) for name, member in members if member is not None and member != ()}
 
 
 class PartialMetric(Resource, frozen=True, kw_only=True):
@@ -88,7 +92,10 @@ class Metric(PartialMetric, frozen=True, kw_only=True):
 
 
 class Profile(Resource, frozen=True, kw_only=True):
-    """A profile. Everything but ``id`` is None if it has no value, or was not asked for."""
+    """A profile. Everything but ``id`` is None if it has no value, or was not asked for.
+
+    ``subscriptions`` and ``predictive_analytics`` are read only with ``additional_fields_profile``.
+    """
 
     email: str | None = None
     phone_number: str | None = None
@@ -105,8 +112,8 @@ class Profile(Resource, frozen=True, kw_only=True):
     last_event_date: datetime.datetime | None = None
     location: dict[str, Any] | None = None
     properties: dict[str, Any] | None = None
-    subscriptions: dict[str, Any] | None = None
-    predictive_analytics: dict[str, Any] | None = None
+    subscriptions: Subscriptions | None = None
+    predictive_analytics: PredictiveAnalytics | None = None
 
     def _shown(self) -> list[tuple[str, object]]:
         names = ("id", "email", "phone_number", "external_id", "anonymous_id")
@@ -379,7 +386,10 @@ def read_metric_resource(raw: Raw) -> PartialMetric:
 
 def read_profile_resource(raw: Raw) -> Profile:
     """Return a profile. Raises msgspec.DecodeError."""
-    return msgspec.structs.replace(msgspec.convert(values_of(raw), type=Profile), raw=raw)
+    values = values_of(raw)
+    if "subscriptions" in values:
+        values["subscriptions"] = with_one_shape(values["subscriptions"])
+    return msgspec.structs.replace(msgspec.convert(values, type=Profile), raw=raw)
 
 
 def _by_id(included: list[Raw]) -> Included:

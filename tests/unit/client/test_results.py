@@ -7,6 +7,7 @@ import httpx
 import msgspec
 import pytest
 
+from eventkeep.client.customer_results import Channel, PredictiveAnalytics, Suppression
 from eventkeep.client.json_api import cursor_in
 from eventkeep.client.results import (
     Attribution,
@@ -28,6 +29,8 @@ def response_of(document: Any, status: int = 200, **headers: str) -> httpx.Respo
     return httpx.Response(status, headers=names, content=msgspec.json.encode(document))
 
 
+NOON = "2024-06-15T12:00:00+00:00"
+SUPPRESSION = {"reason": "HARD_BOUNCE", "timestamp": NOON}
 METRIC: dict[str, Any] = {"type": "metric", "id": "SkDfHe", "attributes": {"name": "Placed Order"}, "links": {}}
 PROFILE: dict[str, Any] = {
     "type": "profile",
@@ -153,3 +156,44 @@ def test_created_shows_the_values_of_the_headers() -> None:
 )
 def test_cursor_is_found_in_a_link(text: str | None, cursor: str | None) -> None:
     assert cursor_in(text) == cursor
+
+
+@pytest.mark.parametrize(
+    "marketing",
+    [
+        # 2023-07-15, 2024-06-15 and 2026-10-15.
+        {"consent": "SUBSCRIBED", "timestamp": NOON, "suppressions": [SUPPRESSION], "method": "API"},
+        {
+            **{"can_receive_email_marketing": False, "consent": "SUBSCRIBED", "consent_timestamp": NOON},
+            **{"suppression": [SUPPRESSION], "list_suppressions": None, "method": "API", "method_detail": ""},
+        },
+        {
+            **{"can_receive_email_marketing": False, "consent": "SUBSCRIBED", "consent_timestamp": NOON},
+            **{"suppression": [SUPPRESSION], "method": "API", "a_later_member": {}},
+        },
+    ],
+)
+def test_consent_has_one_shape_in_all_revisions(marketing: dict[str, Any]) -> None:
+    attributes = {"subscriptions": {"email": {"marketing": marketing}, "sms": {"marketing": None}, "whatsapp": None}}
+    profile = read_profile(response_of({"data": {**PROFILE, "attributes": attributes}}))
+    noon = datetime.datetime(2024, 6, 15, 12, tzinfo=datetime.UTC)
+    assert profile.subscriptions is not None and profile.subscriptions.email is not None
+    assert profile.subscriptions.sms == Channel() and profile.subscriptions.whatsapp is None
+    consent = profile.subscriptions.email.marketing
+    assert consent is not None
+    assert (consent.consent, consent.consent_timestamp, consent.method) == ("SUBSCRIBED", noon, "API")
+    assert consent.suppression == (Suppression(reason="HARD_BOUNCE", timestamp=noon),)
+    assert consent.can_receive is (False if "can_receive_email_marketing" in marketing else None)
+    shown = profile.to_dict()["subscriptions"]["email"]["marketing"]
+    assert shown["suppression"] == [{"reason": "HARD_BOUNCE", "timestamp": noon}]
+
+
+def test_the_value_of_a_customer_is_typed() -> None:
+    analytics = {"historic_clv": 46, "expected_date_of_next_order": NOON, "ranked_channel_affinity": ["email"]}
+    attributes = {"predictive_analytics": {**analytics, "churn_probability": None}}
+    profile = read_profile(response_of({"data": {**PROFILE, "attributes": attributes}}))
+    assert profile.predictive_analytics == PredictiveAnalytics(
+        historic_clv=46.0,
+        expected_date_of_next_order=datetime.datetime(2024, 6, 15, 12, tzinfo=datetime.UTC),
+        ranked_channel_affinity=("email",),
+    )
