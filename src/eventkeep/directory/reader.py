@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, create_engine, event, select
+from sqlalchemy import Connection, create_engine, event, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from eventkeep.clock import SystemClock, SystemRandomness
@@ -18,7 +18,7 @@ from eventkeep.directory.account_settings import AccountSettings
 from eventkeep.directory.accounts import Accounts
 from eventkeep.directory.creation import FILE_NAME, check_format
 from eventkeep.directory.keys import Keys
-from eventkeep.directory.schema import applied
+from eventkeep.directory.schema import account_setting, applied
 from eventkeep.errors import DirectoryError
 
 
@@ -53,6 +53,13 @@ class ReadOnlyDatabase:
         self._engine.dispose()
 
 
+class DefaultSettings(AccountSettings):
+    """The settings of accounts in a directory of an older eventkeep, which knew of none."""
+
+    def get(self, account: int, name: str) -> str | None:
+        return None
+
+
 class DirectoryReader:
     """Accounts, their settings and keys, of a data folder."""
 
@@ -66,7 +73,9 @@ class DirectoryReader:
         check_format(path)
         self._database = ReadOnlyDatabase(path)
         self.accounts = Accounts(self._database, SystemClock())
-        self.account_settings = AccountSettings(self._database)
+        with self._database.reading() as connection:
+            has_settings = inspect(connection).has_table(account_setting.name)
+        self.account_settings = AccountSettings(self._database) if has_settings else DefaultSettings(self._database)
         self.keys = Keys(self._database, SystemClock(), SystemRandomness())
 
     def __enter__(self) -> Self:
