@@ -47,6 +47,11 @@ compile: install
 	.cache/clients/$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
+# The official client for Node.js, with which a test of the stand-in's faults runs if it is there.
+.PHONY: node-client
+node-client:
+	npm install --silent --no-audit --no-fund --prefix .cache/node-client klaviyo-api@23.0.0
+
 # Programs of others, each with what it was tested with.
 .cache/programs/%/.installed: tests/contract/programs/%.txt
 	$(PYTHON) -m venv .cache/programs/$*

@@ -39,12 +39,18 @@ class Randomness(Protocol):
     def token_bytes(self, count: int) -> bytes:
         """``count`` unpredictable bytes."""
 
+    def of(self, *names: str | int) -> Randomness:
+        """The source for one thing: this one, unless a stand-in is to give things the same ids in every run."""
+
 
 class SystemRandomness:
     """The operating system's source."""
 
     def token_bytes(self, count: int) -> bytes:
         return os.urandom(count)
+
+    def of(self, *_: str | int) -> Self:
+        return self
 
 
 def microseconds(clock: Clock) -> int:

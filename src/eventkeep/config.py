@@ -78,7 +78,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     ``log_retention_bytes`` and ``log_retention_hours`` 0 set no such limit; see `eventkeep.log.retention.Retention`.
     ``fit_predictions_hours`` 0 fits none.
     ``controls`` opens the routes that control a stand-in, to requests that bring ``controls_key`` if there is one;
-    ``seed`` is a file of accounts for it.
+    ``seed`` is a file of accounts for it, and ``repeatable_ids`` makes it give the same ids in every run.
     """
 
     data: Path = Path("eventkeep-data")
@@ -103,6 +103,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     controls: bool = False
     controls_key: str | None = None
     seed: Path | None = None
+    repeatable_ids: int | None = None
 
 
 def server_url(host: str, port: int) -> str:
@@ -151,6 +152,8 @@ def check_controls(settings: ServeSettings) -> None:
     if not settings.controls:
         if settings.seed is not None:
             raise ConfigurationError("--seed: only a server with --controls loads a seed.")
+        if settings.repeatable_ids is not None:
+            raise ConfigurationError("--repeatable-ids: only the ids of a server with --controls can be foretold.")
         return
     if settings.log is not None:
         raise ConfigurationError("--controls: a node of a cluster can't be controlled; leave out --log.")
@@ -333,6 +336,8 @@ def secret(value: object) -> str:
     return value
 
 
+REPEATABLE_IDS_MAX: Final = 2**63 - 1
+"""The greatest number from which repeatable ids are made."""
 READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "data": path,
     "host": text,
@@ -356,5 +361,6 @@ READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "controls": truth,
     "controls_key": secret,
     "seed": path,
+    "repeatable_ids": whole_number(0, REPEATABLE_IDS_MAX),
 }
 """Every option with its reader; a reader raises ValueError that names the expected value."""

@@ -11,6 +11,7 @@ import pytest
 from eventkeep.cli.app import program
 from eventkeep.client.synchronous.client import Client
 from eventkeep.errors import ConfigurationError
+from eventkeep.server.controls.installation import read_seed
 from eventkeep.testing import Controls, ServerProcess
 
 
@@ -46,6 +47,11 @@ def test_the_clock(control: Program) -> None:
     assert state["rate"] == 60
 
 
+def test_a_clock_that_stands_still_has_no_rate(control: Program) -> None:
+    with pytest.raises(ConfigurationError, match="--freeze, --rate"):
+        control("clock", "--freeze", "--rate", "2")
+
+
 def test_faults_and_requests(control: Program, client: Client) -> None:
     (rule,) = control("fail", "latency", "--latency", "0.01", "--operation", "create_event", "--times", "1")
     assert rule["rule"]["times"] == 1
@@ -64,6 +70,18 @@ def test_expectations(control: Program, client: Client) -> None:
     assert found["count"] == 1
     (missed,) = control("expect", "Order", "--value", "2", exit_code=1)
     assert missed["differences"] == ["value is 1.0, not 2.0"]
+
+
+@pytest.mark.parametrize("ending", ["toml", "yaml"])
+def test_a_dump_can_be_read_as_a_seed(control: Program, client: Client, tmp_path: Path, ending: str) -> None:
+    client.track("Order", {"email": "ada@shop.example"}, unique_id="1", value=4, properties={"items": [{"n": 1}]})
+    path = tmp_path / f"seed.{ending}"
+    control("dump", "--output", str(path))
+    (account,) = read_seed(path).accounts
+    (event,) = account.events
+    assert (event.unique_id, event.value, event.properties) == ("1", 4, {"items": [{"n": 1}]})
+    with pytest.raises(ConfigurationError, match="--format: expected json, toml or yaml, got 'xml'"):
+        control("dump", "--format", "xml")
 
 
 def test_reset_and_dump(control: Program, client: Client, tmp_path: Path) -> None:

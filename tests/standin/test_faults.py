@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any, Final
@@ -18,8 +20,11 @@ from eventkeep.client.synchronous.client import Client
 from eventkeep.testing import Controls, ServerProcess
 from tests.contract.api import single_body
 from tests.contract.official_client import OfficialClient
+from tests.source_tree import PROJECT
 
 HOST: Final = "127.0.0.1"
+NODE_CLIENT: Final = PROJECT / ".cache" / "node-client" / "node_modules" / "klaviyo-api"
+NODE_DRIVER: Final = PROJECT / "tests" / "contract" / "node_driver.cjs"
 STORES: Final = {"slow_body", "cut_body", "reset_after", "partial_failure", "latency"}
 """The faults of requests that are executed."""
 
@@ -194,6 +199,7 @@ def test_wrong_rules_are_refused_with_their_place(controls: Controls) -> None:
         (lambda: controls.fail("status", status=599), "no HTTP status 599"),
         (lambda: controls.fail("status", path="("), "regular expression"),
         (lambda: controls.fail("status", colour="red"), "colour"),
+        (lambda: controls.fail("rest_after"), "'rest_after'.*The kinds of faults are status, throttled, .*reset_after"),
         (lambda: controls.fail_as("quiet day"), "bad day"),
     ):
         with pytest.raises(ResponseError, match=said):
@@ -250,6 +256,27 @@ def test_the_official_client_sees_each_fault(
         controls.clear_faults()
     # Python's own HTTP takes a head that is cut for a whole one.
     assert seen == KINDS | {"cut_body": 202}
+    assert set(stored(client)) == STORES
+
+
+def test_the_official_client_for_node_sees_each_fault(
+    standin: ServerProcess, key: str, controls: Controls, client: Client
+) -> None:
+    node = shutil.which("node")
+    if node is None or not NODE_CLIENT.exists():
+        pytest.skip("the client for Node.js is not installed; 'make node-client' installs it")
+    command = [node, str(NODE_DRIVER), str(NODE_CLIENT), standin.url]
+    seen = {}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin is not None and process.stdout is not None
+        for kind in KINDS:
+            controls.fail(kind, seconds=0.05, latency=0.01, times=1, operation="create_event")
+            process.stdin.write(json.dumps({"key": key, "unique_id": kind}) + "\n")
+            process.stdin.flush()
+            seen[kind] = json.loads(process.stdout.readline())
+            controls.clear_faults()
+        process.stdin.close()
+    assert seen == KINDS
     assert set(stored(client)) == STORES
 
 

@@ -151,3 +151,46 @@ def test_a_seed_file_that_is_missing_is_named(tmp_path: Path) -> None:
 def test_a_seed_is_valid_json_too(tmp_path: Path) -> None:
     (tmp_path / "seed.json").write_text(json.dumps({"accounts": [SMALL]}))
     assert len(read_seed(tmp_path / "seed.json").accounts[0].events) == 2
+
+
+def test_ids_repeat_on_request(tmp_path: Path) -> None:
+    account = {
+        "name": "shop",
+        "clock": "2026-06-01T12:00:00Z",
+        "keys": [{"key": FIXED}],
+        "events": [{"metric": "Order", "profile": {"email": "ada@shop.example"}, "time": "-1h"}],
+        "generate": {"customers": 3, "funnel": [{"metric": "Viewed"}]},
+    }
+    path = tmp_path / "seed.json"
+    path.write_text(json.dumps({"accounts": [account]}))
+    first, second = (ids_of_a_run(tmp_path / name, path) for name in ("first", "second"))
+    assert first == second
+
+
+def ids_of_a_run(data: Path, seed: Path) -> list[Any]:
+    """All ids that a new server hands out: for its seed, for what it gets, and for the seed after a reset."""
+    bob = {"type": "profile", "attributes": {"email": "bob@shop.example"}}
+    job = {"data": {"type": "profile-bulk-import-job", "attributes": {"profiles": {"data": [bob]}}}}
+    options = ["--seed", str(seed), "--repeatable-ids", "7"]
+    with (
+        ServerProcess(data, controls=True, options=options) as server,
+        Client(FIXED, server.url) as client,
+        server.controls(FIXED) as controls,
+    ):
+        client.track("Order", {"email": "eve@shop.example"}, unique_id="1", time="2026-06-01T11:30:00Z")
+        imported = client.profiles.bulk_import_profiles(job).id
+        before = ids_of(client)
+        assert len(before) >= 5
+        assert controls.now().isoformat() == "2026-06-01T12:00:00+00:00"
+        controls.advance(60)
+        company = controls.reset()["public_id"]
+        # What the account held before is still in the stores, so that nothing has the same id again.
+        after = ids_of(client)
+        assert controls.now().isoformat() == "2026-06-01T12:00:00+00:00"
+        assert not {each[0] for each in before} & {each[0] for each in after}
+    return [before, imported, company, after]
+
+
+def ids_of(client: Client) -> list[tuple[str, str, str, str]]:
+    events = client.events.iterate(include=["metric", "profile"])
+    return [(event.id, event.uuid, event.metric.id, event.profile.id) for event in events]

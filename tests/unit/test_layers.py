@@ -38,7 +38,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "pytest_plugin": {"client", "testing"},
     "cli": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "ingest", "server"}
     | {"client", "exporter", "importer", "testing", "native", "log", "events", "files", "cassettes", "cluster"}
-    | {"http"},
+    | {"http", "standin"},
 }
 """Layer -> the layers that it may import; a layer may always import itself."""
 

@@ -36,6 +36,7 @@ MORE: Final = {
     "controls_key": "Needed to have controls on an address that others can reach. Requests to the controls bring it in "
     "the header `Eventkeep-Controls-Key`.",
     "seed": "TOML, JSON or YAML; an account that is not empty keeps its data. See [Seeds](../stand-in.md#seeds).",
+    "repeatable_ids": "See [Repeatable ids](../stand-in.md#repeatable-ids).",
     "metrics_port": "On the same address as the server; see [Metrics](metrics.md).",
     "log_retention_bytes": "Records stay until they are older than `log_retention_hours` or the log is larger; 0 is no "
     "such limit. Without both they go as soon as both stores have them durably, and without room on the disk "

@@ -6,7 +6,6 @@ import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-import msgspec
 import typer
 
 from eventkeep.cli.assignments import ASSIGNMENT_METAVAR, parse_assignments
@@ -17,6 +16,7 @@ from eventkeep.cli.output import Output
 from eventkeep.client.controls import Controls
 from eventkeep.client.settings import URL_DEFAULT
 from eventkeep.errors import ConfigurationError
+from eventkeep.limits import ECHO_CHARACTERS_MAX
 
 EPILOG: Final = f"""
 Example: eventkeep control clock --freeze --at 2026-12-31T23:59:59
@@ -50,6 +50,8 @@ def clock(
 ) -> None:
     """Show the account's clock, after a change if one is asked for."""
     moment = parse_moment("--at", at, datetime.datetime.now(datetime.UTC))
+    if freeze and rate:
+        raise ConfigurationError("--freeze, --rate: a clock that stands still has no rate; choose one.")
     with connect(url, api_key, controls_key) as controls:
         if reset:
             controls.reset_clock()
@@ -168,21 +170,33 @@ def reset(url: UrlOption = URL_DEFAULT, api_key: ApiKeyOption = None, controls_k
         Output().json_document(controls.reset())
 
 
-@control.command(epilog="Example: eventkeep control dump --output seed.json")
+@control.command(epilog="Example: eventkeep control dump --output seed.toml")
 def dump(
     url: UrlOption = URL_DEFAULT,
     api_key: ApiKeyOption = None,
     controls_key: ControlsKeyOption = None,
     output: Annotated[Path | None, typer.Option(help="A file to write.", show_default="standard output")] = None,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format", metavar="json|toml|yaml", help="The format.", show_default="the ending of --output, or json"
+        ),
+    ] = None,
 ) -> None:
-    """Write the account as a seed in JSON, with everything but its keys."""
+    """Write the account as a seed, with everything but its keys."""
+    from eventkeep.standin.seed_text import FORMATS, seed_text
+
+    name = format_ or FORMATS.get("" if output is None else output.suffix.lower(), "json")
+    format = next((each for each in FORMATS.values() if each == name), None)
+    if format is None:
+        raise ConfigurationError(f"--format: expected json, toml or yaml, got {name[:ECHO_CHARACTERS_MAX]!r}")
     with connect(url, api_key, controls_key) as controls:
-        seed = {"accounts": [controls.dump()]}
+        text = seed_text([controls.dump()], format)
     if output is None:
-        Output().json_document(seed)
+        print(text, end="")
         return
     try:
-        output.write_bytes(msgspec.json.format(msgspec.json.encode(seed)) + b"\n")
+        output.write_text(text, encoding="utf-8")
     except OSError as exc:
         raise ConfigurationError(f"--output: {output} can't be written: {exc.strerror}") from exc
 

@@ -82,6 +82,10 @@ def serve(
     seed: Annotated[
         str | None, typer.Option(help="A file of accounts to begin with, if there are controls.", show_default="none")
     ] = None,
+    repeatable_ids: Annotated[
+        str | None,
+        typer.Option(help="A number from which all ids follow, if there are controls.", show_default="random ids"),
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Serve the Klaviyo Events API from a data folder, until SIGTERM or SIGINT."""
@@ -110,6 +114,7 @@ def serve(
             "controls": controls,
             "controls_key": controls_key,
             "seed": seed,
+            "repeatable_ids": repeatable_ids,
             "config": config,
         }
     )

@@ -101,6 +101,10 @@ def consent_values(consent: Any) -> Any:
     for name, value in consent.items():
         if value is None or value == "":
             continue
-        known: str = "can_receive" if name.startswith("can_receive") else OLDER_NAMES.get(name, name)
+        known = name
+        if name.startswith("can_receive"):
+            known = "can_receive"
+        elif name in OLDER_NAMES:
+            known = OLDER_NAMES[name]
         values[known] = value
     return values

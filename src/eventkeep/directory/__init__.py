@@ -77,7 +77,7 @@ class Directory:
         self.metrics = Metrics(database, randomness)
         self.profiles = Profiles(database, ProfileIds(randomness))
         self.profile_pages = ProfilePages(database)
-        self.jobs = Jobs(database, ProfileIds(randomness))
+        self.jobs = Jobs(database, ProfileIds(randomness, "jobs"))
         self._secret: bytes | None = None
         with database.reading() as connection:
             row = connection.execute(select(applied)).one()
@@ -146,7 +146,7 @@ class Directory:
 
     def first_changes(self) -> list[Change]:
         """The changes of the first record of a log: the secret and the account ``default``."""
-        secret = self._randomness.token_bytes(SECRET_BYTES).hex()
+        secret = self._randomness.of(SECRET).token_bytes(SECRET_BYTES).hex()
         _, account = self.accounts.new(DEFAULT_ACCOUNT)
         return [Change(Table.SETTING, Operation.PUT, 0, [(SECRET, secret)]), account]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 
 from eventkeep.directory.changes import Change, Operation, Table
 from eventkeep.directory.database import Database
+from eventkeep.directory.profile_ids import ProfileIds
 from eventkeep.directory.schema import job
 from eventkeep.limits import JOB_DAYS_KEPT
 from eventkeep.model.job import DAY_MICROSECONDS, Job, JobContent, JobKind, JobStatus
@@ -19,10 +20,10 @@ _decode = msgspec.msgpack.Decoder(JobContent).decode
 
 
 class Jobs:
-    """The jobs of one directory. ``new_id`` makes an id from Unix microseconds; `new` belongs to the commit thread."""
+    """The jobs of one directory. `new` belongs to the commit thread."""
 
-    def __init__(self, database: Database, new_id: Callable[[int], str]) -> None:
-        self._database, self._new_id = database, new_id
+    def __init__(self, database: Database, new_ids: ProfileIds) -> None:
+        self._database, self._new_ids = database, new_ids
 
     def new(
         self,
@@ -46,10 +47,11 @@ class Jobs:
                 job.c.status == "complete",
             )
             expired = [(number,) for number in connection.execute(old).scalars()]
+        number = (newest or 0) + 1
         made = Job(
             account=account,
-            number=(newest or 0) + 1,
-            id=self._new_id(now_us),
+            number=number,
+            id=self._new_ids.of(account, number)(now_us),
             kind=kind,
             status=status,
             created=now_us,

@@ -18,11 +18,16 @@ class ProfileIds:
     Only the thread that commits may call.
     """
 
-    def __init__(self, randomness: Randomness) -> None:
-        self._randomness = randomness
+    def __init__(self, randomness: Randomness, kind: str = "profiles") -> None:
+        self._randomness, self._kind = randomness, kind
         self._milliseconds, self._counted = -1, 0
         # The characters that ids have in common, by the upper bits of the counter.
         self._common: tuple[int, str] = (-1, "")
+
+    def of(self, account: int, first_number: int) -> ProfileIds:
+        """The source for the profiles of an account from a number on: this one, unless ids are to be repeatable."""
+        own = self._randomness.of(self._kind, account, first_number)
+        return self if own is self._randomness else ProfileIds(own, self._kind)
 
     def __call__(self, now_us: int) -> str:
         """The id of a profile that is made now, in Unix microseconds."""

@@ -16,6 +16,7 @@ from eventkeep.cache import Cache
 from eventkeep.directory.changes import Change, Operation, Table
 from eventkeep.directory.database import Database, ListQuery
 from eventkeep.directory.pending import NOBODY, Pending
+from eventkeep.directory.profile_ids import ProfileIds
 from eventkeep.directory.schema import (
     NUMBER_MASK,
     identifier,
@@ -47,8 +48,9 @@ class Profiles:
     rest may be called from any. The memory holds applied states only.
     """
 
-    def __init__(self, database: Database, new_id: Callable[[int], str]) -> None:
-        self._database, self._new_id = database, new_id
+    def __init__(self, database: Database, new_ids: ProfileIds) -> None:
+        self._database, self._shared_ids = database, new_ids
+        self._new_ids: dict[int, ProfileIds] = {}
         self._owners: Cache[tuple[int, str, str], int] = Cache(IDENTIFIER_CACHE_ENTRIES_MAX)
         self._profiles: Cache[int, Profile] = Cache(PROFILE_CACHE_ENTRIES_MAX, PROFILE_CACHE_BYTES_MAX, memory_bytes)
         self._settled = SettledWrites()
@@ -105,14 +107,17 @@ class Profiles:
             self._owners.put(((account, kind, value), number) for (kind, value), number in found.items())
             profiles = self._load(account, set(owners.values()), pending, connection)
             if account not in self._next_numbers:
-                self._next_numbers[account] = counted_from(newest_number(account, connection) + 1).__next__
+                first = newest_number(account, connection) + 1
+                self._next_numbers[account] = counted_from(first).__next__
+                self._new_ids[account] = self._shared_ids.of(account, first)
             if len(profiles) < len(set(owners.values())):
                 # Memory still has the id of a profile that was merged away.
                 owners = {identifier: number for identifier, number in owners.items() if number in profiles}
             lost = [number for id in losing if (number := owners.get(("id", id))) is not None]
             stored = {number: identifiers_of(profiles[number], connection) for number in lost}
         merged = {number: self.numbers_of(account, number)[1:] for number in lost}
-        return IdentityResolution(account, owners, profiles, self._next_numbers[account], self._new_id, stored, merged)
+        next_number, new_id = self._next_numbers[account], self._new_ids[account]
+        return IdentityResolution(account, owners, profiles, next_number, new_id, stored, merged)
 
     def remember(self, pending: Pending) -> None:
         """Keep the applied profiles in memory."""

@@ -55,6 +55,7 @@ def run(settings: ServeSettings) -> None:
             retention=Retention(
                 settings.log_retention_bytes, settings.log_retention_hours, settings.log_follower_bytes
             ),
+            randomness=None if stand_in is None else stand_in.randomness,
         )
         calm_collector()
         share_the_interpreter()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from eventkeep.clock import Clock, SystemClock
+from eventkeep.clock import Clock, Randomness, SystemClock
 from eventkeep.config import LOG_FOLLOWER_BYTES
 from eventkeep.directory.reader import applied_position
 from eventkeep.errors import StoreError, Unavailable
@@ -43,11 +43,12 @@ class Services:
         node: NodeSettings | None = None,
         fit_hours: int = 0,
         retention: Retention | None = None,
+        randomness: Randomness | None = None,
     ) -> None:
         """Open everything, with a log in the folder or as a node of a cluster.
 
         ``retention`` is for a log in the folder. Predictions are fitted every ``fit_hours`` hours, never if it is 0.
-        Raises StoreError (FolderInUse, for example) with nothing left open.
+        New ids come from ``randomness``. Raises StoreError (FolderInUse, for example) with nothing left open.
         """
         self.clock, files = clock or SystemClock(), files or Files()
         self.folder = folder
@@ -58,7 +59,7 @@ class Services:
         with ExitStack() as opened:
             opened.callback(FolderLock(folder).close)
             self.node = None if node is None else Node(node, applied_position(folder), self.clock)
-            self.stores = open_stores(folder, self.clock, files, self.node)
+            self.stores = open_stores(folder, self.clock, files, self.node, randomness)
             opened.callback(self.stores.close)
             self.directory, self.events, self.log = self.stores.directory, self.stores.events, self.stores.log
             self._room = Room(folder, files, self.clock)
@@ -134,8 +135,10 @@ class Services:
                 logger.warning("the log could not be trimmed", cause=str(exc))
 
 
-def open_stores(folder: Path, clock: Clock, files: Files, node: Node | None) -> Stores:
+def open_stores(
+    folder: Path, clock: Clock, files: Files, node: Node | None, randomness: Randomness | None = None
+) -> Stores:
     """The stores of a folder, which follow the log of ``node`` if there is one. Raises StoreError."""
     if node is None:
-        return Stores.open(folder, clock, files)
+        return Stores.open(folder, clock, files, randomness=randomness)
     return Stores.open(folder, clock, files, replicated=node.log)

@@ -72,9 +72,10 @@ class Generate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SeedAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One account of a seed."""
+    """One account of a seed. If ``clock`` is given, in ISO 8601, the account's clock stands still there."""
 
     name: str = "default"
+    clock: str | None = None
     keys: tuple[SeedKey, ...] = ()
     metrics: tuple[str, ...] = ()
     profiles: tuple[dict[str, Any], ...] = ()

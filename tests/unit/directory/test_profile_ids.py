@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from eventkeep.clock import SystemRandomness
 from eventkeep.directory.profile_ids import COUNTED_MASK, ProfileIds
 from eventkeep.model.ulid import RANDOM_BYTES, is_ulid, new_ulid, ulid_milliseconds
@@ -27,6 +29,9 @@ class AllOnes:
     def token_bytes(self, count: int) -> bytes:
         return b"\xff" * count
 
+    def of(self, *_: str | int) -> Self:
+        return self
+
 
 def test_a_millisecond_has_room_after_the_greatest_start() -> None:
     make = ProfileIds(AllOnes())
@@ -38,6 +43,9 @@ class BeforeACarry:
 
     def token_bytes(self, count: int) -> bytes:
         return int.to_bytes(COUNTED_MASK << 1, count, "big")
+
+    def of(self, *_: str | int) -> Self:
+        return self
 
 
 def test_counting_up_carries_into_the_characters_in_common() -> None:

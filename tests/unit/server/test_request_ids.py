@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Self
 
 from eventkeep.clock import SystemRandomness
 from eventkeep.server.request_log import RequestIds
@@ -13,6 +14,9 @@ class Drawn:
 
     def token_bytes(self, count: int) -> bytes:
         return b"\x12" * (count - 6) + b"\xff" * 6
+
+    def of(self, *_: str | int) -> Self:
+        return self
 
 
 def test_ids_are_uuids_that_differ() -> None:

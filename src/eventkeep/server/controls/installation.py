@@ -29,6 +29,7 @@ from eventkeep.server.controls.states import AccountStates
 from eventkeep.server.controls.webhooks import Webhooks
 from eventkeep.server.services import Services
 from eventkeep.standin.clocks import AccountClocks
+from eventkeep.standin.repeatable import RepeatableIds
 from eventkeep.standin.seed import Seed, parse_seed
 
 
@@ -52,12 +53,13 @@ def guarded(handlers: Mapping[str, OwnHandler], secret: str | None) -> Mapping[s
 class StandIn:
     """A server whose clocks, failures and data tests control.
 
-    ``clocks`` have to be the clock of the services that it is started with. Raises ConfigurationError if its seed
-    can't be read.
+    ``clocks`` and ``randomness`` have to be those of the services that it is started with. Raises ConfigurationError
+    if its seed can't be read.
     """
 
     def __init__(self, settings: ServeSettings) -> None:
         self.clocks = AccountClocks(SystemClock())
+        self.randomness = None if settings.repeatable_ids is None else RepeatableIds(settings.repeatable_ids)
         self._seed = None if settings.seed is None else read_seed(settings.seed)
 
     async def start(self, services: Services, settings: ServeSettings, bound: socket.socket) -> tuple[App, Listener]:

@@ -23,7 +23,7 @@ from eventkeep.server.json_bodies import json_body
 from eventkeep.server.readers import Readers
 from eventkeep.server.services import Services
 from eventkeep.standin.clocks import AccountClocks, ClockChange
-from eventkeep.standin.faults import PROFILES, FaultsAdded
+from eventkeep.standin.faults import PROFILES, FaultsAdded, Kind
 from eventkeep.standin.journal import Expectation
 from eventkeep.standin.seed import SeedAccount
 from eventkeep.standin.webhooks import Webhook
@@ -68,7 +68,13 @@ class ControlRoutes:
         return document({"rules": rules, "profiles": list(PROFILES)})
 
     async def _add_faults(self, request: Request, key: KeyRecord, frame: AdminFrame, _: str) -> Response:
-        added = await content(request, FaultsAdded)
+        try:
+            added = await content(request, FaultsAdded)
+        except InvalidRequest as exc:
+            if "Invalid enum value" not in str(exc):
+                raise
+            detail = f"{exc.faults[0].detail} The kinds of faults are {', '.join(Kind)}."
+            raise InvalidRequest([Fault(detail, pointer="/")]) from exc
         numbers = self._states.of(key.account).faults.add(added.all_rules(), self._now(key))
         return document({"numbers": numbers})
 

@@ -30,8 +30,8 @@ from eventkeep.protocol.revisions import REVISIONS
 from eventkeep.server.controls.states import AccountStates
 from eventkeep.server.notifications import FutureTicket
 from eventkeep.server.services import Services
-from eventkeep.standin.clocks import AccountClocks
-from eventkeep.standin.seed import Seed, SeedAccount, bulk_bodies, events_of, profile_data
+from eventkeep.standin.clocks import AccountClocks, ClockChange
+from eventkeep.standin.seed import Seed, SeedAccount, bulk_bodies, events_of, moment, profile_data
 
 logger = structlog.get_logger(__name__)
 
@@ -51,21 +51,22 @@ class Seeding:
                 account = await self._change(partial(new_account, each.name))
             if self._directory.profiles.count(account.number) or self._directory.metrics.count(account.number):
                 logger.info("the account is not empty, so its seed is not loaded", account=each.name)
-                self._states.of(account.number).seed = each
+                self._states.keep_seed(account.number, each, is_of_file=True)
                 continue
             try:
-                await self.load(account.number, each)
+                await self.load(account.number, each, is_of_file=True)
             except InvalidRequest as exc:
                 raise ConfigurationError(f"--seed: the account {each.name!r}: {exc}") from exc
 
-    async def load(self, account: int, seed: SeedAccount) -> int:
+    async def load(self, account: int, seed: SeedAccount, is_of_file: bool = False) -> int:
         """Load a seed into an account, which keeps it for resets; returns the number of events.
 
         Raises ConfigurationError and InvalidRequest, which name the place.
         """
+        self._set_clock(account, seed)
         await self._change(lambda directory: (self._beginning(directory, account, seed), None))
         events = await self._load_events(account, seed)
-        self._states.of(account).seed = seed
+        self._states.keep_seed(account, seed, is_of_file)
         return events
 
     async def reset(self, number: int) -> tuple[Account, int]:
@@ -78,6 +79,7 @@ class Seeding:
                 raise InvalidRequest("The account was reset meanwhile.")
             new, changes = directory.accounts.renewed(old)
             changes += directory.keys.moved(number, new.number)
+            self._set_clock(new.number, seed)
             changes += self._beginning(directory, new.number, seed, moved_from=number)
             return changes, new
 
@@ -87,6 +89,12 @@ class Seeding:
         self._clocks.forget(number)
         self._states.renew(number, account.number)
         return account, await self._load_events(account.number, seed)
+
+    def _set_clock(self, account: int, seed: SeedAccount) -> None:
+        """Stop the account's clock where the seed wants it. Raises ConfigurationError, which names the place."""
+        if seed.clock is not None:
+            at = moment(seed.clock, datetime.now(UTC), f"accounts.{seed.name}.clock")
+            self._clocks.change(account, ClockChange(set=at, freeze=True))
 
     def _beginning(
         self, directory: Directory, account: int, seed: SeedAccount, moved_from: int | None = None
