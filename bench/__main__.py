@@ -4,7 +4,8 @@ make bench                                      a million events, a few minutes
 make bench ARGS="--levels 1,5,10,20"            the figures and the plot of docs/performance.md
 make bench ARGS="--json figures.json"           the file of the JSON
 
-The SDK has a benchmark of its own: ``python -m bench.sdk``.
+The SDK has a benchmark of its own, ``python -m bench.sdk``, and so has a fit of predictions,
+``python -m bench.predictions``.
 """
 
 from __future__ import annotations

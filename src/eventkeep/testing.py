@@ -22,9 +22,11 @@ from types import TracebackType
 from typing import Final, Self
 
 import httpx
+import msgspec
 
 from eventkeep.client.controls import Controls
-from eventkeep.errors import ServerUnreachable
+from eventkeep.errors import ConfigurationError, ServerUnreachable
+from eventkeep.server.control_client import exchange
 
 __all__ = ["Controls", "ServerProcess", "free_port"]
 
@@ -37,6 +39,13 @@ ACCOUNT_NAME_CHARACTERS: Final = 60
 _POLL_SECONDS: Final = 0.05
 _READY_LINE: Final = b"eventkeep is ready at "
 _HOST: Final = "127.0.0.1"
+
+
+class MadeKey(msgspec.Struct):
+    """The response to a request for a key: its text, or why there is none."""
+
+    key: str = ""
+    error: str = ""
 
 
 class ServerProcess:
@@ -151,14 +160,19 @@ class ServerProcess:
     def make_account(self, name: str, scopes: str = "full") -> str:
         """Make a new account with a key, through the server's control socket in milliseconds; returns the key.
 
-        The account's name begins with ``name``.
+        The account's name begins with ``name``. Raises ServerUnreachable if the server does not run, and
+        ConfigurationError for an unknown scope.
         """
-        from eventkeep.directory.scopes import parse_scopes
-        from eventkeep.server.control import ControlRequest
-        from eventkeep.server.folder_changes import change_folder
-
+        scopes_given = sorted(each.strip() for each in scopes.split(","))
         unique_name = f"{name[:ACCOUNT_NAME_CHARACTERS]} {uuid.uuid4().hex}"
-        return change_folder(self.data, ControlRequest("create_key", unique_name, sorted(parse_scopes(scopes)))).key
+        request = {"do": "create_key", "account": unique_name, "scopes": scopes_given}
+        response = exchange(self.data, msgspec.json.encode(request))
+        if response is None:
+            raise ServerUnreachable("the server does not run, so no account was made")
+        made = msgspec.json.decode(response, type=MadeKey)
+        if made.error:
+            raise ConfigurationError(made.error)
+        return made.key
 
     def controls(self, api_key: str) -> Controls:
         """The controls of the account of a key, if the server was made with ``controls``."""

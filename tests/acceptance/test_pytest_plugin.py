@@ -20,6 +20,8 @@ def check_out(email, total, items):
 """
 
 GOOD = """
+import sys
+
 import pytest
 from shop import check_out
 
@@ -43,6 +45,10 @@ def test_background_events_are_waited_for(eventkeep):
     with eventkeep.client.batch(delay_seconds=0.05) as batch:
         batch.track("Viewed Page", {"external_id": "7"}, unique_id="1")
         eventkeep.received("Viewed Page", profile="7", unique_id="1", within=10)
+
+
+def test_the_tests_load_no_part_of_the_server_but_its_socket(eventkeep):
+    assert not {"sqlalchemy", "eventkeep.directory", "eventkeep.server.control"} & set(sys.modules)
 
 
 def test_own_events_are_no_surprise(eventkeep):
@@ -128,7 +134,7 @@ def test_project_tests_its_events(tmp_path: Path, options: tuple[str, ...]) -> N
     (tmp_path / "test_shop.py").write_text(GOOD)
     done = run_pytest(tmp_path, *options)
     assert done.returncode == 0, done.stdout
-    assert "23 passed" in done.stdout
+    assert "24 passed" in done.stdout
 
 
 def test_project_controls_its_server_in_parallel(tmp_path: Path) -> None:

@@ -16,6 +16,11 @@ from tests.folder_changes import new_key
 SECRET = "a-secret-of-some-length"
 
 
+def test_an_account_needs_scopes_that_there_are(standin: ServerProcess) -> None:
+    with pytest.raises(ConfigurationError, match="got 'events:eat'"):
+        standin.make_account("hungry", "events:read,events:eat")
+
+
 def test_a_server_without_controls_has_none(server: ServerProcess) -> None:
     with server.controls(server.make_account("no controls")) as controls, pytest.raises(NotFoundError):
         controls.clock()

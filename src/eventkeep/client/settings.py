@@ -6,6 +6,7 @@ import datetime
 import os
 import re
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from typing import Final
 
@@ -51,9 +52,15 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
             "Accept": self.revision.media_type,
             # Within one machine, compressing takes longer than sending.
             "Accept-Encoding": "identity" if is_loopback(self.base_url) else "gzip, deflate",
-            "User-Agent": f"eventkeep-python/{version('eventkeep')}",
+            "User-Agent": user_agent(),
             "revision": self.revision_date,
         }
+
+
+@cache
+def user_agent() -> str:
+    """The name and the version of this client: to look the version up takes longer than to make a client."""
+    return f"eventkeep-python/{version('eventkeep')}"
 
 
 def client_settings(

@@ -31,11 +31,12 @@ from eventkeep.ingest.committer import Committer
 from eventkeep.ingest.scrub import Checked, scrub_open
 from eventkeep.ingest.snapshot import Snapshot, take_snapshot
 from eventkeep.ingest.stores import Stores
-from eventkeep.limits import CONTROL_REQUEST_BYTES_MAX, CONTROL_SECONDS_MAX
+from eventkeep.limits import CONTROL_SECONDS_MAX
 from eventkeep.model import attribution_settings, prediction_settings
 from eventkeep.model.account_settings import Settings, read_settings, write_settings
 from eventkeep.model.attribution_settings import AttributionChange, AttributionSettings
 from eventkeep.model.prediction_settings import LastFit, PredictionsChange, PredictionSettings
+from eventkeep.server.control_client import SOCKET_NAME, address, exchange, read_line
 from eventkeep.server.fit_process import FitTask
 from eventkeep.server.prediction_fits import fit_account, fit_changes
 
@@ -43,7 +44,6 @@ logger = structlog.get_logger(__name__)
 
 Make = Callable[[Directory], tuple[Sequence[Change], "ControlResponse"]]
 
-SOCKET_NAME: Final = "control.sock"
 CHECK: Final = "check"
 FLUSH: Final = "flush"
 SNAPSHOT: Final = "snapshot"
@@ -269,48 +269,13 @@ class ControlSocket:
                 logger.warning("a command went away", cause=str(exc))
 
 
-class address:
-    """A name of the socket that is short enough for any folder: a path through the folder's descriptor."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-
-    def __enter__(self) -> str:
-        return f"/proc/self/fd/{self._folder}/{SOCKET_NAME}"
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._folder)
-
-
-def read_line(connection: socket.socket) -> bytes:
-    """One line, without its end. Raises OSError if the other side is too slow or goes away."""
-    line = b""
-    while not line.endswith(b"\n") and len(line) < CONTROL_REQUEST_BYTES_MAX:
-        more = connection.recv(CONTROL_REQUEST_BYTES_MAX)
-        if not more:
-            break
-        line += more
-    return line
-
-
 def ask_server(
     folder: Path, request: ControlRequest, seconds: float | None = CONTROL_SECONDS_MAX
 ) -> ControlResponse | None:
     """Ask the server that has the folder; None if none listens. Raises ConfigurationError for a refusal."""
-    if not (folder / SOCKET_NAME).exists():
+    line = exchange(folder, msgspec.json.encode(request), seconds)
+    if line is None:
         return None
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(seconds)
-        try:
-            with address(folder) as name:
-                connection.connect(name)
-            connection.sendall(msgspec.json.encode(request) + b"\n")
-            line = read_line(connection)
-        except (ConnectionRefusedError, FileNotFoundError):
-            # A server that was ended leaves its socket behind.
-            return None
-        except OSError as exc:
-            raise Unavailable(f"the server does not respond: {exc}", 1) from exc
     response = msgspec.json.decode(line, type=ControlResponse)
     if response.error:
         raise ConfigurationError(response.error)

@@ -19,10 +19,9 @@ from eventkeep.server.control import (
     ControlRequest,
     ControlResponse,
     ControlSocket,
-    address,
     ask_server,
-    read_line,
 )
+from eventkeep.server.control_client import address, read_line
 
 SECONDS_MAX: Final = 20.0
 

@@ -49,12 +49,16 @@ class Seeding:
             account = self._directory.accounts.find(each.name)
             if account is None:
                 account = await self._change(partial(new_account, each.name))
-            if self._directory.profiles.count(account.number) or self._directory.metrics.count(account.number):
-                logger.info("the account is not empty, so its seed is not loaded", account=each.name)
-                self._states.keep_seed(account.number, each, is_of_file=True)
-                continue
+            is_empty = not (
+                self._directory.profiles.count(account.number) or self._directory.metrics.count(account.number)
+            )
             try:
-                await self.load(account.number, each, is_of_file=True)
+                if is_empty:
+                    await self.load(account.number, each, is_of_file=True)
+                else:
+                    logger.info("the account is not empty, so its seed is not loaded", account=each.name)
+                    self._set_clock(account.number, each)
+                    self._states.keep_seed(account.number, each, is_of_file=True)
             except InvalidRequest as exc:
                 raise ConfigurationError(f"--seed: the account {each.name!r}: {exc}") from exc
 
