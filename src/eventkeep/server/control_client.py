@@ -40,7 +40,7 @@ def read_line(connection: socket.socket) -> bytes:
 def exchange(folder: Path, request: bytes, seconds: float | None = CONTROL_SECONDS_MAX) -> bytes | None:
     """The response of the server that has the folder to a request, both JSON; None if none listens.
 
-    Raises Unavailable if it does not respond in time.
+    Raises Unavailable if it does not respond in time, or ends before.
     """
     if not (folder / SOCKET_NAME).exists():
         return None
@@ -50,9 +50,12 @@ def exchange(folder: Path, request: bytes, seconds: float | None = CONTROL_SECON
             with address(folder) as name:
                 connection.connect(name)
             connection.sendall(request + b"\n")
-            return read_line(connection)
+            line = read_line(connection)
         except (ConnectionRefusedError, FileNotFoundError):
             # A server that was ended leaves its socket behind.
             return None
         except OSError as exc:
             raise Unavailable(f"the server does not respond: {exc}", 1) from exc
+    if not line.endswith(b"\n"):
+        raise Unavailable("the server ended before it responded: see whether the change was made", 1)
+    return line
