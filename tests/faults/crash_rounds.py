@@ -149,6 +149,7 @@ def run_rounds(base: Path, rounds: int, *, power: bool, seed: int = 1) -> Counte
             for each in loads:
                 each.check(found)
             keys.check(server.url)
+            print(f"{number} rounds, {found.total()} events: nothing lost, doubled or changed", flush=True)
     assert all(len(load.kept) >= KEPT_MIN for load in loads)
     server.stop()
     kept = sum(len(load.sent[name]) for load in loads for name in load.kept)
