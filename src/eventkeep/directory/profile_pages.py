@@ -2,7 +2,8 @@
 
 Profiles with a named identifier are read whole and sorted. Otherwise the table is walked in the page's
 order until the page is full, and the conditions are looked at on the way. It is walked by an index of
-that order; or, if a condition with an index leaves few profiles, by that one, and SQLite sorts them.
+that order: one that has the suppressed profiles alone, if others can't be on the page. If a condition
+with an index leaves few profiles, it is walked by that one, and SQLite sorts them.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import msgspec
 from sqlalchemy import Connection
 
 from eventkeep.directory.database import Database
-from eventkeep.directory.profiles import profile_of
-from eventkeep.directory.schema import NUMBER_MASK, key_of
+from eventkeep.directory.profiles import encode_json, profile_of
+from eventkeep.directory.schema import NUMBER_MASK, REASONS, TIME_MAX, key_of, suppression_index
 from eventkeep.limits import PROFILES_SORTED_MAX
 from eventkeep.model.consent import Consent
 from eventkeep.model.profile import Profile
@@ -33,8 +34,10 @@ SUPPRESSED_PLACE: Final = 18
 """The place of ``suppressed`` in COLUMNS; ``list_suppressed`` is behind it."""
 VALUES_AT_ONCE: Final = 500
 """Values of one list in SQL."""
-UNKNOWN_MAX: Final = 2**62
-"""Above every time."""
+CLOCK_STEP_MICROSECONDS: Final = 86_400_000_000
+"""How far a clock may be set back between the creation of a profile and its next update."""
+SUPPRESSED_SORTED_MAX: Final = 1_000
+"""The same as PROFILES_SORTED_MAX for suppressions, which are looked at in an index alone if there are more."""
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -69,6 +72,7 @@ class ProfilePages:
 
 def find_profiles(connection: Connection, selection: ProfileSelection) -> list[Found]:
     """The profiles that are selected, in the order in which they are walked to."""
+    selection = with_implied_bounds(selection)
     keys = key_range(connection, selection)
     if keys[0] > keys[1]:
         return []
@@ -76,6 +80,19 @@ def find_profiles(connection: Connection, selection: ProfileSelection) -> list[F
         rows = named_rows(connection, selection)
         return sorted_page(selection, keys, rows)
     return walked_page(connection, selection, keys, conditions_of(selection))
+
+
+def with_implied_bounds(selection: ProfileSelection) -> ProfileSelection:
+    """The selection with the bounds that follow from its own, so that a walk starts behind what they leave out.
+
+    A profile is not updated before it is created; CLOCK_STEP_MICROSECONDS is for a clock that was set back meanwhile.
+    """
+    created, updated = selection.created, selection.updated
+    if updated.most is not None:
+        created = created.narrowed(Bounds(None, updated.most + CLOCK_STEP_MICROSECONDS))
+    if selection.created.least is not None:
+        updated = updated.narrowed(Bounds(selection.created.least - CLOCK_STEP_MICROSECONDS, None))
+    return msgspec.structs.replace(selection, created=created, updated=updated)
 
 
 def key_range(connection: Connection, selection: ProfileSelection) -> tuple[int, int]:
@@ -115,36 +132,72 @@ def conditions_of(selection: ProfileSelection) -> list[Condition]:
     conditions: list[Condition] = []
     if not selection.updated.is_open:
         conditions.append(between("p.updated", selection.updated))
-    for asked, column in (
-        (selection.suppression, "p.suppressed"),
-        (selection.list_suppression, "p.list_suppressed"),
-    ):
-        if asked is not None:
-            # The newest suppression is not older than the one that is asked for.
-            conditions.append(between(column, Bounds(asked.since.least or 0, None)))
-            for text in (*(asked.reasons or ()), *(asked.list_ids or ())):
-                if column == "p.suppressed" and text != "UNSUBSCRIBE":
-                    conditions.append(Condition("instr(p.consent, ?) > 0", (text,)))
+    if selection.suppression is not None:
+        conditions += suppression_conditions(selection.suppression)
+    if selection.list_suppression is not None:
+        # The newest suppression is not older than the one that is asked for; of one alone everything is known.
+        since = selection.list_suppression.since
+        conditions.append(between("p.list_suppressed", Bounds(since.least, None)))
+        if since.most is not None:
+            conditions.append(Condition("(p.list_suppressed <= ? OR p.only_list IS NULL)", (since.most,)))
+        for list_id in selection.list_suppression.list_ids or ():
+            quoted = encode_json(list_id).decode()
+            conditions.append(Condition("(p.only_list = ? OR p.only_list IS NULL)", (quoted,)))
     return conditions
+
+
+def suppression_conditions(asked: SuppressionConditions) -> list[Condition]:
+    """The conditions on the suppressions of email marketing; those of any reason lie between the oldest and newest."""
+    reasons, since = reasons_of(asked), asked.since
+    if not reasons:
+        return [Condition("FALSE")]
+    if len(reasons) == 1:
+        return [between(f"p.{reasons[0]}", since)]
+    return [between("p.suppressed", Bounds(since.least, None)), between("p.first_suppressed", Bounds(None, since.most))]
+
+
+def reasons_of(asked: SuppressionConditions) -> Sequence[str]:
+    """The columns of the reasons that a suppression may have."""
+    if asked.reasons is None:
+        return REASONS
+    # One suppression can't have two reasons.
+    return [reason for reason in REASONS if asked.reasons == {reason.upper()}]
+
+
+def some_of(selection: ProfileSelection) -> str | None:
+    """A column in which all selected profiles have a value, and that has indexes; None if there is none."""
+    if selection.suppression is not None:
+        return "suppressed"
+    return None if selection.list_suppression is None else "list_suppressed"
 
 
 def between(column: str, bounds: Bounds) -> Condition:
     least = 0 if bounds.least is None else bounds.least
-    return Condition(f"{column} BETWEEN ? AND ?", (least, UNKNOWN_MAX if bounds.most is None else bounds.most))
+    return Condition(f"{column} BETWEEN ? AND ?", (least, TIME_MAX if bounds.most is None else bounds.most))
 
 
-def narrowing_index(connection: Connection, selection: ProfileSelection) -> str | None:
-    """The index that leaves few profiles to be sorted, None if none does or the order has it already."""
-    account = selection.account
+def few_of(connection: Connection, selection: ProfileSelection) -> Walk | None:
+    """The source of the profiles that one of the filters leaves, in no order, None if there are many."""
+    account, asked = selection.account, selection.suppression
     by_updated = "ix_profile_account_updated"
     is_asked = selection.sort != "updated" and not selection.updated.is_open
     if is_asked and has_few(connection, by_updated, account, between("updated", selection.updated)):
-        return by_updated
-    if selection.suppression is not None and selection.sort != "suppressed":
-        return "ix_profile_suppressed"
-    if selection.list_suppression is not None and selection.sort != "list_suppressed":
-        return "ix_profile_list_suppressed"
-    return None
+        return Walk(f"profile AS p INDEXED BY {by_updated} WHERE p.account = ?", None, (account,))
+    if asked is None or (asked.since.is_open and asked.reasons is None):
+        return None
+    # Each range by itself, so that it is found in its own index.
+    ranges = [(reason, between(reason, asked.since)) for reason in reasons_of(asked)]
+    sql = " UNION ALL ".join(
+        f"SELECT key FROM profile INDEXED BY {suppression_index(reason, reason)} WHERE account = ? AND {bounds.sql}"
+        for reason, bounds in ranges
+    )
+    values = [value for _, bounds in ranges for value in (account, *bounds.values)]
+    if not ranges:
+        return None
+    keys = connection.exec_driver_sql(f"{sql} LIMIT ?", (*values, SUPPRESSED_SORTED_MAX + 1)).scalars().all()
+    if len(keys) > SUPPRESSED_SORTED_MAX:
+        return None
+    return Walk("profile AS p WHERE p.key IN (SELECT value FROM json_each(?))", None, (str(list(keys)),))
 
 
 def has_few(connection: Connection, index: str, account: int, bounds: Condition) -> bool:
@@ -165,8 +218,9 @@ def named_rows(connection: Connection, selection: ProfileSelection) -> list[Any]
         for values in pieces(sorted(wanted)):
             marks = ",".join("?" * len(values))
             if kind == "id":
-                sql, fixed = f"SELECT key FROM profile WHERE account = ? AND id IN ({marks})", (account,)
-                own.update(row[0] for row in connection.exec_driver_sql(sql, (*fixed, *values)))
+                # The plus keeps SQLite from looking at all profiles of the account.
+                sql = f"SELECT key FROM profile WHERE +account = ? AND id IN ({marks})"
+                own.update(row[0] for row in connection.exec_driver_sql(sql, (account, *values)))
             else:
                 sql = f"SELECT profile FROM identifier WHERE account = ? AND kind = ? AND value IN ({marks})"
                 own.update(key_of(account, row[0]) for row in connection.exec_driver_sql(sql, (account, kind, *values)))
@@ -245,13 +299,11 @@ def walked_page(
 
 def narrowed_source(connection: Connection, selection: ProfileSelection, keys: tuple[int, int]) -> Walk | None:
     """Return the source of few profiles, in no order; None if there are many."""
-    if selection.sort != "number" and keys[1] - keys[0] < PROFILES_SORTED_MAX:
-        # By the table itself.
+    # By the table itself. The order of emails has no index with the times, so that it costs more to walk it.
+    sorted_max = PROFILES_SORTED_MAX * (3 if selection.sort == "email" else 1)
+    if selection.sort != "number" and keys[1] - keys[0] < sorted_max:
         return Walk("profile AS p NOT INDEXED WHERE TRUE", None)
-    index = narrowing_index(connection, selection)
-    if index is None:
-        return None
-    return Walk(f"profile AS p INDEXED BY {index} WHERE p.account = ?", None, (selection.account,))
+    return few_of(connection, selection)
 
 
 def walks_of(selection: ProfileSelection, narrowed: Walk | None) -> list[Walk]:
@@ -265,7 +317,8 @@ def walks_of(selection: ProfileSelection, narrowed: Walk | None) -> list[Walk]:
             Walk(f"{narrowed.source} AND {column} IS NOT NULL", column, narrowed.values),
             Walk(f"{narrowed.source} AND {column} IS NULL", None, narrowed.values),
         ]
-    without = "profile AS p INDEXED BY ix_profile_{} WHERE p.account = ? AND p.{} IS NULL"
+    if (some := some_of(selection)) is not None:
+        return suppressed_walks(selection, some)
     match selection.sort:
         case "number":
             return [Walk("profile AS p WHERE TRUE", "p.key")]
@@ -278,13 +331,23 @@ def walks_of(selection: ProfileSelection, narrowed: Walk | None) -> list[Walk]:
                 "identifier AS i CROSS JOIN profile AS p ON p.key = ? | i.profile AND p.email = i.value "
                 "WHERE i.account = ? AND i.kind = 'email'"
             )
+            without = "profile AS p INDEXED BY ix_profile_without_email WHERE p.account = ? AND p.email IS NULL"
             with_email = Walk(joined, "i.value", (key_of(account, 0), account))
-            return [with_email, Walk(without.format("without_email", "email"), None, (account,))]
-    column = selection.sort
-    source = f"profile AS p INDEXED BY ix_profile_{column} WHERE p.account = ? AND p.{column} IS NOT NULL"
+            return [with_email, Walk(without, None, (account,))]
+    (with_value, _) = suppressed_walks(selection, selection.sort)
+    return [with_value, Walk(f"profile AS p WHERE p.{selection.sort} IS NULL", None)]
+
+
+def suppressed_walks(selection: ProfileSelection, some: str) -> list[Walk]:
+    """The stretches of an order with the profiles alone that have a value in the column ``some``."""
+    order = "key" if selection.sort == "number" else selection.sort
+    index, account = suppression_index(some, order), (selection.account,)
+    source = f"profile AS p INDEXED BY {index} WHERE p.account = ? AND p.{some} IS NOT NULL"
+    if order in ("key", "updated"):
+        return [Walk(source, f"p.{order}", account)]
     return [
-        Walk(source, f"p.{column}", (account,)),
-        Walk(f"profile AS p WHERE p.{column} IS NULL", None),
+        Walk(f"{source} AND p.{order} IS NOT NULL", f"p.{order}", account),
+        Walk(f"{source} AND p.{order} IS NULL", None, account),
     ]
 
 

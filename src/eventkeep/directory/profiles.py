@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, func, select
+from sqlalchemy import BindParameter, ColumnElement, Connection, Integer, bindparam, func, literal_column, select
 
 from eventkeep.cache import Cache
 from eventkeep.directory.changes import Change, Operation, Table
@@ -19,6 +19,7 @@ from eventkeep.directory.pending import NOBODY, Pending
 from eventkeep.directory.profile_ids import ProfileIds
 from eventkeep.directory.schema import (
     NUMBER_MASK,
+    STORED_PROFILE,
     identifier,
     key_of,
     merged_profile,
@@ -248,7 +249,7 @@ class Profiles:
         self, account: int, after_number: int | None = None, count: int = 200, *, descending: bool = False
     ) -> list[Profile]:
         """The ``count`` oldest profiles of the account behind ``after_number``; ``descending``: the newest ones."""
-        query = select(profile).where(of_account(account))
+        query = select(*STORED_PROFILE).where(of_account(account))
         key = profile.c.key
         if after_number is not None:
             after = key_of(account, after_number)
@@ -377,13 +378,13 @@ def owners_query(values: list[BindParameter[Any]]) -> Any:
 
 
 def ids_query(values: list[BindParameter[Any]]) -> Any:
-    return select(profile.c.id, profile.c.key).where(
-        profile.c.account == bindparam("account"), profile.c.id.in_(values)
-    )
+    # The plus keeps SQLite from an index of the account: it would look at all its profiles for a few dozen ids.
+    account = literal_column("+profile.account", Integer)
+    return select(profile.c.id, profile.c.key).where(account == bindparam("account"), profile.c.id.in_(values))
 
 
 def numbers_query(values: list[BindParameter[Any]]) -> Any:
-    return select(profile).where(profile.c.key.in_(values))
+    return select(*STORED_PROFILE).where(profile.c.key.in_(values))
 
 
 def public_ids_query(values: list[BindParameter[Any]]) -> Any:

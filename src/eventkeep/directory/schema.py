@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Computed,
     Index,
     Integer,
     LargeBinary,
@@ -24,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA_REVISION: Final = "0002"
+SCHEMA_REVISION: Final = "0003"
 """The newest migration. A directory that says so is opened without asking Alembic."""
 NUMBER_BITS: Final = 32
 NUMBER_MASK: Final = 0xFFFFFFFF
@@ -124,6 +125,70 @@ metric = Table(
     UniqueConstraint("account", "id"),
 )
 
+PROFILE_ORDERS: Final = ("key", "updated", "email", "suppressed", "list_suppressed")
+"""The columns that order pages of profiles."""
+TIME_MAX: Final = 2**62
+"""Microseconds after every time."""
+REASONS: Final = ("hard_bounce", "invalid_email", "spam_complaint", "unsubscribe", "user_suppressed")
+"""The columns with the time since when a suppression of email marketing holds, by its reason; NULL if it does not."""
+
+
+def held_since(reason: str) -> Computed:
+    """A column of REASONS, made of ``consent``. Only the indexes hold it."""
+    if reason == "unsubscribe":
+        permission = '$.permissions."email.marketing"'
+        since = f"json_extract(consent, '{permission}.time')"
+        holds = f"json_extract(consent, '{permission}.subscribed') = 0"
+    else:
+        since = f"json_extract(consent, '$.suppressions.{reason.upper()}.since')"
+        holds = f"{since} >= coalesce(json_extract(consent, '$.suppressions.{reason.upper()}.ended'), 0)"
+    return Computed(f"CASE WHEN suppressed IS NOT NULL AND {holds} THEN {since} END", persisted=False)
+
+
+def first_suppressed() -> Computed:
+    """The time of the oldest suppression of email marketing that holds, as ``suppressed`` is that of the newest."""
+    since = ", ".join(f"coalesce({reason}, {TIME_MAX})" for reason in REASONS)
+    return Computed(f"CASE WHEN suppressed IS NOT NULL THEN min({since}) END", persisted=False)
+
+
+def only_list() -> Computed:
+    """The list of the suppressions of single lists, as JSON, if there is one alone; NULL if there are several."""
+    lists, end = "json_extract(consent, '$.list_suppressions')", "'\":{'"
+    is_one = f"length({lists}) - length(replace({lists}, {end}, '')) = 3"
+    return Computed(
+        f"CASE WHEN list_suppressed IS NOT NULL AND {is_one} THEN substr({lists}, 2, instr({lists}, {end}) - 1) END",
+        persisted=False,
+    )
+
+
+def suppression_indexes() -> list[Index]:
+    """The profiles that have some suppression: by its time for each reason, and in every order.
+
+    Those of an order have all columns that filters look at, so that a page reads nothing of the table but its own
+    profiles, however few of the others fulfil the filter.
+    """
+    by_time = [
+        Index(suppression_index(reason, reason), "account", reason, sqlite_where=text(f"{reason} IS NOT NULL"))
+        for reason in REASONS
+    ]
+    others = ("list_suppressed", "only_list")
+    looked_at = {"suppressed": ("suppressed", "first_suppressed", *REASONS, *others), "list_suppressed": others}
+    return by_time + [
+        Index(
+            suppression_index(some, order),
+            *dict.fromkeys(("account", order, "key", "updated", *columns)),
+            sqlite_where=text(f"{some} IS NOT NULL"),
+        )
+        for some, columns in looked_at.items()
+        for order in PROFILE_ORDERS
+    ]
+
+
+def suppression_index(some: str, order: str) -> str:
+    """The name of the index of the profiles that have a value in the column ``some``."""
+    return f"ix_profile_{some}_by_{order}"
+
+
 profile = Table(
     "profile",
     metadata,
@@ -147,10 +212,12 @@ profile = Table(
     Column("consent", Text, nullable=False),
     Column("suppressed", BigInteger),
     Column("list_suppressed", BigInteger),
+    *(Column(reason, BigInteger, held_since(reason)) for reason in REASONS),
+    Column("first_suppressed", BigInteger, first_suppressed()),
+    Column("only_list", Text, only_list()),
     Index(None, "account", "updated"),
     Index("ix_profile_without_email", "account", sqlite_where=text("email IS NULL")),
-    Index("ix_profile_suppressed", "account", "suppressed", sqlite_where=text("suppressed IS NOT NULL")),
-    Index("ix_profile_list_suppressed", "account", "list_suppressed", sqlite_where=text("list_suppressed IS NOT NULL")),
+    *suppression_indexes(),
 )
 """``location``, ``properties`` and ``consent`` are JSON objects, each key in the order it was first set.
 
@@ -158,6 +225,8 @@ profile = Table(
 one of a single list, in Unix microseconds. The indexes are those that pages of profiles are read by; profiles with an
 email address are found in its order by their identifiers.
 """
+STORED_PROFILE: Final = tuple(column for column in profile.columns if column.computed is None)
+"""The columns of a profile that are not computed from others."""
 
 identifier = Table(
     "identifier",

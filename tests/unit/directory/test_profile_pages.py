@@ -157,6 +157,7 @@ def test_all_pages_together_are_what_a_look_at_all_profiles_finds(
     directory, profiles = filled
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(profile_pages, "PROFILES_SORTED_MAX", sorted_max)
+        patch.setattr(profile_pages, "SUPPRESSED_SORTED_MAX", sorted_max)
         expected = [each.number for each in ordered(profiles, selection)]
         forward, place = [], None
         while page := directory.profile_pages.find(msgspec.structs.replace(selection, after=place)):

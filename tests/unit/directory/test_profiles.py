@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import String, bindparam, create_engine
 
 from eventkeep.directory import Directory, Pending, profiles
 from eventkeep.directory.changes import Change, Operation, Table
 from eventkeep.directory.profiles import resolution_changes
+from eventkeep.directory.schema import metadata
 from eventkeep.model.profile import Profile
 from eventkeep.model.profile_write import ProfileWrite
 from tests.unit.directory.held import create_account, keep, number_of, open_directory
@@ -31,6 +33,17 @@ def commit(directory: Directory, *writes: ProfileWrite, account: int = 1, now_us
 
 def stored(directory: Directory, number: int, account: int = 1) -> Profile:
     return directory.profiles.by_numbers(account, [number])[number]
+
+
+def test_many_ids_are_found_without_a_look_at_all_profiles() -> None:
+    query = profiles.ids_query([bindparam(f"id{number}", type_=String) for number in range(64)])
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        metadata.create_all(connection)
+        compiled = query.compile(connection)
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", (1,) * 65).fetchall()
+    engine.dispose()
+    assert [row[3] for row in plan] == ["SEARCH profile USING INDEX sqlite_autoindex_profile_1 (id=?)"]
 
 
 def test_new_profile_comes_back_as_it_was_made(folder: Path) -> None:
