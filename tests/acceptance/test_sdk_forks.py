@@ -1,4 +1,4 @@
-"""The SDK in programs that fork: multiprocessing, gunicorn with preloading, and a bare ``os.fork``."""
+"""The SDK in programs that fork: multiprocessing, gunicorn with preloading, uWSGI, and a bare ``os.fork``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from eventkeep import Client
 from eventkeep.testing import ServerProcess, free_port
 from tests.acceptance.sdk import Place
 from tests.source_tree import PROJECT
+
+WEB_APPLICATION = "tests.acceptance.web_application:app"
 
 
 @pytest.fixture
@@ -64,41 +66,64 @@ def test_children_send_their_own_events_once(client: Client, scene: str, events:
         assert count(reader) == events
 
 
-def test_workers_of_gunicorn_share_a_batch_that_was_made_before_them(client: Client) -> None:
+def gunicorn(address: str) -> list[str]:
     pytest.importorskip("gunicorn")
+    options = ["--preload", "--workers", "3", "--bind", address]
+    return [sys.executable, "-m", "gunicorn", *options, WEB_APPLICATION]
+
+
+def uwsgi(address: str) -> list[str]:
+    program = PROJECT / ".cache" / "programs" / "uwsgi" / "bin" / "uwsgi"
+    if not program.exists():
+        pytest.skip("uWSGI is not installed; 'make .cache/programs/uwsgi/.installed' compiles it")
+    # By default it forks without telling Python.
+    options = ["--master", "--processes", "3", "--enable-threads", "--die-on-term"]
+    return [str(program), *options, "--http-socket", address, "--virtualenv", sys.prefix, "--module", WEB_APPLICATION]
+
+
+def wait_for_events(client: Client, number: int) -> None:
+    """Wait until so many events are stored, for half a minute at most."""
+    end = time.monotonic() + 30
+    headers = {"Authorization": f"Klaviyo-API-Key {client.settings.api_key}", "revision": "2026-01-15"}
+    while time.monotonic() < end:
+        stats = httpx.get(f"{client.settings.base_url}/eventkeep/stats", headers=headers).raise_for_status()
+        if stats.json()["data"]["attributes"]["events"] >= number:
+            return
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("web_server", [gunicorn, uwsgi], ids=lambda each: each.__name__)
+def test_workers_of_a_web_server_share_a_batch_that_was_made_before_them(
+    client: Client, web_server: Callable[[str], list[str]]
+) -> None:
     settings, port = client.settings, free_port()
-    address = ["--bind", f"127.0.0.1:{port}"]
     workers = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "--preload",
-            "--workers",
-            "3",
-            *address,
-            "tests.acceptance.gunicorn_app:app",
-        ],
+        web_server(f"127.0.0.1:{port}"),
         cwd=PROJECT,
         env={**os.environ, "EVENTKEEP_URL": settings.base_url, "EVENTKEEP_API_KEY": settings.api_key},
         stderr=subprocess.DEVNULL,
     )
+    requests, each = 200, 50
     pids: set[str] = set()
     try:
-        for number in range(200):
-            query = "&".join(f"number={number * 10 + each}" for each in range(10))
+        for number in range(requests):
+            query = "&".join(f"number={number * each + place}" for place in range(each))
             for _ in range(100):
                 try:
                     pids.add(httpx.get(f"http://127.0.0.1:{port}/?{query}").text)
                     break
                 except httpx.ConnectError:
                     time.sleep(0.1)
+        if web_server is uwsgi:
+            # It ends a worker that is still at the end of a request without a call of Python's exit handlers.
+            wait_for_events(client, requests * each + 1)
     finally:
         workers.send_signal(signal.SIGTERM)
         workers.wait(60)
     assert len(pids) > 1
     with Client(settings.api_key, settings.base_url, "2026-01-15") as reader:
-        assert count(reader) == 2_001
+        # And the one that the application sends when it starts.
+        assert count(reader) == requests * each + 1
 
 
 def test_prefork_pool_of_celery_uses_a_batch_that_was_made_before_it(client: Client, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from typing import Any, Final
 
 from eventkeep.client.drafts import BatchedEvent, DraftProfile, draft_profile
 from eventkeep.client.errors import ClientError
-from eventkeep.client.forks import reset_after_fork
+from eventkeep.client.forks import notice_fork, reset_after_fork
 from eventkeep.client.profile_queue import ProfileQueue, queue_settings
 from eventkeep.client.synchronous.batch import Batch
 from eventkeep.client.synchronous.client import Client
@@ -136,6 +136,7 @@ class DefaultClient:
         self._lock = threading.Lock()
 
     def _open_batch(self) -> Batch:
+        notice_fork()
         batch = self._batch
         if batch is not None:
             return batch

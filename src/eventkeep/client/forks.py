@@ -25,14 +25,37 @@ class Forked(Protocol):
         """Forget the state of the parent. Runs in the child, before its own code does."""
 
 
-_lock = threading.Lock()
+class _Process:
+    """The process that the SDK knows itself to be in, and the lock of the registered objects."""
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        self.id = os.getpid()
+        self.lock = threading.Lock()
+
+    def before_fork(self) -> None:
+        self.lock.acquire()
+
+    def after_in_parent(self) -> None:
+        self.lock.release()
+
+
+_process: Final = _Process()
 _registered: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 
 
 def reset_after_fork(each: Forked) -> None:
     """Have ``after_fork`` called in every child, as long as the object lives."""
-    with _lock:
+    with _process.lock:
         _registered.add(each)
+
+
+def notice_fork() -> None:
+    """Reset the objects if this is a child and Python was not told of the fork, as with uWSGI."""
+    if os.getpid() != _process.id:
+        _reset()
 
 
 def close_at_exit_of_child(close: Callable[[], object]) -> None:
@@ -47,10 +70,11 @@ def close_at_exit_of_child(close: Callable[[], object]) -> None:
 
 
 def _reset() -> None:
-    _lock.release()
+    # The lock may be the one of another thread of the parent, which the child does not have.
+    _process.begin()
     for each in list(_registered):
         each.after_fork()
 
 
 # No other thread changes the set while a process forks.
-os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_reset)
+os.register_at_fork(before=_process.before_fork, after_in_parent=_process.after_in_parent, after_in_child=_reset)

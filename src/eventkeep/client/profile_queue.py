@@ -13,7 +13,7 @@ import msgspec
 from eventkeep.client.calls import identify_call
 from eventkeep.client.drafts import DraftProfile
 from eventkeep.client.errors import BufferFullError, ClosedError
-from eventkeep.client.forks import close_at_exit_of_child, reset_after_fork
+from eventkeep.client.forks import close_at_exit_of_child, notice_fork, reset_after_fork
 from eventkeep.client.retries import RetryPolicy
 from eventkeep.client.synchronous import waiting
 from eventkeep.client.synchronous.client import Client
@@ -68,6 +68,7 @@ class ProfileQueue:
 
     def add(self, profile: DraftProfile) -> None:
         """Take a profile. Raises BufferFullError, ClosedError."""
+        notice_fork()
         with self._changes:
             if self._close_end < math.inf:
                 raise ClosedError("the queue of profiles is closed")
@@ -83,12 +84,14 @@ class ProfileQueue:
 
     def flush(self) -> None:
         """Wait until all profiles taken so far are sent, or lost."""
+        notice_fork()
         with self._changes:
             while self._waiting or self._is_sending:
                 self._changes.wait(None)
 
     def close(self) -> None:
         """Send all profiles, for at most ``close_seconds_max`` seconds, and end. It may be called again."""
+        notice_fork()
         with self._changes:
             self._close_end = min(self._close_end, monotonic() + self._settings.close_seconds_max)
             self._changes.notify()

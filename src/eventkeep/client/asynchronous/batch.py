@@ -26,7 +26,7 @@ from eventkeep.client.errors import (
     InvalidRequestError,
     SpoolError,
 )
-from eventkeep.client.forks import close_at_exit_of_child, reset_after_fork
+from eventkeep.client.forks import close_at_exit_of_child, notice_fork, reset_after_fork
 from eventkeep.client.packing import Packing, packed
 from eventkeep.client.rejections import failure_kind, rejection
 from eventkeep.client.retries import RetryPolicy
@@ -147,6 +147,7 @@ class AsyncBatch:
         """Take an event that is encoded already; raises as ``track`` does."""
         if is_too_large(event):
             raise ArgumentError(f"the event is larger than a request may be ({BODY_BYTES_MAX:,} bytes)")
+        notice_fork()
         async with self._changes:
             self._require_open()
             if not self._has_workers:
@@ -172,6 +173,7 @@ class AsyncBatch:
         and errors that ``on_refused`` itself raised; ClosedError if the batch ended before
         all were sent; SpoolError if the file could not be written.
         """
+        notice_fork()
         async with self._changes:
             number = self._buffer.flush()
             self._changes.notify()
@@ -188,6 +190,7 @@ class AsyncBatch:
         """
         if not self._is_open:
             return
+        notice_fork()
         async with self._changes:
             self._close_end = min(self._close_end, monotonic() + self._settings.close_seconds_max)
             self._changes.notify()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from eventkeep.client.forks import reset_after_fork
+from eventkeep.client.forks import notice_fork, reset_after_fork
 
 logger = logging.getLogger(__name__)
 Value = TypeVar("Value")
@@ -33,6 +33,7 @@ class Local(Generic[Value]):
 
     def get(self) -> Value:
         """Return the value of the running loop; it is made on first use."""
+        notice_fork()
         loop = asyncio.get_running_loop()
         value = self._values.get(loop)
         if value is None:

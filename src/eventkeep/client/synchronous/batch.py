@@ -26,7 +26,7 @@ from eventkeep.client.errors import (
     InvalidRequestError,
     SpoolError,
 )
-from eventkeep.client.forks import close_at_exit_of_child, reset_after_fork
+from eventkeep.client.forks import close_at_exit_of_child, notice_fork, reset_after_fork
 from eventkeep.client.packing import Packing, packed
 from eventkeep.client.rejections import failure_kind, rejection
 from eventkeep.client.retries import RetryPolicy
@@ -148,6 +148,7 @@ class Batch:
         """Take an event that is encoded already; raises as ``track`` does."""
         if is_too_large(event):
             raise ArgumentError(f"the event is larger than a request may be ({BODY_BYTES_MAX:,} bytes)")
+        notice_fork()
         with self._changes:
             self._require_open()
             if not self._has_workers:
@@ -173,6 +174,7 @@ class Batch:
         and errors that ``on_refused`` itself raised; ClosedError if the batch ended before
         all were sent; SpoolError if the file could not be written.
         """
+        notice_fork()
         with self._changes:
             number = self._buffer.flush()
             self._changes.notify()
@@ -189,6 +191,7 @@ class Batch:
         """
         if not self._is_open:
             return
+        notice_fork()
         with self._changes:
             self._close_end = min(self._close_end, monotonic() + self._settings.close_seconds_max)
             self._changes.notify()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from eventkeep.client.forks import reset_after_fork
+from eventkeep.client.forks import notice_fork, reset_after_fork
 
 Value = TypeVar("Value")
 
@@ -30,6 +30,7 @@ class Local(Generic[Value]):
 
     def get(self) -> Value:
         """Return the value of this process."""
+        notice_fork()
         return self._value
 
     def all(self) -> list[Value]:

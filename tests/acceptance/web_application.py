@@ -1,4 +1,4 @@
-"""A web application that makes its batch before gunicorn forks its workers; see ``test_sdk_forks``."""
+"""A web application that makes its batch before gunicorn or uWSGI forks the workers; see ``test_sdk_forks``."""
 
 from __future__ import annotations
 
