@@ -10,6 +10,7 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
+from eventkeep.cli.accounts import accounts
 from eventkeep.cli.attribution import attribution
 from eventkeep.cli.backup import BACKUP_EPILOG, RESTORE_EPILOG, backup, restore
 from eventkeep.cli.cassettes import RECORD_EPILOG, REPLAY_EPILOG, VERIFY_EPILOG, record, replay, verify
@@ -52,6 +53,7 @@ app = typer.Typer(
 )
 app.command(epilog=SERVE_EPILOG)(serve)
 app.add_typer(keys, name="keys")
+app.add_typer(accounts, name="accounts")
 app.add_typer(attribution, name="attribution")
 app.add_typer(cluster, name="cluster")
 app.add_typer(predictions, name="predictions")

@@ -32,7 +32,8 @@ from eventkeep.ingest.scrub import Checked, scrub_open
 from eventkeep.ingest.snapshot import Snapshot, take_snapshot
 from eventkeep.ingest.stores import Stores
 from eventkeep.limits import CONTROL_SECONDS_MAX
-from eventkeep.model import attribution_settings, prediction_settings
+from eventkeep.model import account_details, attribution_settings, prediction_settings
+from eventkeep.model.account_details import AccountDetails
 from eventkeep.model.account_settings import Settings, read_settings, write_settings
 from eventkeep.model.attribution_settings import AttributionChange, AttributionSettings
 from eventkeep.model.prediction_settings import LastFit, PredictionsChange, PredictionSettings
@@ -50,6 +51,7 @@ SNAPSHOT: Final = "snapshot"
 CHANGE_ATTRIBUTION: Final = "change_attribution"
 CHANGE_PREDICTIONS: Final = "change_predictions"
 FIT_PREDICTIONS: Final = "fit_predictions"
+CHANGE_DETAILS: Final = "change_details"
 CONTROL_READERS: Final = 4
 """Commands whose requests are read at the same time."""
 
@@ -85,6 +87,7 @@ class ControlRequest(msgspec.Struct, forbid_unknown_fields=True):
     attribution: AttributionChange | None = None
     predictions: PredictionsChange | None = None
     fit: FitOptions | None = None
+    details: dict[str, str] = {}
 
 
 class ControlResponse(msgspec.Struct, omit_defaults=True):
@@ -130,6 +133,14 @@ def make_change(request: ControlRequest, directory: Directory) -> tuple[Sequence
             prediction_settings.SETTING,
             PredictionSettings,
             lambda before: prediction_settings.changed_settings(before, predictions),
+        )
+    if request.do == CHANGE_DETAILS:
+        return change_settings(
+            request.account,
+            directory,
+            account_details.SETTING,
+            AccountDetails,
+            lambda before: account_details.changed_details(before, request.details),
         )
     raise ConfigurationError(f"the server does not know the request {request.do!r}: is it an older eventkeep?")
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from eventkeep.errors import NotFound
 from eventkeep.limits import ECHO_CHARACTERS_MAX
-from eventkeep.protocol.accounts.operations import ADDRESS, account_fields
+from eventkeep.protocol.accounts.operations import ADDRESS, CONTACT, account_fields
 from eventkeep.protocol.frames import Frame
 
 _encode = msgspec.json.Encoder().encode
 
 
 class AccountFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """The facts about an account that a response shows. ``id`` is its public id, which is its public API key too."""
+    """The facts about an account that a response shows.
+
+    ``id`` is its public id, which is its public API key too; ``details`` are by name, see `AccountDetails.all`.
+    """
 
     id: str
-    name: str
+    details: Mapping[str, str]
 
 
 def accounts_document(frame: Frame, facts: AccountFacts) -> bytes:
@@ -37,22 +41,20 @@ def account_not_found(id: str) -> NotFound:
 
 
 def _account(frame: Frame, facts: AccountFacts) -> bytes:
-    names = account_fields(frame.revision)
-    # Unknown attributes are empty: several revisions allow no null here.
+    names, details = account_fields(frame.revision), facts.details
+    contact, address = "contact_information", "contact_information.street_address"
+    # Details that were not set are empty: several revisions allow no null here.
     attributes: dict[str, Any] = {
-        "test_account": False,
-        "contact_information": {
-            "default_sender_name": facts.name,
-            "default_sender_email": "",
-            "website_url": "",
-            "organization_name": facts.name,
-            "street_address": dict.fromkeys(ADDRESS, ""),
+        "test_account": details["test_account"] == "true",
+        contact: {
+            **{name: details[f"{contact}.{name}"] for name in CONTACT},
+            "street_address": {name: details[f"{address}.{name}"] for name in ADDRESS},
         },
-        "industry": "",
-        "timezone": "UTC",
-        "preferred_currency": "USD",
+        "industry": details["industry"],
+        "timezone": details["timezone"],
+        "preferred_currency": details["preferred_currency"],
         "public_api_key": facts.id,
-        "locale": "en-US",
+        "locale": details["locale"],
     }
     known = {name: value for name, value in attributes.items() if name in names}
     return _encode(

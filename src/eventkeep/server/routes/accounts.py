@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from eventkeep.http.response import Response
+from eventkeep.model.account_details import SETTING, AccountDetails
 from eventkeep.model.account_id import account_id
+from eventkeep.model.account_settings import read_settings
 from eventkeep.protocol.accounts.responses import (
     AccountFacts,
     account_document,
@@ -38,4 +40,5 @@ class AccountRoutes:
         found = self._directory.accounts.by_number(number)
         id = account_id(number, self._directory.secret)
         # The key that asks belongs to it.
-        return AccountFacts(id=id, name="" if found is None else found.name)
+        details = read_settings(self._directory.account_settings.get(number, SETTING), AccountDetails)
+        return AccountFacts(id=id, details=details.all("" if found is None else found.name))
