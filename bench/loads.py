@@ -38,6 +38,9 @@ OPEN_RATE: Final = 1_000
 IMPORT_ROWS: Final = 200_000
 NOTE: Final = "x" * 40
 
+SINGLE_EMAIL: Final = "single-email"
+SINGLE_NAMED: Final = "single-named"
+
 Figures = dict[str, Any]
 
 
@@ -85,16 +88,11 @@ class Loads:
     def __init__(self, bodies: Path, seconds: float) -> None:
         self._bodies, self._seconds = bodies, seconds
         self._runs = 0
-        for who in Who:
-            write_bodies(bodies / who, [shop_body(seed, PROFILES, who) for seed in range(BULK_TEMPLATES)])
-        for name, with_name in (("single-email", False), ("single-named", True)):
-            write_bodies(bodies / name, [single_body(seed, 200, with_name) for seed in range(SINGLE_TEMPLATES)])
-        self._write_files()
 
     def creates(self, server: Server, name: str, path: str, connections: int) -> Figures:
         """Creates from the templates called ``name``, as fast as the server takes them."""
         self._runs += 1
-        folder = self._bodies / name
+        folder = self._folder(name)
         environment = {
             "BENCH_KEY": server.key,
             "BENCH_BODIES": str(folder),
@@ -125,6 +123,7 @@ class Loads:
     def beside_bulk(self, server: Server) -> Figures:
         """Single creates on a schedule while bulk requests come as fast as they are taken."""
         bulk: Figures = {}
+        self._folder(Who.SHOP)
         thread = threading.Thread(target=lambda: bulk.update(self.bulk(server, Who.SHOP)))
         thread.start()
         command = [sys.executable, "-m", "bench.open_loop", server.url, server.key, str(OPEN_RATE)]
@@ -139,6 +138,8 @@ class Loads:
         columns = {"metric": "Placed Order", "profile.email": "{email}", "time": "{placed_at}", "value": "{total}"}
         columns |= {"unique_id": f"{kind}-{{id}}"}
         mapping = [word for field, value in columns.items() for word in ("--map", f"{field}={value}")]
+        if not (self._bodies / "orders.csv").exists():
+            self._write_files()
         started = time.perf_counter()
         subprocess.run(
             [str(python), "-m", "eventkeep", "import", str(self._bodies / f"orders.{kind}"), *mapping],
@@ -148,7 +149,19 @@ class Loads:
         )
         return {"rows_per_second": IMPORT_ROWS / (time.perf_counter() - started)}
 
+    def _folder(self, name: str) -> Path:
+        """The folder of the templates called ``name``, which are made for the first load that needs them."""
+        folder = self._bodies / name
+        if folder.exists():
+            return folder
+        if name in set(Who):
+            write_bodies(folder, [shop_body(seed, PROFILES, Who(name)) for seed in range(BULK_TEMPLATES)])
+        else:
+            write_bodies(folder, [single_body(seed, 200, name == SINGLE_NAMED) for seed in range(SINGLE_TEMPLATES)])
+        return folder
+
     def _write_files(self) -> None:
+        self._bodies.mkdir(exist_ok=True)
         header = ["id", "placed_at", "email", "total", "note"]
         rows = [
             [
@@ -178,9 +191,9 @@ def rows(loads: Loads, python: Path) -> dict[str, Callable[[Server], Figures]]:
         "bulk, each event another profile": lambda server: loads.bulk(server, Who.KNOWN),
         "bulk, each event a new profile": lambda server: loads.bulk(server, Who.NEW),
         "bulk, three events a new profile": lambda server: loads.bulk(server, Who.NEW_OF_THREE),
-        "singles, email only": lambda server: loads.creates(server, "single-email", SINGLE_PATH, SINGLE_CONNECTIONS),
+        "singles, email only": lambda server: loads.creates(server, SINGLE_EMAIL, SINGLE_PATH, SINGLE_CONNECTIONS),
         "singles, with a first name": lambda server: loads.creates(
-            server, "single-named", SINGLE_PATH, SINGLE_CONNECTIONS
+            server, SINGLE_NAMED, SINGLE_PATH, SINGLE_CONNECTIONS
         ),
         "singles on schedule beside bulk": loads.beside_bulk,
         "import, CSV": lambda server: loads.imported(server, python, "csv"),

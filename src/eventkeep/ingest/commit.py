@@ -16,6 +16,7 @@ from eventkeep.ingest.batch import Batch
 from eventkeep.ingest.parsing import ParsedCreates
 from eventkeep.ingest.resolve import Resolver
 from eventkeep.ingest.stores import Encoded
+from eventkeep.limits import GATHERED_SINGLES_MAX
 from eventkeep.log.transport import AppendResult
 from eventkeep.model.event_columns import EventColumns, Flags, Keys
 
@@ -73,6 +74,11 @@ class Commit(msgspec.Struct):
     def is_empty(self) -> bool:
         """Whether there is nothing to append: only duplicates, of profiles that don't change."""
         return not self.changes and self.events is None
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it has so few events that others should not keep it waiting."""
+        return self.count <= GATHERED_SINGLES_MAX
 
     @property
     def count(self) -> int:

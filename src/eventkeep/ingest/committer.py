@@ -16,7 +16,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import structlog
 
@@ -37,6 +37,13 @@ from eventkeep.model.event_columns import EventColumns
 __all__ = ["CommitCounters", "Committer", "Delivery", "Outcome"]
 
 logger = structlog.get_logger(__name__)
+
+BATCH_SECONDS: Final = 0.02
+"""The time to resolve and apply a batch of bulk creates, as far as it can be foreseen, in seconds."""
+PACE_BYTES_START: Final = 2_000_000
+"""Body bytes of a batch before any was timed."""
+PACE_BYTES_MIN: Final = 100_000
+"""Body bytes of a batch whose time tells of the time of others."""
 
 Result = TypeVar("Result")
 
@@ -68,6 +75,7 @@ class Committer:
         self.on_applied: Callable[[], None] = lambda: None
         """Called in the commit thread after each record that was applied."""
         self._on_its_way: Commit | None = None
+        self._pace = Pace()
         self._appender = ThreadPoolExecutor(1, thread_name_prefix="log")
         self._thread = threading.Thread(target=self._run, name="commit", daemon=True)
         self._is_broken = False
@@ -129,7 +137,7 @@ class Committer:
         if not self.queue.has_items:
             self._advance(None)
             self._turn.end()
-        items = self.queue.take(BATCH_EVENTS_MAX, BATCH_BYTES_MAX)
+        items = self.queue.take(BATCH_EVENTS_MAX, self._pace.bytes_max)
         if not items:
             self._advance(None)
             self._turn.end()
@@ -138,6 +146,7 @@ class Committer:
         started = self._clock.monotonic()
         if creates and (parsed := self._parser.parse(creates)):
             self._commit(parsed, started)
+            self._pace.note(sum([item.bytes for item in creates]), self._clock.monotonic() - started)
         for item in items:
             if isinstance(item, QueuedChange):
                 self._advance(None)
@@ -195,7 +204,8 @@ class Committer:
             self._split(following, exc)
             return
         following.encoded = made
-        if self.queue.has_items:
+        # A short commit does not wait until a bulk create is resolved.
+        if self.queue.has_items and not (following.is_short and self.queue.has_bulk):
             following.appending = self._appender.submit(self._stores.log.append, made.record)
             self._on_its_way = following
             self._finish(before)
@@ -325,6 +335,22 @@ class Committer:
             self._is_broken = True
             logger.critical("a record of the log can't be applied; the server stops", exc_info=exc)
             self._failed(exc)
+
+
+class Pace:
+    """The size of a batch that is resolved in `BATCH_SECONDS`, as far as the last batches tell.
+
+    A single create waits for the batch that is being resolved, so its time has a limit, not only its size.
+    """
+
+    bytes_max = PACE_BYTES_START
+    """Body bytes of the next batch; one request may have more."""
+
+    def note(self, size: int, seconds: float) -> None:
+        """A batch of ``size`` bytes took so long. Short ones are not counted: they tell of the fixed costs."""
+        if size >= PACE_BYTES_MIN and seconds > 0.0:
+            fitting = size / seconds * BATCH_SECONDS
+            self.bytes_max = min(int((3 * self.bytes_max + fitting) / 4), BATCH_BYTES_MAX)
 
 
 def not_stored(exc: Exception | None) -> Unavailable:

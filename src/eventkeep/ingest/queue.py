@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -16,6 +16,9 @@ from eventkeep.errors import Unavailable
 from eventkeep.limits import BULK_EVENTS_MAX, QUEUE_BYTES_MAX, QUEUE_EVENTS_MAX, RETRY_AFTER_SECONDS
 from eventkeep.model.submission import Submission
 from eventkeep.protocol.revisions import Revision
+
+SHORT_BYTES_MAX: Final = 32_000
+"""Body bytes of a bulk create that is stored as soon as a single one."""
 
 
 class QueuedCreates(msgspec.Struct, kw_only=True):
@@ -49,7 +52,7 @@ class QueuedCreates(msgspec.Struct, kw_only=True):
 class QueuedChange(msgspec.Struct):
     """A change of the directory that waits for its commit: an account or a key, for example.
 
-    ``make`` is called in the commit thread when everything before it is applied; it returns the changes, and the result
+    ``make`` is called in the commit thread while no commit is on its way; it returns the changes, and the result
     of ``done`` once they are kept. If it raises an error, ``done`` raises it.
     """
 
@@ -62,49 +65,86 @@ class QueuedChange(msgspec.Struct):
 Queued = QueuedCreates | QueuedChange
 
 
+class Lane:
+    """Items in the order of their arrival, counted in events and body bytes."""
+
+    def __init__(self) -> None:
+        self._items: deque[Queued] = deque()
+        self.events = 0
+        self.bytes = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._items)
+
+    def add(self, item: Queued) -> None:
+        self._items.append(item)
+        self.events += item.events
+        self.bytes += item.bytes
+
+    def take(self, events_max: int, bytes_max: int) -> list[Queued]:
+        """The oldest items, together at most so many events and body bytes, but at least one item."""
+        if self.events <= events_max and self.bytes <= bytes_max:
+            # Nearly always. Then none has to be counted.
+            everything = list(self._items)
+            self._items.clear()
+            self.events = self.bytes = 0
+            return everything
+        taken: list[Queued] = []
+        events = held = 0
+        while self._items:
+            first_events, first_bytes = self._items[0].events, self._items[0].bytes
+            events, held = events + first_events, held + first_bytes
+            if taken and (events > events_max or held > bytes_max):
+                break
+            self.events -= first_events
+            self.bytes -= first_bytes
+            taken.append(self._items.popleft())
+        return taken
+
+
 class CreateQueue:
-    """First in, first out; bounded in events and in body bytes; closed once, for good. Any thread may call."""
+    """Two lanes: bulk creates, and everything shorter, so that a single create does not wait behind all bulk ones.
+
+    Bounded in events and in body bytes; closed once, for good. Any thread may call.
+    """
 
     def __init__(self, events_max: int = QUEUE_EVENTS_MAX, bytes_max: int = QUEUE_BYTES_MAX) -> None:
         self._events_max, self._bytes_max = events_max, bytes_max
-        self._waiting: deque[Queued] = deque()
+        self._short, self._bulk = Lane(), Lane()
+        self._is_bulks_turn = False
         self._filled = threading.Condition()
         self._closed = False
-        self.events = 0
-        self.bytes = 0
+
+    @property
+    def events(self) -> int:
+        """Events that wait."""
+        return self._short.events + self._bulk.events
+
+    @property
+    def bytes(self) -> int:
+        """Body bytes that wait."""
+        return self._short.bytes + self._bulk.bytes
 
     def put(self, item: Queued) -> None:
         """Add creates or a change. Raises Unavailable, and adds nothing, if the queue is full or closed."""
         with self._filled:
-            self._add(item)
+            self._check_room(item)
+            is_bulk = isinstance(item, QueuedCreates) and item.is_bulk and item.bytes > SHORT_BYTES_MAX
+            (self._bulk if is_bulk else self._short).add(item)
             self._filled.notify()
 
     def take(self, events_max: int, bytes_max: int) -> list[Queued]:
-        """The oldest items, together at most so many events and body bytes, but at least one item.
+        """The oldest items of a lane, together at most so many events and body bytes, but at least one item.
 
-        Waits until there is one. Returns an empty list once the queue is closed and empty.
+        If both lanes have items, they take turns. Waits until there is an item. Returns an empty list once the queue is
+        closed and empty.
         """
         with self._filled:
-            while not self._waiting and not self._closed:
+            while not self.has_items and not self._closed:
                 self._filled.wait()
-            if self.events <= events_max and self.bytes <= bytes_max:
-                # Nearly always. Then none has to be counted.
-                everything = list(self._waiting)
-                self._waiting.clear()
-                self.events = self.bytes = 0
-                return everything
-            taken: list[Queued] = []
-            events = held = 0
-            while self._waiting:
-                first = self._waiting[0]
-                first_events, first_bytes = first.events, first.bytes
-                events, held = events + first_events, held + first_bytes
-                if taken and (events > events_max or held > bytes_max):
-                    break
-                self.events -= first_events
-                self.bytes -= first_bytes
-                taken.append(self._waiting.popleft())
-            return taken
+            lane = self._bulk if self._bulk and (self._is_bulks_turn or not self._short) else self._short
+            self._is_bulks_turn = lane is self._short
+            return lane.take(events_max, bytes_max)
 
     @property
     def is_full(self) -> bool:
@@ -114,7 +154,12 @@ class CreateQueue:
     @property
     def has_items(self) -> bool:
         """Whether something waits."""
-        return bool(self._waiting)
+        return bool(self._short or self._bulk)
+
+    @property
+    def has_bulk(self) -> bool:
+        """Whether a bulk create waits."""
+        return bool(self._bulk)
 
     def close(self) -> None:
         """Refuse further creates; those that wait are still taken."""
@@ -122,14 +167,12 @@ class CreateQueue:
             self._closed = True
             self._filled.notify_all()
 
-    def _add(self, item: Queued) -> None:
+    def _check_room(self, item: Queued) -> None:
         if self._closed:
             raise Unavailable("The server is stopping.", RETRY_AFTER_SECONDS)
         events, held = self.events + item.events, self.bytes + item.bytes
-        if self._waiting and (events > self._events_max or held > self._bytes_max):
+        if self.has_items and (events > self._events_max or held > self._bytes_max):
             raise Unavailable(
                 f"Too many events wait to be stored ({self.events} events, {self.bytes} bytes).",
                 RETRY_AFTER_SECONDS,
             )
-        self._waiting.append(item)
-        self.events, self.bytes = events, held

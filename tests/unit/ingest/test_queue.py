@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
+
 import pytest
 
 from eventkeep.errors import Unavailable
-from eventkeep.ingest.queue import CreateQueue, Queued, QueuedCreates
-from eventkeep.limits import BULK_EVENTS_MAX
+from eventkeep.ingest.committer import BATCH_SECONDS, PACE_BYTES_MIN, Pace
+from eventkeep.ingest.queue import SHORT_BYTES_MAX, CreateQueue, Queued, QueuedChange, QueuedCreates
+from eventkeep.limits import BATCH_BYTES_MAX, BULK_EVENTS_MAX
 from eventkeep.protocol.creates.parser import parse_bulk_create
 from eventkeep.protocol.revisions import REVISIONS
 from tests.create_rules import bulk, event, item, text
@@ -30,7 +33,8 @@ def queued(is_bulk: bool, *bodies: bytes) -> QueuedCreates:
 
 
 def test_what_is_taken_together_is_bounded_in_events_and_in_bytes() -> None:
-    small, large = parsed(2), parsed(2, 20_000)
+    small, large = parsed(2, 20_000), parsed(2, 100_000)
+    assert small.bytes > SHORT_BYTES_MAX
     bytes_max = large.bytes + 3 * small.bytes
 
     def taken(events_max: int) -> list[list[Queued]]:
@@ -45,6 +49,35 @@ def test_what_is_taken_together_is_bounded_in_events_and_in_bytes() -> None:
 
     assert taken(100) == [[small, small, small, large], [small, large], [large]]
     assert taken(5) == [[small, small], [small, large], [small, large], [large]]
+
+
+def test_short_creates_and_bulk_creates_take_turns() -> None:
+    queue, bulk, short = CreateQueue(), parsed(2, 40_000), queued(False, b"first", b"second")
+    change: QueuedChange = QueuedChange(lambda _: ([], None), Future())
+    for creates in (bulk, bulk, bulk):
+        queue.put(creates)
+    assert queue.take(2, 1) == [bulk]
+    for waiting in (short, parsed(1), change):
+        queue.put(waiting)
+    assert queue.has_bulk
+    assert [type(taken) for taken in queue.take(100, 1_000_000)] == [QueuedCreates, QueuedCreates, QueuedChange]
+    queue.put(short)
+    assert queue.take(2, 1) == [bulk]
+    assert queue.take(2, 1) == [short]
+    assert queue.take(2, 1) == [bulk]
+    assert not queue.has_items
+
+
+def test_the_size_of_a_batch_follows_the_time_of_the_last_ones() -> None:
+    pace = Pace()
+    for _ in range(20):
+        pace.note(10_000_000, 1.0)
+    assert abs(pace.bytes_max - 10_000_000 * BATCH_SECONDS) < 20_000
+    pace.note(PACE_BYTES_MIN - 1, 100.0)
+    assert abs(pace.bytes_max - 10_000_000 * BATCH_SECONDS) < 20_000
+    for _ in range(100):
+        pace.note(10_000_000, 0.000001)
+    assert pace.bytes_max == BATCH_BYTES_MAX
 
 
 def test_one_item_is_taken_however_large_it_is() -> None:
