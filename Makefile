@@ -21,6 +21,9 @@ ARGS ?=
 # Test files that run at the same time: tests wait more than they compute. A narrowed run starts sooner in one process.
 JOBS ?= $(if $(ARGS),0,3)
 
+# The temporary files of the tests are in memory if there is room: thousands of tests would wait for a disk otherwise.
+TEST_TMPDIR ?= $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 8000000 { print "/dev/shm" }')
+
 .DEFAULT_GOAL := install
 .DELETE_ON_ERROR:
 .PHONY: install compile demo test lint format bench wheel docs docs-serve reference clean
@@ -62,7 +65,7 @@ demo: compile
 	$(BIN)/python examples/demo.py
 
 test: compile $(CLIENT_STAMPS) $(PROGRAM_STAMPS)
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+	$(if $(TEST_TMPDIR),TMPDIR=$(TEST_TMPDIR)) $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 lint: install
 	$(BIN)/ruff check .

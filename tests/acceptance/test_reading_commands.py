@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
 import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
-from unittest import mock
 
 import msgspec
 import pytest
 from rich.cells import cell_len
 
 from eventkeep import Client
-from eventkeep.cli import main
 from eventkeep.testing import ServerProcess, free_port
-from tests.acceptance.program import Finished
+from tests.acceptance.program import Finished, run_here
 from tests.acceptance.terminal import COLOURS, Terminal
 from tests.contract.api import make_keys
 
@@ -63,21 +59,6 @@ class Shop(msgspec.Struct):
 
     def client(self) -> Client:
         return Client(self.key, self.server.url)
-
-
-def run_here(arguments: Sequence[str], environment: Mapping[str, str]) -> Finished:
-    """Runs ``eventkeep`` as its entry point does, and captures its output."""
-    output, errors = io.StringIO(), io.StringIO()
-    kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
-    with (
-        mock.patch.dict(os.environ, {**kept, **environment}, clear=True),
-        mock.patch.object(sys, "argv", ["eventkeep", *arguments]),
-        contextlib.redirect_stdout(output),
-        contextlib.redirect_stderr(errors),
-        pytest.raises(SystemExit) as ended,
-    ):
-        main()
-    return Finished(int(ended.value.code or 0), output.getvalue(), errors.getvalue())
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,13 @@ import pytest
 
 from eventkeep.protocol.revisions import REVISIONS
 from eventkeep.testing import ServerProcess
-from tests.acceptance.program import run
+from tests.acceptance.program import Finished, run_here
 
 PAIR = ("2024-02-15", "2024-06-15")
+
+
+def run(*arguments: str, **environment: str) -> Finished:
+    return run_here(arguments, {"NO_COLOR": "1", "COLUMNS": "120", **environment})
 
 
 def lines(text: str) -> list[str]:

@@ -21,7 +21,7 @@ from tests.contract.upstream import load_document
 
 AnyCase = Case[Any]
 REVISION: Final = "2024-06-15"
-EXAMPLES: Final = int(os.environ.get("EVENTKEEP_TEST_EXAMPLES", "25"))
+EXAMPLES: Final = int(os.environ.get("EVENTKEEP_TEST_EXAMPLES", "12"))
 """Requests for each operation, document and mode: EVENTKEEP_TEST_EXAMPLES in the environment; 2,000 take minutes."""
 IS_LONG: Final = "EVENTKEEP_TEST_EXAMPLES" in os.environ
 

@@ -112,7 +112,7 @@ def test_refused_requests_and_a_summary_are_logged_by_default(tmp_path: Path) ->
             personal = api.call("create_event", body=invalid).headers["X-Request-Id"]
             assert httpx.get(f"{server.url}/healthz").status_code == 200
             for _ in range(REFUSALS_LOGGED_PER_SECOND_MAX * 3):
-                httpx.get(f"{server.url}/nothing")
+                stranger.http.get("/nothing")
         server.stop()
         (entry,) = entries(server, malformed)
         assert (entry["event"], entry["level"], entry["status"]) == ("refused", "info", 400)

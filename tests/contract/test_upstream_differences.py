@@ -6,6 +6,7 @@ fails the test too.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from typing import Any, Final
@@ -99,12 +100,19 @@ def about_events(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "paths": {path: methods for path, methods in paths.items() if methods}}
 
 
-def known_to_one(before: str, after: str) -> tuple[set[tuple[str, str, str, Change]], int]:
-    """Changes that only ours or only upstream's documents know, and how many both do."""
-    own = {
+@functools.cache
+def own_documents() -> dict[str, Any]:
+    """Ours by their dates."""
+    return {
         revision.date: without_limits(about_events(openapi_document(revision, "http://127.0.0.1:8000")))
         for revision in REVISIONS
     }
+
+
+@functools.cache
+def known_to_one(before: str, after: str) -> tuple[set[tuple[str, str, str, Change]], int]:
+    """Changes that only ours or only upstream's documents know, and how many both do."""
+    own = own_documents()
     ours = told(difference(own[before], own[after]))
     theirs = told(difference(without_limits(upstream(before)), without_limits(upstream(after))))
     return ours ^ theirs, len(ours & theirs)

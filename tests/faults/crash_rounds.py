@@ -114,10 +114,15 @@ class Keys:
                 assert (status == httpx.codes.UNAUTHORIZED) == is_refused, (key[3:11], status)
 
 
-def end_in_the_middle(server: ServerProcess, load: Load, keys: Keys, delay_seconds: float) -> None:
+def wait_for_accepted(load: Load) -> None:
+    """Wait until a load has had some requests accepted."""
     deadline = time.monotonic() + START_SECONDS_MAX
     while len(load.kept) < KEPT_MIN and time.monotonic() < deadline:
         time.sleep(0.02)
+
+
+def end_in_the_middle(server: ServerProcess, load: Load, keys: Keys, delay_seconds: float) -> None:
+    wait_for_accepted(load)
     changing = threading.Thread(target=keys.change, args=(server.data,))
     changing.start()
     time.sleep(delay_seconds)

@@ -286,7 +286,7 @@ def test_every_operation_fails_once(tmp_path: Path) -> None:
             applied = 0
         else:
             keep(directory, directory.first_changes())
-            for place in range(6):
+            for place in range(4):
                 create_account(directory, f"shop {place}")
                 try:
                     directory.checkpoint()
