@@ -65,7 +65,7 @@ demo: compile
 	$(BIN)/python examples/demo.py
 
 test: compile $(CLIENT_STAMPS) $(PROGRAM_STAMPS)
-	$(if $(TEST_TMPDIR),TMPDIR=$(TEST_TMPDIR)) $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+	$(if $(TEST_TMPDIR),TMPDIR=$(TEST_TMPDIR)) $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: install
 	$(BIN)/ruff check .
