@@ -12,6 +12,7 @@ import asyncio
 import json
 import sys
 import time
+from typing import cast
 from urllib.parse import urlsplit
 
 import uvloop
@@ -33,8 +34,8 @@ class Sender(asyncio.Protocol):
         self._due = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # A transport of uvloop is none of asyncio's classes.
+        self._transport = cast(asyncio.Transport, transport)
         self._idle.put_nowait(self)
 
     def send(self, request: bytes, due: float) -> None:

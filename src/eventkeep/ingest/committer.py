@@ -39,11 +39,13 @@ __all__ = ["CommitCounters", "Committer", "Delivery", "Outcome"]
 logger = structlog.get_logger(__name__)
 
 BATCH_SECONDS: Final = 0.02
-"""The time to resolve and apply a batch of bulk creates, as far as it can be foreseen, in seconds."""
+"""The time for a batch of bulk creates while short ones come, as far as it can be foreseen, in seconds."""
 PACE_BYTES_START: Final = 2_000_000
 """Body bytes of a batch before any was timed."""
 PACE_BYTES_MIN: Final = 100_000
-"""Body bytes of a batch whose time tells of the time of others."""
+"""Body bytes of a batch of bulk creates; one that has fewer is short."""
+SHORT_SECONDS: Final = 1.0
+"""The time for which a short batch bounds those that follow, in seconds."""
 
 Result = TypeVar("Result")
 
@@ -137,7 +139,7 @@ class Committer:
         if not self.queue.has_items:
             self._advance(None)
             self._turn.end()
-        items = self.queue.take(BATCH_EVENTS_MAX, self._pace.bytes_max)
+        items = self.queue.take(BATCH_EVENTS_MAX, self._pace.bytes_max(self._clock.monotonic()))
         if not items:
             self._advance(None)
             self._turn.end()
@@ -146,7 +148,7 @@ class Committer:
         started = self._clock.monotonic()
         if creates and (parsed := self._parser.parse(creates)):
             self._commit(parsed, started)
-            self._pace.note(sum([item.bytes for item in creates]), self._clock.monotonic() - started)
+            self._pace.note(sum([item.bytes for item in creates]), started, self._clock.monotonic())
         for item in items:
             if isinstance(item, QueuedChange):
                 self._advance(None)
@@ -338,19 +340,25 @@ class Committer:
 
 
 class Pace:
-    """The size of a batch that is resolved in `BATCH_SECONDS`, as far as the last batches tell.
+    """The size of the next batch: what is resolved in `BATCH_SECONDS` while short creates come, else any.
 
-    A single create waits for the batch that is being resolved, so its time has a limit, not only its size.
+    A single create waits for the batch that is being resolved. Without single creates, larger batches cost less.
     """
 
-    bytes_max = PACE_BYTES_START
-    """Body bytes of the next batch; one request may have more."""
+    def __init__(self) -> None:
+        self._fitting: float = PACE_BYTES_START
+        self._short_until = 0.0
 
-    def note(self, size: int, seconds: float) -> None:
-        """A batch of ``size`` bytes took so long. Short ones are not counted: they tell of the fixed costs."""
-        if size >= PACE_BYTES_MIN and seconds > 0.0:
-            fitting = size / seconds * BATCH_SECONDS
-            self.bytes_max = min(int((3 * self.bytes_max + fitting) / 4), BATCH_BYTES_MAX)
+    def bytes_max(self, now: float) -> int:
+        """Body bytes of the next batch, unless one request has more; ``now`` is on the monotonic clock, in seconds."""
+        return min(int(self._fitting), BATCH_BYTES_MAX) if now < self._short_until else BATCH_BYTES_MAX
+
+    def note(self, size: int, started: float, now: float) -> None:
+        """A batch of ``size`` bytes was resolved between the two times."""
+        if size < PACE_BYTES_MIN:
+            self._short_until = now + SHORT_SECONDS
+        elif now > started:
+            self._fitting += (size / (now - started) * BATCH_SECONDS - self._fitting) / 4
 
 
 def not_stored(exc: Exception | None) -> Unavailable:

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 import pytest
 
 from eventkeep.errors import Unavailable
-from eventkeep.ingest.committer import BATCH_SECONDS, PACE_BYTES_MIN, Pace
+from eventkeep.ingest.committer import BATCH_SECONDS, PACE_BYTES_MIN, SHORT_SECONDS, Pace
 from eventkeep.ingest.queue import SHORT_BYTES_MAX, CreateQueue, Queued, QueuedChange, QueuedCreates
 from eventkeep.limits import BATCH_BYTES_MAX, BULK_EVENTS_MAX
 from eventkeep.protocol.creates.parser import parse_bulk_create
@@ -68,16 +68,17 @@ def test_short_creates_and_bulk_creates_take_turns() -> None:
     assert not queue.has_items
 
 
-def test_the_size_of_a_batch_follows_the_time_of_the_last_ones() -> None:
+def test_batches_are_bounded_in_time_while_short_creates_come() -> None:
     pace = Pace()
-    for _ in range(20):
-        pace.note(10_000_000, 1.0)
-    assert abs(pace.bytes_max - 10_000_000 * BATCH_SECONDS) < 20_000
-    pace.note(PACE_BYTES_MIN - 1, 100.0)
-    assert abs(pace.bytes_max - 10_000_000 * BATCH_SECONDS) < 20_000
+    for _ in range(30):
+        pace.note(10_000_000, 5.0, 6.0)
+    assert pace.bytes_max(6.0) == BATCH_BYTES_MAX
+    pace.note(PACE_BYTES_MIN - 1, 6.0, 7.0)
+    assert abs(pace.bytes_max(7.0) - 10_000_000 * BATCH_SECONDS) < 20_000
+    assert pace.bytes_max(7.0 + SHORT_SECONDS) == BATCH_BYTES_MAX
     for _ in range(100):
-        pace.note(10_000_000, 0.000001)
-    assert pace.bytes_max == BATCH_BYTES_MAX
+        pace.note(10_000_000, 7.0, 7.000001)
+    assert pace.bytes_max(7.5) == BATCH_BYTES_MAX
 
 
 def test_one_item_is_taken_however_large_it_is() -> None:
