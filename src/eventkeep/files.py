@@ -107,3 +107,21 @@ class Files:
         """Bytes of the disk that this process may still use."""
         status = os.statvfs(path)
         return status.f_bavail * status.f_frsize
+
+
+def replace_content(files: Files, path: Path, content: bytes, unfinished: Path) -> None:
+    """Put ``content`` in place of a file's, or make the file: a crash leaves the old content or the new one, whole.
+
+    It is written to ``unfinished`` first, in the same folder; a file of that name, which a crash left, is removed.
+    Raises OSError.
+    """
+    if unfinished.exists():
+        files.unlink(unfinished)
+    file = files.create(unfinished)
+    try:
+        files.write(file, [content], 0)
+        files.sync(file)
+    finally:
+        files.close(file)
+    files.replace(unfinished, path)
+    files.sync_folder(path.parent)

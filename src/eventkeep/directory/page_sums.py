@@ -19,7 +19,7 @@ import numpy.typing as npt
 from xxhash import xxh3_64_intdigest
 
 from eventkeep.errors import DirectoryError
-from eventkeep.files import Files
+from eventkeep.files import Files, replace_content
 
 SUMS_NAME: Final = "directory.sums"
 NEW_SUFFIX: Final = ".new"
@@ -98,17 +98,7 @@ def read_sums(path: Path, files: Files) -> PageSums | None:
 
 def write_sums(path: Path, sums: PageSums, files: Files) -> None:
     """Put the checksums in place of the ones before, durably. Raises OSError."""
-    new = path.with_name(path.name + NEW_SUFFIX)
-    if new.exists():
-        files.unlink(new)
-    file = files.create(new)
-    try:
-        files.write(file, [sums.encode()], 0)
-        files.sync(file)
-    finally:
-        files.close(file)
-    files.replace(new, path)
-    files.sync_folder(path.parent)
+    replace_content(files, path, sums.encode(), path.with_name(path.name + NEW_SUFFIX))
 
 
 def read_frames(path: Path, files: Files) -> Frames | None:

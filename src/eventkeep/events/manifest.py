@@ -24,7 +24,7 @@ from eventkeep.events.format import (
     unsealed,
 )
 from eventkeep.events.segment import SegmentEntry
-from eventkeep.files import Files
+from eventkeep.files import Files, replace_content
 
 _FIXED: Final = struct.Struct("<8sIIQQQQQI4x")
 _SEGMENT: Final = struct.Struct("<QQQQQII")
@@ -140,17 +140,7 @@ def write_manifest(files: Files, folder: Path, manifest: Manifest) -> None:
     """
     unfinished = folder / f"{MANIFEST_NAME}-{manifest.generation}{UNFINISHED_SUFFIX}"
     try:
-        if unfinished.exists():
-            # Left behind by a crash while the first manifest was written: there was none to list the leftovers.
-            files.unlink(unfinished)
-        file = files.create(unfinished)
-        try:
-            files.write(file, [encode_manifest(manifest)], 0)
-            files.sync(file)
-        finally:
-            files.close(file)
-        files.replace(unfinished, folder / MANIFEST_NAME)
-        files.sync_folder(folder)
+        replace_content(files, folder / MANIFEST_NAME, encode_manifest(manifest), unfinished)
     except OSError:
         with suppress(OSError):
             files.unlink(unfinished)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -37,7 +37,7 @@ from eventkeep.events.scrub import accounts_of, scrub
 from eventkeep.events.selection import EventSelection
 from eventkeep.events.snapshot import Snapshot, Snapshots
 from eventkeep.events.tiers import next_merge
-from eventkeep.files import Files
+from eventkeep.files import Files, replace_content
 from eventkeep.limits import (
     FAILURE_LOG_SECONDS,
     FLUSH_EVENTS,
@@ -61,8 +61,11 @@ _SPAN_MAX = 1 << 32
 
 
 class StoreState(msgspec.Struct, frozen=True):
-    """What the manifest of a store says: the store's identity, the number of the manifest, the last position that is
-    durable in segments, and the checksum of the manifest as it is on disk."""
+    """A store by its manifest.
+
+    ``store`` is its identity, ``generation`` the number of the manifest, ``flushed`` the last position that is durable
+    in segments, and ``checksum`` that of the manifest on disk.
+    """
 
     store: int
     generation: int
@@ -447,16 +450,7 @@ class EventStore:
             return
         content = known.encode(self._catalog.manifest.store, self.flushed_position)
         unfinished = self._folder / f"{FILTER_NAME}{UNFINISHED_SUFFIX}"
-        with suppress(FileNotFoundError):
-            self._files.unlink(unfinished)
-        file = self._files.create(unfinished)
-        try:
-            self._files.write(file, [content], 0)
-            self._files.sync(file)
-        finally:
-            self._files.close(file)
-        self._files.replace(unfinished, self._folder / FILTER_NAME)
-        self._files.sync_folder(self._folder)
+        replace_content(self._files, self._folder / FILTER_NAME, content, unfinished)
 
     def _flush_now_and_then(self) -> None:
         failures = RepeatedFailure("flushing the tail failed; trying again")

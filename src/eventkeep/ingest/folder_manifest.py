@@ -1,8 +1,9 @@
-"""The manifest of a data folder: a small file that says what belongs together and how far each part had come.
+"""The manifest of a data folder: a small file that names its parts, and how far each of them had come.
 
 It is written when a folder is made, whenever the log is trimmed, and at a clean stop; everything in it is a lower bound
 at the next start. The log, the directory and the event store check themselves and each other; the manifest notices
-what they can't: parts of two folders that were mixed, and a log that was put back together with an older directory.
+two faults that they can't: parts of two folders that were mixed, and a log that was put back together with an older
+directory.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from xxhash import xxh3_64_hexdigest
 from eventkeep.directory import Directory
 from eventkeep.errors import StoreError
 from eventkeep.events.store import EventStore
-from eventkeep.files import Files
+from eventkeep.files import Files, replace_content
 from eventkeep.log.record import checked_header
 from eventkeep.log.transport import Transport
 
@@ -79,7 +80,7 @@ def read_manifest(folder: Path) -> FolderManifest | None:
     document = read_document(folder)
     if document is None:
         return None
-    check_format(folder)
+    check_version(folder, document)
     return msgspec.json.decode(document, type=FolderManifest)
 
 
@@ -89,7 +90,13 @@ def check_format(folder: Path) -> None:
         document = read_document(folder)
     except StoreError:
         return
-    version = FORMAT if document is None else msgspec.json.decode(document, type=FolderFormat).format
+    if document is not None:
+        check_version(folder, document)
+
+
+def check_version(folder: Path, document: bytes) -> None:
+    """Raises StoreError if the manifest has a format that only a newer eventkeep knows."""
+    version = msgspec.json.decode(document, type=FolderFormat).format
     if version != FORMAT:
         raise StoreError(f"the folder {folder} has format {version}, made by a newer eventkeep: use that one")
 
@@ -111,19 +118,10 @@ def read_document(folder: Path) -> bytes | None:
 
 def write_manifest(folder: Path, manifest: FolderManifest, files: Files) -> None:
     """Put the manifest in place of the one before, durably. Raises StoreError."""
-    path, new = folder / NAME, folder / (NAME + NEW_SUFFIX)
+    path = folder / NAME
     document = msgspec.json.format(msgspec.json.encode(manifest))
     try:
-        if new.exists():
-            files.unlink(new)
-        file = files.create(new)
-        try:
-            files.write(file, [document + checksum_line(document)], 0)
-            files.sync(file)
-        finally:
-            files.close(file)
-        files.replace(new, path)
-        files.sync_folder(folder)
+        replace_content(files, path, document + checksum_line(document), folder / (NAME + NEW_SUFFIX))
     except OSError as exc:
         raise StoreError(f"{path} can't be written: {exc}") from exc
 

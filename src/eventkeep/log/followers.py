@@ -16,7 +16,7 @@ import msgspec
 from xxhash import xxh3_64_hexdigest
 
 from eventkeep.errors import ConfigurationError, LogError
-from eventkeep.files import Files
+from eventkeep.files import Files, replace_content
 
 FOLDER: Final = "followers"
 NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -46,15 +46,7 @@ def note(data: Path, follower: Follower, files: Files | None = None) -> None:
     unfinished = folder / f"{follower.name}.{os.getpid()}{NEW_SUFFIX}"
     try:
         files.make_folder(folder)
-        unfinished.unlink(missing_ok=True)
-        file = files.create(unfinished)
-        try:
-            files.write(file, [encode(follower)], 0)
-            files.sync(file)
-        finally:
-            files.close(file)
-        files.replace(unfinished, folder / follower.name)
-        files.sync_folder(folder)
+        replace_content(files, folder / follower.name, encode(follower), unfinished)
     except OSError as exc:
         raise LogError(f"the position of the follower {follower.name} can't be noted in {folder}: {exc}") from exc
 
