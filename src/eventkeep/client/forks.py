@@ -29,11 +29,7 @@ class _Process:
     """The process that the SDK knows itself to be in, and the lock of the registered objects."""
 
     def __init__(self) -> None:
-        self.begin()
-
-    def begin(self) -> None:
-        self.id = os.getpid()
-        self.lock = threading.Lock()
+        self.id, self.lock = os.getpid(), threading.Lock()
 
     def before_fork(self) -> None:
         self.lock.acquire()
@@ -43,6 +39,8 @@ class _Process:
 
 
 _process: Final = _Process()
+_noticing: Final = threading.Lock()
+"""Held while the objects are reset for a fork that Python was not told of."""
 _registered: Final[weakref.WeakSet[Any]] = weakref.WeakSet()
 
 
@@ -55,7 +53,10 @@ def reset_after_fork(each: Forked) -> None:
 def notice_fork() -> None:
     """Reset the objects if this is a child and Python was not told of the fork, as with uWSGI."""
     if os.getpid() != _process.id:
-        _reset()
+        with _noticing:
+            # Another thread may have reset them meanwhile; once more would lose the events that it took since.
+            if os.getpid() != _process.id:
+                _reset()
 
 
 def close_at_exit_of_child(close: Callable[[], object]) -> None:
@@ -71,9 +72,11 @@ def close_at_exit_of_child(close: Callable[[], object]) -> None:
 
 def _reset() -> None:
     # The lock may be the one of another thread of the parent, which the child does not have.
-    _process.begin()
+    _process.lock = threading.Lock()
     for each in list(_registered):
         each.after_fork()
+    # At last, so that no other thread uses an object before it is reset.
+    _process.id = os.getpid()
 
 
 # No other thread changes the set while a process forks.
