@@ -45,7 +45,8 @@ def tail(
     data: DataOption = None,
     config: ConfigOption = None,
     follower: Annotated[
-        str | None, typer.Option(help="Go on where the follower of this name stopped; the log keeps its records.")
+        str | None,
+        typer.Option(help="Go on after the last record of this follower; the log keeps its records."),
     ] = None,
     start: Annotated[
         int | None, typer.Option("--from", min=1, help="The first record, by its position.", show_default="the next")
@@ -62,8 +63,14 @@ def tail(
     data = data_folder(data, config)
     folder = log_folder(data)
     known = None if follower is None else find_follower(data, follower)
-    position = bounds(folder)[1] + 1 if start is None else start
+    last = bounds(folder)[1]
+    position = last + 1 if start is None else start
     if known is not None and start is None:
+        if known.position > last:
+            raise ConfigurationError(
+                f"the follower {follower!r} has record {known.position}, and the log ends at {last}: it has followed "
+                "another log; give --from, or remove it with eventkeep log forget"
+            )
         position = known.position + 1
     elif follower is not None:
         note(data, Follower(follower, position - 1))

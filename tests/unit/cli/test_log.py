@@ -10,7 +10,7 @@ import pytest
 from eventkeep.cli.app import program
 from eventkeep.cli.exits import errors_end_the_program
 from eventkeep.ingest.stores import Stores
-from eventkeep.log.followers import Follower, read_followers
+from eventkeep.log.followers import Follower, note, read_followers
 from tests.faults.damages import keep
 from tests.unit.cli.in_process import ended
 
@@ -62,6 +62,16 @@ def test_follower_goes_on_where_it_stopped(capsys: pytest.CaptureFixture[str], s
         0,
         '{"follower":"warehouse","position":4,"behind":1}\n',
     )
+
+
+def test_follower_of_another_log_is_refused(capsys: pytest.CaptureFixture[str], stores: Stores, data: Path) -> None:
+    note(data, Follower("warehouse", 9))
+    assert ended(capsys, "log", "tail", "--data", str(data), "--follower", "warehouse") == (
+        2,
+        "eventkeep: the follower 'warehouse' has record 9, and the log ends at 2: it has followed another log; "
+        "give --from, or remove it with eventkeep log forget\n",
+    )
+    assert tailed(capsys, data, "--follower", "warehouse", "--from", "2") == [2]
 
 
 def test_follower_is_forgotten(capsys: pytest.CaptureFixture[str], data: Path) -> None:
