@@ -336,7 +336,7 @@ def secret(value: object) -> str:
     return value
 
 
-REPEATABLE_IDS_MAX: Final = 2**63 - 1
+REPEATABLE_IDS_MAX: Final = 10**15
 """The greatest number from which repeatable ids are made."""
 READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "data": path,

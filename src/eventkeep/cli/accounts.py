@@ -1,9 +1,9 @@
-"""``eventkeep accounts``: the accounts of a data folder, and what they say of themselves."""
+"""``eventkeep accounts``: the accounts of a data folder, and their details."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -17,9 +17,12 @@ from eventkeep.limits import ECHO_CHARACTERS_MAX
 from eventkeep.model.account_details import DEFAULTS, SETTING, AccountDetails
 from eventkeep.model.account_settings import read_settings
 
+SHOWN: Final = ("timezone", "preferred_currency")
+"""Details that the list has even if they were not set."""
+
 accounts = typer.Typer(
     cls=ListsByDefault,
-    help="The accounts of a data folder, and what get_accounts says of them. Without a command: list.",
+    help="The accounts of a data folder, with the details that get_accounts has. Without a command: list.",
     epilog="Example: eventkeep accounts set timezone=Europe/Paris preferred_currency=EUR",
 )
 
@@ -50,10 +53,6 @@ def list_(
         for place, (key, text) in enumerate(lines.items()):
             table.add_row(name if place == 0 else "", key, text)
     Console().print(table)
-
-
-SHOWN = ("timezone", "preferred_currency")
-"""The details in the list that have their defaults."""
 
 
 @accounts.command("set", epilog='Example: eventkeep accounts set --account "Shop in Paris" timezone=Europe/Paris')

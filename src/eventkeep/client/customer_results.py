@@ -16,7 +16,7 @@ OLDER_NAMES: Final[dict[str, str]] = {"timestamp": "consent_timestamp", "suppres
 
 
 class Suppression(msgspec.Struct, frozen=True, kw_only=True):
-    """A reason why a channel may not be used, whatever the consent; ``list_id`` is set if it is of one list only."""
+    """A reason why a channel may not be used, even with consent; ``list_id`` is set if it is of one list only."""
 
     reason: str
     timestamp: datetime.datetime | None = None
@@ -82,7 +82,7 @@ class PredictiveAnalytics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def with_one_shape(subscriptions: Any) -> Any:
-    """``subscriptions`` of any revision, with the names of `Subscriptions`; what is no object stays as it is."""
+    """``subscriptions`` of any revision, with the names of `Subscriptions`; other values stay as they are."""
     if not isinstance(subscriptions, Mapping):
         return subscriptions
     return {

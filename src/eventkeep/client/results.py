@@ -64,8 +64,10 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
-    if isinstance(value, Resource) or not isinstance(value, msgspec.Struct):
-        return value.to_dict() if isinstance(value, Resource) else value
+    if isinstance(value, Resource):
+        return value.to_dict()
+    if not isinstance(value, msgspec.Struct):
+        return value
     members = ((name, getattr(value, name)) for name in value.__struct_fields__)
     return {name: _plain(member) for name, member in members if member is not None and member != ()}
 

@@ -83,7 +83,7 @@ def find_profiles(connection: Connection, selection: ProfileSelection) -> list[F
 
 
 def with_implied_bounds(selection: ProfileSelection) -> ProfileSelection:
-    """The selection with the bounds that follow from its own, so that a walk starts behind what they leave out.
+    """The selection with the bounds that follow from its own: a walk starts behind the profiles that they leave out.
 
     A profile is not updated before it is created; CLOCK_STEP_MICROSECONDS is for a clock that was set back meanwhile.
     """
@@ -187,13 +187,13 @@ def few_of(connection: Connection, selection: ProfileSelection) -> Walk | None:
         return None
     # Each range by itself, so that it is found in its own index.
     ranges = [(reason, between(reason, asked.since)) for reason in reasons_of(asked)]
+    if not ranges:
+        return None
     sql = " UNION ALL ".join(
         f"SELECT key FROM profile INDEXED BY {suppression_index(reason, reason)} WHERE account = ? AND {bounds.sql}"
         for reason, bounds in ranges
     )
     values = [value for _, bounds in ranges for value in (account, *bounds.values)]
-    if not ranges:
-        return None
     keys = connection.exec_driver_sql(f"{sql} LIMIT ?", (*values, SUPPRESSED_SORTED_MAX + 1)).scalars().all()
     if len(keys) > SUPPRESSED_SORTED_MAX:
         return None

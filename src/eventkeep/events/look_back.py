@@ -79,7 +79,7 @@ def _of_part(
 ) -> Iterator[Chunk]:
     """The events of one part in one range, some at a time: a profile may have any number of others in it."""
     whole = part.account_rows(account)
-    # Rows near the ends of the range are found too: to drop them is cheaper than to read where the range ends.
+    # Rows near the ends of the range are found too: to drop them is cheaper than to read the exact ends.
     rows = part.rows_around(*whole, each.time_min, each.time_max)
     if rows[0] == rows[1]:
         return

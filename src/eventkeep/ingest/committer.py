@@ -340,7 +340,7 @@ class Committer:
 
 
 class Pace:
-    """The size of the next batch: what is resolved in `BATCH_SECONDS` while short creates come, else any.
+    """The size of the next batch. While short creates come, it is resolved in about `BATCH_SECONDS`.
 
     A single create waits for the batch that is being resolved. Without single creates, larger batches cost less.
     """

@@ -76,10 +76,11 @@ class Lane:
     def __bool__(self) -> bool:
         return bool(self._items)
 
-    def add(self, item: Queued) -> None:
+    def add(self, item: Queued, events: int, size: int) -> None:
+        """Add an item that has so many events and body bytes."""
         self._items.append(item)
-        self.events += item.events
-        self.bytes += item.bytes
+        self.events += events
+        self.bytes += size
 
     def take(self, events_max: int, bytes_max: int) -> list[Queued]:
         """The oldest items, together at most so many events and body bytes, but at least one item."""
@@ -127,10 +128,11 @@ class CreateQueue:
 
     def put(self, item: Queued) -> None:
         """Add creates or a change. Raises Unavailable, and adds nothing, if the queue is full or closed."""
+        events, size = item.events, item.bytes
+        is_bulk = isinstance(item, QueuedCreates) and item.is_bulk and size > SHORT_BYTES_MAX
         with self._filled:
-            self._check_room(item)
-            is_bulk = isinstance(item, QueuedCreates) and item.is_bulk and item.bytes > SHORT_BYTES_MAX
-            (self._bulk if is_bulk else self._short).add(item)
+            self._check_room(events, size)
+            (self._bulk if is_bulk else self._short).add(item, events, size)
             self._filled.notify()
 
     def take(self, events_max: int, bytes_max: int) -> list[Queued]:
@@ -167,11 +169,11 @@ class CreateQueue:
             self._closed = True
             self._filled.notify_all()
 
-    def _check_room(self, item: Queued) -> None:
+    def _check_room(self, events: int, size: int) -> None:
         if self._closed:
             raise Unavailable("The server is stopping.", RETRY_AFTER_SECONDS)
-        events, held = self.events + item.events, self.bytes + item.bytes
-        if self.has_items and (events > self._events_max or held > self._bytes_max):
+        is_over = self.events + events > self._events_max or self.bytes + size > self._bytes_max
+        if is_over and self.has_items:
             raise Unavailable(
                 f"Too many events wait to be stored ({self.events} events, {self.bytes} bytes).",
                 RETRY_AFTER_SECONDS,

@@ -43,7 +43,7 @@ class LogFile(msgspec.Struct, frozen=True):
 def first_kept(log: FileLog, data: Path, retention: Retention, now: float, is_disk_full: bool) -> int:
     """The first position that has to stay in the log of the data folder, whether or not a store needs it.
 
-    ``now`` is in Unix seconds. A full disk leaves only what followers need. Raises LogError.
+    ``now`` is in Unix seconds. On a full disk only the records that followers need stay. Raises LogError.
     """
     files = [LogFile(head.first, head.size) for head in log.file_heads]
     kept = [log.last + 1, first_followed(files, read_followers(data), retention.follower_bytes)]

@@ -1,4 +1,4 @@
-"""What an account says of itself: its time zone, currency and contact information, as far as they were set."""
+"""The details of an account: its time zone, currency and contact information, as far as they were set."""
 
 from __future__ import annotations
 

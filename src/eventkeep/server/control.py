@@ -56,7 +56,7 @@ CONTROL_READERS: Final = 4
 """Commands whose requests are read at the same time."""
 
 
-class Lane(StrEnum):
+class CommandLane(StrEnum):
     """Requests that are carried out one after the other. Those of another lane do not wait for them."""
 
     CHANGES = "changes"
@@ -64,12 +64,15 @@ class Lane(StrEnum):
     FOLDER = "folder"
 
 
-LANES: Final = {CHECK: Lane.FOLDER, FLUSH: Lane.FOLDER, SNAPSHOT: Lane.FOLDER, FIT_PREDICTIONS: Lane.FITS}
+LANES: Final = {
+    **dict.fromkeys((CHECK, FLUSH, SNAPSHOT), CommandLane.FOLDER),
+    FIT_PREDICTIONS: CommandLane.FITS,
+}
 """The lanes of requests that take their time; all others are changes."""
 
 
 class FitOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to fit: the orders up to ``until`` in Unix seconds, or up to now if it is None, by which model."""
+    """The orders to fit, up to ``until`` in Unix seconds, or up to now if it is None, and the model."""
 
     until: int | None = None
     leaves_at_once: bool = True
@@ -148,7 +151,7 @@ def make_change(request: ControlRequest, directory: Directory) -> tuple[Sequence
 def change_settings(
     account_name: str, directory: Directory, name: str, kind: type[Settings], change: Callable[[Settings], Settings]
 ) -> tuple[Sequence[Change], ControlResponse]:
-    """The changes of an account's settings, and the response. Raises ConfigurationError, and what ``change`` raises."""
+    """The changes of an account's settings, and a response. Raises ConfigurationError and the errors of ``change``."""
     account, stored = account_named(directory, account_name), directory.account_settings
     after = change(read_settings(stored.get(account.number, name), kind))
     return stored.changed(account.number, name, write_settings(after)), ControlResponse(account=account.name)
@@ -156,7 +159,8 @@ def change_settings(
 
 def fit(request: ControlRequest, stores: Stores, is_stopping: Callable[[], bool]) -> Make:
     """Fit the predictions of an account, and return the function that makes the changes. Raises ConfigurationError."""
-    account, result = account_named(stores.directory, request.account), None
+    account = account_named(stores.directory, request.account)
+    result = None
     if (options := request.fit) is not None:
         now = int(stores.clock.of(account.number).now())
         until = now if options.until is None else options.until
@@ -205,18 +209,18 @@ def respond(content: bytes, committer: Committer, stores: Stores, is_stopping: C
 def is_for_this_node(content: bytes) -> bool:
     """Whether a request concerns the folder of the server that it was sent to, and not the log of a cluster."""
     try:
-        return lane_of(msgspec.json.decode(content, type=ControlRequest)) is Lane.FOLDER
+        return lane_of(msgspec.json.decode(content, type=ControlRequest)) is CommandLane.FOLDER
     except msgspec.DecodeError:
         return True
 
 
-def lane_of(request: ControlRequest) -> Lane:
+def lane_of(request: ControlRequest) -> CommandLane:
     """The lane of a request."""
-    return LANES.get(request.do, Lane.CHANGES)
+    return LANES.get(request.do, CommandLane.CHANGES)
 
 
 class ControlSocket:
-    """Listens until it is closed. Requests of one `Lane` are carried out one after the other."""
+    """Listens until it is closed. Requests of one `CommandLane` are carried out one after the other."""
 
     def __init__(self, folder: Path, respond: Callable[[bytes], ControlResponse]) -> None:
         """``respond`` carries out a request, given as bytes."""
@@ -231,7 +235,7 @@ class ControlSocket:
                 os.umask(before)
         self._socket.listen()
         self._readers = ThreadPoolExecutor(CONTROL_READERS, thread_name_prefix="control")
-        self._lanes = {lane: ThreadPoolExecutor(1, thread_name_prefix=f"control {lane}") for lane in Lane}
+        self._lanes = {lane: ThreadPoolExecutor(1, thread_name_prefix=f"control {lane}") for lane in CommandLane}
         self._thread = threading.Thread(target=self._serve, name="control", daemon=True)
         self._thread.start()
 
@@ -265,7 +269,7 @@ class ControlSocket:
         try:
             lane = lane_of(msgspec.json.decode(line, type=ControlRequest))
         except msgspec.DecodeError:
-            lane = Lane.CHANGES
+            lane = CommandLane.CHANGES
         self._lanes[lane].submit(self._carry_out, connection, line)
 
     def _carry_out(self, connection: socket.socket, line: bytes) -> None:

@@ -95,7 +95,7 @@ class Seeding:
         return account, await self._load_events(account.number, seed)
 
     def _set_clock(self, account: int, seed: SeedAccount) -> None:
-        """Stop the account's clock where the seed wants it. Raises ConfigurationError, which names the place."""
+        """Stop the account's clock at the moment of the seed. Raises ConfigurationError, which names the place."""
         if seed.clock is not None:
             at = moment(seed.clock, datetime.now(UTC), f"accounts.{seed.name}.clock")
             self._clocks.change(account, ClockChange(set=at, freeze=True))

@@ -55,7 +55,7 @@ class AccountStates:
         return state
 
     def keep_seed(self, account: int, seed: SeedAccount, is_of_file: bool = False) -> None:
-        """Have resets load this seed from now on; the seeds of the file are kept whatever else comes."""
+        """Have resets load this seed from now on; the seeds of the file are never dropped."""
         state = self.of(account)
         size = 0 if is_of_file else len(msgspec.json.encode(seed))
         self._seed_bytes += size - state.size
