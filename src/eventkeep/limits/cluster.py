@@ -1,0 +1,71 @@
+"""Several nodes over one log in NATS JetStream."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Connections to NATS.
+CLUSTER_CONNECT_SECONDS_MAX: Final = 2.0
+"""Seconds in which a connection to a server of NATS has to be made before the next server is tried."""
+CLUSTER_PING_SECONDS: Final = 1.0
+"""Seconds between two checks that the server of NATS still responds."""
+CLUSTER_REQUEST_SECONDS_MAX: Final = 1.0
+"""Seconds in which a server of NATS has to respond before the request is repeated."""
+CLUSTER_USELESS_SECONDS_MAX: Final = 2.0
+"""Seconds after which a server of NATS through which nothing got done is left for the next one."""
+CLUSTER_START_SECONDS_MAX: Final = 30.0
+"""Seconds that a start waits for the servers of NATS."""
+CLUSTER_MONITOR_SECONDS_MAX: Final = 2.0
+"""Seconds in which the monitoring of a server of NATS has to respond."""
+CLUSTER_MONITOR_BYTES_MAX: Final = 4_000_000
+"""Bytes of a document of the monitoring that are read."""
+
+# Records.
+CLUSTER_FETCH_RECORDS: Final = 256
+"""Records that are asked for at once."""
+CLUSTER_FETCH_BYTES: Final = 8_000_000
+"""Bytes of messages that are asked for at once, and one message more."""
+CLUSTER_FETCH_SECONDS_MAX: Final = 5.0
+"""Seconds in which the next of the records that were asked for has to arrive."""
+CLUSTER_LINK_BYTES_PER_SECOND_MIN: Final = 2_000_000
+"""Bytes a second that a link to a server of NATS is expected to carry: larger messages are given more time."""
+CLUSTER_MESSAGE_SPARE_BYTES: Final = 4_096
+"""Bytes of a message that are left for its headers."""
+CLUSTER_APPEND_SECONDS_MAX: Final = 10.0
+"""Seconds that an append is tried before its requests are refused and the leader gives way."""
+CLUSTER_READ_SECONDS_MAX: Final = 10.0
+"""Seconds that a record that has to be there is asked for, from one replica after the other."""
+CLUSTER_LAG_SECONDS_MAX: Final = 1.0
+"""Seconds that a replica may be behind a record that is known to be kept before another one is asked."""
+CLUSTER_SHORT_SECONDS_MAX: Final = 30.0
+"""Seconds that a stream may seem to end before a record that was applied, as servers that are cut off tell."""
+CLUSTER_POLL_SECONDS: Final = 0.5
+"""Seconds after which a follower looks for new records although it was not told of any."""
+
+# Leaders and followers.
+CLUSTER_LEASE_SECONDS: Final = 2.0
+"""Seconds that a lease holds after it was renewed."""
+CLUSTER_RENEW_SECONDS: Final = 0.4
+"""Seconds between two renewals of the lease, and between two looks at another node's."""
+CLUSTER_BEHIND_SECONDS_MAX: Final = 3.0
+"""Seconds since a node had applied all records after which it leaves a free lease to others."""
+CLUSTER_BEHIND_WAIT_SECONDS: Final = 10.0
+"""Seconds after which a node that is behind takes a free lease all the same."""
+CLUSTER_TELL_SECONDS: Final = 1.0
+"""Seconds between two times that a node tells of itself."""
+CLUSTER_CHECK_SECONDS: Final = 30.0
+"""Seconds between two looks at the settings of the servers of NATS."""
+CLUSTER_FORGET_SECONDS: Final = 24 * 3600.0
+"""Seconds after which no record is kept any more for a node that told nothing of itself."""
+
+# Requests that are passed on.
+CLUSTER_POSITION_SECONDS_MAX: Final = 5.0
+"""Seconds that a request waits until its node has applied the position that it asks for."""
+CLUSTER_FORWARD_SECONDS_MAX: Final = 12.0
+"""Seconds that a node waits for the leader's response to a request that it has passed on."""
+CLUSTER_FORWARD_CONNECT_SECONDS_MAX: Final = 1.0
+"""Seconds in which a connection to the leader has to be made."""
+CLUSTER_CONNECTIONS_KEPT_MAX: Final = 64
+"""Idle connections to another node that are kept."""
+CLUSTER_SESSIONS_MAX: Final = 10_000
+"""API keys whose last write through a node that does not lead is remembered, so that their reads see it."""
