@@ -2,12 +2,15 @@
 
 Bulk requests as a shop sends them, with profiles that are known, that differ with every event, and that are new; single
 creates with and without profile data; single creates on a schedule beside bulk; imports of CSV and Parquet files.
-Give ``--against PYTHON`` (the interpreter of another installation of eventkeep) to measure that one in turns.
+Give ``--against PYTHON`` (the interpreter of another installation of eventkeep) to measure that one in turns: the
+servers of both run at the same time, and the load goes to one after the other, so that a change of the machine's
+speed meets both.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import json
 import os
@@ -36,6 +39,8 @@ SINGLE_TEMPLATES: Final = 200
 PROFILES: Final = 60_000
 OPEN_RATE: Final = 1_000
 IMPORT_ROWS: Final = 200_000
+PAUSE_SECONDS: Final = 1.0
+"""Seconds after each load, in which the server commits what is still queued and the next one is not disturbed."""
 NOTE: Final = "x" * 40
 
 SINGLE_EMAIL: Final = "single-email"
@@ -88,6 +93,7 @@ class Loads:
     def __init__(self, bodies: Path, seconds: float) -> None:
         self._bodies, self._seconds = bodies, seconds
         self._runs = 0
+        self._known: set[str] = set()
 
     def creates(self, server: Server, name: str, path: str, connections: int) -> Figures:
         """Creates from the templates called ``name``, as fast as the server takes them."""
@@ -115,8 +121,9 @@ class Loads:
         }
 
     def bulk(self, server: Server, who: Who) -> Figures:
-        if who is Who.KNOWN:
+        if who is Who.KNOWN and server.url not in self._known:
             # The first pass makes the profiles.
+            self._known.add(server.url)
             self.creates(server, who, BULK_PATH, BULK_CONNECTIONS)
         return self.creates(server, who, BULK_PATH, BULK_CONNECTIONS)
 
@@ -136,7 +143,8 @@ class Loads:
     def imported(self, server: Server, python: Path, kind: str) -> Figures:
         """The import of a file of orders; ``kind`` is csv or parquet."""
         columns = {"metric": "Placed Order", "profile.email": "{email}", "time": "{placed_at}", "value": "{total}"}
-        columns |= {"unique_id": f"{kind}-{{id}}"}
+        self._runs += 1
+        columns |= {"unique_id": f"{kind}-{self._runs}-{{id}}"}
         mapping = [word for field, value in columns.items() for word in ("--map", f"{field}={value}")]
         if not (self._bodies / "orders.csv").exists():
             self._write_files()
@@ -213,15 +221,20 @@ def main() -> None:
     figures: dict[str, Any] = {"machine": machine(), "loads": {}}
     with tempfile.TemporaryDirectory(prefix="eventkeep-bench-") as name:
         loads = Loads(Path(name) / "bodies", options.seconds)
-        for number in range(options.rounds):
-            for side, python in sides.items():
-                for load, measure in rows(loads, python).items():
-                    if options.only and options.only not in load:
-                        continue
-                    with Server(python, Path(name) / f"{side}-{number}-{load}") as server:
-                        measured = measure(server)
-                    figures["loads"].setdefault(load, {}).setdefault(side, []).append(measured)
-                    print(f"{load:36} {side:6} {shown(measured)}", flush=True)
+        for load in rows(loads, sides["this"]):
+            if options.only and options.only not in load:
+                continue
+            with contextlib.ExitStack() as stack:
+                servers = {
+                    side: stack.enter_context(Server(python, Path(name) / f"{side}-{load}"))
+                    for side, python in sides.items()
+                }
+                for number in range(options.rounds):
+                    for side in list(sides) if number % 2 == 0 else reversed(list(sides)):
+                        measured = rows(loads, sides[side])[load](servers[side])
+                        time.sleep(PAUSE_SECONDS)
+                        figures["loads"].setdefault(load, {}).setdefault(side, []).append(measured)
+                        print(f"{load:36} {side:6} {shown(measured)}", flush=True)
     options.json.write_text(json.dumps(figures, indent=2) + "\n")
     for load, measured in figures["loads"].items():
         if "other" in measured:

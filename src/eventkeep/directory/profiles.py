@@ -15,6 +15,7 @@ from sqlalchemy import BindParameter, ColumnElement, Connection, Integer, bindpa
 from eventkeep.cache import Cache
 from eventkeep.directory.changes import Change, Operation, Table
 from eventkeep.directory.database import Database, ListQuery
+from eventkeep.directory.known_ids import KnownIds
 from eventkeep.directory.pending import NOBODY, Pending
 from eventkeep.directory.profile_ids import ProfileIds
 from eventkeep.directory.schema import (
@@ -55,6 +56,7 @@ class Profiles:
         self._owners: Cache[tuple[int, str, str], int] = Cache(IDENTIFIER_CACHE_ENTRIES_MAX)
         self._profiles: Cache[int, Profile] = Cache(PROFILE_CACHE_ENTRIES_MAX, PROFILE_CACHE_BYTES_MAX, memory_bytes)
         self._settled = SettledWrites()
+        self._known_ids = KnownIds()
         self._next_numbers: dict[int, Callable[[], int]] = {}
         dialect = database.dialect
         self._owners_query = ListQuery(owners_query, dialect)
@@ -210,17 +212,16 @@ class Profiles:
 
     def ids(self, account: int, numbers: Iterable[int]) -> dict[int, str]:
         """The ids of the account's profiles of these numbers, which are all that most responses need."""
-        found: dict[int, str] = {}
-        missing: list[int] = []
-        for number in set(numbers):
-            if (known := self._profiles.peek(key_of(account, number))) is None:
-                missing.append(key_of(account, number))
-            else:
-                found[number] = known.id
-        if missing:
+        wanted = list(set(numbers))
+        known = zip(wanted, self._known_ids.find(account, wanted), strict=True)
+        found = {number: profile_id.decode() for number, profile_id in known if profile_id}
+        if len(found) < len(wanted):
+            missing = [key_of(account, number) for number in wanted if number not in found]
             with self._database.reading() as connection:
-                for key, profile_id in self._public_ids_query.rows(connection, (), missing):
-                    found[number_of(key)] = profile_id
+                rows = self._public_ids_query.rows(connection, (), missing)
+                read = {number_of(key): profile_id for key, profile_id in rows}
+            self._known_ids.note(account, read)
+            found |= read
         return found
 
     def sizes(self, account: int, numbers: Iterable[int]) -> dict[int, int]:
