@@ -19,8 +19,8 @@ struct text {
     size_t size;
 };
 
-/* An integer with this many digits may not fit into 64 bits. */
-enum { LONG_RUN = 19 };
+/* An integer of so many digits fits into 64 bits if it has no sign. */
+enum { INTEGER_DIGITS_MAX = 19 };
 
 /* The most bytes that one character takes in UTF-8. */
 enum { CHARACTER_BYTES_MAX = 4 };
@@ -239,15 +239,16 @@ static inline bool take_word(struct cursor *c, const char *word, size_t size)
 
 #define TAKE_WORD(cursor, word) take_word(cursor, word, sizeof(word) - 1)
 
-/* Steps over a number. Returns false if there is none, and for one that may not fit: an integer of LONG_RUN
-   digits or more, an exponent of three or more. */
+/* Steps over a number. Returns false if there is none, and for one that may not fit: an integer of more than
+   INTEGER_DIGITS_MAX digits or with a sign of so many, an exponent of three or more. */
 static inline bool skip_number(struct cursor *c)
 {
-    const uint8_t *at = c->at + (*c->at == '-'), *start = at;
+    bool is_negative = *c->at == '-';
+    const uint8_t *at = c->at + is_negative, *start = at;
     while (is_digit(*at)) {
         at++;
     }
-    if (at == start || (*start == '0' && at - start > 1) || at - start >= LONG_RUN) {
+    if (at == start || (*start == '0' && at - start > 1) || at - start > INTEGER_DIGITS_MAX - is_negative) {
         return false;
     }
     if (*at == '.') {

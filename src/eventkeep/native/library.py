@@ -32,7 +32,7 @@ class LongValue(ctypes.Structure):
 
 
 class ObjectLimits(ctypes.Structure):
-    """The limits of a JSON object, all levels of it together."""
+    """The limits of a JSON object: its own keys, its levels, the elements and bytes of each array and string in it."""
 
     _fields_ = tuple((name, ctypes.c_uint32) for name in ("keys", "levels", "elements", "string_bytes"))
 

@@ -5,10 +5,11 @@
 
 #include "json.h"
 
-/* The most levels and keys that the limits may allow, and the bytes of a key with escapes. */
+/* The most levels that the limits may allow, the most keys that all open objects may have together, and the bytes
+   of a key with escapes. */
 enum { LEVELS_ROOM = 16, KEYS_ROOM = 512, ESCAPED_KEY_ROOM = 256 };
 
-/* ``keys`` counts those of all levels together. */
+/* ``keys`` counts those of the first level. */
 struct object_limits {
     uint32_t keys, levels, elements, string_bytes;
 };
@@ -23,7 +24,7 @@ struct level {
 struct walk {
     struct cursor *c;
     const struct object_limits *limits;
-    uint32_t depth, keys_open, keys_seen;
+    uint32_t depth, keys_open, first_level_keys;
     struct level levels[LEVELS_ROOM];
     uint64_t keys[KEYS_ROOM];
 };
@@ -52,7 +53,8 @@ static inline bool take_object_key(struct walk *walk)
     struct text key;
     uint8_t decoded[ESCAPED_KEY_ROOM];
     if (!read_decoded(walk->c, decoded, sizeof decoded, &key) || !take(walk->c, ':') ||
-        key.size > walk->limits->string_bytes || ++walk->keys_seen > walk->limits->keys) {
+        key.size > walk->limits->string_bytes || walk->keys_open == KEYS_ROOM ||
+        (walk->depth == 1 && ++walk->first_level_keys > walk->limits->keys)) {
         return false;
     }
     struct level *level = &walk->levels[walk->depth - 1];
@@ -122,7 +124,7 @@ static inline bool close_levels(struct walk *walk)
 static bool skip_object(struct cursor *c, const struct object_limits *limits, struct text *object)
 {
     struct walk walk;
-    walk.c = c, walk.limits = limits, walk.depth = 0, walk.keys_open = 0, walk.keys_seen = 0;
+    walk.c = c, walk.limits = limits, walk.depth = 0, walk.keys_open = 0, walk.first_level_keys = 0;
     const uint8_t *start = c->at;
     if (*start != '{') {
         return false;

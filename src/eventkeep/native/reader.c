@@ -219,11 +219,13 @@ static bool read_event_time(struct reader *r, struct event *event)
            event->time <= r->rules->time_max;
 }
 
+/* The properties of an event: an object, or the empty array that PHP makes of an empty one. */
 static bool read_properties(struct reader *r)
 {
     struct columns *out = r->out;
-    struct text properties;
-    if (!skip_object(&r->cursor, &r->rules->properties, &properties)) {
+    struct cursor *c = &r->cursor;
+    struct text properties = {(const uint8_t *)"{}", 2};
+    if (*c->at == '[' ? !take(c, '[') || !take(c, ']') : !skip_object(c, &r->rules->properties, &properties)) {
         return false;
     }
     memcpy(out->properties + out->properties_size, properties.start, properties.size);

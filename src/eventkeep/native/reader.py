@@ -20,7 +20,6 @@ from eventkeep.limits import (
     BODY_BYTES_MAX,
     BULK_EVENTS_MAX,
     GATHERED_BYTES_MAX,
-    PROPERTIES_MAX,
     PROPERTY_ARRAY_ELEMENTS_MAX,
     PROPERTY_LEVELS_MAX,
     PROPERTY_STRING_BYTES_MAX,
@@ -54,8 +53,8 @@ UNIQUE_ID_BYTES_MAX: Final = 240
 """The reader does not hash longer unique ids."""
 CURRENCY_BYTES: Final = 3
 LETTERS: Final = 26
-RESOURCE_KEYS_MAX: Final = 512
-"""Keys of a profile or metric that the reader compares, all levels together."""
+OPEN_KEYS_MAX: Final = 512
+"""Keys that the reader compares: those of an object and of all objects around it."""
 RESOURCE_LEVELS_MAX: Final = 16
 """Levels of a profile or metric that the reader follows. The properties of a profile start at its fourth."""
 
@@ -104,17 +103,15 @@ class Memory:
 class NativeReader:
     """Parses create bodies; any thread may call."""
 
-    def __init__(self, rules: ReaderRules) -> None:
+    def __init__(self) -> None:
         loaded = library()
         self._read = None if loaded is None else loaded.eventkeep_read_creates
         self._local = threading.local()
-        self._rules = rules
 
-    def read(self, bodies: Sequence[bytes], is_bulk: bool, members: int, received_at: int) -> ParsedBodies | None:
+    def read(self, bodies: Sequence[bytes], is_bulk: bool, rules: ReaderRules, received_at: int) -> ParsedBodies | None:
         """Parse bulk creates or single ones, up to BULK_EVENTS_MAX bodies and events, and BODIES_BYTES_MAX bytes.
 
-        ``members`` is the sum of the MEMBERS that an event may have; ``received_at`` is in Unix seconds. Returns None
-        if there are more bodies, or if the reader was not built.
+        ``received_at`` is in Unix seconds. Returns None if there are more bodies, or if the reader was not built.
         """
         if self._read is None or len(bodies) > BULK_EVENTS_MAX:
             return None
@@ -128,8 +125,7 @@ class NativeReader:
         memory.make_room(len(joined))
         sizes = (ctypes.c_uint32 * len(bodies))(*map(len, bodies))
         is_plain = (ctypes.c_uint8 * len(bodies))()
-        rules = self._rules.at(members, received_at)
-        if not self._read(joined, sizes, len(bodies), is_bulk, rules, memory.columns, is_plain):
+        if not self._read(joined, sizes, len(bodies), is_bulk, rules.at(received_at), memory.columns, is_plain):
             return None
         return parsed(joined, memory, list(map(bool, is_plain)))
 
@@ -178,17 +174,21 @@ def is_utf8(body: bytes) -> bool:
 
 
 class ReaderRules:
-    """The rules that do not change from body to body.
+    """The rules of a revision.
 
+    ``members`` is the sum of the MEMBERS that an event may have, ``properties_max`` the number of its properties;
     ``currencies`` are the codes that a value may be in; ``time_min`` is in Unix seconds.
     """
 
-    def __init__(self, currencies: frozenset[str], future_seconds_max: int, time_min: int) -> None:
-        self._future_seconds_max, self._time_min = future_seconds_max, time_min
+    def __init__(
+        self, members: int, properties_max: int, time_min: int, future_seconds_max: int, currencies: frozenset[str]
+    ) -> None:
+        self._members, self._properties_max = members, properties_max
+        self._time_min, self._future_seconds_max = time_min, future_seconds_max
         self._currencies = currency_table(currencies)
 
-    def at(self, members: int, received_at: int) -> Rules:
-        """The rules at a Unix second. ``members`` is the sum of the MEMBERS that an event may have."""
+    def at(self, received_at: int) -> Rules:
+        """The rules at a Unix second."""
         strings_and_arrays = {"elements": PROPERTY_ARRAY_ELEMENTS_MAX, "string_bytes": PROPERTY_STRING_BYTES_MAX}
         return Rules(
             received_at=received_at,
@@ -196,9 +196,9 @@ class ReaderRules:
             time_max=received_at + self._future_seconds_max,
             events_max=BULK_EVENTS_MAX,
             unique_id_bytes_max=UNIQUE_ID_BYTES_MAX,
-            members=members,
-            properties=ObjectLimits(keys=PROPERTIES_MAX, levels=PROPERTY_LEVELS_MAX, **strings_and_arrays),
-            resources=ObjectLimits(keys=RESOURCE_KEYS_MAX, levels=RESOURCE_LEVELS_MAX, **strings_and_arrays),
+            members=self._members,
+            properties=ObjectLimits(keys=self._properties_max, levels=PROPERTY_LEVELS_MAX, **strings_and_arrays),
+            resources=ObjectLimits(keys=OPEN_KEYS_MAX, levels=RESOURCE_LEVELS_MAX, **strings_and_arrays),
             currencies=self._currencies,
         )
 

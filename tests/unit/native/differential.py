@@ -30,12 +30,16 @@ TOGETHER: Final = 200
 """Single creates that are parsed in one call, as a busy server does."""
 MUTATIONS_MAX: Final = 3
 MEMBERS: Final = (b"time", b"value", b"value_currency", b"unique_id", b"backfill", b"properties", b"profile", b"other")
-MEMBER: Final = re.compile(rb'("(?:time|value|value_currency|unique_id|backfill)": *)(?:"[^"]*"|[a-z0-9.+-]+)')
-"""An optional member of an event with a simple value."""
+MEMBER: Final = re.compile(
+    rb'("(?:time|value|value_currency|unique_id|backfill|external_id|properties|location)": *)'
+    rb'(?:"[^"]*"|[a-z0-9.+-]+|\[ *\]|\{[^{}]*\})'
+)
+"""A member of an event or of a profile with a simple value."""
 VALUES: Final = tuple(
     text.encode()
     for text in (
         *("null", "true", "false", "0", "-0", "-0.0", "0.1", "1e5", "1e-7", "1e400", "123456789012345678", "1" * 19),
+        *("9" * 19, f"-{'9' * 18}", f"-{2**63}", f"{2**64 - 1}", f"{2**64}", "1.0", "[ ]"),
         *(
             "12345678901234567.5",
             '""',
@@ -73,10 +77,13 @@ def good_bodies() -> list[tuple[str, bytes]]:
     """Bodies of both operations to be mutated: those of the rules, and some with everything in them."""
     everything = {"value": 1.5, "value_currency": "USD", "unique_id": "x", "backfill": True}
     person = profile({"email": "a@example.org", "location": {"city": "Oslo"}, "properties": {"k": [1]}, "title": None})
+    lax = profile({"external_id": 7, "properties": [], "location": []})
     properties: dict[str, object] = {"a": [1, {"b": "é\n"}], "": None, "c": '":', "d": {"e": {}}}
     made: list[tuple[str, object]] = [
         ("create_event", single(**everything, properties=properties, profile=person)),
         ("create_event", single(metric=metric("Viewed", service="shop"), time=None)),
+        ("create_event", single(properties=[], profile=lax, unique_id="x")),
+        ("bulk_create_events", bulk(item(event(properties=[]), event()), item(event(), profile=lax))),
         ("bulk_create_events", bulk(item(event(**everything), event(properties=properties)), item(event()))),
         ("bulk_create_events", bulk(item(event(metric=metric("A")), event(metric=metric("B")), profile=person))),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import json
 import shutil
 import threading
@@ -17,8 +18,6 @@ from eventkeep.errors import InvalidRequest
 from eventkeep.limits import (
     BODY_BYTES_MAX,
     BULK_EVENTS_MAX,
-    EVENT_YEAR_MIN,
-    PROPERTIES_MAX,
     PROPERTY_ARRAY_ELEMENTS_MAX,
     PROPERTY_LEVELS_MAX,
     PROPERTY_STRING_BYTES_MAX,
@@ -26,16 +25,15 @@ from eventkeep.limits import (
 from eventkeep.model.submission import Submission
 from eventkeep.native import library as native_library
 from eventkeep.native.library import is_built, library
-from eventkeep.native.reader import UNIQUE_ID_BYTES_MAX, NativeReader, ReaderRules
+from eventkeep.native.reader import OPEN_KEYS_MAX, UNIQUE_ID_BYTES_MAX, NativeReader, ReaderRules
 from eventkeep.protocol.creates.native_parser import parse_natively
 from eventkeep.protocol.creates.parser import parse_bulk_create, parse_create_event
-from eventkeep.protocol.revisions import REVISIONS
+from eventkeep.protocol.revisions import REVISIONS, Revision
 from tests.create_rules import bulk, event, item, metric, profile, single, text
 from tests.submitted import comparable, currencies, numbers, texts, unique_ids, values
 
 RECEIVED_AT: Final = 1_750_000_000
-REVISION: Final = next(revision for revision in reversed(REVISIONS) if revision.event_year_min == EVENT_YEAR_MIN)
-"""The newest revision whose times begin with those of the native reader; earlier times go to the full parser."""
+REVISION: Final = REVISIONS[-1]
 needs_reader = pytest.mark.skipif(not is_built(), reason="there was no C compiler when eventkeep was installed")
 
 
@@ -147,14 +145,22 @@ def test_every_day_of_a_year_is_counted(year: int) -> None:
             assert comparable(plain(body)) == comparable(full(body))
 
 
+def numbered(keys: int) -> dict[str, int]:
+    """An object of so many members."""
+    return {str(number): number for number in range(keys)}
+
+
 def deep(levels: int) -> Any:
     return {"a": deep(levels - 1)} if levels > 1 else {}
 
 
 PROPERTIES: Final[dict[str, tuple[Any, bool]]] = {
     "nothing": ({}, True),
-    "as many properties as may be": ({str(number): number for number in range(PROPERTIES_MAX)}, True),
-    "a property too many": ({str(number): number for number in range(PROPERTIES_MAX + 1)}, False),
+    "as many properties as may be": (numbered(REVISION.properties_max), True),
+    "a property too many": (numbered(REVISION.properties_max + 1), False),
+    "an order of many items": ({"Items": [numbered(30) for _ in range(100)], "$extra": {"a": numbered(90)}}, True),
+    "as many open keys as may be": ({"a": {"b": numbered(OPEN_KEYS_MAX - 2)}, "c": 1}, True),
+    "an open key too many": ({"a": {"b": numbered(OPEN_KEYS_MAX - 1)}}, False),
     "as deep as may be": (deep(PROPERTY_LEVELS_MAX), True),
     "a level too many": (deep(PROPERTY_LEVELS_MAX + 1), False),
     "the longest string": ({"a": "x" * PROPERTY_STRING_BYTES_MAX}, True),
@@ -164,10 +170,12 @@ PROPERTIES: Final[dict[str, tuple[Any, bool]]] = {
     "too long an array": ({"a": [0] * (PROPERTY_ARRAY_ELEMENTS_MAX + 1)}, False),
     "an array in an array": ({"a": [[], [[{}]], {"a": [1]}]}, True),
     "the same key in two objects": ({"a": {"a": 1}, "b": {"a": 2}}, True),
-    "no object": ([], False),
+    "no object": ([1], False),
     "all kinds of values": ({"a": [True, False, None, -0.5e-3, "é🙂\n\u001f", 10**17]}, True),
     "a NUL": ({"a": "\x00"}, False),
-    "an integer past 64 bits": ({"a": 10**20}, False),
+    "integers of many digits": ({"a": [10**19 - 1, 1 - 10**18]}, True),
+    "an integer of a digit too many": ({"a": 10**19}, False),
+    "a negative integer of a digit too many": ({"a": -(10**18)}, False),
 }
 
 
@@ -178,6 +186,56 @@ def test_properties_are_taken_up_to_their_limits(name: str) -> None:
     submission = plain(text(bulk(item(event(properties=properties)))))
     assert (submission is not None) is is_plain
     assert submission is None or json.loads(texts(submission, "properties")[0]) == properties
+
+
+@needs_reader
+@pytest.mark.parametrize("revision", REVISIONS, ids=lambda revision: revision.date)
+def test_a_revision_has_limits_of_its_own(revision: Revision) -> None:
+    for properties, year in itertools.product((300, 301, 400, 401), (1989, 1990, 1999, 2000)):
+        changes: dict[str, Any] = {"properties": numbered(properties), "time": f"{year}-06-15T12:00:00Z"}
+        body = text(bulk(item(event(**changes))))
+        submission = parse_natively([body], True, revision, RECEIVED_AT)[0]
+        assert (submission is not None) is (properties <= revision.properties_max and year >= revision.event_year_min)
+
+
+@needs_reader
+@pytest.mark.parametrize("empty", ["[]", "[ ]", "[\n]"])
+def test_an_empty_array_is_taken_for_an_empty_object(empty: str) -> None:
+    """PHP writes an empty object so."""
+    body = text(single(properties="@")).replace(b'"@"', empty.encode())
+    submission = plain_single(body)
+    assert submission is not None
+    assert texts(submission, "properties") == ["{}"]
+    assert comparable(submission) == comparable(full_single(body))
+
+
+PROFILES: Final[dict[str, tuple[str, bool]]] = {
+    "a number": ('"external_id": 1', True),
+    "zero": ('"external_id": 0', True),
+    "a negative zero": ('"external_id": -0', True),
+    "a negative number": ('"external_id": -5', True),
+    "the longest number": (f'"external_id": {10**19 - 1}', True),
+    "a number of 20 digits": (f'"external_id": {2**64 - 1}', False),
+    "a number past 64 bits": (f'"external_id": {2**64}', False),
+    "a number with a fraction": ('"external_id": 1.0', False),
+    "a number with an exponent": ('"external_id": 1e2', False),
+    "a boolean": ('"external_id": true', False),
+    "a number elsewhere": ('"external_id": 1, "anonymous_id": 1', False),
+    "a number, given twice": ('"external_id": 1, "external_id": 1', False),
+    "empty arrays": ('"external_id": "a", "properties": [], "location": []', True),
+    "an array with an element": ('"external_id": "a", "location": [1]', False),
+    "all of them": ('"external_id": 1, "properties": [ ], "location": [], "first_name": "é", "_kx": "k"', True),
+}
+
+
+@needs_reader
+@pytest.mark.parametrize("name", PROFILES)
+def test_profiles_that_programs_send_are_parsed_as_in_full(name: str) -> None:
+    members, is_plain = PROFILES[name]
+    body = text(single(profile=profile({"HERE": 1}))).replace(b'"HERE": 1', members.encode())
+    submission = plain_single(body)
+    assert (submission is not None) is is_plain
+    assert submission is None or comparable(submission) == comparable(full_single(body))
 
 
 DOUBTFUL: Final = r"""
@@ -382,7 +440,7 @@ def test_nothing_is_parsed_without_a_library(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(native_library, "LIBRARY", native_library.LIBRARY.with_name("not there.so"))
     library.cache_clear()
     try:
-        reader = NativeReader(ReaderRules(frozenset(), 0, 1))
-        assert reader.read([text(bulk(item(event())))], True, 0, RECEIVED_AT) is None
+        rules = ReaderRules(0, 0, 1, 0, frozenset())
+        assert NativeReader().read([text(bulk(item(event())))], True, rules, RECEIVED_AT) is None
     finally:
         library.cache_clear()

@@ -17,12 +17,12 @@ from eventkeep.model.event_columns import TextColumn
 from eventkeep.model.profile_write import ProfileWrite
 from eventkeep.model.submission import Submission
 from eventkeep.native.reader import MEMBERS, NativeReader, ParsedBodies, ReaderRules
-from eventkeep.protocol.creates.event_times import TIME_MIN
+from eventkeep.protocol.creates.event_times import start_of_year
 from eventkeep.protocol.creates.profile_writes import find_profile_write
 from eventkeep.protocol.creates.submissions import MetricName, find_metric_name, submission
 from eventkeep.protocol.revisions import Revision
 
-_reader: Final = NativeReader(ReaderRules(CODES, EVENT_FUTURE_SECONDS_MAX, TIME_MIN))
+_reader: Final = NativeReader()
 _NO_WRITE: Final = ProfileWrite()
 _NO_NAME: Final = ("", "")
 
@@ -32,7 +32,8 @@ Parsed = tuple[Submission | None, list[int]]
 
 def parse_natively(bodies: Sequence[bytes], is_bulk: bool, revision: Revision, received_at: int) -> Parsed:
     """Parse one bulk create, or up to BULK_EVENTS_MAX single creates. ``received_at`` is in Unix seconds."""
-    parsed = _reader.read(bodies, is_bulk, members(revision.create_event_attributes), received_at)
+    rules = reader_rules(revision.create_event_attributes, revision.properties_max, revision.event_year_min)
+    parsed = _reader.read(bodies, is_bulk, rules, received_at)
     if parsed is None or not parsed.profiles:
         return None, []
     places = [place for place, is_plain in enumerate(parsed.is_plain) if is_plain]
@@ -64,6 +65,7 @@ def submission_of(
 
 
 @lru_cache
-def members(attributes: frozenset[str]) -> int:
-    """The sum of the reader's numbers for these attributes of an event."""
-    return sum(bit for name, bit in MEMBERS.items() if name in attributes)
+def reader_rules(attributes: frozenset[str], properties_max: int, event_year_min: int) -> ReaderRules:
+    """The reader's rules of a revision, by what differs between revisions."""
+    members = sum(bit for name, bit in MEMBERS.items() if name in attributes)
+    return ReaderRules(members, properties_max, start_of_year(event_year_min), EVENT_FUTURE_SECONDS_MAX, CODES)

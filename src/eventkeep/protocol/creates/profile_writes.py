@@ -16,6 +16,7 @@ from eventkeep.model.identifiers import normal_email, normal_phone_number
 from eventkeep.model.profile_write import ProfileWrite
 from eventkeep.model.ulid import is_ulid
 from eventkeep.protocol.creates.documents import Data, Location, PatchProperties, Profile, ProfileAttributes
+from eventkeep.protocol.creates.tolerance import tolerated_profile
 
 PLAIN_ATTRIBUTES: Final = ("first_name", "last_name", "organization", "locale", "title", "image")
 """The attributes of a profile that are texts and no identifiers."""
@@ -59,6 +60,14 @@ def profile_write(raw: bytes, allowed: frozenset[str]) -> ProfileWrite | None:
 def _find(raw: bytes, allowed: frozenset[str]) -> ProfileWrite | None:
     try:
         return profile_write(raw, allowed)
+    except NOT_DECODED:
+        return _find_tolerated(raw, allowed)
+
+
+def _find_tolerated(raw: bytes, allowed: frozenset[str]) -> ProfileWrite | None:
+    try:
+        tolerated = tolerated_profile(raw)
+        return None if tolerated is raw else profile_write(tolerated, allowed)
     except NOT_DECODED:
         return None
 

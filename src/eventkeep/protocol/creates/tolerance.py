@@ -31,9 +31,10 @@ def tolerate(profile: Any) -> bool:
 
 
 def tolerated_profile(raw: bytes) -> bytes:
-    """The same with the JSON of an object that has a valid profile in ``data``."""
+    """The same with the JSON of an object that has a profile in ``data``. Raises msgspec.DecodeError."""
     value = msgspec.json.decode(raw)
-    return msgspec.json.encode(value) if tolerate(value["data"]) else raw
+    profile = value.get("data") if isinstance(value, dict) else None
+    return msgspec.json.encode(value) if tolerate(profile) else raw
 
 
 def tolerated_properties(raw: bytes) -> bytes:
