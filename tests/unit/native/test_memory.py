@@ -1,9 +1,13 @@
-"""The compiled library stays within its memory: under sanitizers it parses mutated bodies, writes random pages and sees
-random keys."""
+"""The compiled library stays within its memory: under sanitizers it parses mutated bodies, writes random pages, reads
+damaged pieces of the event store's files, and fills its filter.
+
+EVENTKEEP_TEST_ROUNDS in the environment has each program do more rounds, by another seed.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,7 +20,10 @@ from tests.create_rules import bulk, event, item, metric, profile, single
 
 PROGRAMS: Final = Path(__file__).parent
 SANITIZERS: Final = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-O1", "-g", "-std=gnu11")
-ROUNDS: Final = 100_000
+ROUNDS: Final = int(os.environ.get("EVENTKEEP_TEST_ROUNDS", "100_000"))
+STORE_ROUNDS: Final = ROUNDS // 4
+"""Of the programs about the event store, whose rounds find more and take longer."""
+SEED: Final = ROUNDS if "EVENTKEEP_TEST_ROUNDS" in os.environ else 1
 BODIES: Final = (
     bulk(
         item(event(), event(value=2.5, value_currency="EUR", unique_id="order-1", backfill=True)),
@@ -45,9 +52,9 @@ def built(name: str, folder: Path) -> Path:
     return program
 
 
-def first_number_printed(program: Path, *files: Path) -> int:
+def first_number_printed(program: Path, *files: Path, rounds: int = ROUNDS) -> int:
     """The number that the program counts in its rounds; it has to end normally."""
-    run = subprocess.run([program, "1", str(ROUNDS), *files], capture_output=True, text=True, check=False)
+    run = subprocess.run([program, str(SEED), str(rounds), *files], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     return int(run.stdout.split()[0])
 
@@ -69,3 +76,16 @@ def test_random_pages_are_written_within_bounds(tmp_path: Path) -> None:
     written = first_number_printed(built("pages", tmp_path))
     # Most have room, and some do not.
     assert ROUNDS // 4 < written < ROUNDS
+
+
+@needs_compiler
+def test_damaged_pieces_are_read_within_bounds(tmp_path: Path) -> None:
+    good = first_number_printed(built("pieces", tmp_path), rounds=STORE_ROUNDS)
+    # What is damaged is mostly found to be.
+    assert STORE_ROUNDS // 2 < good < STORE_ROUNDS * 9 // 10
+
+
+@needs_compiler
+def test_every_key_that_was_added_is_found(tmp_path: Path) -> None:
+    told = first_number_printed(built("filters", tmp_path), rounds=STORE_ROUNDS)
+    assert STORE_ROUNDS * 9 // 10 < told < STORE_ROUNDS
