@@ -14,6 +14,13 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from schemathesis import BaseSchema, Case, GenerationMode, Response
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
 from eventkeep.protocol.operations import OPERATIONS
 from eventkeep.testing import ServerProcess
@@ -24,6 +31,14 @@ REVISION: Final = "2024-06-15"
 EXAMPLES: Final = int(os.environ.get("EVENTKEEP_TEST_EXAMPLES", "12"))
 """Requests for each operation, document and mode: EVENTKEEP_TEST_EXAMPLES in the environment; 2,000 take minutes."""
 IS_LONG: Final = "EVENTKEEP_TEST_EXAMPLES" in os.environ
+
+CHECKS: Final = (
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+)
 
 PURCHASE: Final = {
     "properties": {"sku": "D4"},
@@ -89,6 +104,14 @@ class Subject(msgspec.Struct):
         described = OPERATIONS[name]
         has_input = described.method == "POST" or described.parameters
         return list(GenerationMode) if has_input else [GenerationMode.POSITIVE]
+
+
+def check_response(case: AnyCase, response: Response) -> None:
+    """Raises an error that describes the fault of a response."""
+    case.validate_response(response, checks=list(CHECKS))
+    if response.status_code == 400:
+        for error in response.json()["errors"]:
+            assert len(error["source"].keys() & {"pointer", "parameter"}) == 1, error
 
 
 def bounded(examples: int) -> Callable[[Callable[[], None]], Callable[[], None]]:

@@ -71,7 +71,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     ``path`` begins and ends with a slash and has ``{id}`` in the place of an id. It exists in
     revisions from ``since`` on, and before ``until`` if that is set. ``tag`` is the name of its
     family. ``statuses`` are those that a success may have. An operation that ``is_public`` is
-    called with a ``company_id`` in place of a key.
+    called with a ``company_id`` in place of a key; one that ``may_conflict`` is refused if another
+    profile has an identifier that it gives.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     statuses: Statuses = OK
     parameters: tuple[Parameter, ...] = ()
     is_public: bool = False
+    may_conflict: bool = False
 
     def exists_in(self, date: str) -> bool:
         """Whether the revision of that date has the operation."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from eventkeep.errors import (
+    DuplicateProfile,
     Gone,
     InvalidRequest,
     NotAuthenticated,
@@ -87,6 +88,8 @@ class ResponseSchemas:
         kinds: tuple[type[RequestRefused], ...] = _EVERY_REFUSAL
         if operation.method in ("POST", "PATCH"):
             kinds += _BODY_REFUSALS
+        if operation.may_conflict:
+            kinds += (DuplicateProfile,)
         refusals = {str(PROBLEMS[kind].status): self._refusal(PROBLEMS[kind], kind in _WAITING) for kind in kinds}
         refusals |= {str(FAILURE.status): self._refusal(FAILURE, False), **_BEFORE_THE_API}
         return found | dict(sorted(refusals.items()))

@@ -212,6 +212,7 @@ OPERATIONS: Final = (
         limit=L,
         statuses=CREATED,
         parameters=_WRITE_PARAMETERS,
+        may_conflict=True,
     ),
     Operation(
         name="update_profile",
@@ -222,6 +223,7 @@ OPERATIONS: Final = (
         scopes=("profiles:write",),
         limit=L,
         parameters=_WRITE_PARAMETERS,
+        may_conflict=True,
     ),
     Operation(
         name="create_or_update_profile",
