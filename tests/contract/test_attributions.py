@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import itertools
+import random
 import re
 from collections.abc import Iterator
 from typing import Any, Final
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eventkeep.testing import ServerProcess
+from tests.attribution_sessions import SessionEvent, credits_by_sessions
 from tests.contract.api import iso
 from tests.contract.shop import Shop
 
@@ -225,6 +227,79 @@ def test_credits_are_those_of_a_plain_model(module_shop: Shop, made: list[Step],
             _, id, other = max(touches)
             expected[ids[place]] = {"attributed-event": id, "campaign": f"M{other}", "campaign-message": f"M{other}"}
     assert attributions(page) == expected
+
+
+# An independent rule.
+
+SEED: Final = 24
+PEOPLE: Final = 40
+EVENTS_OF_THE_SEED: Final = 1_600
+EMAIL_WINDOWS: Final = {"Opened Email": 120, "Clicked Email": 120, "Clicked SMS": 120}
+"""Touches whose windows are equal, so that both rules credit the same."""
+ALL_WINDOWS: Final = {**EMAIL_WINDOWS, "Received SMS": 12, "Opened Push": 24}
+OTHERS: Final = ("Placed Order", "Placed Order", "Viewed Product", "Received Email")
+
+
+def chance_events(chance: random.Random, windows: dict[str, int]) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
+    """Events of some weeks in an order by chance, with machine opens and message events that name no message."""
+    made = []
+    for number in range(EVENTS_OF_THE_SEED):
+        metric = chance.choice((*windows, *OTHERS))
+        properties: dict[str, Any] = {"n": number}
+        if metric in windows:
+            properties["machine_open"] = metric == "Opened Email" and chance.random() < 0.2
+        if metric in windows and chance.random() < 0.9:
+            properties["$message"] = f"M{chance.randrange(9)}"
+        event = {"time": iso(START + chance.randrange(40 * DAY)), "unique_id": str(number), "properties": properties}
+        made.append((metric, {"email": f"{chance.randrange(PEOPLE)}@shop.example"}, event))
+    return made
+
+
+def pages(shop: Shop, **query: str) -> Iterator[dict[str, Any]]:
+    page = shop.page(**{"page[size]": "1000"}, **query)
+    yield page
+    while page["links"]["next"] is not None:
+        page = shop.http.get(page["links"]["next"]).json()
+        yield page
+
+
+def session_event(event: dict[str, Any], metrics: dict[str, str], windows: dict[str, int]) -> SessionEvent:
+    """An event as the independent rule takes it. Ids sort as time and id do."""
+    properties, related = event["attributes"]["event_properties"], event["relationships"]
+    metric = metrics[related["metric"]["data"]["id"]]
+    is_touch = metric in windows and "$message" in properties and not properties.get("machine_open")
+    return SessionEvent(
+        person=related["profile"]["data"]["id"],
+        time=event["attributes"]["timestamp"],
+        id=event["id"],
+        window=windows[metric] * HOUR if is_touch else None,
+    )
+
+
+@pytest.mark.parametrize("windows", [EMAIL_WINDOWS, ALL_WINDOWS], ids=["one window", "several windows"])
+def test_credits_are_those_of_an_independent_rule(shop: Shop, windows: dict[str, int]) -> None:
+    made = chance_events(random.Random(SEED), windows)
+    for first in range(0, len(made), 400):
+        shop.create_many(made[first : first + 400])
+    read = list(pages(shop, include="attributions,metric"))
+    events = [event for page in read for event in page["data"]]
+    metrics = {
+        each["id"]: each["attributes"]["name"] for page in read for each in page["included"] if "attributes" in each
+    }
+    credited = {id: found["attributed-event"] for page in read for id, found in attributions(page).items()}
+    creditable = {
+        event["id"]
+        for event in events
+        if metrics[event["relationships"]["metric"]["data"]["id"]] in ("Placed Order", "Viewed Product")
+    }
+    sessions = credits_by_sessions(session_event(event, metrics, windows) for event in events)
+    assert len(events) == EVENTS_OF_THE_SEED
+    assert credited.keys() <= creditable
+    by_session = {id: touch for id, touch in sessions.items() if touch is not None and id in creditable}
+    assert len(by_session) > len(creditable) // 3
+    # With several windows a closed session hides an earlier touch whose window is open: it credits nobody then.
+    assert by_session == {id: credited[id] for id in by_session}
+    assert windows != EMAIL_WINDOWS or by_session == credited
 
 
 # Aggregates.

@@ -16,7 +16,11 @@ from tests.contract.shop import Shop
 
 START: Final = 1_718_452_800
 HOUR: Final = 3_600
-TIMES: Final = ("consent_timestamp", "last_updated", "created_timestamp")
+TIMES: Final = ("consent_timestamp", "last_updated", "created_timestamp", "timestamp")
+BY_API: Final = {"Method": "API"}
+PHONE_NUMBERS: Final = {f"{way}@shop.example": f"+1500555000{n}" for n, way in enumerate(("job", "client", "event"))}
+METRIC_NAMES: Final = {"email": "Email", "sms": "SMS"}
+"""The channels as they stand in the names of metrics."""
 
 
 @pytest.fixture
@@ -25,33 +29,56 @@ def shop(server: ServerProcess) -> Iterator[Shop]:
         yield opened
 
 
-def marketing(shop: Shop, email: str = "ada@shop.example") -> dict[str, Any]:
+def subscriptions(shop: Shop, email: str) -> dict[str, Any]:
     params = {"additional-fields[profile]": "subscriptions", "filter": f'equals(email,"{email}")'}
     (profile,) = shop.http.get("/api/profiles/", params=params).json()["data"]
-    found: dict[str, Any] = profile["attributes"]["subscriptions"]["email"]["marketing"]
+    found: dict[str, Any] = profile["attributes"]["subscriptions"]
     return found
 
 
-def without_times(state: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in state.items() if name not in TIMES}
+def marketing(shop: Shop, email: str = "ada@shop.example") -> dict[str, Any]:
+    found: dict[str, Any] = subscriptions(shop, email)["email"]["marketing"]
+    return found
 
 
-def subscribe_by_job(shop: Shop, email: str, time: int) -> None:
-    consent = {"email": {"marketing": {"consent": "SUBSCRIBED", "consented_at": iso(time)}}}
-    person = {"type": "profile", "attributes": {"email": email, "subscriptions": consent}}
-    attributes = {"historical_import": True, "profiles": {"data": [person]}}
-    body = {"data": {"type": "profile-subscription-bulk-create-job", "attributes": attributes}}
-    response = shop.http.post("/api/profile-subscription-bulk-create-jobs/", json=body)
+def without_times(state: Any) -> Any:
+    """A state, without the times of statements: a job that is not historical states what is true now."""
+    if isinstance(state, dict):
+        return {name: without_times(value) for name, value in state.items() if name not in TIMES}
+    return [without_times(each) for each in state] if isinstance(state, list) else state
+
+
+def channels(*names: str, **consent: str) -> dict[str, Any]:
+    """``subscriptions`` of a request."""
+    return {name: {"marketing": consent} for name in names}
+
+
+def identified(email: str) -> dict[str, str]:
+    """The identifiers of a profile; one of PHONE_NUMBERS has a phone number too."""
+    return {"email": email} | ({"phone_number": PHONE_NUMBERS[email]} if email in PHONE_NUMBERS else {})
+
+
+def job(shop: Shop, kind: str, person: dict[str, Any], **attributes: Any) -> None:
+    """A job about one profile."""
+    attributes["profiles"] = {"data": [{"type": "profile", "attributes": person}]}
+    body = {"data": {"type": f"profile-{kind}-job", "attributes": attributes}}
+    response = shop.http.post(f"/api/profile-{kind}-jobs/", json=body)
     assert response.status_code == 202, response.text
 
 
-def subscribe_by_client(shop: Shop, email: str) -> None:
+def subscribe_by_job(shop: Shop, email: str, time: int, *names: str) -> None:
+    consent = channels(*names or ["email"], consent="SUBSCRIBED", consented_at=iso(time))
+    person = {**identified(email), "subscriptions": consent}
+    job(shop, "subscription-bulk-create", person, historical_import=True)
+
+
+def subscribe_by_client(shop: Shop, email: str, *names: str) -> None:
     with DirectoryReader(shop.server.data) as directory:
         account = directory.accounts.find(shop.account)
         assert account is not None
         company = directory.accounts.public_id(account.number)
-    consent = {"email": {"marketing": {"consent": "SUBSCRIBED"}}}
-    person = {"data": {"type": "profile", "attributes": {"email": email, "subscriptions": consent}}}
+    consent = channels(*names, consent="SUBSCRIBED")
+    person = {"data": {"type": "profile", "attributes": {**identified(email), "subscriptions": consent}}}
     relationships = {"list": {"data": {"type": "list", "id": "L"}}}
     body = {"data": {"type": "subscription", "attributes": {"profile": person}, "relationships": relationships}}
     response = httpx.post(
@@ -63,15 +90,56 @@ def subscribe_by_client(shop: Shop, email: str) -> None:
     assert response.status_code == 202, response.text
 
 
-def test_a_subscription_is_the_same_in_all_three_ways(shop: Shop) -> None:
-    subscribe_by_job(shop, "job@shop.example", START)
-    subscribe_by_client(shop, "client@shop.example")
-    subscribed = {"time": iso(START), "properties": {"Method": "API"}}
-    shop.create("Subscribed to Email Marketing", {"email": "event@shop.example"}, **subscribed)
-    by_job, by_event = marketing(shop, "job@shop.example"), marketing(shop, "event@shop.example")
-    assert (by_job["consent"], by_job["consent_timestamp"]) == ("SUBSCRIBED", "2024-06-15T12:00:00+00:00")
-    assert by_event == by_job
-    assert without_times(marketing(shop, "client@shop.example")) == without_times(by_job)
+def import_events(shop: Shop, email: str, *metrics: str, time: int = START) -> None:
+    event = {"time": iso(time), "properties": BY_API}
+    shop.create_many([(metric, identified(email), event) for metric in metrics])
+
+
+@pytest.mark.parametrize("names", [["email"], ["sms"], ["email", "sms"]], ids="+".join)
+def test_a_subscription_is_the_same_in_all_three_ways(shop: Shop, names: list[str]) -> None:
+    subscribe_by_job(shop, "job@shop.example", START, *names)
+    subscribe_by_client(shop, "client@shop.example", *names)
+    import_events(shop, "event@shop.example", *(f"Subscribed to {METRIC_NAMES[name]} Marketing" for name in names))
+    by_job = subscriptions(shop, "job@shop.example")
+    for name in names:
+        state = by_job[name]["marketing"]
+        assert (state["consent"], state["consent_timestamp"]) == ("SUBSCRIBED", "2024-06-15T12:00:00+00:00")
+    assert subscriptions(shop, "event@shop.example") == by_job
+    assert without_times(subscriptions(shop, "client@shop.example")) == without_times(by_job)
+
+
+@pytest.mark.parametrize("was_subscribed", [False, True], ids=["new", "subscribed"])
+@pytest.mark.parametrize("names", [["email"], ["sms"], ["email", "sms"]], ids="+".join)
+def test_an_unsubscription_is_the_same_by_a_job_and_by_an_event(
+    shop: Shop, names: list[str], was_subscribed: bool
+) -> None:
+    if was_subscribed:
+        for email in ("job@shop.example", "event@shop.example"):
+            subscribe_by_job(shop, email, START - HOUR, "email", "sms")
+    person = {**identified("job@shop.example"), "subscriptions": channels(*names, consent="UNSUBSCRIBED")}
+    job(shop, "subscription-bulk-delete", person)
+    import_events(shop, "event@shop.example", *(f"Unsubscribed from {METRIC_NAMES[name]} Marketing" for name in names))
+    by_job, by_event = subscriptions(shop, "job@shop.example"), subscriptions(shop, "event@shop.example")
+    assert {by_job[name]["marketing"]["consent"] for name in names} == {"UNSUBSCRIBED"}
+    assert without_times(by_event) == without_times(by_job)
+
+
+@pytest.mark.parametrize("was_subscribed", [False, True], ids=["new", "subscribed"])
+def test_a_suppression_and_its_end_are_the_same_by_a_job_and_by_an_event(shop: Shop, was_subscribed: bool) -> None:
+    emails = ("job@shop.example", "event@shop.example")
+    if was_subscribed:
+        for email in emails:
+            subscribe_by_job(shop, email, START - HOUR, "email", "sms")
+    for kind, metric, time, reasons in (
+        ("create", "Manually Suppressed from Email Marketing", START, ["USER_SUPPRESSED"]),
+        ("delete", "Manually Unsuppressed from Email Marketing", START + HOUR, []),
+    ):
+        job(shop, f"suppression-bulk-{kind}", {"email": emails[0]})
+        import_events(shop, emails[1], metric, time=time)
+        by_job, by_event = (subscriptions(shop, email) for email in emails)
+        assert [each["reason"] for each in by_job["email"]["marketing"]["suppression"]] == reasons
+        assert by_job["email"]["marketing"]["can_receive_email_marketing"] is (not reasons)
+        assert without_times(by_event) == without_times(by_job)
 
 
 EVENTS: Final[list[tuple[str, int, dict[str, Any]]]] = [

@@ -1,8 +1,7 @@
-"""Last touch, compared with a plain model and with an independent implementation in SQL."""
+"""Last touch, compared with a plain model and with an independent rule in SQL."""
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any, Final
 
 import pytest
@@ -21,6 +20,7 @@ from eventkeep.model.attribution import (
     names_message,
     touch_of,
 )
+from tests.attribution_sessions import SessionEvent, credits_by_sessions
 
 HOUR: Final = 3_600
 START: Final = 1_700_000_000
@@ -210,37 +210,12 @@ def test_credits_are_those_of_a_plain_model_in_any_order_of_events(
     assert credited(at, all_touches, rule) == expected
 
 
-SESSIONS: Final = """
-with numbered as (
-    select *, sum(is_touch) over (order by time, is_touch desc, id rows unbounded preceding) as session from event
-), started as (
-    select number, is_touch, time,
-        max(case when is_touch then id end) over (partition by session) as touch_id,
-        max(case when is_touch then time end) over (partition by session) as session_start,
-        max(case when is_touch then window end) over (partition by session) as window
-    from numbered
-)
-select number, case when time - session_start <= window then touch_id end
-from started where not is_touch order by number
-"""
-"""The rule of dbt_klaviyo: a touch starts a session, and later events belong to the session while its window is open.
-
-It knows one session at a time: a touch with a closed window hides an earlier one with an open window.
-"""
-
-
-def credits_by_sessions(at: list[int], all_touches: list[Touch], rule: Rule) -> list[int | None]:
-    database = sqlite3.connect(":memory:")
-    try:
-        database.execute("create table event (number, time, id, is_touch, window)")
-        database.executemany("insert into event values (?, ?, 0, 0, null)", list(enumerate(at)))
-        database.executemany(
-            "insert into event values (null, ?, ?, 1, ?)",
-            [(one.time, one.id, rule.windows[one.metric]) for one in all_touches],
-        )
-        return [id for _, id in database.execute(SESSIONS)]
-    finally:
-        database.close()
+def by_sessions(at: list[int], all_touches: list[Touch], rule: Rule) -> list[int | None]:
+    """The ids of the touches by the independent rule; ids of touches are greater than 0, and those of events less."""
+    events = [SessionEvent(0, moment, -number) for number, moment in enumerate(at)]
+    starts = [SessionEvent(0, one.time, one.id, rule.windows[one.metric]) for one in all_touches]
+    found = credits_by_sessions(events + starts)
+    return [found[event.id] for event in events]
 
 
 @given(moments, touches, st.integers(0, 40))
@@ -249,7 +224,7 @@ def test_with_one_window_for_all_credits_are_those_of_sessions(
 ) -> None:
     rule = Rule(windows=dict.fromkeys(("Opened Email", "Received SMS", "Opened Push"), window))
     found = [one and one.id for one in credited(at, all_touches, rule)]
-    assert found == credits_by_sessions(at, all_touches, rule)
+    assert found == by_sessions(at, all_touches, rule)
 
 
 @given(moments, touches, rules.map(lambda rule: Rule(windows=rule.windows)))
@@ -257,7 +232,7 @@ def test_with_several_windows_sessions_credit_the_same_or_nobody(
     at: list[int], all_touches: list[Touch], rule: Rule
 ) -> None:
     found = [one and one.id for one in credited(at, all_touches, rule)]
-    for own, by_session in zip(found, credits_by_sessions(at, all_touches, rule), strict=True):
+    for own, by_session in zip(found, by_sessions(at, all_touches, rule), strict=True):
         assert by_session in (own, None)
 
 
