@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 from eventkeep import Client
-from eventkeep.exporter.columns import COLUMNS, SERVER_COLUMNS
+from eventkeep.protocol.rows.columns import COLUMNS, SERVER_COLUMNS
 from eventkeep.testing import ServerProcess, free_port
 from tests.acceptance.program import Finished, run
 from tests.source_tree import PROJECT

@@ -26,6 +26,7 @@ NEEDED: Final = {
     "profiles/{profile}": {"profiles:read"},
     "stats": {"events:read", "metrics:read", "profiles:read"},
     "tail": {"events:read"},
+    "scan": {"events:read", "metrics:read", "profiles:read"},
     "tail?include=metric": {"events:read", "metrics:read"},
     "tail?include=metric,profile": {"events:read", "metrics:read", "profiles:read"},
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -16,6 +17,9 @@ from eventkeep.protocol.admin.queries import (
     parse_profiles_query,
     parse_tail_query,
 )
+from eventkeep.protocol.admin.scan_query import parse_scan_query
+from eventkeep.protocol.revisions import REVISIONS
+from eventkeep.server.scans import SCAN_SECONDS_MAX, SCANS_MAX, SCANS_PER_ACCOUNT_MAX
 from tools.reference.markdown import code, listed, page, table
 
 INTRODUCTION: Final = """
@@ -43,6 +47,7 @@ READERS: Final[Mapping[str, Callable[[bytes], object]]] = {
     "get_profile": parse_no_parameters,
     "get_stats": parse_no_parameters,
     "tail": parse_tail_query,
+    "scan": lambda query_string: parse_scan_query(query_string, REVISIONS[-1], math.inf),
 }
 MEANINGS: Final[Mapping[str, str]] = {
     "list_metrics": f"The metrics of the account. With `{EVENTS_SCOPE}` each has its number of events, its oldest and "
@@ -58,6 +63,15 @@ MEANINGS: Final[Mapping[str, str]] = {
     f"if there are none yet it waits up to `wait_seconds` (at most {FEED_WAIT_SECONDS_MAX}). `include` takes `metric` "
     "and `profile`. `meta.skipped` says that events may be missing in between: the server was restarted, or stored "
     "more than it holds for readers.",
+    "scan": "All events that `filter` selects, as [the rows of an export](../importing.md#out-of-eventkeep), in one "
+    "response that is written as the client takes it. `filter` and `sort` are those of `get_events`; `ids=true` adds "
+    "the columns that are the server's own. The events of one second are in an order that every server has. The "
+    "response is JSON Lines in frames: a line such as "
+    '`{"rows":4090,"bytes":3771052,"after":"0fE4gDwzo5i1fFnAA"}`, then as many rows, with as many bytes in all. The '
+    'last line is `{"end":true}`, or `{"end":false}` if the server ends the response before the last event, as it does '
+    f"after {SCAN_SECONDS_MAX:.0f} seconds and when it stops; a response without such a line was cut off. `after`, "
+    "with the value that the last frame had, gives the rest. A line `{}` says that the server is still reading. An "
+    f"account has at most {SCANS_PER_ACCOUNT_MAX} scans at a time, and a server {SCANS_MAX}; more get 503.",
 }
 CONTROLS: Final = """
 A server has these routes only with `--controls`; see [A stand-in for tests](../stand-in.md). They act on the account of

@@ -13,12 +13,16 @@ def expected_events(client: Client, query: Query) -> int | None:
 
     Raises ClientError if there is no such server, or if it refuses the key.
     """
-    if query.filter is not None:
+    total = stored_events(client) if query.filter is None else None
+    if total is None:
         client.perform(query.call(client.settings, None))
-        return None
+    return total
+
+
+def stored_events(client: Client) -> int | None:
+    """Return the number of events of the account, or None if the server can't count them. Raises ClientError."""
     try:
         return client.perform(get_stats_call()).data.events
     except ResponseError:
         # The hosted service has no such route, and a key need not have the scope for it.
-        client.perform(query.call(client.settings, None))
         return None

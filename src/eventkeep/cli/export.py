@@ -14,15 +14,15 @@ from rich.console import Console
 from eventkeep.cli.choices import metric_id
 from eventkeep.cli.completion import MetricOption
 from eventkeep.cli.connection import ApiKeyOption, UrlOption, connect, newest_revision
-from eventkeep.cli.event_total import expected_events
+from eventkeep.cli.event_total import stored_events
 from eventkeep.cli.exits import EXIT_CODES_HELP
 from eventkeep.cli.period import FilterOption, SinceOption, UntilOption, in_period
 from eventkeep.cli.progress import count_progress
 from eventkeep.client.settings import URL_DEFAULT
 from eventkeep.errors import ConfigurationError
 from eventkeep.exporter.pages import Query
+from eventkeep.exporter.source import rows_of
 from eventkeep.exporter.target import STANDARD_OUTPUT, opened
-from eventkeep.exporter.walk import in_order, pages
 from eventkeep.exporter.writers import format_of, writer
 from eventkeep.limits import PAGE_EVENTS_MAX, READING_RETRIES_MAX
 from eventkeep.protocol.filters import Filter
@@ -49,7 +49,7 @@ def export(
     ] = None,
     ids: Annotated[bool, typer.Option("--ids", help="Also the ids that the server made.")] = False,
     page_size: Annotated[
-        int, typer.Option(min=1, max=PAGE_EVENTS_MAX, help="Events in one request, if the revision has the option.")
+        int, typer.Option(min=1, max=PAGE_EVENTS_MAX, help="Events in one request to a host that has no scan.")
     ] = PAGE_EVENTS_MAX,
     revision: Annotated[
         str | None, typer.Option(help="The revision of the API to speak.", show_default="the newest")
@@ -75,15 +75,16 @@ def export(
             if metric is not None:
                 of_metric = str(Filter.equals("metric_id", metric_id(client, metric)))
                 chosen = of_metric if chosen is None else f"{chosen},{of_metric}"
-            query = Query(filter=chosen, sort=sort, page_size=page_size, has_uuid=ids)
-            total = expected_events(client, query)
-            with opened(target) as file, count_progress(console, target, total, "exported") as progress:
-                out = writer(file_format, file, ids)
-                for records in in_order(page.records for page in pages(client, query)):
-                    out.write(records)
-                    events += len(records)
-                    progress.show(events, events)
-                out.finish()
+            query = Query(filter=chosen, sort=sort, page_size=page_size, has_ids=ids)
+            with rows_of(client, query) as lots:
+                total = None if chosen is not None else stored_events(client)
+                with opened(target) as file, count_progress(console, target, total, "exported") as progress:
+                    out = writer(file_format, file, ids)
+                    for lot in lots:
+                        out.write(lot.lines)
+                        events += lot.rows
+                        progress.show(events, events)
+                    out.finish()
     except BrokenPipeError:
         # The reader of standard output closed it. Python still writes its buffer at exit, so that goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

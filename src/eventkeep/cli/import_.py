@@ -22,7 +22,6 @@ from eventkeep.cli.period import FilterOption, SinceOption, UntilOption
 from eventkeep.cli.progress import import_progress
 from eventkeep.client.settings import URL_DEFAULT
 from eventkeep.errors import ConfigurationError, RowRefused
-from eventkeep.exporter.columns import COLUMNS
 from eventkeep.importer.exported import exported_row, is_export
 from eventkeep.importer.mapping import MappedRow, RowMapping, parse_map_options, parse_mapping
 from eventkeep.importer.parquet import ParquetFile
@@ -31,6 +30,7 @@ from eventkeep.importer.sending import REVISION, Sender, pack
 from eventkeep.importer.templates import Row, Source
 from eventkeep.limits import IMPORT_OVERLAP_SECONDS, IMPORT_REQUESTS_AT_ONCE_MAX, PAGE_EVENTS_MAX
 from eventkeep.protocol.revisions import Revision, resolve_revision
+from eventkeep.protocol.rows.columns import COLUMNS
 
 EPILOG = f"""
 Examples:

@@ -32,7 +32,7 @@ from eventkeep.directory.settled_writes import SettledWrites
 from eventkeep.limits import IDENTIFIER_CACHE_ENTRIES_MAX, PROFILE_CACHE_BYTES_MAX, PROFILE_CACHE_ENTRIES_MAX
 from eventkeep.model.consent import NOTHING, Consent
 from eventkeep.model.identity_resolution import IdentityResolution
-from eventkeep.model.profile import IDENTIFIER_KINDS, Profile
+from eventkeep.model.profile import IDENTIFIER_KINDS, Profile, StoredProfile
 from eventkeep.model.profile_write import ProfileWrite
 
 NO_MEMBERS = "{}"
@@ -64,6 +64,7 @@ class Profiles:
         self._numbers_query = ListQuery(numbers_query, dialect)
         self._public_ids_query = ListQuery(public_ids_query, dialect)
         self._sizes_query = ListQuery(sizes_query, dialect)
+        self._stored_query = ListQuery(stored_query, dialect)
         with database.reading() as connection:
             self.has_merges = connection.execute(select(merged_profile.c.number).limit(1)).scalar() is not None
 
@@ -209,6 +210,12 @@ class Profiles:
                 for row in self._numbers_query.rows(connection, (), missing):
                     found[number_of(row[0])] = profile_of(row)
         return found
+
+    def stored(self, account: int, numbers: Iterable[int]) -> dict[int, StoredProfile]:
+        """The account's profiles of these numbers as they are stored, without parsing them; the others are left out."""
+        with self._database.reading() as connection:
+            rows = self._stored_query.rows(connection, (), [key_of(account, number) for number in numbers])
+            return {number_of(row[0]): StoredProfile._make(row[1:]) for row in rows}
 
     def ids(self, account: int, numbers: Iterable[int]) -> dict[int, str]:
         """The ids of the account's profiles of these numbers, which are all that most responses need."""
@@ -386,6 +393,11 @@ def ids_query(values: list[BindParameter[Any]]) -> Any:
 
 def numbers_query(values: list[BindParameter[Any]]) -> Any:
     return select(*STORED_PROFILE).where(profile.c.key.in_(values))
+
+
+def stored_query(values: list[BindParameter[Any]]) -> Any:
+    columns = [profile.c[name] for name in StoredProfile._fields]
+    return select(profile.c.key, *columns).where(profile.c.key.in_(values))
 
 
 def public_ids_query(values: list[BindParameter[Any]]) -> Any:

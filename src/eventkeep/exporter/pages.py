@@ -13,20 +13,12 @@ from eventkeep.client.call import Call
 from eventkeep.client.calls import get_events_call
 from eventkeep.client.json_api import cursor_in
 from eventkeep.client.settings import ClientSettings
-from eventkeep.exporter.records import (
-    API_SERVICE,
-    IDENTIFIERS,
-    PLAIN_ATTRIBUTES,
-    Metric,
-    Profile,
-    Record,
-    json_object,
-    sent_attributes,
-)
+from eventkeep.exporter.records import Metric, Profile, Record
 from eventkeep.limits import EXPORT_LOCATIONS_REMEMBERED_MAX
-from eventkeep.protocol.revisions import Revision
+from eventkeep.protocol.rows.columns import API_SERVICE
+from eventkeep.protocol.rows.profile_columns import profile_fields
+from eventkeep.protocol.rows.sent_attributes import json_object, sent_attributes
 
-_PROFILE_FIELDS: Final = (*IDENTIFIERS, *PLAIN_ATTRIBUTES, "location", "properties")
 _NULL: Final = b"null"
 _NOTHING: Final = Raw(_NULL)
 
@@ -37,13 +29,13 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     filter: str | None = None
     sort: str = "datetime"
     page_size: int | None = None
-    has_uuid: bool = False
+    has_ids: bool = False
 
     def call(self, settings: ClientSettings, cursor: str | None) -> Call[Page]:
         """The call for the page at a cursor, the first one for None."""
         revision = settings.revision
         call = get_events_call(
-            fields_event=["timestamp", "event_properties", *(["uuid"] if self.has_uuid else [])],
+            fields_event=["timestamp", "event_properties", *(["uuid"] if self.has_ids else [])],
             fields_metric=["name", "integration"],
             fields_profile=profile_fields(revision),
             filter=self.filter,
@@ -60,12 +52,6 @@ class Page(msgspec.Struct, frozen=True):
 
     records: list[Record]
     next_cursor: str | None
-
-
-def profile_fields(revision: Revision) -> list[str]:
-    """The members of a profile that the revision can show, of those that a record holds."""
-    known = {name.partition(".")[0] for name in revision.profile_fields}
-    return [name for name in _PROFILE_FIELDS if name in known]
 
 
 class _Reference(msgspec.Struct):

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import datetime
 import functools
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
 from eventkeep.limits import EXPORT_TIMES_REMEMBERED_MAX
-from eventkeep.model.currency import normal_currency
-
-IDENTIFIERS: Final = ("external_id", "email", "phone_number", "anonymous_id")
-"""The readable identifiers of a profile."""
-PLAIN_ATTRIBUTES: Final = ("first_name", "last_name", "organization", "locale", "title", "image")
-API_SERVICE: Final = "api"
-"""The key of the integration of metrics that name none."""
-
-_EVENT_ID, _VALUE, _CURRENCY = "$event_id", "$value", "$value_currency"
+from eventkeep.protocol.rows.columns import (
+    API_SERVICE,
+    PROFILE_PREFIX,
+    PROFILE_TEXTS,
+    EventRow,
+    ProfileColumns,
+)
 
 
 class Metric(msgspec.Struct, frozen=True):
@@ -52,6 +49,13 @@ class Profile(msgspec.Struct, frozen=True):
         """Its identifiers, as something to sort by."""
         return (self.external_id or "", self.email or "", self.phone_number or "", self.anonymous_id or "")
 
+    @property
+    def columns(self) -> ProfileColumns:
+        """The columns of a row."""
+        texts = {PROFILE_PREFIX + name: getattr(self, name) for name in PROFILE_TEXTS}
+        location, properties = (UNSET if each is None else Raw(each) for each in (self.location, self.properties))
+        return ProfileColumns(**texts, profile_location=location, profile_properties=properties)
+
 
 class Record(msgspec.Struct, frozen=True):
     """One event: ``time`` in Unix seconds, ``properties`` a JSON object without the members that the server added.
@@ -75,63 +79,28 @@ class Record(msgspec.Struct, frozen=True):
         return (self.metric.name, self.metric.service, self.unique_id, self.profile.identity)
 
 
-class Attributes(msgspec.Struct, frozen=True):
-    """The attributes that were sent with an event, taken out of its ``event_properties`` again."""
-
-    unique_id: str
-    value: float | None
-    value_currency: str | None
-    properties: bytes
-
-
-_members = msgspec.json.Decoder(dict[str, Raw]).decode
-_number_or_other = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder().encode
-
-
-def sent_attributes(event_properties: bytes, time: int) -> Attributes:
-    """Take ``event_properties`` apart into the attributes that they were made of.
-
-    The API shows the sent properties in their order, then ``$value_currency``,
-    ``$event_id`` and ``$value``, then ``$extra``. So ``$value`` behind ``$event_id``, and
-    ``$value_currency`` right before it, are the event's value and currency; at any other
-    place, or with a value that can't be one, they are properties like any other. Without
-    ``$event_id`` the unique_id is the event's second, the default of the API.
-    """
-    members = _members(event_properties)
-    names = list(members)
-    unique_id, value, currency = str(time), None, None
-    if _EVENT_ID in members:
-        sent = members.pop(_EVENT_ID)
-        unique_id = _text(sent) or bytes(sent).decode()
-        place = names.index(_EVENT_ID)
-        if place and names[place - 1] == _CURRENCY:
-            currency = normal_currency(_text(members[_CURRENCY]) or "")
-            if currency is not None:
-                del members[_CURRENCY]
-        if _VALUE in names[place:]:
-            value = _number(members[_VALUE])
-            if value is not None:
-                del members[_VALUE]
-    return Attributes(unique_id, value, currency, json_object(members))
-
-
-def json_object(members: Mapping[str, Raw]) -> bytes:
-    """The members as a JSON object, each value as it was written."""
-    return b"{%b}" % b",".join([b"%b:%b" % (_encode(name), bytes(value)) for name, value in members.items()])
-
-
 @functools.lru_cache(maxsize=EXPORT_TIMES_REMEMBERED_MAX)
 def time_text(seconds: int) -> str:
     """Unix seconds as ``2024-06-15T12:00:00+00:00``."""
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).isoformat()
 
 
-def _text(value: Raw) -> str | None:
-    found = _number_or_other(value)
-    return found if isinstance(found, str) else None
-
-
-def _number(value: Raw) -> float | None:
-    found = _number_or_other(value)
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
+def row_of(record: Record, *, has_ids: bool) -> EventRow:
+    """The row of a record; ``has_ids`` adds the columns that are the server's own."""
+    ids: dict[str, Any] = {
+        "event_id": record.id,
+        "uuid": record.uuid,
+        "metric_id": record.metric.id,
+        "profile_id": record.profile.id,
+    }
+    return EventRow(
+        time=time_text(record.time),
+        metric=record.metric.name,
+        service=record.metric.service,
+        unique_id=record.unique_id,
+        value=record.value,
+        value_currency=record.value_currency,
+        properties=Raw(record.properties),
+        **msgspec.structs.asdict(record.profile.columns),
+        **(ids if has_ids else {}),
+    )

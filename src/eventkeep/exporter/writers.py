@@ -1,20 +1,18 @@
-"""Files of events: CSV, JSON Lines and Parquet, written as the records come."""
+"""Files of events: CSV, JSON Lines and Parquet, written as the rows come."""
 
 from __future__ import annotations
 
 import csv
+import datetime
+import functools
 import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
-import msgspec
-from msgspec import Raw
-
 from eventkeep.errors import ConfigurationError
-from eventkeep.exporter.columns import JSON_COLUMNS, Cells
-from eventkeep.exporter.records import Record
-from eventkeep.limits import EXPORT_ROW_GROUP_BYTES, EXPORT_ROW_GROUP_ROWS
+from eventkeep.limits import EXPORT_ROW_GROUP_BYTES, EXPORT_ROW_GROUP_ROWS, EXPORT_TIMES_REMEMBERED_MAX
+from eventkeep.protocol.rows.columns import COLUMNS, SERVER_COLUMNS, cells, decode_lines
 
 FORMATS: Final = ("csv", "jsonl", "parquet")
 FORMAT_BY_SUFFIX: Final = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
@@ -22,9 +20,10 @@ GZIP_SUFFIX: Final = ".gz"
 
 
 class Writer(Protocol):
-    """Writes records to a file that is open for bytes; ``finish`` writes the rest and leaves the file open."""
+    """Writes rows to a file that is open for bytes; ``finish`` writes the rest and leaves the file open."""
 
-    def write(self, records: list[Record]) -> None: ...
+    def write(self, lines: bytes) -> None:
+        """Write the rows of a lot, which are JSON Lines."""
 
     def finish(self) -> None: ...
 
@@ -33,14 +32,18 @@ class CsvWriter:
     """A header, and a line for each event. None and empty text are empty cells."""
 
     def __init__(self, file: IO[bytes], has_server_columns: bool) -> None:
-        self._cells = Cells(has_server_columns)
+        self._has_server_columns = has_server_columns
         self._text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=False)
         self._rows = csv.writer(self._text, lineterminator="\n")
         self._quoted_rows = csv.writer(self._text, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        self._rows.writerow(self._cells.columns)
+        self._rows.writerow(columns_of(has_server_columns))
 
-    def write(self, records: list[Record]) -> None:
-        for row in self._cells.rows(records):
+    def write(self, lines: bytes) -> None:
+        rows = [cells(row, self._has_server_columns) for row in decode_lines(lines)]
+        if b"\\r" not in lines and b"\\u000" not in lines:
+            self._rows.writerows(rows)
+            return
+        for row in rows:
             # Readers take a bare carriage return for the end of a line (RFC 4180), and the writer does not quote it.
             has_return = any(isinstance(cell, str) and "\r" in cell for cell in row)
             (self._quoted_rows if has_return else self._rows).writerow(row)
@@ -55,19 +58,9 @@ class JsonLinesWriter:
 
     def __init__(self, file: IO[bytes], has_server_columns: bool) -> None:
         self._file = file
-        self._cells = Cells(has_server_columns)
-        self._encoder = msgspec.json.Encoder()
-        self._objects = [self._cells.columns.index(name) for name in JSON_COLUMNS]
 
-    def write(self, records: list[Record]) -> None:
-        rows: list[dict[str, Any]] = []
-        for row in self._cells.rows(records):
-            given = {name: value for name, value in zip(self._cells.columns, row, strict=True) if value is not None}
-            for place in self._objects:
-                if row[place] is not None:
-                    given[self._cells.columns[place]] = Raw(row[place].encode())
-            rows.append(given)
-        self._file.write(self._encoder.encode_lines(rows))
+    def write(self, lines: bytes) -> None:
+        self._file.write(lines)
 
     def finish(self) -> None:
         """Nothing is held back."""
@@ -86,16 +79,19 @@ class ParquetWriter:
         except ModuleNotFoundError as exc:
             raise ConfigurationError("Parquet needs pyarrow: pip install 'eventkeep[parquet]'") from exc
         self._arrow = pyarrow
-        self._cells = Cells(has_server_columns)
+        self._has_server_columns = has_server_columns
         types = {"time": pyarrow.timestamp("s", tz="UTC"), "value": pyarrow.float64()}
-        self._schema = pyarrow.schema([(name, types.get(name, pyarrow.string())) for name in self._cells.columns])
+        self._schema = pyarrow.schema(
+            [(name, types.get(name, pyarrow.string())) for name in columns_of(has_server_columns)]
+        )
         self._file = pyarrow.parquet.ParquetWriter(file, self._schema, compression="zstd")
         self._held: list[Any] = []
         self._rows = self._bytes = 0
 
-    def write(self, records: list[Record]) -> None:
-        rows = self._cells.rows(records, is_time_text=False)
-        columns = list(zip(*rows, strict=True)) or [()] * len(self._schema)
+    def write(self, lines: bytes) -> None:
+        rows = [cells(row, self._has_server_columns) for row in decode_lines(lines)]
+        times, *others = list(zip(*rows, strict=True)) or [()] * len(self._schema)
+        columns = [list(map(_seconds, times)), *others]
         batch = self._arrow.RecordBatch.from_arrays(
             [self._arrow.array(column, field.type) for column, field in zip(columns, self._schema, strict=True)],
             schema=self._schema,
@@ -115,6 +111,17 @@ class ParquetWriter:
         table = self._arrow.Table.from_batches(self._held, self._schema)
         self._file.write_table(table, row_group_size=max(1, self._rows))
         self._held, self._rows, self._bytes = [], 0, 0
+
+
+@functools.lru_cache(maxsize=EXPORT_TIMES_REMEMBERED_MAX)
+def _seconds(time: str) -> int:
+    """The time of a row in Unix seconds."""
+    return int(datetime.datetime.fromisoformat(time).timestamp())
+
+
+def columns_of(has_server_columns: bool) -> tuple[str, ...]:
+    """The columns of a file."""
+    return (*COLUMNS, *SERVER_COLUMNS) if has_server_columns else COLUMNS
 
 
 WRITERS: Final[dict[str, Callable[[IO[bytes], bool], Writer]]] = {

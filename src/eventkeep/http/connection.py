@@ -111,11 +111,13 @@ class Connection(asyncio.Protocol):
         self._is_stalled = True
         self._unsent_before = self.unsent_bytes
         self.deadline.start(Wait.READING)
+        self._responder.pause()
         self._listener.stalled(self)
 
     def resume_writing(self) -> None:
         self._is_stalled = False
         self._listener.flowing(self)
+        self._responder.resume()
         if self._is_closing:
             return
         if self._is_over:

@@ -11,7 +11,8 @@ import structlog
 from eventkeep.http.application import Application, Cancellable
 from eventkeep.http.head_cache import HeadCache
 from eventkeep.http.request import Request
-from eventkeep.http.response import CONTINUE, DateLine, Response, response_bytes
+from eventkeep.http.response import CONTINUE, DateLine, Response, StreamedResponse, response_bytes
+from eventkeep.http.streaming import Stream, is_chunked, stream_head
 from eventkeep.limits import BODY_BYTES_MAX
 
 logger = structlog.get_logger(__name__)
@@ -90,25 +91,56 @@ class Responder:
             request.is_asked = True
             self._transport.write(CONTINUE)
 
+    def pause(self) -> None:
+        """The client does not take what is written."""
+        if isinstance(self._pending, Stream):
+            self._pending.pause()
+
+    def resume(self) -> None:
+        """The client takes what is written again."""
+        if isinstance(self._pending, Stream):
+            self._pending.resume()
+
     def _respond(self, response: Response) -> None:
         if not self._requests:
             # The client went away.
             return
         self._pending = None
-        request = self._requests.popleft()
+        request = self._requests[0]
         request.has_response = True
         request.body.drop()
         if request.cache_key and request.head.memo is not None:
             self._head_cache.remember(request.cache_key, request.head)
         is_last = not request.keeps_alive or not (request.body.is_complete or will_end(request))
+        if isinstance(response, StreamedResponse) and request.head.method != "HEAD":
+            self._start_stream(request, response, is_last)
+            return
         try:
             self._transport.write(response_bytes(request.head, response, self._date.now(), is_last))
         except Exception:
             # Otherwise the client would wait for a response that never comes.
             logger.exception("a response could not be sent")
+            self._requests.popleft()
             self._events.response_failed()
         else:
-            self._events.response_written(is_last)
+            self._written(is_last)
+
+    def _start_stream(self, request: Request, response: StreamedResponse, is_last: bool) -> None:
+        """Write the head of a response and then its pieces; it is the first one until then."""
+        chunked = is_chunked(request.head)
+        is_last = is_last or not chunked
+        self._transport.write(stream_head(request.head, response, self._date.now(), is_last))
+        self._pending = Stream(self._transport, response.pieces, chunked, lambda: self._stream_ended(is_last))
+        self._pending.start(self._events.response_failed)
+
+    def _stream_ended(self, is_last: bool) -> None:
+        if self._requests:
+            self._pending = None
+            self._written(is_last)
+
+    def _written(self, is_last: bool) -> None:
+        self._requests.popleft()
+        self._events.response_written(is_last)
 
 
 def will_end(request: Request) -> bool:

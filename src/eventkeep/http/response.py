@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Final
@@ -25,6 +25,20 @@ class Response:
     ) -> None:
         self.status, self.body, self.lines = status, body, lines
         self.headers: dict[str, str] = dict(headers) if headers else {}
+
+
+class StreamedResponse(Response):
+    """A response whose body is written piece by piece, as the client takes it.
+
+    ``pieces`` is closed when it ends and if the client goes away. If it raises, the connection is cut, and so the
+    client knows that the body is not complete.
+    """
+
+    __slots__ = ("pieces",)
+
+    def __init__(self, status: int, headers: Mapping[str, str], pieces: AsyncGenerator[bytes, None]) -> None:
+        super().__init__(status, headers)
+        self.pieces = pieces
 
 
 class DateLine:
@@ -50,14 +64,19 @@ def header_lines(headers: Mapping[str, str]) -> str:
 def response_bytes(head: Head, response: Response, date: str, is_last: bool) -> bytes:
     """The response to a request with this head; ``is_last`` says that the connection ends behind it."""
     body = response.body
+    # RFC 9110, 8.6: none with 204.
+    length = "" if response.status == HTTPStatus.NO_CONTENT else f"content-length: {len(body)}\r\n"
+    encoded = head_bytes(head, response, date, length, is_last)
+    return encoded + body if body and head.method != "HEAD" else encoded
+
+
+def head_bytes(head: Head, response: Response, date: str, length: str, is_last: bool) -> bytes:
+    """The head of a response; ``length`` is the header that says how its body ends."""
     lines = response.lines + header_lines(response.headers) if response.headers else response.lines
     connection = ""
     if is_last:
         connection = "connection: close\r\n"
     elif head.version == "1.0":
         connection = "connection: keep-alive\r\n"
-    # RFC 9110, 8.6: none with 204.
-    length = "" if response.status == HTTPStatus.NO_CONTENT else f"content-length: {len(body)}\r\n"
     text = f"{STATUS_LINES[response.status]}{lines}{connection}{SERVER}{length}{date}\r\n"
-    encoded = text.encode("latin-1")
-    return encoded + body if body and head.method != "HEAD" else encoded
+    return text.encode("latin-1")

@@ -1,6 +1,6 @@
 """Rows that ``eventkeep export`` wrote, and records read from a server, as events: no mapping is needed.
 
-The columns are those of ``eventkeep.exporter.columns``; those that a server made are
+The columns are those of ``eventkeep.protocol.rows.columns``; those that a server made are
 skipped. Their values are sent on unchanged: JSON is not decoded, so that numbers
 and the order of members stay as they were.
 """
@@ -13,23 +13,25 @@ from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
 from eventkeep.client.encoding import encode_json
 from eventkeep.errors import RowRefused
-from eventkeep.exporter.columns import (
+from eventkeep.exporter.records import Record, time_text
+from eventkeep.importer.mapping import MappedRow
+from eventkeep.importer.templates import Row, shown
+from eventkeep.limits import IMPORT_PROFILES_REMEMBERED_MAX
+from eventkeep.protocol.rows.columns import (
+    API_SERVICE,
     COLUMNS,
     EVENT_COLUMNS,
+    IDENTIFIERS,
     JSON_COLUMNS,
     PROFILE_COLUMNS,
     PROFILE_PREFIX,
     SERVER_COLUMNS,
-    profile_cells,
+    ProfileColumns,
 )
-from eventkeep.exporter.records import API_SERVICE, IDENTIFIERS, Record, time_text
-from eventkeep.importer.mapping import MappedRow
-from eventkeep.importer.templates import Row, shown
-from eventkeep.limits import IMPORT_PROFILES_REMEMBERED_MAX
 
 REQUIRED: Final = ("time", "metric", "unique_id")
 _KNOWN: Final = frozenset((*COLUMNS, *SERVER_COLUMNS))
@@ -89,7 +91,12 @@ def exported_record(number: int, record: Record) -> MappedRow:
         record.value_currency,
         record.properties,
     ]
-    return _mapped(number, event, profile_cells(record.profile))
+    return _mapped(number, event, _cells(record.profile.columns))
+
+
+def _cells(columns: ProfileColumns) -> tuple[Any, ...]:
+    values = (None if value is UNSET else value for value in msgspec.structs.astuple(columns))
+    return tuple([bytes(value) if isinstance(value, Raw) else value for value in values])
 
 
 def _cell(name: str, value: Any) -> Any:

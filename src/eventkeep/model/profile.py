@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -43,6 +43,24 @@ class Profile(msgspec.Struct, kw_only=True):
     consent: Consent = NOTHING
     created: int
     updated: int
+
+
+class StoredProfile(NamedTuple):
+    """The attributes of a profile as the directory stores them; location and properties are JSON objects."""
+
+    id: str
+    external_id: str | None
+    email: str | None
+    phone_number: str | None
+    anonymous_id: str | None
+    first_name: str | None
+    last_name: str | None
+    organization: str | None
+    locale: str | None
+    title: str | None
+    image: str | None
+    location: str
+    properties: str
 
 
 def merged(profile: Profile, write: ProfileWrite, now_us: int) -> Profile:

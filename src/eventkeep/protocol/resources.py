@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from eventkeep.model.predictions.analytics import PredictiveAnalytics
 
 _MICROSECONDS: Final = 1_000_000
-_LOCATION_MEMBERS: Final = (*(name.partition(".")[2] for name in LOCATION[1:]), "ip")
+LOCATION_MEMBERS: Final = (*(name.partition(".")[2] for name in LOCATION[1:]), "ip")
 _ANALYTICS: Final = tuple(name.partition(".")[2] for name in PREDICTIVE_ANALYTICS[1:])
 _PLAIN_ATTRIBUTES: Final = (
     "email",
@@ -126,7 +126,7 @@ def profile_attributes(
         "created": datetime_of(profile.created // _MICROSECONDS),
         "updated": datetime_of(profile.updated // _MICROSECONDS),
         "last_event_date": None if last_event_time is None else datetime_of(last_event_time),
-        "location": {name: profile.location.get(name) for name in _LOCATION_MEMBERS},
+        "location": {name: profile.location.get(name) for name in LOCATION_MEMBERS},
         # Encoded already, so that nulls in it are no business of ``without_nulls``.
         "properties": msgspec.Raw(_encode(profile.properties)),
         "subscriptions": subscriptions_of(profile.consent, profile.phone_number, revision),

@@ -41,6 +41,7 @@ from eventkeep.server.pending_response import PendingResponse
 from eventkeep.server.probes import Probes
 from eventkeep.server.request_log import RequestLog
 from eventkeep.server.routing import Router, with_single_slashes
+from eventkeep.server.scans import Scans
 from eventkeep.server.services import Services
 from eventkeep.server.telemetry import Telemetry
 from eventkeep.server.traffic_log import TrafficLog
@@ -83,7 +84,9 @@ class App:
             self._request_log.mark = self._cluster.mark
         self._own_router = Router([*ADMIN_OPERATIONS.values(), *controls.operations])
         self._feed = Feed(self._clock, SystemRandomness())
-        self._admin_handlers = {**AdminRoutes(services, self._feed).handlers, **controls.handlers}
+        self._scans = Scans(services)
+        own = AdminRoutes(services, self._feed).handlers
+        self._admin_handlers = {**own, **self._scans.handlers, **controls.handlers}
         services.committer.follow(controls.following(self._feed.add))
         if services.node is not None:
             services.node.on_events = self._feed.add
@@ -123,9 +126,10 @@ class App:
         self._creates.close()
         self._probes.stopping = True
         self._feed.close()
+        self._scans.stop()
         self.traffic_log.stop()
         deadline = self._clock.monotonic() + seconds_max
-        while self._request_log.in_flight and self._clock.monotonic() < deadline:
+        while (self._request_log.in_flight or self._scans.running) and self._clock.monotonic() < deadline:
             await asyncio.sleep(0.01)
         if self._cluster is not None:
             self._cluster.close()

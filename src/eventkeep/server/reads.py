@@ -6,12 +6,10 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from eventkeep.events.selection import EventSelection
 from eventkeep.http.response import Response
 from eventkeep.model.event import StoredEvent
 from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
-from eventkeep.protocol.reads.conditions import EventBounds, unknown_metrics
 from eventkeep.protocol.reads.event_ids import event_not_found, parse_event_id
 from eventkeep.protocol.reads.pages import page_of
 from eventkeep.protocol.reads.query import ReadQuery, parse_read_query
@@ -28,6 +26,7 @@ from eventkeep.server.analytics import ANALYTICS, Analytics
 from eventkeep.server.attributions import Attributions
 from eventkeep.server.authorization import authorize
 from eventkeep.server.call import Call, Handler
+from eventkeep.server.event_selections import EventSelections
 from eventkeep.server.readers import Readers
 from eventkeep.server.services import Services
 
@@ -42,6 +41,7 @@ class Reads:
         self._directory, self._stored, self._readers = services.directory, services.events, readers
         self._attributions = Attributions(services.directory, services.events)
         self._analytics = Analytics(services.directory, services.events)
+        self._selections = EventSelections(services.directory)
         self._clock = services.clock
         self.handlers: dict[str, Handler] = {
             "get_events": self.get_events,
@@ -147,35 +147,16 @@ class Reads:
 
     def _found(self, account: int, query: ReadQuery) -> list[StoredEvent]:
         """The events of a page and one more. Raises InvalidRequest if the filter names a metric that does not exist."""
-        bounds = query.bounds
-        metrics = self._metric_numbers(account, bounds)
-        profile = None
-        if bounds.profile_id is not None:
-            profile = self._directory.profiles.find_id(account, bounds.profile_id)
-        if bounds.is_empty or (profile is None) != (bounds.profile_id is None):
-            return []
-        selection = EventSelection(
-            account=account,
+        selection = self._selections.of(
+            account,
+            query.bounds,
             count=query.find_count,
             descending=query.finds_descending,
-            time_min=bounds.time_min,
-            time_max=bounds.time_max,
-            metrics=metrics,
-            profiles=None if profile is None else frozenset(self._numbers_of(account, profile)),
             after=query.find_after,
         )
+        if selection is None:
+            return []
         return self._stored.page(selection)
-
-    def _metric_numbers(self, account: int, bounds: EventBounds) -> frozenset[int] | None:
-        """The numbers of the metrics that the filter chooses, None for all. Raises InvalidRequest for unknown ids."""
-        if bounds.metric_ids is None:
-            return None
-        numbers = {id: self._directory.metrics.find_id(account, id) for id in bounds.named_metric_ids}
-        if unknown := [id for id, metric in numbers.items() if metric is None]:
-            raise unknown_metrics(unknown)
-        return frozenset(
-            metric.number for id, metric in numbers.items() if metric is not None and id in bounds.metric_ids
-        )
 
     def _related(self, account: int, query: ReadQuery, events: Sequence[StoredEvent]) -> Related:
         directory, numbers = self._directory, {event.profile for event in events}

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventkeep.exporter.records import Attributes, sent_attributes, time_text
+from eventkeep.exporter.records import time_text
 from eventkeep.model.event import StoredEvent
 from eventkeep.protocol.reads.event_properties import event_properties
+from eventkeep.protocol.rows.sent_attributes import Attributes, sent_attributes
 
 TIME = 1_709_287_200
 NAMES = st.sampled_from(["a", "é", '"', "$extra", "$value", "$value_currency", "$event_id", "$other"])

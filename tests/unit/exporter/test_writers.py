@@ -14,12 +14,13 @@ import pytest
 
 from eventkeep.errors import ConfigurationError
 from eventkeep.exporter import writers
-from eventkeep.exporter.records import Profile, Record
+from eventkeep.exporter.records import Profile, Record, row_of
 from eventkeep.exporter.target import opened
 from eventkeep.exporter.writers import FORMATS, format_of, writer
 from eventkeep.importer.exported import exported_record, exported_row, is_export
 from eventkeep.importer.mapping import MappedRow
 from eventkeep.importer.rows import open_rows
+from eventkeep.protocol.rows.columns import encode_lines
 from tests.unit.exporter.made_records import record
 
 BARE = record(
@@ -36,7 +37,7 @@ def written(path: Path, file_format: str, records: list[Record], ids: bool = Fal
     with opened(str(path)) as file:
         out = writer(file_format, file, ids)
         for each in records:
-            out.write([each])
+            out.write(encode_lines([row_of(each, has_ids=ids)]))
         out.finish()
     return path
 

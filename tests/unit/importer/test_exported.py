@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from eventkeep.errors import RowRefused
-from eventkeep.exporter.columns import COLUMNS, SERVER_COLUMNS
 from eventkeep.importer.exported import exported_row, is_export
 from eventkeep.importer.templates import Row
+from eventkeep.protocol.rows.columns import COLUMNS, SERVER_COLUMNS
 
 ROW = {"time": "2024-03-01T10:00:00Z", "metric": "A", "unique_id": "1", "profile_email": "ada@shop.example"}
 

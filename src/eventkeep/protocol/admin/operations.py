@@ -1,4 +1,4 @@
-"""The operations beyond the Klaviyo API, under ``/eventkeep/``: lists, counts, and a feed of stored events.
+"""The operations beyond the Klaviyo API, under ``/eventkeep/``: lists, counts, a feed of stored events, and their scan.
 
 The Events API has no operation that lists metrics or profiles or counts events; the command
 line needs them. Keys, scopes, revisions and error documents are those of the API.
@@ -30,6 +30,7 @@ _ALL: Final = (
     AdminOperation(name="get_profile", path="/eventkeep/profiles/{id}", scopes=("profiles:read",)),
     AdminOperation(name="get_stats", path="/eventkeep/stats", scopes=("events:read", "metrics:read", "profiles:read")),
     AdminOperation(name="tail", path="/eventkeep/tail", scopes=("events:read",)),
+    AdminOperation(name="scan", path="/eventkeep/scan", scopes=("events:read", "metrics:read", "profiles:read")),
 )
 
 ADMIN_OPERATIONS: Final[Mapping[str, AdminOperation]] = {operation.name: operation for operation in _ALL}

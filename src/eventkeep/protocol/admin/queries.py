@@ -77,19 +77,19 @@ class TailQuery(AdminQuery, frozen=True, kw_only=True):
 
 def parse_no_parameters(query_string: bytes) -> AdminQuery:
     """The query of an operation without parameters. Raises InvalidRequest if there are any."""
-    _parsed(query_string, {})
+    parsed(query_string, {})
     return AdminQuery()
 
 
 def parse_metrics_query(query_string: bytes) -> MetricsQuery:
     """The query of list_metrics. Raises InvalidRequest with every fault, each naming its parameter."""
-    pairs, values = _parsed(query_string, {**_PAGE, "name": _text(METRIC_NAME_CHARACTERS_MAX)})
+    pairs, values = parsed(query_string, {**_PAGE, "name": _text(METRIC_NAME_CHARACTERS_MAX)})
     return MetricsQuery(parameters=pairs, **values)
 
 
 def parse_profiles_query(query_string: bytes) -> ProfilesQuery:
     """The query of list_profiles. Raises InvalidRequest with every fault, each naming its parameter."""
-    pairs, values = _parsed(
+    pairs, values = parsed(
         query_string,
         {
             **_PAGE,
@@ -109,7 +109,7 @@ def parse_profiles_query(query_string: bytes) -> ProfilesQuery:
 
 def parse_tail_query(query_string: bytes) -> TailQuery:
     """The query of tail. Raises InvalidRequest with every fault, each naming its parameter."""
-    pairs, values = _parsed(
+    pairs, values = parsed(
         query_string,
         {
             "after": parse_position,
@@ -121,7 +121,7 @@ def parse_tail_query(query_string: bytes) -> TailQuery:
     return TailQuery(parameters=pairs, includes=values.pop("include", ()), **values)
 
 
-def _parsed(
+def parsed(
     query_string: bytes, readers: Mapping[str, Callable[[str], Any]]
 ) -> tuple[tuple[tuple[str, str], ...], dict[str, Any]]:
     """The values of the pairs; a reader raises ValueError or InvalidRequest for an invalid one."""
