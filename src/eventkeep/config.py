@@ -58,6 +58,8 @@ LOG_HOURS_MAX: Final = 876_000
 """The greatest age of records that a setting can ask for: a hundred years."""
 LOG_FOLLOWER_BYTES: Final = 1_000_000_000
 """The default of how many bytes of log are kept for followers."""
+LOG_FOLLOWER_HOURS: Final = 24
+"""The default of how many hours the log is kept for a node of a cluster that tells nothing of itself."""
 
 
 class RateLimit(msgspec.Struct, frozen=True):
@@ -76,6 +78,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     ``metrics_port`` None opens none. ``log`` is the address of a replicated log, None for one in the folder; the name
     ``node``, the URL at which the other nodes reach this one, and the secret that they share are for a replicated log.
     ``log_retention_bytes`` and ``log_retention_hours`` 0 set no such limit; see `eventkeep.log.retention.Retention`.
+    ``log_follower_hours`` is for the nodes of a cluster.
     ``fit_predictions_hours`` 0 fits none.
     ``controls`` opens the routes that control a stand-in, to requests that bring ``controls_key`` if there is one;
     ``seed`` is a file of accounts for it, and ``repeatable_ids`` makes it give the same ids in every run.
@@ -94,6 +97,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     log_retention_bytes: int = 0
     log_retention_hours: int = 0
     log_follower_bytes: int = LOG_FOLLOWER_BYTES
+    log_follower_hours: int = LOG_FOLLOWER_HOURS
     log: str | None = None
     node: str | None = None
     node_url: str | None = None
@@ -352,6 +356,7 @@ READERS: Final[Mapping[str, Callable[[object], Any]]] = {
     "log_retention_bytes": whole_number(0, LOG_BYTES_MAX),
     "log_retention_hours": whole_number(0, LOG_HOURS_MAX),
     "log_follower_bytes": whole_number(0, LOG_BYTES_MAX),
+    "log_follower_hours": whole_number(1, LOG_HOURS_MAX),
     "log": log_address,
     "node": node_name,
     "node_url": base_url,

@@ -28,6 +28,7 @@
         │   ├── LogTrimmed            records that are no longer in the log
         │   └── LogUnreachable        a replicated log that can't be reached now
         ├── EventStoreError           the event store: a file that is damaged or missing, a disk that fails
+        ├── SnapshotDamaged           a snapshot whose files are not those of its list
         └── MetricsExceeded           a batch that would make too many metrics for an account
 
 The status numbers above are for the reader: the one table from exception to
@@ -207,6 +208,10 @@ class LogUnreachable(LogError):
 
 class EventStoreError(StoreError):
     """The event store can't carry out an operation: a file is damaged or missing, or the disk fails. Names the file."""
+
+
+class SnapshotDamaged(StoreError):
+    """A snapshot that is loaded has other files than those of its list."""
 
 
 class MetricsExceeded(StoreError):

@@ -8,6 +8,7 @@ import pytest
 
 from eventkeep.cluster.local_servers import program
 from eventkeep.errors import ConfigurationError
+from tests.cluster.processes import Processes
 from tests.cluster.servers import ServersInNetwork
 
 
@@ -21,3 +22,22 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServersInNetwo
     with ServersInNetwork(tmp_path_factory.mktemp("nats")) as running:
         yield running
         running.network.heal()
+
+
+@pytest.fixture(scope="session")
+def running_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    """Three nodes with clients that write and read all the time, shared by the session."""
+    try:
+        program()
+    except ConfigurationError as exc:
+        pytest.skip(str(exc))
+    with Processes(tmp_path_factory.mktemp("nodes")) as processes:
+        yield processes
+
+
+@pytest.fixture
+def running(running_session: Processes) -> Iterator[Processes]:
+    """The same; a fault that a client or a node has found fails the test. Leave all of it running."""
+    running_session.raise_failures()
+    yield running_session
+    running_session.raise_failures()

@@ -4,30 +4,14 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
 from typing import Final
 
 import httpx
-import pytest
 
-from eventkeep.cluster.local_servers import program
-from eventkeep.errors import ConfigurationError
 from tests.cluster.clients import create_body
 from tests.cluster.processes import REVISION, NodeProcess, Processes
 
 WAIT_SECONDS: Final = 60.0
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
-    """Nodes with clients that write and read all the time."""
-    try:
-        program()
-    except ConfigurationError as exc:
-        pytest.skip(str(exc))
-    with Processes(tmp_path_factory.mktemp("nodes")) as processes:
-        yield processes
-        processes.raise_failures()
 
 
 def headers(running: Processes, **more: str) -> dict[str, str]:

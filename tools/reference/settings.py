@@ -44,7 +44,9 @@ MORE: Final = {
     "log_retention_hours": "See [log_retention_bytes](#log_retention_bytes). Records go in whole files, so some stay "
     "longer.",
     "log_follower_bytes": "A follower that is further behind is left behind, with a warning. See "
-    "[Operating](../operating.md#the-log).",
+    "[Operating](../operating.md#the-log). In a cluster, how large the log on the servers of NATS may be.",
+    "log_follower_hours": "Only for a cluster: then a node that is silent holds no records back. See "
+    "[Many machines](../cluster.md#joining).",
     "log": "For a cluster: servers of NATS, the name of the log, and options; see [Many machines](../cluster.md).",
     "node": "The same after a restart, also on another machine that takes its place.",
     "node_url": "Only for a cluster: the node that leads is sent the writes of the others there.",

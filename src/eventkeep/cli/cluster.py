@@ -1,8 +1,9 @@
-"""``eventkeep cluster``: look at a cluster, have another node lead, and try one out on this machine."""
+"""``eventkeep cluster``: look at a cluster, operate it, and try one out on this machine."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -10,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from eventkeep.cli.settings import ConfigOption, DataOption
 from eventkeep.errors import ConfigurationError
 
 cluster = typer.Typer(no_args_is_help=True, help="Look at a cluster of nodes with a replicated log, and operate it.")
@@ -17,6 +19,29 @@ cluster = typer.Typer(no_args_is_help=True, help="Look at a cluster of nodes wit
 LogOption = Annotated[
     str, typer.Option("--log", help="The address of the log, nats://host:4222,…/name, as the nodes have it.")
 ]
+
+SecretOption = Annotated[
+    str | None, typer.Option("--node-secret", help="The secret that the nodes share.", show_default="none")
+]
+JOIN_EPILOG = """
+Example: eventkeep cluster join --data /srv/eventkeep --log nats://db1,db2,db3/events --node db4
+
+A server does the same by itself when it starts and its folder can't follow the log. The command is for a folder that
+is prepared before its server starts, and with --replace for one that is damaged.
+"""
+SNAPSHOT_EPILOG = """
+Example: eventkeep cluster snapshot /backups/events --log nats://db1,db2,db3/events
+
+A data folder is made of it with eventkeep restore, for one server with a log of its own.
+"""
+
+
+@cluster.callback()
+def prepare() -> None:
+    """Keep standard output for results: errors of the log go to standard error."""
+    from eventkeep.server.logs import configure_logs
+
+    configure_logs("error", "console")
 
 
 @cluster.command(epilog="Example: eventkeep cluster status --log nats://db1,db2,db3")
@@ -36,11 +61,47 @@ def status(
     servers = [f"{found.stream_leader} (leads)", *(replica_text(each) for each in found.replicas)]
     print(f"servers  {', '.join(servers)}")
     print(f"leader   {found.leader or 'none'}")
-    table = Table("node", "url", "role", "position", "lag", "seen", "version")
+    table = Table("node", "url", "role", "position", "lag", "seen", "version", "note")
     for row in found.nodes:
         seen = f"{row.age_seconds:.0f} s ago"
-        table.add_row(row.node, row.url, row.role, str(row.position), str(row.lag), seen, row.version)
+        table.add_row(row.node, row.url, row.role, str(row.position), str(row.lag), seen, row.version, row.note)
     Console().print(table)
+
+
+@cluster.command(epilog=JOIN_EPILOG)
+def join(
+    log: LogOption,
+    data: DataOption = None,
+    node: Annotated[
+        str | None, typer.Option(help="The name that the node will have.", show_default="name of the machine")
+    ] = None,
+    node_secret: SecretOption = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Load it also if the folder could follow the log, or is damaged.")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Load the state of a node that runs into a data folder, so that a new node can follow from there."""
+    from eventkeep.cli.cluster_join import join_cluster
+    from eventkeep.cli.settings import serve_settings
+
+    join_cluster(
+        serve_settings({"log": log, "data": data, "node": node, "node_secret": node_secret, "config": config}), replace
+    )
+
+
+@cluster.command(epilog=SNAPSHOT_EPILOG)
+def snapshot(
+    folder: Annotated[Path, typer.Argument(help="The folder of the backup, which is made.")],
+    log: LogOption,
+    node_secret: SecretOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Back up a cluster while it runs: a snapshot of one node, in the form of eventkeep backup."""
+    from eventkeep.cli.cluster_join import back_up_cluster
+    from eventkeep.cli.settings import serve_settings
+
+    back_up_cluster(folder, serve_settings({"log": log, "node_secret": node_secret, "config": config}))
 
 
 @cluster.command(epilog="Example: eventkeep cluster failover --log nats://db1,db2,db3")

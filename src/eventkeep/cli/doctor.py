@@ -18,6 +18,8 @@ STYLES: Final = {"ok": "green", "warning": "yellow", "fault": "bold red"}
 EPILOG: Final = """
 Example: eventkeep doctor --data /srv/eventkeep
 
+For a node of a cluster, that is with --log, it checks the servers of NATS, the streams, the lease and all nodes too.
+
 Exit codes: 0 no fault (there may be warnings), 1 a fault was found, 2 wrong usage.
 """
 
@@ -26,6 +28,12 @@ def doctor(
     data: DataOption = None,
     host: Annotated[str | None, typer.Option(help="The address to listen on.", show_default="127.0.0.1")] = None,
     port: Annotated[str | None, typer.Option(help="The port.", show_default="8340")] = None,
+    log: Annotated[
+        str | None, typer.Option(help="The address of the replicated log of a node.", show_default="none")
+    ] = None,
+    node_secret: Annotated[
+        str | None, typer.Option(help="The secret that the nodes of a cluster share.", show_default="none")
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonDocumentOption = False,
 ) -> None:
@@ -33,7 +41,9 @@ def doctor(
 
     It works beside a running server and without one, needs no key, and changes nothing.
     """
-    settings = serve_settings({"data": data, "host": host, "port": port, "config": config})
+    settings = serve_settings(
+        {"data": data, "host": host, "port": port, "log": log, "node_secret": node_secret, "config": config}
+    )
     findings = examine(settings)
     status = worst(findings)
     output = Output()
@@ -65,7 +75,14 @@ def examine(settings: ServeSettings) -> list[Finding]:
         findings += [disk(folder.place), inodes(folder.place), sync(folder.place)]
     findings.append(ok("port", "any that is free") if address is None else address.finding)
     server_date = None if address is None else address.server_date
-    return [*findings, open_files(), clock(time.time(), server_date, folder.last_change)]
+    findings += [open_files(), clock(time.time(), server_date, folder.last_change)]
+    if settings.log is None:
+        return findings
+    from eventkeep.cli.cluster_checks import check_cluster
+    from eventkeep.server.logs import configure_logs
+
+    configure_logs("error", "console")
+    return findings + check_cluster(settings)
 
 
 def show(output: Output, findings: Sequence[Finding]) -> None:

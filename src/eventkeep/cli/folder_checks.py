@@ -94,8 +94,11 @@ def check_log(folder: Path, holder: str | None) -> Finding:
     """The state of the log; a server that has the folder has checked its log itself."""
     if holder is not None:
         return ok("log", "open in the server, which knows its format")
+    from eventkeep.ingest.stores import REPLICATED
     from eventkeep.log.inspection import inspect_log
 
+    if (folder / REPLICATED).exists():
+        return ok("log", "on the servers of NATS: the folder is that of a node")
     try:
         state = inspect_log(folder / "log")
     except StoreError as exc:

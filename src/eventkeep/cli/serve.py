@@ -52,6 +52,10 @@ def serve(
         str | None,
         typer.Option(help="How much of the log stays for followers at most.", show_default="1000000000"),
     ] = None,
+    log_follower_hours: Annotated[
+        str | None,
+        typer.Option(help="How long the log stays for a node of a cluster that is silent.", show_default="24"),
+    ] = None,
     log: Annotated[
         str | None,
         typer.Option(help="The address of a replicated log, nats://host:4222,….", show_default="in the data folder"),
@@ -105,6 +109,7 @@ def serve(
             "log_retention_bytes": log_retention_bytes,
             "log_retention_hours": log_retention_hours,
             "log_follower_bytes": log_follower_bytes,
+            "log_follower_hours": log_follower_hours,
             "log": log,
             "node": node,
             "node_url": node_url,

@@ -26,7 +26,7 @@ from eventkeep.cluster.chain import Chain
 from eventkeep.cluster.link import Link
 from eventkeep.cluster.message import Part, PartList, compress, decompress, part_list, split
 from eventkeep.cluster.server_checks import check_servers
-from eventkeep.cluster.streams import StreamInfo, open_bucket, open_stream, stream_info, stream_names
+from eventkeep.cluster.streams import StreamInfo, StreamState, open_bucket, open_stream, stream_info, stream_names
 from eventkeep.errors import LogError, LogTrimmed, LogUnreachable
 from eventkeep.limits import (
     CLUSTER_APPEND_SECONDS_MAX,
@@ -44,6 +44,8 @@ from eventkeep.log.transport import KEPT, AppendResult, Outcome
 logger = structlog.get_logger(__name__)
 
 WRONG_LAST_SEQUENCE: Final = 10071
+TRIM_STEPS_MAX: Final = 20
+"""Steps in which the streams are brought down to a size."""
 RETRY_SECONDS: Final = 0.05
 EXPECTED_SEQUENCE: Final = "Nats-Expected-Last-Sequence"
 
@@ -420,6 +422,27 @@ class JetStreamLog:
         if (up_to := min(up_to, self.last - 1)) >= self._first:
             self.link.run(self._trim(up_to))
             self._first = up_to + 1
+
+    def trim_to_size(self, bytes_max: int, up_to: int) -> int:
+        """Remove the oldest records, up to ``up_to`` at most, until the streams have at most ``bytes_max`` bytes.
+
+        Returns the first position that is left. Raises LogUnreachable, LogError.
+        """
+        up_to = min(up_to, self.last - 1)
+        for _ in range(TRIM_STEPS_MAX):
+            state, size = self.link.run(self._size())
+            self._first = max(state.first_seq, 1)
+            if size <= bytes_max or self._first > up_to:
+                break
+            # The sizes of single records are not known: half of the estimate at a time does not remove too many.
+            estimate = state.messages * (size - bytes_max) / size / 2
+            self.trim(min(self._first + int(estimate), up_to))
+        return self._first
+
+    async def _size(self) -> tuple[StreamState, int]:
+        """The state of the stream of records, and the bytes of all records with their parts on each server."""
+        info, parts = await self._checked_info(), await stream_info(self.link, self.names.parts)
+        return info.state, info.state.bytes + (0 if parts is None else parts.state.bytes)
 
     async def _trim(self, up_to: int) -> None:
         await self._purge(self.names.log, up_to + 1)

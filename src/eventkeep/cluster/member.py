@@ -18,7 +18,7 @@ import structlog
 from eventkeep.clock import Clock
 from eventkeep.cluster.jetstream_log import JetStreamLog
 from eventkeep.cluster.lease import Lease
-from eventkeep.errors import EventkeepError, LogUnreachable
+from eventkeep.errors import EventkeepError, LogTrimmed, LogUnreachable
 from eventkeep.limits import (
     CLUSTER_BEHIND_SECONDS_MAX,
     CLUSTER_BEHIND_WAIT_SECONDS,
@@ -134,12 +134,13 @@ class Member:
                     logger.warning("the log can't be reached", cause=str(exc))
                     self._gave_way.wait(CLUSTER_POLL_SECONDS)
                     self._gave_way.clear()
+        except LogTrimmed as exc:
+            logger.warning("this node has fallen out of the log", cause=str(exc))
+            self._fail(exc)
         except Exception as exc:
             # The thread ends here; the owner of the node stops it with this error.
-            self.failure = exc
             logger.error("this node can't follow the log any more", cause=str(exc), exc_info=not is_expected(exc))
-            self.lease.may_take = lambda: False
-            self._change(Role.FAILED)
+            self._fail(exc)
 
     def _follow_or_lead(self) -> None:
         with self._turn:
@@ -178,8 +179,10 @@ class Member:
         self._apply([encoded.content])
         return True
 
-    def _change(self, role: Role) -> None:
-        self.role = role
+    def _fail(self, failure: Exception) -> None:
+        self.failure = failure
+        self.lease.may_take = lambda: False
+        self.role = Role.FAILED
         self.on_change()
 
 

@@ -19,7 +19,7 @@ COMMAND: Final = "eventkeep-cluster"
 
 
 class NodeRow(msgspec.Struct, frozen=True):
-    """A node as it told of itself ``age_seconds`` ago; ``lag`` is in records."""
+    """A node as it told of itself ``age_seconds`` ago; ``lag`` is in records, and ``note`` is for people."""
 
     node: str
     url: str
@@ -28,6 +28,7 @@ class NodeRow(msgspec.Struct, frozen=True):
     lag: int
     age_seconds: float
     version: str
+    note: str = ""
 
 
 class Overview(msgspec.Struct, frozen=True):
@@ -55,7 +56,14 @@ def overview(address: LogAddress) -> Overview:
         last = info.state.last_seq
         rows = [
             NodeRow(
-                state.node, state.url, state.role, state.position, max(last - state.position, 0), age, state.version
+                node=state.node,
+                url=state.url,
+                role=state.role,
+                position=state.position,
+                lag=max(last - state.position, 0),
+                age_seconds=age,
+                version=state.version,
+                note=state.note,
             )
             for state, age in ((node.state, node.age_seconds) for node in seen)
         ]

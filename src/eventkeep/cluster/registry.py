@@ -15,12 +15,15 @@ from eventkeep.cluster.link import Link
 from eventkeep.errors import LogError
 
 NODES: Final = "nodes"
+JOINING: Final = "joining"
+"""The role of a node that loads a snapshot of another one."""
 
 
 class NodeState(msgspec.Struct, frozen=True):
     """A node as it tells of itself.
 
-    ``position`` is that of the last record applied, ``durable`` that of the last record that a power cut would leave.
+    ``position`` is that of the last record applied, ``durable`` that of the last record that it does not need from the
+    log any more. ``note`` is for people: how far a snapshot is loaded, for example.
     """
 
     node: str
@@ -29,6 +32,7 @@ class NodeState(msgspec.Struct, frozen=True):
     position: int
     durable: int
     version: str = ""
+    note: str = ""
 
 
 class SeenNode(msgspec.Struct, frozen=True):

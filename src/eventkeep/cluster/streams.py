@@ -112,15 +112,23 @@ async def open_stream(link: Link, stream: str, subject: str, identity: int) -> S
     """
     wanted = {"name": stream, "subjects": [subject], "metadata": {IDENTITY: f"{identity:016x}"}, **NEVER_REMOVED}
     info = await make_or_find(link, stream, wanted)
-    for setting, value in NEVER_REMOVED.items():
-        if info.config.get(setting) != value:
-            raise ConfigurationError(
-                f"the stream {stream} has {setting} {info.config.get(setting)!r}, expected {value!r}: "
-                f"change it with 'nats stream edit {stream}'"
-            )
+    if (wrong := wrong_setting(info)) is not None:
+        setting, value, expected = wrong
+        raise ConfigurationError(
+            f"the stream {stream} has {setting} {value!r}, expected {expected!r}: "
+            f"change it with 'nats stream edit {stream}'"
+        )
     if info.identity is None:
         raise ConfigurationError(f"the stream {stream} was not made by eventkeep: choose another name for the log")
     return info
+
+
+def wrong_setting(info: StreamInfo) -> tuple[str, Any, Any] | None:
+    """A setting with which a stream would lose records, its value, and the expected one; None if there is none."""
+    for setting, expected in NEVER_REMOVED.items():
+        if (value := info.config.get(setting)) != expected:
+            return setting, value, expected
+    return None
 
 
 async def open_bucket(link: Link, stream: str, subject: str) -> None:

@@ -21,8 +21,8 @@ from xxhash import xxh3_64_hexdigest
 
 from eventkeep.errors import ConfigurationError, LogError, StoreError
 from eventkeep.files import Files
-from eventkeep.ingest.snapshot import Snapshot, copy_snapshot, file_in, write_file
-from eventkeep.ingest.stores import LOG_FOLDER, Stores
+from eventkeep.ingest.snapshot import Snapshot, copy_snapshot, file_in, remove, write_file
+from eventkeep.ingest.stores import LOG_FOLDER, REPLICATED, Stores
 from eventkeep.log.file_log import FileLog
 from eventkeep.log.inspection import inspect_log, read_log
 from eventkeep.log.record import HEADER, EncodedRecord, checked_header, decode_header
@@ -99,6 +99,8 @@ def back_up(
     """
     files = files or Files()
     state = inspect_log(data / LOG_FOLDER)
+    if (data / REPLICATED).exists():
+        raise ConfigurationError(f"--data: {data} is that of a node: eventkeep cluster snapshot backs up a cluster")
     if state is None:
         raise ConfigurationError(f"--data: there is nothing to back up in {data}")
     try:
@@ -118,6 +120,32 @@ def back_up(
     except OSError as exc:
         raise StoreError(f"the backup {folder} can't be written: {exc}") from exc
     return found
+
+
+def back_up_cluster(folder: Path, log: int, read: Callable[[Path], Snapshot], files: Files | None = None) -> Snapshot:
+    """Add a snapshot of a cluster, whose log has the identity ``log``, to the backup in ``folder``, which is made.
+
+    ``read`` writes a snapshot into a folder. Raises StoreError, and ConfigurationError if the backup is that of another
+    log.
+    """
+    files = files or Files()
+    try:
+        files.make_folder(folder)
+        found = read_list(folder) or BackupList(FORMAT, log)
+        if found.log != log:
+            raise ConfigurationError(f"the folder {folder} has the backup of another log")
+        unfinished = folder / "snapshot.new"
+        snapshot = read(unfinished)
+        if any(each.position == snapshot.position for each in found.snapshots):
+            remove(unfinished)
+            return snapshot
+        files.replace(unfinished, folder / f"snapshot-{snapshot.position}")
+        files.sync_folder(folder)
+        found.snapshots.append(snapshot)
+        write_list(folder, found, files)
+    except OSError as exc:
+        raise StoreError(f"the backup {folder} can't be written: {exc}") from exc
+    return snapshot
 
 
 def add_records(data: Path, folder: Path, found: BackupList, files: Files) -> None:

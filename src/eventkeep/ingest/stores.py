@@ -18,7 +18,7 @@ import structlog
 from eventkeep.clock import Clock, Randomness, SystemClock
 from eventkeep.directory import Directory, Progress
 from eventkeep.directory.changes import Change, decode_changes, encode_changes
-from eventkeep.errors import LogError, StoreError
+from eventkeep.errors import LogError, LogTrimmed, StoreError
 from eventkeep.events.store import EventStore
 from eventkeep.files import Files
 from eventkeep.ingest import folder_manifest
@@ -36,7 +36,6 @@ REPLAYED_TOGETHER: Final = 200
 """Records of a replay that share a transaction of the directory."""
 REPLAYED_BYTES: Final = 16_777_216
 """Bytes of records of a replay that share a transaction of the directory, and one record more."""
-COPY_NODE: Final = "the records between are gone. Stop another node, copy its data folder here, and start both"
 REPLICATED: Final = "replicated"
 """A file in the folder that says that its views follow a log on the servers of NATS."""
 RESTORE: Final = "Restore the folder from one backup, or run eventkeep check --repair"
@@ -67,7 +66,8 @@ class Stores:
 
         New ids come from ``randomness``.
         ``replicated`` is the log that the views follow instead of one in the folder; the stores close it.
-        Raises StoreError, with nothing left open, if anything in the folder is damaged, missing or of another version.
+        Raises StoreError, with nothing left open, if anything in the folder is damaged, missing or of another version,
+        and LogTrimmed if a replicated log has not the next record any more.
         """
         try:
             return cls._open(folder, clock or SystemClock(), files or Files(), replicated, randomness)
@@ -157,11 +157,10 @@ class Stores:
                 f"lost, or an older one put in its place. {RESTORE}"
             )
         if position < self.log.first - 1:
-            advice = COPY_NODE if self.is_replicated else f"the {name} was removed, or an older one put in its place"
-            raise StoreError(
-                f"the {name} ends at record {position}, and the log begins at record {self.log.first}: {advice}. "
-                f"{'' if self.is_replicated else RESTORE}".strip()
-            )
+            ends = f"the {name} ends at record {position}, and the log begins at record {self.log.first}"
+            if self.is_replicated:
+                raise LogTrimmed(f"{ends}: this node needs a snapshot of another one")
+            raise StoreError(f"{ends}: the {name} was removed, or an older one put in its place. {RESTORE}")
 
     def _check_chain(self) -> None:
         """Raises StoreError if the directory followed another log up to its position."""

@@ -55,8 +55,6 @@ CLUSTER_TELL_SECONDS: Final = 1.0
 """Seconds between two times that a node tells of itself."""
 CLUSTER_CHECK_SECONDS: Final = 30.0
 """Seconds between two looks at the settings of the servers of NATS."""
-CLUSTER_FORGET_SECONDS: Final = 24 * 3600.0
-"""Seconds after which no record is kept any more for a node that told nothing of itself."""
 
 # Requests that are passed on.
 CLUSTER_POSITION_SECONDS_MAX: Final = 5.0
@@ -69,3 +67,21 @@ CLUSTER_CONNECTIONS_KEPT_MAX: Final = 64
 """Idle connections to another node that are kept."""
 CLUSTER_SESSIONS_MAX: Final = 10_000
 """API keys whose last write through a node that does not lead is remembered, so that their reads see it."""
+
+# Joining.
+CLUSTER_SILENT_SECONDS: Final = 10.0
+"""Seconds since a node told of itself after which it counts as gone, and is not asked for a snapshot."""
+CLUSTER_SNAPSHOTS_MAX: Final = 2
+"""Snapshots that a node holds for others at the same time."""
+CLUSTER_SNAPSHOT_SHARED_SECONDS: Final = 60.0
+"""Seconds since a snapshot was begun in which it is given to other nodes too."""
+CLUSTER_SNAPSHOT_IDLE_SECONDS_MAX: Final = 60.0
+"""Seconds without a request after which a snapshot is removed."""
+CLUSTER_SNAPSHOT_PIECE_BYTES: Final = 4_194_304
+"""Bytes of a file of a snapshot that one request gets."""
+CLUSTER_SNAPSHOT_SECONDS_MAX: Final = 30.0
+"""Seconds in which a node has to respond to one that loads its snapshot."""
+CLUSTER_JOIN_SECONDS_MAX: Final = 120.0
+"""Seconds without a byte of a snapshot after which a node that joins gives up."""
+CLUSTER_JOINS_MAX: Final = 10
+"""How often one process joins its cluster anew before it ends."""

@@ -36,7 +36,7 @@ from eventkeep.server.creates import Creates
 from eventkeep.server.feed import Feed
 from eventkeep.server.forwarding import cluster_requests
 from eventkeep.server.handlers import handlers
-from eventkeep.server.node import CONTROL_PATH
+from eventkeep.server.node_settings import PREFIX as NODE_PREFIX
 from eventkeep.server.pending_response import PendingResponse
 from eventkeep.server.probes import Probes
 from eventkeep.server.request_log import RequestLog
@@ -166,11 +166,11 @@ class App:
             pending.run(self._other(request, is_options))
 
     async def _other(self, request: Request, is_options: bool) -> Response:
-        """A probe, a command of another node, or the methods of a path, which nobody needs a key to ask for."""
+        """A probe, a request of another node, or the methods of a path, which nobody needs a key to ask for."""
         if is_options:
             return self._options(request)
-        if self._cluster is not None and request.path == CONTROL_PATH:
-            return await self._cluster.control(request)
+        if self._cluster is not None and request.path.startswith(NODE_PREFIX):
+            return await self._cluster.of_node(request)
         return await self._probes.respond(request, self._base_url(request))
 
     def _start_create(self, request: Request, name: str, pending: PendingResponse) -> None:

@@ -19,6 +19,11 @@ def cluster_metrics(node: Node) -> Iterator[Metric]:
         ("lag_records", "Records that are known to this node and not applied.", log.lag),
         ("staleness_seconds", "Seconds since this node had applied all that it knew of.", member.staleness_seconds),
         ("lease_age_seconds", "Seconds since this node saw the lease renewed.", lease.age_seconds),
+        (
+            "joined_position",
+            "The position of the snapshot that this node has loaded at its start, 0 for none.",
+            node.joined,
+        ),
         ("epoch", "The number of the leader that appended the last record.", log.epoch),
     ):
         yield GaugeMetricFamily(f"eventkeep_cluster_{name}", text, value)

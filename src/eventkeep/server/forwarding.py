@@ -8,16 +8,14 @@ by itself.
 from __future__ import annotations
 
 import asyncio
-import hmac
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote
 
-import msgspec
 import structlog
 
-from eventkeep.errors import Fault, InvalidRequest, NotAuthenticated, ServerUnreachable, Unavailable
+from eventkeep.errors import Fault, InvalidRequest, ServerUnreachable, Unavailable
 from eventkeep.http.request import Request
 from eventkeep.http.response import Response
 from eventkeep.ingest.committer import Committer
@@ -28,14 +26,14 @@ from eventkeep.limits import (
     CLUSTER_SESSIONS_MAX,
     RETRY_AFTER_SECONDS,
 )
-from eventkeep.server.control import respond
-from eventkeep.server.node import SECRET, Node
+from eventkeep.server.node import Node
 from eventkeep.server.node_connections import NodeConnections, NodeResponse
+from eventkeep.server.node_routes import NodeRoutes
+from eventkeep.server.node_settings import POSITION, SECRET
 from eventkeep.server.services import Services
 
 logger = structlog.get_logger(__name__)
 
-POSITION: Final = "eventkeep-position"
 STALENESS: Final = "eventkeep-staleness"
 STALENESS_MAX: Final = "eventkeep-max-staleness"
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -53,7 +51,8 @@ class ClusterRequests:
     """The steps before and after the application when requests reach a node. One event loop's."""
 
     def __init__(self, node: Node, committer: Committer, stores: Stores, is_stopping: Callable[[], bool]) -> None:
-        self._node, self._committer, self._stores, self._is_stopping = node, committer, stores, is_stopping
+        self._node = node
+        self._routes = NodeRoutes(node, committer, stores, is_stopping)
         self._connections = NodeConnections()
         self._written: OrderedDict[str, int] = OrderedDict()
         self.forwarded = 0
@@ -81,14 +80,9 @@ class ClusterRequests:
         if not self.is_leading:
             response.headers.setdefault(STALENESS, f"{node.member.staleness_seconds:.2f}")
 
-    async def control(self, request: Request) -> Response:
-        """Carry out a command of another node. Raises NotAuthenticated if no node has sent the request."""
-        sent = request.headers.get(SECRET) or ""
-        if not hmac.compare_digest(sent.encode(), self._node.settings.secret.encode()):
-            raise NotAuthenticated([Fault(f"Only the nodes of the cluster may ask for {request.path}.")])
-        content = await request.read_body(BODY_BYTES_MAX)
-        response = await asyncio.to_thread(respond, content, self._committer, self._stores, self._is_stopping)
-        return Response(200, {"Content-Type": "application/json"}, msgspec.json.encode(response))
+    async def of_node(self, request: Request) -> Response:
+        """The response to a request that only nodes make; see `NodeRoutes.respond`."""
+        return await self._routes.respond(request)
 
     def close(self) -> None:
         self._connections.close()

@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import importlib.metadata
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 import httpx
@@ -17,20 +17,18 @@ import msgspec
 import structlog
 
 from eventkeep.clock import Clock
-from eventkeep.cluster.address import LogAddress, parse_log_address
 from eventkeep.cluster.jetstream_log import JetStreamLog
 from eventkeep.cluster.lease import Holder, Lease
 from eventkeep.cluster.member import Member, Role
 from eventkeep.cluster.registry import NodeState, Registry, removable
 from eventkeep.cluster.server_checks import check_servers
-from eventkeep.config import ServeSettings, server_url
 from eventkeep.directory.changes import encode_changes
 from eventkeep.errors import ConfigurationError, LogError, LogUnreachable, StoreError, Unavailable
 from eventkeep.ingest.committer import Committer
+from eventkeep.ingest.snapshot import Snapshot, take_snapshot
 from eventkeep.ingest.stores import Stores
 from eventkeep.limits import (
     CLUSTER_CHECK_SECONDS,
-    CLUSTER_FORGET_SECONDS,
     CLUSTER_FORWARD_SECONDS_MAX,
     CLUSTER_POSITION_SECONDS_MAX,
     CLUSTER_START_SECONDS_MAX,
@@ -39,38 +37,14 @@ from eventkeep.limits import (
 )
 from eventkeep.model.event_columns import EventColumns
 from eventkeep.server.control import ControlResponse
+from eventkeep.server.node_settings import CONTROL_PATH, POSITION, SECRET, NodeSettings
+from eventkeep.server.node_snapshots import NodeSnapshots
 
 logger = structlog.get_logger(__name__)
 
-NAME_CHARACTERS_MAX: Final = 64
-CONTROL_PATH: Final = "/cluster/control"
-SECRET: Final = "eventkeep-node-secret"
-"""The header with the secret that the nodes share."""
-
-
-class NodeSettings(msgspec.Struct, frozen=True):
-    """The settings that make a server a node."""
-
-    address: LogAddress
-    name: str
-    url: str
-    secret: str
-
-
-def node_settings(settings: ServeSettings) -> NodeSettings | None:
-    """The node's settings, None for a server with a log of its own. Raises ConfigurationError if one is missing."""
-    if settings.log is None:
-        return None
-    if settings.node_secret is None:
-        raise ConfigurationError(
-            "a replicated log needs --node-secret (better: EVENTKEEP_NODE_SECRET), the same for all nodes, such as "
-            "the output of: openssl rand -hex 32"
-        )
-    name = settings.node or "".join(
-        letter if letter.isascii() and letter.isalnum() else "-" for letter in socket.gethostname()
-    )
-    url = settings.node_url or server_url(settings.host, settings.port)
-    return NodeSettings(parse_log_address(settings.log), name[:NAME_CHARACTERS_MAX], url, settings.node_secret)
+HOUR_SECONDS: Final = 3_600.0
+APPLIED_LOOK_SECONDS: Final = 0.005
+"""Seconds between two looks whether a position is applied."""
 
 
 class Positions:
@@ -116,10 +90,9 @@ class Positions:
 class Node:
     """A node whose log is open. ``start`` it once the stores are open; ``stop`` it before they are closed."""
 
-    def __init__(self, settings: NodeSettings, applied: int, clock: Clock) -> None:
-        """Open the log for stores at the position ``applied``. Raises ConfigurationError, LogUnreachable, LogError."""
-        self.settings, self._clock = settings, clock
-        self.log = JetStreamLog.open(settings.address, settings.name, applied=applied)
+    def __init__(self, settings: NodeSettings, log: JetStreamLog, joined: int, clock: Clock) -> None:
+        """``joined`` is the position of the snapshot that the folder was made from just now, 0 if there was none."""
+        self.settings, self.log, self.joined, self._clock = settings, log, joined, clock
         names, link = self.log.names, self.log.link
         own = Holder(settings.name, settings.url, os.urandom(8).hex())
         self.lease = Lease(link, names.bucket, names.key_subject, own, clock.monotonic)
@@ -129,11 +102,13 @@ class Node:
         self.on_failure: Callable[[Exception], None] = lambda _failure: None
         self._stopping = threading.Event()
         self._stores: Stores | None = None
+        self.snapshots: NodeSnapshots | None = None
         self._thread = threading.Thread(target=self._keep_house, name="node", daemon=True)
 
-    def start(self, stores: Stores, committer: Committer) -> None:
+    def start(self, stores: Stores, committer: Committer, folder: Path) -> None:
         """Follow the log. Raises LogUnreachable if no node has made the first record in time."""
         self._stores, self._committer = stores, committer
+        self.snapshots = NodeSnapshots(folder, self.take_snapshot, self._clock.monotonic)
         self.positions = Positions(lambda: min(stores.directory.position, stores.events.position))
         committer.on_applied = self.positions.advanced
         self.member.first_changes = lambda: encode_changes(stores.directory.first_changes())
@@ -153,6 +128,8 @@ class Node:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
+        if self.snapshots is not None:
+            self.snapshots.close()
         self.member.stop()
 
     @property
@@ -174,6 +151,12 @@ class Node:
                 f"This node has not come to position {position} yet; it is at {self.position}.", RETRY_AFTER_SECONDS
             )
 
+    def wait_applied(self, position: int) -> None:
+        """Wait until a position is applied here, but not for long. In any thread but that of an event loop."""
+        deadline = time.monotonic() + CLUSTER_POSITION_SECONDS_MAX
+        while self.position < position and time.monotonic() < deadline and not self._stopping.is_set():
+            time.sleep(APPLIED_LOOK_SECONDS)
+
     def _apply(self, contents: list[bytes]) -> None:
         assert self._stores is not None
         for events in self._stores.apply(contents):
@@ -190,6 +173,8 @@ class Node:
         checked_at = time.monotonic()
         while not self._stopping.wait(CLUSTER_TELL_SECONDS):
             try:
+                if self.snapshots is not None:
+                    self.snapshots.expire()
                 self.log.link.run(self.registry.tell(self.state()))
                 if time.monotonic() - checked_at > CLUSTER_CHECK_SECONDS:
                     checked_at = time.monotonic()
@@ -206,24 +191,65 @@ class Node:
         stores = self._stores
         assert stores is not None
         durable = min(stores.directory.durable_position(), stores.events.flushed_position)
-        role, version = self.member.role.value, importlib.metadata.version("eventkeep")
-        return NodeState(self.settings.name, self.settings.url, role, self.position, durable, version)
+        held = None if self.snapshots is None else self.snapshots.oldest_position
+        note = f"joined at record {self.joined}" if self.joined else ""
+        return NodeState(
+            node=self.settings.name,
+            url=self.settings.url,
+            role=self.member.role.value,
+            position=self.position,
+            # The node that loads a snapshot needs the records behind it.
+            durable=durable if held is None else min(durable, held),
+            version=importlib.metadata.version("eventkeep"),
+            note=note,
+        )
+
+    def take_snapshot(self, target: Path) -> Snapshot:
+        """Write a snapshot into a folder, whether or not this node leads. Raises StoreError and Unavailable."""
+        assert self._stores is not None
+        return take_snapshot(self._stores, target, self._between_records)
+
+    def _between_records(self, act: Callable[[], None]) -> None:
+        """Call ``act`` while nothing is applied. Raises its errors."""
+        if self.member.is_leading:
+            # Under load the commit thread keeps the turn: only there is time between two records.
+            with contextlib.suppress(Unavailable):
+                self._committer.call(act)
+                return
+        with self.member.applying_nothing():
+            act()
 
     def trim(self) -> None:
         """Make applied records durable; the leader removes unneeded ones. Raises StoreError and Unavailable."""
-        stores, committer = self._stores, self._committer
+        stores, committer, settings = self._stores, self._committer, self.settings
         assert stores is not None
         if not self.member.is_leading:
             with self.member.applying_nothing():
                 stores.trim(keep_from=1)
             return
-        nodes = self.log.link.run(self.registry.nodes())
-        keep_from = removable(nodes, self.position, CLUSTER_FORGET_SECONDS) + 1
-        committer.call(lambda: stores.trim(keep_from))
+        others = [each for each in self.log.link.run(self.registry.nodes()) if each.state.node != settings.name]
+        held = None if self.snapshots is None else self.snapshots.oldest_position
+        own = self.position if held is None else min(self.position, held)
+        needed = removable(others, own, settings.follower_hours * HOUR_SECONDS)
+
+        def trim() -> None:
+            stores.trim(keep_from=needed + 1)
+            first = self.log.trim_to_size(settings.follower_bytes, self.state().durable)
+            if first > needed + 1:
+                logger.warning(
+                    "the log is larger than it may be: nodes that need records before this one join anew",
+                    first=first,
+                    nodes=[each.state.node for each in others if each.state.durable + 1 < first],
+                )
+
+        committer.call(trim)
 
 
 def ask_leader(node: Node, content: bytes) -> ControlResponse:
-    """Have the node that leads carry out a command. Raises Unavailable if that is not possible now."""
+    """Have the node that leads carry out a command, and wait a moment until this one has applied it.
+
+    Raises Unavailable if that is not possible now.
+    """
     leader = node.lease.leader
     if leader is None or leader.node == node.settings.name:
         raise Unavailable("no node of the cluster leads now: try again", RETRY_AFTER_SECONDS)
@@ -236,9 +262,11 @@ def ask_leader(node: Node, content: bytes) -> ControlResponse:
             trust_env=False,
         )
         response.raise_for_status()
-        return msgspec.json.decode(response.content, type=ControlResponse)
+        decoded = msgspec.json.decode(response.content, type=ControlResponse)
     except (httpx.HTTPError, msgspec.MsgspecError) as exc:
         raise Unavailable(f"the node that leads, {leader.url}, does not respond: {exc}", RETRY_AFTER_SECONDS) from exc
+    node.wait_applied(int(response.headers[POSITION]))
+    return decoded
 
 
 def failed_node(failure: Exception) -> StoreError:

@@ -15,10 +15,11 @@ import structlog
 import uvloop
 
 from eventkeep.config import ServeSettings, server_url
-from eventkeep.errors import StoreError
+from eventkeep.errors import FolderInUse, LogError, LogTrimmed, StoreError
 from eventkeep.http.listener import Listener, bind
 from eventkeep.limits import (
     CLOSE_SECONDS_MAX,
+    CLUSTER_JOINS_MAX,
     DRAIN_SECONDS_MAX,
     OPEN_FILES_WANTED,
     SWITCH_SECONDS,
@@ -27,7 +28,9 @@ from eventkeep.log.retention import Retention
 from eventkeep.server.app import App
 from eventkeep.server.logs import configure_logs
 from eventkeep.server.memory import calm_collector
-from eventkeep.server.node import failed_node, node_settings
+from eventkeep.server.node import failed_node
+from eventkeep.server.node_settings import node_settings
+from eventkeep.server.node_waiting import WaitingPort
 from eventkeep.server.services import Services
 
 if TYPE_CHECKING:
@@ -45,25 +48,49 @@ def run(settings: ServeSettings) -> None:
     configure_logs(settings.log_level, settings.log_format)
     allow_open_files()
     stand_in = make_stand_in(settings) if settings.controls else None
-    with closing(bind(settings.host, settings.port)) as bound:
-        settings = msgspec.structs.replace(settings, port=bound.getsockname()[1])
-        services = Services(
-            settings.data,
-            None if stand_in is None else stand_in.clocks,
-            node=node_settings(settings),
-            fit_hours=settings.fit_predictions_hours,
-            retention=Retention(
-                settings.log_retention_bytes, settings.log_retention_hours, settings.log_follower_bytes
-            ),
-            randomness=None if stand_in is None else stand_in.randomness,
-        )
-        calm_collector()
-        share_the_interpreter()
+    port = settings.port
+    for _ in range(CLUSTER_JOINS_MAX):
+        with closing(bind(settings.host, port)) as bound:
+            port = bound.getsockname()[1]
+            try:
+                serve_on(bound, msgspec.structs.replace(settings, port=port), stand_in)
+                return
+            except LogTrimmed as exc:
+                logger.warning("this node has fallen out of the log, and joins anew", cause=str(exc))
+    raise StoreError(
+        f"this node fell out of the log {CLUSTER_JOINS_MAX} times: --log-follower-bytes keeps too little for it"
+    )
+
+
+def serve_on(bound: socket.socket, settings: ServeSettings, stand_in: StandIn | None) -> None:
+    """Serve on a socket. Raises LogTrimmed if this is a node that fell out of the log, and the errors of ``run``."""
+    node = node_settings(settings)
+    with WaitingPort(bound) as waiting:
         try:
-            uvloop.run(serve(settings, bound, services, stand_in))
-        finally:
-            services.close()
-            logger.info("stopped")
+            services = Services(
+                settings.data,
+                None if stand_in is None else stand_in.clocks,
+                node=node,
+                fit_hours=settings.fit_predictions_hours,
+                retention=Retention(
+                    settings.log_retention_bytes, settings.log_retention_hours, settings.log_follower_bytes
+                ),
+                randomness=None if stand_in is None else stand_in.randomness,
+                show_joining=waiting.show,
+            )
+        except StoreError as exc:
+            if node is None or isinstance(exc, LogError | FolderInUse):
+                raise
+            raise StoreError(f"{exc} A node can also begin anew: eventkeep cluster join --replace") from exc
+    calm_collector()
+    share_the_interpreter()
+    try:
+        uvloop.run(serve(settings, bound, services, stand_in))
+    finally:
+        services.close()
+        logger.info("stopped")
+    if isinstance(services.failure, LogTrimmed):
+        raise services.failure
     if services.failure is not None and services.node is not None:
         raise failed_node(services.failure)
     if services.failure is not None:

@@ -11,7 +11,6 @@ import structlog
 
 from eventkeep.clock import Clock, Randomness, SystemClock
 from eventkeep.config import LOG_FOLLOWER_BYTES
-from eventkeep.directory.reader import applied_position
 from eventkeep.errors import StoreError, Unavailable
 from eventkeep.files import Files
 from eventkeep.ingest.committer import Committer
@@ -21,7 +20,9 @@ from eventkeep.log.file_log import FileLog
 from eventkeep.log.retention import Retention, first_kept
 from eventkeep.server.control import ControlResponse, ControlSocket, is_for_this_node, respond
 from eventkeep.server.folder import FolderLock
-from eventkeep.server.node import Node, NodeSettings, ask_leader
+from eventkeep.server.node import Node, ask_leader
+from eventkeep.server.node_joining import Show, no_progress, open_log
+from eventkeep.server.node_settings import NodeSettings
 from eventkeep.server.notifications import deliver
 from eventkeep.server.prediction_fits import BackgroundFits
 
@@ -44,9 +45,11 @@ class Services:
         fit_hours: int = 0,
         retention: Retention | None = None,
         randomness: Randomness | None = None,
+        show_joining: Show = no_progress,
     ) -> None:
         """Open everything, with a log in the folder or as a node of a cluster.
 
+        A node whose folder can't follow the log loads a snapshot of another node before, and shows how far it is.
         ``retention`` is for a log in the folder. Predictions are fitted every ``fit_hours`` hours, never if it is 0.
         New ids come from ``randomness``. Raises StoreError (FolderInUse, for example) with nothing left open.
         """
@@ -58,7 +61,10 @@ class Services:
         self._closing = threading.Event()
         with ExitStack() as opened:
             opened.callback(FolderLock(folder).close)
-            self.node = None if node is None else Node(node, applied_position(folder), self.clock)
+            self.node = None
+            if node is not None:
+                log, joined = open_log(folder, node, show_joining, files)
+                self.node = Node(node, log, joined, self.clock)
             self.stores = open_stores(folder, self.clock, files, self.node, randomness)
             opened.callback(self.stores.close)
             self.directory, self.events, self.log = self.stores.directory, self.stores.events, self.stores.log
@@ -68,7 +74,7 @@ class Services:
             if self.node is not None:
                 self.node.on_failure = self._fail
                 opened.callback(self.node.stop)
-                self.node.start(self.stores, self.committer)
+                self.node.start(self.stores, self.committer, folder)
             self.committer.start()
             opened.callback(self.committer.stop)
             control = ControlSocket(folder, self._respond_to_command)
