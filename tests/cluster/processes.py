@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 import httpx
 
 from eventkeep.cluster.address import LogAddress
+from eventkeep.protocol.operations import OPERATIONS
 from eventkeep.testing import ServerProcess
 from tests.cluster.clients import Client
 from tests.cluster.servers import ServersInNetwork
@@ -24,6 +25,9 @@ SECRET: Final = "only the nodes know it".replace(" ", "-")
 REVISION: Final = "2026-01-15"
 WAIT_SECONDS: Final = 90.0
 READ_SECONDS: Final = 30.0
+LIMIT: Final = 4
+"""Calls in a minute of the two operations that have a rate limit in these nodes."""
+LIMITED: Final = ("create_profile", "get_metrics")
 
 
 def text_of(address: LogAddress) -> str:
@@ -40,7 +44,12 @@ class NodeProcess(ServerProcess):
         self.headers: dict[str, str] = {}
         address = text_of(servers.address(log, self.name, place))
         cluster = ("--log", address, "--node", self.name, "--node-secret", SECRET)
-        super().__init__(folder / self.name, options=(*cluster, *options))
+        limits = folder / "limits.toml"
+        if not limits.exists():
+            lines = [f'{name} = "{f"{LIMIT}/s {LIMIT}/m" if name in LIMITED else "off"}"' for name in OPERATIONS]
+            limits.write_text("\n".join(["[rate_limits]", *lines]), encoding="utf-8")
+        settings = ("--config", str(limits))
+        super().__init__(folder / self.name, rate_limits=None, options=(*cluster, *settings, *options))
 
     def ensure(self) -> None:
         """Start the process if it does not run."""
@@ -59,6 +68,10 @@ class NodeProcess(ServerProcess):
             response = httpx.get(f"{self.url}/healthz", timeout=1.0)
             return "eventkeep-position" in response.headers and "eventkeep-staleness" not in response.headers
         return False
+
+    def position(self) -> int:
+        """The position that it has applied."""
+        return int(httpx.get(f"{self.url}/healthz", timeout=5.0).headers["eventkeep-position"])
 
     def events(self, key: str, position: int) -> tuple[list[dict[str, Any]], str]:
         """All events at a position or later, and the text of all pages without the node's own URL."""

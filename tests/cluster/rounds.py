@@ -14,14 +14,17 @@ import signal
 import statistics
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from eventkeep.cluster.jetstream_log import JetStreamLog
+from eventkeep.errors import ServerUnreachable
 from tests.cluster.network import CUT, Condition
-from tests.cluster.processes import Processes
+from tests.cluster.processes import NodeProcess, Processes
 from tests.cluster.servers import server_name
 
 SLOW: Final = Condition(delay_seconds=0.2)
@@ -132,6 +135,47 @@ def restart_one_after_the_other(running: Processes, chance: random.Random) -> No
         running.wait_for_writes()
 
 
+def lose_the_events_of_a_follower(running: Processes, chance: random.Random) -> None:
+    """Its segments are gone: it replays the log, or joins anew if the log no longer has every record."""
+    node = running.nodes[(running.leader() + 1) % 3]
+    node.end()
+    shutil.rmtree(node.data / "events")
+    time.sleep(chance.uniform(0, 1))
+
+
+def fall_out_of_the_log(running: Processes, chance: random.Random) -> None:
+    """A follower is away for longer than the log keeps records: it joins anew, sometimes killed on the way."""
+    place = (running.leader() + 1) % 3
+    node, others = running.nodes[place], [each for at, each in enumerate(running.nodes) if at != place]
+    if chance.random() < 0.5:
+        node.end()
+    else:
+        node.pause()
+    running.wait_for_writes(20)
+    address = running.servers.address(running.log, "trimmer")
+    with contextlib.closing(JetStreamLog.open(address, "trimmer")) as log:
+        log.trim(min(each.position() for each in others) - 1)
+    if node.is_running():
+        node.resume()
+        time.sleep(chance.uniform(0, 2))
+    elif chance.random() < 0.5:
+        kill_while_it_starts(node, chance)
+
+
+def kill_while_it_starts(node: NodeProcess, chance: random.Random) -> None:
+    """Kill a node at any step of its start, also while it loads a snapshot."""
+    starting = threading.Thread(target=start_in_vain, args=(node,))
+    starting.start()
+    time.sleep(chance.uniform(0.3, 4))
+    node.end()
+    starting.join()
+
+
+def start_in_vain(node: NodeProcess) -> None:
+    with contextlib.suppress(ServerUnreachable):
+        node.start()
+
+
 def flip_a_byte(running: Processes, chance: random.Random) -> None:
     place = chance.choice([stream_leader(running), chance.randrange(3)])
     running.servers.local.kill(place)
@@ -160,6 +204,8 @@ FAULTS: Final[dict[str, Fault]] = {
         kill_all_servers,
         kill_everything,
         restart_one_after_the_other,
+        lose_the_events_of_a_follower,
+        fall_out_of_the_log,
         flip_a_byte,
     )
 }

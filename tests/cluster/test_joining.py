@@ -29,10 +29,6 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def position_of(node: NodeProcess) -> int:
-    return int(httpx.get(f"{node.url}/healthz").headers["eventkeep-position"])
-
-
 def is_ready(node: NodeProcess) -> bool:
     try:
         return httpx.get(f"{node.url}/readyz").status_code == httpx.codes.OK
@@ -42,7 +38,7 @@ def is_ready(node: NodeProcess) -> bool:
 
 def trim(running: Processes, *nodes: NodeProcess) -> int:
     """Remove the records that these nodes have applied; returns the first position that is left."""
-    up_to = min(position_of(node) for node in nodes) - 1
+    up_to = min(node.position() for node in nodes) - 1
     with closing(JetStreamLog.open(running.servers.address(running.log, "trimmer"), "trimmer")) as log:
         log.trim(up_to)
         assert log.first == up_to + 1
@@ -94,7 +90,7 @@ def test_a_new_node_joins_with_a_snapshot(running: Processes) -> None:
         text = joined.log_text()
         assert "a snapshot was loaded in part, and is discarded" in text
         assert "joins with a snapshot of another node" in text
-        assert position_of(joined) > first
+        assert joined.position() > first
         wait_until(lambda: "joined at record" in rows(running)[joined.name]["note"])
         assert rows(running)[joined.name]["role"] == "following"
     assert command(running, "cluster", "leave", joined.name).returncode == 0

@@ -9,7 +9,7 @@ from typing import Final
 import httpx
 
 from tests.cluster.clients import create_body
-from tests.cluster.processes import REVISION, NodeProcess, Processes
+from tests.cluster.processes import LIMIT, REVISION, NodeProcess, Processes
 
 WAIT_SECONDS: Final = 60.0
 
@@ -76,6 +76,26 @@ def test_keys_made_at_a_follower_hold_at_every_node(running: Processes) -> None:
                 break
             assert time.monotonic() < deadline
             time.sleep(0.1)
+
+
+def test_rate_limits_of_writes_hold_for_all_nodes_and_of_reads_for_each(running: Processes) -> None:
+    follower, other = followers(running)
+    nodes = (follower, running.nodes[running.leader()], other)
+    own = {**headers(running), "Authorization": f"Klaviyo-API-Key {follower.make_account('limited')}"}
+    # A minute may end between two calls, and the counts begin anew.
+    calls = 2 * LIMIT + 1
+    written: list[httpx.Response] = []
+    for number in range(calls):
+        document = {"data": {"type": "profile", "attributes": {"email": f"limited-{number}@example.com"}}}
+        written.append(httpx.post(f"{nodes[number % 3].url}/api/profiles/", json=document, headers=own))
+    statuses = [each.status_code for each in written]
+    assert statuses[:LIMIT] == [httpx.codes.CREATED] * LIMIT
+    assert httpx.codes.TOO_MANY_REQUESTS in statuses
+    own["eventkeep-position"] = written[0].headers["eventkeep-position"]
+    for node in nodes:
+        statuses = [httpx.get(f"{node.url}/api/metrics/", headers=own).status_code for _ in range(calls)]
+        assert statuses[:LIMIT] == [httpx.codes.OK] * LIMIT
+        assert httpx.codes.TOO_MANY_REQUESTS in statuses
 
 
 def test_nobody_but_a_node_may_change_keys(running: Processes) -> None:
