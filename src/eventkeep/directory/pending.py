@@ -40,6 +40,11 @@ class Pending(msgspec.Struct):
             layer = layer.before
         return None
 
+    @property
+    def changes_profiles(self) -> bool:
+        """Whether a pending commit changes any profile."""
+        return bool(self.profiles) or (self.before is not None and self.before.changes_profiles)
+
     def profile(self, key: int) -> Profile | None:
         """The profile, or None if no pending commit changes it."""
         layer: Pending | None = self

@@ -46,7 +46,7 @@ decode_consent = msgspec.json.Decoder(Consent).decode
 class Profiles:
     """The profiles of one directory.
 
-    ``named``, ``settled``, ``load_identities``, ``remember`` and ``forget`` belong to the one thread that commits; the
+    ``known``, ``load_identities``, ``remember`` and ``forget`` belong to the one thread that commits; the
     rest may be called from any. The memory holds applied states only.
     """
 
@@ -68,16 +68,29 @@ class Profiles:
         with database.reading() as connection:
             self.has_merges = connection.execute(select(merged_profile.c.number).limit(1)).scalar() is not None
 
-    def named(self, account: int, write: ProfileWrite) -> int | None:
-        """The number of the profile that the write names, if it does nothing else, and memory has the identifier."""
-        named = write.only_identifier
-        return None if named is None else self._owners.get((account, *named))
+    def known(
+        self, account: int, writes: Sequence[ProfileWrite], pending: Pending, settled: set[int] | None
+    ) -> list[int | None]:
+        """The number of the profile of each write that memory alone can resolve, None for the others.
 
-    def settled(self, account: int, write: ProfileWrite, pending: Pending) -> int | None:
-        """The number of the profile to which the write was applied, if neither was changed since; otherwise None."""
-        if not write.digest or (key := self._settled.find((account, write.digest))) is None:
-            return None
-        return None if pending.profile(key) is not None else number_of(key)
+        Those are writes that only name a profile and, unless ``settled`` is None, those that were applied to a profile
+        that has not changed since. The keys of the latter's profiles are added to ``settled``. Every profile of every
+        batch goes through here, so that the loop calls little.
+        """
+        owner, find = self._owners.get, self._settled.find
+        has_pending = pending.changes_profiles
+        numbers: list[int | None] = []
+        for write in writes:
+            number = None
+            if (named := write.only_identifier) is not None:
+                number = owner((account, *named))
+            elif settled is not None and write.digest:
+                key = find((account, write.digest))
+                if key is not None and not (has_pending and pending.profile(key) is not None):
+                    settled.add(key)
+                    number = key & NUMBER_MASK
+            numbers.append(number)
+        return numbers
 
     def load_identities(
         self, account: int, writes: Iterable[ProfileWrite], pending: Pending, losing: Iterable[str] = ()

@@ -10,7 +10,9 @@ import structlog
 
 from eventkeep.errors import EventStoreError
 from eventkeep.events.bloom import KeyFilter
-from eventkeep.events.rows import Part, row_slices
+from eventkeep.events.memory_segment import MemoryPart
+from eventkeep.events.rows import row_slices
+from eventkeep.events.segment import Segment
 from eventkeep.events.snapshot import Snapshots
 from eventkeep.limits import FILTER_RETRY_SECONDS, KEYS_AT_ONCE, MERGE_ROWS
 from eventkeep.model.event_columns import Flags, Keys
@@ -79,7 +81,7 @@ class KnownKeys:
     def _contains(self, ids: Keys, key_lows: Keys) -> Flags:
         found = np.zeros(len(ids), dtype=np.bool_)
         with self._snapshots.reading() as snapshot:
-            parts: list[Part] = [*snapshot.segments, *(part.segment() for part in snapshot.memory)]
+            parts: list[Segment | MemoryPart] = [*snapshot.segments, *snapshot.memory]
             for part in parts:
                 ask = np.flatnonzero(~found)
                 if not len(ask):

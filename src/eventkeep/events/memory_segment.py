@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from eventkeep.events.rows import CURRENCY_BYTES_MAX, KEY, Chunk, Rows, clipped, contains, lower_bound, metric_counts
+from eventkeep.events.rows import CURRENCY_BYTES_MAX, KEY, Chunk, Rows, clipped, lower_bound, metric_counts
 from eventkeep.events.texts import DocumentTexts
 from eventkeep.model.event_columns import NUMBERS, EventColumns, Flags, Keys, TextColumn
 from eventkeep.model.event_count import EventCount
@@ -98,9 +98,6 @@ class MemorySegment:
     def columns(self, rows: Rows | slice, names: tuple[str, ...]) -> Chunk:
         return {name: self.numbers[name][rows] for name in names}
 
-    def contains(self, ids: Keys, key_lows: Keys) -> Flags:
-        return contains(self, ids, key_lows)
-
     def counts(self, account: int) -> dict[int, EventCount]:
         start, end = self.account_rows(account)
         return metric_counts(self.numbers["metric"][start:end], self.numbers["time"][start:end])
@@ -109,13 +106,33 @@ class MemorySegment:
 class MemoryPart:
     """Commits that followed one another; their segment in memory is made when it is first read."""
 
-    __slots__ = ("_lock", "_segment", "bytes", "commits", "events")
+    __slots__ = ("_keys", "_lock", "_segment", "bytes", "commits", "events")
 
     def __init__(self, commits: tuple[Commit, ...], events: int, size: int) -> None:
         """``events`` and ``size`` are those of all commits, in events and in bytes."""
         self.commits, self.events, self.bytes = commits, events, size
         self._segment: MemorySegment | None = None
+        self._keys: tuple[Keys, Keys] | None = None
         self._lock = threading.Lock()
+
+    def contains(self, ids: Keys, key_lows: Keys) -> Flags:
+        """For each key (two halves, each of shape [n]): whether an event has it (shape [n]). Only for one thread.
+
+        Almost every commit asks, so that the keys are sorted without the rest of the segment.
+        """
+        if self._keys is None:
+            own = np.concatenate([commit.events.numbers["id"] for commit in self.commits])
+            lows = np.concatenate([commit.events.numbers["key_low"] for commit in self.commits])
+            order = np.argsort(own)
+            self._keys = own[order], lows[order]
+        own, lows = self._keys
+        found = np.zeros(len(ids), dtype=np.bool_)
+        starts, ends = np.searchsorted(own, ids, side="left"), np.searchsorted(own, ids, side="right")
+        # Two keys hardly ever have the same upper half.
+        while len(asked := np.flatnonzero(starts < ends)):
+            found[asked] |= lows[starts[asked]] == key_lows[asked]
+            starts[asked] += 1
+        return found
 
     def segment(self) -> MemorySegment:
         segment = self._segment

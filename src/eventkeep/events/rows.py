@@ -57,9 +57,6 @@ class Part(Protocol):
     def columns(self, rows: Rows | slice, names: tuple[str, ...]) -> Chunk:
         """Columns of ``rows``, which ascend; a slice is quicker than the same rows as an array."""
 
-    def contains(self, ids: Keys, key_lows: Keys) -> Flags:
-        """For each key (two halves, each of shape [n]): whether a row has it (shape [n])."""
-
     def counts(self, account: int) -> dict[int, EventCount]:
         """The account's events by their metric's number."""
 

@@ -14,7 +14,6 @@ from eventkeep.directory.changes import Change
 from eventkeep.directory.metrics import metric_changes
 from eventkeep.directory.pending import MetricName, Pending
 from eventkeep.directory.profiles import resolution_changes
-from eventkeep.directory.schema import key_of
 from eventkeep.errors import Fault, InvalidRequest, MetricsExceeded, RequestRefused
 from eventkeep.ingest.batch import Batch, Resolved
 from eventkeep.ingest.parsing import ParsedCreates
@@ -144,7 +143,7 @@ class Resolver:
             if len(submission) > len(item.tickets):
                 rest.append(item)
                 continue
-            numbers = [self._known_profile(account, write, resolution) for write in submission.profiles]
+            numbers = self._known_profiles(account, submission.profiles, resolution)
             names = {name: self._directory.metrics.remembered(account, *name) for name in submission.metrics}
             has_metric = [names[submission.metrics[place]] is not None for place in metric_places(submission)]
             known = [place for place, number in enumerate(numbers) if number is not None and has_metric[place]]
@@ -159,15 +158,10 @@ class Resolver:
                 resolution.requests.append(numbered(account, submission, tickets, applied, found))
         return rest
 
-    def _known_profile(self, account: int, write: ProfileWrite, resolution: Resolution) -> int | None:
-        """The number of the write's profile, if memory alone can tell that the write changes nothing."""
-        profiles = self._directory.profiles
-        if write.only_identifier is not None or not resolution.trusts_settled:
-            return profiles.named(account, write)
-        number = profiles.settled(account, write, resolution.pending)
-        if number is not None:
-            resolution.settled.add(key_of(account, number))
-        return number
+    def _known_profiles(self, account: int, writes: Sequence[ProfileWrite], resolution: Resolution) -> list[int | None]:
+        """The number of each write's profile, None if memory alone can't tell that the write changes nothing."""
+        settled = resolution.settled if resolution.trusts_settled else None
+        return self._directory.profiles.known(account, writes, resolution.pending, settled)
 
     def _resolve_but(
         self, refused: dict[int, RequestRefused], waiting: list[ParsedCreates], resolution: Resolution
@@ -207,7 +201,7 @@ class Resolver:
         unknown: dict[int, UnknownProfiles] = {}
         for place in places:
             submission = waiting[place].submission
-            numbers = [self._known_profile(account, write, resolution) for write in submission.profiles]
+            numbers = self._known_profiles(account, submission.profiles, resolution)
             if None in numbers:
                 unknown[place] = UnknownProfiles(submission, numbers)
             else:

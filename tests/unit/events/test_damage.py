@@ -69,8 +69,8 @@ def read_all(folder: Path) -> tuple[list[list[StoredEvent]], list[bool]]:
             pages.append([] if found is None else events_of(parts, found, selection.account, opened))
         ids, lows = (np.array([getattr(row, name) for row in ROWS], dtype=np.uint64) for name in ("id", "key_low"))
         known = np.zeros(len(ROWS), dtype=np.bool_)
-        for part in parts:
-            known |= part.contains(ids, lows)
+        for segment in catalog.segments():
+            known |= segment.contains(ids, lows)
         return pages, known.tolist()
     finally:
         opened.close()
