@@ -81,6 +81,7 @@ class Committer:
         self._appender = ThreadPoolExecutor(1, thread_name_prefix="log")
         self._thread = threading.Thread(target=self._run, name="commit", daemon=True)
         self._is_broken = False
+        self._is_busy = False
 
     def start(self) -> None:
         self._thread.start()
@@ -98,7 +99,11 @@ class Committer:
 
     def offer(self, item: QueuedCreates | QueuedChange) -> None:
         """Queue creates or a change; their outcomes come with the tickets. Raises Unavailable if the queue is full."""
-        self.queue.put(item)
+        if isinstance(item, QueuedCreates) and item.is_bulk and self._is_busy:
+            with self._parser.begun(item):
+                self.queue.put(item)
+        else:
+            self.queue.put(item)
 
     def change(self, make: Callable[[Directory], tuple[Sequence[Change], Result]]) -> Result:
         """Keep the changes that ``make`` returns, and wait until they are applied; see `QueuedChange`.
@@ -139,7 +144,9 @@ class Committer:
         if not self.queue.has_items:
             self._advance(None)
             self._turn.end()
+        self._is_busy = False
         items = self.queue.take(BATCH_EVENTS_MAX, self._pace.bytes_max(self._clock.monotonic()))
+        self._is_busy = True
         if not items:
             self._advance(None)
             self._turn.end()

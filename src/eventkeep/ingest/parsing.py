@@ -1,6 +1,7 @@
 """The first step of a commit: the bodies of queued creates become submissions.
 
-The commit thread parses plain bodies with the native parser. Any other body, or every one without a compiled reader,
+The commit thread parses plain bodies with the native parser, which lets go of the interpreter's lock. While it is busy,
+another thread begins with the bulk creates that wait. Any other body, or every one without a compiled reader,
 goes to the full parser in a thread of its own: that may take a second, which no other request should wait for. It is
 queued again with its submission.
 """
@@ -8,18 +9,19 @@ queued again with its submission.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 
 from eventkeep.errors import RequestRefused, Unavailable
 from eventkeep.ingest.queue import CreateQueue, QueuedCreates
-from eventkeep.limits import PARSER_BYTES_MAX, PARSER_THREADS, RETRY_AFTER_SECONDS
+from eventkeep.limits import PARSED_AHEAD_BYTES_MAX, PARSER_BYTES_MAX, PARSER_THREADS, RETRY_AFTER_SECONDS
 from eventkeep.model.stated_consent import with_statements
 from eventkeep.model.submission import Submission
-from eventkeep.protocol.creates.native_parser import parse_natively
+from eventkeep.protocol.creates.native_parser import Parsed, parse_natively
 from eventkeep.protocol.creates.parser import parse_bulk_create, parse_create_event
 
 Failed = Callable[[Any, Exception], None]
@@ -49,8 +51,37 @@ class CreateParser:
     def __init__(self, queue: CreateQueue, failed: Failed) -> None:
         self._queue, self._failed = queue, failed
         self._threads = ThreadPoolExecutor(PARSER_THREADS, thread_name_prefix="parse")
+        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="parse ahead")
         self._counting = threading.Lock()
         self._waiting_bytes = 0
+        self._ahead_bytes = 0
+
+    @contextmanager
+    def begun(self, item: QueuedCreates) -> Iterator[None]:
+        """Have another thread parse a bulk create, unless the block, which queues it, raises an error.
+
+        At most PARSED_AHEAD_BYTES_MAX bytes of bodies are parsed ahead of their commit; no effect for more.
+        """
+        size = item.bytes
+        with self._counting:
+            has_room = self._ahead_bytes + size <= PARSED_AHEAD_BYTES_MAX
+            self._ahead_bytes += size if has_room else 0
+        if has_room:
+            item.parsing = self._ahead.submit(natively, item)
+        try:
+            yield
+        except BaseException:
+            self._end(item)
+            raise
+
+    def _end(self, item: QueuedCreates) -> Future[Parsed] | None:
+        """The parsing of a create in the other thread; None if that has not got to it, and then never will."""
+        parsing, item.parsing = item.parsing, None
+        if parsing is None:
+            return None
+        with self._counting:
+            self._ahead_bytes -= item.bytes
+        return None if parsing.cancel() else parsing
 
     def parse(self, items: list[QueuedCreates]) -> list[ParsedCreates]:
         """The creates that are ready for the commit; the others are queued again, or fail."""
@@ -58,8 +89,8 @@ class CreateParser:
         for item in items:
             submission, places = item.submission, list(range(len(item.bodies)))
             if submission is None:
-                submission, places = parse_natively(item.bodies, item.is_bulk, item.revision, item.received_at)
-                submission = None if submission is None else with_statements(submission)
+                parsing = self._end(item)
+                submission, places = natively(item) if parsing is None else parsing.result()
             if submission is not None:
                 ready.append(ParsedCreates(item.account, submission, [item.tickets[place] for place in places]))
             if len(places) < len(item.bodies):
@@ -70,6 +101,7 @@ class CreateParser:
     def close(self) -> None:
         """Wait for the bodies that are being parsed."""
         self._threads.shutdown()
+        self._ahead.shutdown()
 
     def _parse_later(self, item: QueuedCreates, place: int) -> None:
         ticket, body = item.tickets[place], item.bodies[place]
@@ -97,3 +129,9 @@ class CreateParser:
         finally:
             with self._counting:
                 self._waiting_bytes -= len(body)
+
+
+def natively(item: QueuedCreates) -> Parsed:
+    """The submission of the plain bodies, and their places."""
+    submission, places = parse_natively(item.bodies, item.is_bulk, item.revision, item.received_at)
+    return (None if submission is None else with_statements(submission)), places

@@ -25,7 +25,8 @@ class QueuedCreates(msgspec.Struct, kw_only=True):
     """Create requests of one account and revision that wait for their commit: one bulk create, or several single ones.
 
     ``bodies`` are raw JSON, received at the Unix second ``received_at``. ``tickets`` has the caller's object for each
-    body, which comes back with the outcome. ``submission`` is set once the bodies are parsed.
+    body, which comes back with the outcome. ``submission`` is set once the bodies are parsed; ``parsing`` if another
+    thread may have begun to parse them (see `CreateParser.begun`).
     """
 
     account: int
@@ -35,6 +36,7 @@ class QueuedCreates(msgspec.Struct, kw_only=True):
     received_at: int
     tickets: list[Any]
     submission: Submission | None = None
+    parsing: Future[Any] | None = None
 
     @property
     def events(self) -> int:

@@ -15,6 +15,8 @@ GATHERED_BYTES_MAX: Final = 4_000_000
 # Parsing.
 PARSER_THREADS: Final = 2
 """Threads that parse, in full, the create bodies that the native parser leaves."""
+PARSED_AHEAD_BYTES_MAX: Final = 16_000_000
+"""Body bytes of bulk creates that are parsed while the commit thread is busy."""
 PARSER_BYTES_MAX: Final = 100_000_000
 """Bytes of the bodies that may wait for these threads; past it: 503."""
 PARSED_IN_LOOP_BYTES_MAX: Final = 20_000

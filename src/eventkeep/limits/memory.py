@@ -7,7 +7,13 @@ from typing import Final
 from eventkeep.limits.connections import BODIES_BYTES_MAX, CONNECTIONS_MAX, HEADER_BYTES_MAX, UNSENT_BYTES_MAX
 from eventkeep.limits.directory import PROFILE_CACHE_BYTES_MAX
 from eventkeep.limits.event_store import TAIL_BYTES_MAX
-from eventkeep.limits.ingest import BATCH_BYTES_MAX, PARSER_BYTES_MAX, PARSER_THREADS, QUEUE_BYTES_MAX
+from eventkeep.limits.ingest import (
+    BATCH_BYTES_MAX,
+    PARSED_AHEAD_BYTES_MAX,
+    PARSER_BYTES_MAX,
+    PARSER_THREADS,
+    QUEUE_BYTES_MAX,
+)
 from eventkeep.limits.payloads import BODY_BYTES_MAX
 from eventkeep.limits.reads import (
     EVENTS_REMEMBERED_BYTES_MAX,
@@ -33,6 +39,8 @@ MEMORY_BYTES_MAX: Final = (
     # Bodies: as received pieces, as a whole, and as Python values; and the parsed ones that wait.
     + 3 * BODIES_BYTES_MAX
     + QUEUE_BYTES_MAX
+    # Columns of bodies that were parsed ahead, and those of the native parser itself.
+    + 3 * PARSED_AHEAD_BYTES_MAX
     # Bodies that wait for the full parser, and those that it has as Python values.
     + PARSER_BYTES_MAX
     + PARSER_THREADS * 20 * BODY_BYTES_MAX
