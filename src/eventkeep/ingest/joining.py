@@ -135,8 +135,7 @@ def make_room(folder: Path, snapshot: Snapshot, files: Files) -> None:
 
     Raises StoreError if there is not enough, and OSError.
     """
-    reserve = min(DISK_RESERVE_BYTES, files.disk_bytes(folder) // DISK_RESERVE_SHARE)
-    needed = sum(each.size for each in snapshot.files) + reserve
+    needed = sum(each.size for each in snapshot.files) + reserve_bytes(folder, files)
     free, held = files.free_bytes(folder), views_bytes(folder)
     if free + held < needed:
         raise StoreError(
@@ -146,6 +145,22 @@ def make_room(folder: Path, snapshot: Snapshot, files: Files) -> None:
         logger.warning("there is no room beside the stores that fell out of the log: they are removed", bytes=held)
         remove_directory(folder, files)
         shutil.rmtree(folder / EVENTS_FOLDER, ignore_errors=True)
+
+
+def check_room(folder: Path, files: Files) -> None:
+    """Raises StoreError if the disk of a folder has no room for the copy of its directory that a snapshot needs."""
+    try:
+        needed = (folder / FILE_NAME).stat().st_size + reserve_bytes(folder, files)
+        free = files.free_bytes(folder)
+    except OSError as exc:
+        raise StoreError(f"the disk of {folder} can't be looked at: {exc}") from exc
+    if free < needed:
+        raise StoreError(f"a snapshot needs {needed:,} bytes of disk with the reserve, and {folder} has {free:,}")
+
+
+def reserve_bytes(folder: Path, files: Files) -> int:
+    """Free bytes of a disk that are left for acknowledged events. Raises OSError."""
+    return min(DISK_RESERVE_BYTES, files.disk_bytes(folder) // DISK_RESERVE_SHARE)
 
 
 def views_bytes(folder: Path) -> int:

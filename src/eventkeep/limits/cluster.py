@@ -81,6 +81,8 @@ CLUSTER_SNAPSHOT_PIECE_BYTES: Final = 4_194_304
 """Bytes of a file of a snapshot that one request gets."""
 CLUSTER_SNAPSHOT_SECONDS_MAX: Final = 30.0
 """Seconds in which a node has to respond to one that loads its snapshot."""
+CLUSTER_SNAPSHOT_TAKEN_SECONDS_MAX: Final = 3_600.0
+"""Seconds that a node waits for another one to take a snapshot."""
 CLUSTER_JOIN_SECONDS_MAX: Final = 120.0
 """Seconds without a byte of a snapshot after which a node that joins gives up."""
 CLUSTER_JOINS_MAX: Final = 10

@@ -24,7 +24,9 @@ from eventkeep.cluster.registry import NodeState, Registry, removable
 from eventkeep.cluster.server_checks import check_servers
 from eventkeep.directory.changes import encode_changes
 from eventkeep.errors import ConfigurationError, LogError, LogUnreachable, StoreError, Unavailable
+from eventkeep.files import Files
 from eventkeep.ingest.committer import Committer
+from eventkeep.ingest.joining import check_room
 from eventkeep.ingest.snapshot import Snapshot, take_snapshot
 from eventkeep.ingest.stores import Stores
 from eventkeep.limits import (
@@ -107,7 +109,7 @@ class Node:
 
     def start(self, stores: Stores, committer: Committer, folder: Path) -> None:
         """Follow the log. Raises LogUnreachable if no node has made the first record in time."""
-        self._stores, self._committer = stores, committer
+        self._stores, self._committer, self._folder = stores, committer, folder
         self.snapshots = NodeSnapshots(folder, self.take_snapshot, self._clock.monotonic)
         self.positions = Positions(lambda: min(stores.directory.position, stores.events.position))
         committer.on_applied = self.positions.advanced
@@ -207,6 +209,7 @@ class Node:
     def take_snapshot(self, target: Path) -> Snapshot:
         """Write a snapshot into a folder, whether or not this node leads. Raises StoreError and Unavailable."""
         assert self._stores is not None
+        check_room(self._folder, Files())
         return take_snapshot(self._stores, target, self._between_records)
 
     def _between_records(self, act: Callable[[], None]) -> None:

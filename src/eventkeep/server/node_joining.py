@@ -31,6 +31,7 @@ from eventkeep.limits import (
     CLUSTER_JOIN_SECONDS_MAX,
     CLUSTER_SILENT_SECONDS,
     CLUSTER_SNAPSHOT_SECONDS_MAX,
+    CLUSTER_SNAPSHOT_TAKEN_SECONDS_MAX,
     CLUSTER_TELL_SECONDS,
 )
 from eventkeep.server.node_settings import SECRET, SNAPSHOTS_PATH, NodeSettings
@@ -86,9 +87,10 @@ class Peer:
         Raises ServerUnreachable.
         """
         state = self._state("POST", f"{SNAPSHOTS_PATH}?least={least}")
+        deadline = time.monotonic() + CLUSTER_SNAPSHOT_TAKEN_SECONDS_MAX
         while state.snapshot is None:
-            if state.error:
-                raise ServerUnreachable(f"{self.name} could not take a snapshot: {state.error}")
+            if state.error or time.monotonic() > deadline:
+                raise ServerUnreachable(f"{self.name} could not take a snapshot: {state.error or 'it takes too long'}")
             wait()
             state = self._state("GET", f"{SNAPSHOTS_PATH}/{state.id}")
         return state

@@ -147,8 +147,10 @@ class NodeSnapshots:
         try:
             Files().make_folder(self._folder)
             snapshot = self._take(held.folder)
-        except (EventkeepError, OSError) as exc:
-            logger.error("a snapshot for another node could not be taken", cause=str(exc))
+        except Exception as exc:
+            # Whatever went wrong, even a fault of our own: the other node waits, and has to ask elsewhere.
+            is_known = isinstance(exc, EventkeepError | OSError)
+            logger.error("a snapshot for another node could not be taken", cause=str(exc), exc_info=not is_known)
             with self._lock:
                 held.state, held.touched = SnapshotState(id, error=str(exc) or repr(exc)), self._monotonic()
             shutil.rmtree(held.folder, ignore_errors=True)

@@ -85,11 +85,13 @@ def serve_on(bound: socket.socket, settings: ServeSettings, stand_in: StandIn | 
     calm_collector()
     share_the_interpreter()
     try:
-        uvloop.run(serve(settings, bound, services, stand_in))
+        was_told_to_stop = uvloop.run(serve(settings, bound, services, stand_in))
     finally:
         services.close()
         logger.info("stopped")
     if isinstance(services.failure, LogTrimmed):
+        if was_told_to_stop:
+            return
         raise services.failure
     if services.failure is not None and services.node is not None:
         raise failed_node(services.failure)
@@ -130,10 +132,10 @@ def make_stand_in(settings: ServeSettings) -> StandIn:
 
 async def serve(
     settings: ServeSettings, bound: socket.socket, services: Services, stand_in: StandIn | None = None
-) -> None:
-    """Respond to requests until a signal comes, then to those that have no response yet.
+) -> bool:
+    """Respond to requests until a signal comes, then to those that have no response yet; returns whether one came.
 
-    The clocks of a ``stand_in`` are the clock of the services.
+    The services end it too, if they fail. The clocks of a ``stand_in`` are the clock of the services.
     """
     if stand_in is None:
         app = App(services, settings)
@@ -142,9 +144,14 @@ async def serve(
         app, listener = await stand_in.start(services, settings, bound)
     app.serve_metrics()
     app.traffic_log.start()
-    stopping = asyncio.Event()
+    stopping, told_to_stop = asyncio.Event(), asyncio.Event()
+
+    def stop_as_told() -> None:
+        told_to_stop.set()
+        stopping.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        listener.loop.add_signal_handler(number, stopping.set)
+        listener.loop.add_signal_handler(number, stop_as_told)
 
     def stop() -> None:
         listener.loop.call_soon_threadsafe(stopping.set)
@@ -158,6 +165,7 @@ async def serve(
     logger.info("stopping", requests_in_flight=app.requests_in_flight)
     await app.drain(DRAIN_SECONDS_MAX)
     await listener.close(CLOSE_SECONDS_MAX)
+    return told_to_stop.is_set()
 
 
 def announce(settings: ServeSettings, services: Services) -> None:

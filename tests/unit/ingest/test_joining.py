@@ -15,7 +15,7 @@ from eventkeep.directory.changes import Change, Operation, Table
 from eventkeep.errors import SnapshotDamaged, StoreError
 from eventkeep.events.selection import EventSelection
 from eventkeep.files import Files
-from eventkeep.ingest.joining import LOADING, Fetch, load_snapshot, prepare_folder, views_position
+from eventkeep.ingest.joining import LOADING, Fetch, check_room, load_snapshot, prepare_folder, views_position
 from eventkeep.ingest.snapshot import Snapshot, SnapshotFile, take_snapshot
 from eventkeep.ingest.stores import Stores
 from eventkeep.log.file_log import FileLog
@@ -142,6 +142,9 @@ def test_a_snapshot_needs_room(cluster: Cluster) -> None:
     with pytest.raises(StoreError, match="make room"):
         load_snapshot(folder, large, cluster.fetch, nothing, SmallDisk(10))
     assert views_position(folder) == 2
+    check_room(folder, SmallDisk(1_000_000))
+    with pytest.raises(StoreError, match="a snapshot needs"):
+        check_room(folder, SmallDisk(10))
     # Without room for both, the stores that can't follow the log go first.
     load_snapshot(folder, cluster.snapshot, cluster.fetch, nothing, SmallDisk(whole - 10))
     assert cluster.state_of(folder) == cluster.state

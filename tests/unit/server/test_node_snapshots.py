@@ -119,7 +119,8 @@ def test_a_snapshot_that_nobody_reads_is_removed(snapshots: NodeSnapshots, sourc
 
 
 def test_a_snapshot_that_can_not_be_taken_says_why(snapshots: NodeSnapshots, source: Source) -> None:
-    source.failure = StoreError("the disk is full")
-    assert taken(snapshots, snapshots.begin(5).id).error == "the disk is full"
+    for failure in (StoreError("the disk is full"), RuntimeError("a fault of our own")):
+        source.failure = failure
+        assert taken(snapshots, snapshots.begin(5).id).error == str(failure)
     source.failure = None
     assert taken(snapshots, snapshots.begin(5).id).snapshot is not None
