@@ -11,16 +11,18 @@ from typing import Any
 import msgspec
 import pyarrow.csv
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eventkeep.errors import ConfigurationError
 from eventkeep.exporter import writers
 from eventkeep.exporter.records import Profile, Record, row_of
 from eventkeep.exporter.target import opened
-from eventkeep.exporter.writers import FORMATS, format_of, writer
+from eventkeep.exporter.writers import FORMATS, csv_line, format_of, plain_line, writer
 from eventkeep.importer.exported import exported_record, exported_row, is_export
 from eventkeep.importer.mapping import MappedRow
 from eventkeep.importer.rows import open_rows
-from eventkeep.protocol.rows.columns import encode_lines
+from eventkeep.protocol.rows.columns import COLUMNS, JSON_PLACES, encode_lines
 from tests.unit.exporter.made_records import record
 
 BARE = record(
@@ -60,6 +62,24 @@ def test_text_with_a_carriage_return_is_quoted_in_csv(tmp_path: Path) -> None:
     assert table.column("unique_id").to_pylist() == texts
     with path.open(newline="") as file:
         assert [row["unique_id"] for row in csv.DictReader(file)] == texts
+
+
+TEXTS = st.none() | st.text('ab,"\n\r é', max_size=3)
+OBJECTS = st.none() | st.dictionaries(st.text('a,"', max_size=2), st.text('a,"\n\r', max_size=2), max_size=2)
+
+
+@given(
+    st.lists(TEXTS, min_size=len(COLUMNS), max_size=len(COLUMNS)),
+    st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    st.lists(OBJECTS, min_size=len(JSON_PLACES), max_size=len(JSON_PLACES)),
+)
+def test_plain_lines_of_csv_are_those_of_the_module(row: list[Any], value: float | None, objects: list[Any]) -> None:
+    row[COLUMNS.index("value")] = value
+    for place, each in zip(JSON_PLACES, objects, strict=True):
+        row[place] = None if each is None else json.dumps(each)
+    assert plain_line(row) in (None, csv_line(row))
+    plain = [cell if place in JSON_PLACES or cell is None else "a" for place, cell in enumerate(row)]
+    assert plain_line(plain) == csv_line(plain)
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet", "a.csv.gz", "a.ndjson.gz"])
