@@ -95,6 +95,7 @@ class RowMapping:
         self._location = _members(readers, "profile.location.")
         self._profile_properties = _members(readers, "profile.properties.")
         self._properties = _members(readers, "properties.")
+        self._identifiers = [name for name in IDENTIFIERS if name in self._profile]
 
     def check_columns(self, header: Iterable[str]) -> None:
         """Raises ConfigurationError if the mapping names a column that the file does not have."""
@@ -111,13 +112,13 @@ class RowMapping:
         if "metric" not in event:
             raise RowRefused(row.number, "no metric: the mapping's metric is empty in this row")
         profile = _read(self._profile, row, "profile.")
-        identifiers = {name: profile[name] for name in IDENTIFIERS if name in profile}
+        identifiers = {name: profile[name] for name in self._identifiers if name in profile}
         if not identifiers:
             raise RowRefused(row.number, f"no identifier of the profile ({', '.join(IDENTIFIERS)}) has a value")
-        if location := _read(self._location, row, "profile.location."):
+        if self._location and (location := _read(self._location, row, "profile.location.")):
             profile["location"] = location
-        if profile_properties := _read(self._profile_properties, row, "profile.properties."):
-            profile["properties"] = profile_properties
+        if self._profile_properties and (more := _read(self._profile_properties, row, "profile.properties.")):
+            profile["properties"] = more
         properties = _read(self._properties, row, "properties.")
         if self._rest_as_properties:
             properties |= {

@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from eventkeep.errors import ConfigurationError, FileUnreadable, RowRefused
+from eventkeep.importer.parquet_columns import reader
 from eventkeep.importer.templates import Row
 
 _ROWS_AT_ONCE: Final = 1_000
@@ -57,7 +58,12 @@ class ParquetFile:
             self._file = pyarrow.parquet.ParquetFile(self._raw, pre_buffer=False)
             schema = self._file.schema_arrow
             self.columns: list[str] | None = _checked_names(path, schema.names)
-            converters = {field.name: _column_converter(pyarrow, path, field) for field in schema}
+            self._readers = {field.name: reader(pyarrow.types, field.type) for field in schema}
+            converters = {
+                field.name: _column_converter(pyarrow, path, field)
+                for field in schema
+                if self._readers[field.name] is None
+            }
         except (self._error, OSError) as exc:
             self._raw.close()
             raise ConfigurationError(f"{path} is no Parquet file: {exc}") from exc
@@ -113,16 +119,21 @@ class ParquetFile:
     def _values(self, batch: Any) -> list[dict[str, Any] | Exception]:
         """Return the values of each row, or the error for a row with one that Python can't hold (the year 10000)."""
         try:
-            found: list[dict[str, Any] | Exception] = batch.to_pylist()
+            columns = [
+                column.to_pylist() if (read := self._readers[name]) is None else read(column)
+                for name, column in zip(batch.schema.names, batch.columns, strict=True)
+            ]
+            names = batch.schema.names
+            return [dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True)]
         except (self._error, ValueError, OverflowError):
-            found = [self._row_values(batch, place) for place in range(batch.num_rows)]
-        return found
+            return [self._row_values(batch, place) for place in range(batch.num_rows)]
 
     def _row_values(self, batch: Any, place: int) -> dict[str, Any] | Exception:
         values: dict[str, Any] = {}
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             try:
-                values[name] = column[place].as_py()
+                read = self._readers[name]
+                values[name] = column[place].as_py() if read is None else read(column.slice(place, 1))[0]
             except (self._error, ValueError, OverflowError) as exc:
                 return ValueError(f"{name}: can't be read: {exc}")
         return values

@@ -32,6 +32,8 @@ _FORMAT_BY_SUFFIX: Final = {
 }
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _BZIP2_MAGIC: Final = b"BZh"
+_BUFFER_BYTES: Final = 1 << 20
+"""Bytes that are read of a file at once."""
 _READ_ERRORS: Final = (OSError, EOFError, zlib.error)
 """The errors of a file, or of its compression. Nothing can be read behind them."""
 
@@ -76,7 +78,7 @@ class RowFile:
         if len(self._delimiter) != 1:
             raise ConfigurationError(f"--delimiter: expected one character, got {self._delimiter!r}")
         try:
-            self._raw = _standard_input() if path == "-" else Path(path).open("rb")  # noqa: SIM115
+            self._raw = _standard_input() if path == "-" else io.BufferedReader(io.FileIO(path), _BUFFER_BYTES)
             self.size_bytes: int | None = None if path == "-" else Path(path).stat().st_size
             self._file = _decompressed(self._raw)
         except OSError as exc:
@@ -265,7 +267,7 @@ def _format_of(path: str) -> str:
     return found
 
 
-def _decompressed(raw: io.BufferedReader) -> Readable:
+def _decompressed(raw: io.BufferedReader[Any]) -> Readable:
     start = raw.peek(3)
     if start.startswith(_GZIP_MAGIC):
         return gzip.GzipFile(fileobj=raw)

@@ -80,11 +80,34 @@ def compile_source(source: Source, default_kind: str | None) -> Callable[[Row], 
     if source.constant is not None:
         constant = source.constant
         return lambda row: constant
-    text = _column_reader(source.column) if source.column is not None else _template_reader(source.template or "")
     kind = source.type or default_kind
-    if kind is None and source.default is None:
-        return text
-    return _converted(text, _converter(kind, source), MISSING if source.default is None else source.default)
+    convert = None if kind is None and source.default is None else _converter(kind, source)
+    default = MISSING if source.default is None else source.default
+    if (name := _only_column(source)) is not None:
+        return _plain_column(name, convert, default)
+    read = _column_reader(source.column) if source.column is not None else _template_reader(source.template or "")
+    return read if convert is None else _converted(read, convert, default)
+
+
+def _only_column(source: Source) -> str | None:
+    """The column that is all of the source; None if it has more than one part, or reaches into objects."""
+    name = source.column
+    if name is None:
+        pieces = _pieces(source.template or "")
+        name = pieces[0][1] if len(pieces) == 1 and not pieces[0][0] else None
+    return None if name in (None, "row", "digest") or "." in name else name
+
+
+def _plain_column(name: str, convert: Callable[[Any], Any] | None, default: Any) -> Callable[[Row], Any]:
+    """The reader of one column in one call: nearly all fields of a mapping are such."""
+
+    def value(row: Row) -> Any:
+        found = row.values.get(name)
+        if found is None or found == "":
+            return default
+        return found if convert is None else convert(found)
+
+    return value
 
 
 def _converted(read: Callable[[Row], Any], convert: Callable[[Any], Any], default: Any) -> Callable[[Row], Any]:
