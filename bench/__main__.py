@@ -2,6 +2,7 @@
 
 make bench                                      a million events, a few minutes
 make bench ARGS="--levels 1,5,10,20"            the figures and the plot of docs/performance.md
+make bench ARGS="--rows 1000000"                exports and imports of so many rows
 make bench ARGS="--json figures.json"           the file of the JSON
 
 The SDK has a benchmark of its own, ``python -m bench.sdk``, and so has a fit of predictions,
@@ -20,13 +21,14 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import floors, steps
+from bench import exports, floors, imports, steps
 from bench.plot import draw
 from bench.process import machine
 from bench.workload import Workload
 from eventkeep.errors import EventkeepError
 
 MILLION = 1_000_000
+IMPORT_BAD_EVERY = 100
 READS = (
     "read_newest",
     "read_older",
@@ -45,6 +47,7 @@ def arguments() -> argparse.Namespace:
         "--levels", default="1", help="millions of stored events at which the store is read, ascending, by commas (1)"
     )
     parser.add_argument("--seconds", type=float, default=10.0, help="seconds of each load (10)")
+    parser.add_argument("--rows", type=int, default=200_000, help="rows of the exports and imports (200000)")
     parser.add_argument("--json", type=Path, default=Path("bench-figures.json"), help="the file for the figures")
     parser.add_argument("--plot", type=Path, help="an SVG of rate and latency against the number of stored events")
     parser.add_argument("--folder", type=Path, help="folder of the data; a temporary one by default")
@@ -61,6 +64,8 @@ def main() -> int:
         try:
             figures["microseconds_per_event"] = steps.measure()
             figures["floors"] = floors.measure(folder, console.print)
+            figures["exports"] = exports.measure(folder, options.rows, console.print)
+            figures["imports"] = imports.measure(folder, options.rows, IMPORT_BAD_EVERY, console.print)
             figures["eventkeep"] = Workload(folder / "data", levels, options.seconds, console.print).run()
         except EventkeepError as exc:
             console.print(f"[red]{exc}[/red]")
@@ -113,6 +118,8 @@ def show(figures: dict[str, Any], console: Console) -> None:
             f"{name.replace('_', ' ')} per second from 8 connections", f"{last[name]['per_second_from_8']:,.0f}"
         )
     console.print(own)
+    exports.show(figures["exports"])
+    imports.show(figures["imports"])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ import httpx
 
 from bench.bodies import EVENTS_PER_REQUEST, MARKER
 from bench.process import cpu_seconds, peak_resident_bytes, resident_bytes
+from bench.program import run_program
 from bench.shop_bodies import EVENTS_PER_PROFILE, Who, shop_body
 from eventkeep import Client
 from eventkeep.exporter.pages import Query
@@ -54,27 +54,16 @@ def fill(server: ServerProcess, key: str, rows: int) -> None:
 
 
 def export(server: ServerProcess, key: str, target: Path, *, by_pages: bool) -> Figures:
-    """One export; pages are read up to PAGED_ROWS."""
+    """One export; pages are read up to PAGED_ROWS. The seconds do not have the start of the program in them."""
     program = ["bench.exports", "--pages"] if by_pages else ["eventkeep", "export"]
-    environment = {**os.environ, "EVENTKEEP_URL": server.url, "EVENTKEEP_API_KEY": key}
-    command = [sys.executable, "-m", *program, str(target)]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-    with process:
-        assert process.stdout is not None
-        output = process.stdout.read()
-        # For what the process used, which Popen does not tell.
-        _, process.returncode, used = os.wait4(process.pid, 0)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, command)
-    # The seconds do not have the start of the program in them.
-    printed = dict(line.split(maxsplit=1) for line in output.splitlines())
-    rows, seconds = (float(printed[name].replace(",", "")) for name in ("events", "seconds"))
+    done = run_program([*program, str(target)], {"EVENTKEEP_URL": server.url, "EVENTKEEP_API_KEY": key})
+    rows, seconds = done.number("events"), max(done.number("seconds"), 1e-9)
     return {
         "rows": rows,
         "seconds": seconds,
         "rows_per_second": rows / seconds,
-        "client_cpu_microseconds_per_row": (used.ru_utime + used.ru_stime) * 1e6 / rows,
-        "client_peak_bytes": used.ru_maxrss * 1024,
+        "client_cpu_microseconds_per_row": done.cpu_seconds * 1e6 / rows,
+        "client_peak_bytes": done.peak_bytes,
     }
 
 
@@ -120,7 +109,20 @@ def export_pages(target: str) -> None:
             if rows >= PAGED_ROWS:
                 break
         out.finish()
-    print(f"events {rows}\nseconds {time.perf_counter() - started:.3f}")
+    print(f"events  {rows}\nseconds  {time.perf_counter() - started:.3f}")
+
+
+def show(figures: Figures) -> None:
+    for name in FORMATS:
+        for way in ("pages", "scan"):
+            own = figures[name][way]
+            print(
+                f"{name:8} {way:6} {own['rows_per_second']:10,.0f} rows/s; a row: "
+                f"client {own['client_cpu_microseconds_per_row']:.1f} µs, "
+                f"server {own['server_cpu_microseconds_per_row']:.1f} µs of CPU; at most: "
+                f"client {own['client_peak_bytes'] / 1e6:.0f} MB, server {own['server_peak_bytes'] / 1e6:.0f} MB"
+            )
+        print(f"{name:8} ratio  {figures[name]['ratio']:10.1f}")
 
 
 def main() -> int:
@@ -135,16 +137,7 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory(prefix="eventkeep-bench-") as name:
         figures = measure(Path(name), given.rows, print)
-    for name in FORMATS:
-        for way in ("pages", "scan"):
-            own = figures[name][way]
-            print(
-                f"{name:8} {way:6} {own['rows_per_second']:10,.0f} rows/s; a row: "
-                f"client {own['client_cpu_microseconds_per_row']:.1f} µs, "
-                f"server {own['server_cpu_microseconds_per_row']:.1f} µs of CPU; at most: "
-                f"client {own['client_peak_bytes'] / 1e6:.0f} MB, server {own['server_peak_bytes'] / 1e6:.0f} MB"
-            )
-        print(f"{name:8} ratio  {figures[name]['ratio']:10.1f}")
+    show(figures)
     if given.json is not None:
         given.json.write_text(json.dumps(figures, indent=2) + "\n")
     return 0
