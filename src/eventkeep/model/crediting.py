@@ -65,7 +65,7 @@ def credit_all(
 
 class _Crediting:
     def __init__(self, candidates: Candidates, read: ReadProperties, rule: Rule) -> None:
-        self._read, self._rule = read, rule
+        self._read, self._rule, self._look_back = read, rule, rule.look_back
         order = np.lexsort((candidates.id, candidates.time, candidates.profile))
         self._place: list[int] = order.tolist()
         profile: list[int] = candidates.profile[order].tolist()
@@ -106,7 +106,7 @@ class _Crediting:
         """
         rule, missing = self._rule, list[int]()
         for place in range(newest, first - 1, -1):
-            if self._time[place] + rule.look_back < moment:
+            if self._time[place] + self._look_back < moment:
                 break
             if self._time[place] + rule.windows[self._metric[place]] < moment:
                 continue

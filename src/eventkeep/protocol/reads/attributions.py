@@ -7,7 +7,8 @@ route that reads one, and neither has eventkeep: its links are there because the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from functools import lru_cache
+from typing import Final
 
 import msgspec
 
@@ -44,26 +45,31 @@ def attribution_resource(event: StoredEvent, touch: Touch, base_url: str) -> byt
     """
     event_id = public_id(event.time, event.id)
     id = attribution_id(event_id)
-    related: dict[str, str | None] = {"event": event_id, "attributed-event": public_id(touch.time, touch.id)}
-    if touch.flow is None:
-        related |= {"campaign": touch.message, "campaign-message": touch.message}
+    return (
+        f'{{"type":"attribution","id":"{id}","relationships":{{{_relationship("event", event_id)},'
+        f"{_relationship('attributed-event', public_id(touch.time, touch.id))},"
+        f"{_message_relationships(touch.message, touch.flow, touch.variation)}}},"
+        f'"links":{_link(base_url, id)}}}'
+    ).encode()
+
+
+@lru_cache
+def _message_relationships(message: str, flow: str | None, variation: str | None) -> str:
+    if flow is None:
+        related = {"campaign": message, "campaign-message": message}
     else:
-        related |= {
-            "flow": touch.flow,
-            "flow-message": touch.message,
-            "flow-message-variation": touch.variation,
-        }
-    resource: dict[str, Any] = {
-        "type": "attribution",
-        "id": id,
-        "relationships": {
-            name: {"data": {"type": RELATED_KINDS[name], "id": each}}
-            for name, each in related.items()
-            if each is not None
-        },
-        "links": {"self": f"{base_url}/api/attributions/{id}/"},
-    }
-    return _encode(resource)
+        related = {"flow": flow, "flow-message": message}
+        if variation is not None:
+            related["flow-message-variation"] = variation
+    return ",".join(_relationship(name, each) for name, each in related.items())
+
+
+def _relationship(name: str, id: str) -> str:
+    return f'"{name}":{{"data":{{"type":"{RELATED_KINDS[name]}","id":{_encode(id).decode()}}}}}'
+
+
+def _link(base_url: str, id: str) -> str:
+    return f'{{"self":{_encode(f"{base_url}/api/attributions/{id}/").decode()}}}'
 
 
 def attribution_property(touch: Touch) -> bytes:
