@@ -26,7 +26,7 @@ struct walk {
     const struct object_limits *limits;
     uint32_t depth, keys_open, first_level_keys;
     struct level levels[LEVELS_ROOM];
-    uint64_t keys[KEYS_ROOM];
+    uint32_t keys[KEYS_ROOM];
 };
 
 /* A hash of a key. Two keys with the same hash count as equal: the object is then refused, not accepted. */
@@ -58,17 +58,17 @@ static inline bool take_object_key(struct walk *walk)
         return false;
     }
     struct level *level = &walk->levels[walk->depth - 1];
-    uint64_t hash = key_hash(key.start, key.size), bit = UINT64_C(1) << (hash & 63);
+    uint64_t hash = key_hash(key.start, key.size), bit = UINT64_C(1) << (hash >> 58);
+    uint32_t equal = 0;
     if (level->key_bits & bit) {
+        /* All are compared, several at a time: an object may have hundreds. */
         for (uint32_t place = level->first_key; place < walk->keys_open; place++) {
-            if (walk->keys[place] == hash) {
-                return false;
-            }
+            equal |= walk->keys[place] == (uint32_t)hash;
         }
     }
     level->key_bits |= bit;
-    walk->keys[walk->keys_open++] = hash;
-    return true;
+    walk->keys[walk->keys_open++] = (uint32_t)hash;
+    return !equal;
 }
 
 /* Opens the object or array whose bracket is here. */

@@ -252,6 +252,17 @@ def test_properties_in_doubt_are_left_to_others(properties: str) -> None:
 
 
 @needs_reader
+@pytest.mark.parametrize("place", [0, 1, 62, 63, 64, 255, 498])
+def test_a_key_that_is_repeated_among_hundreds_is_found(place: int) -> None:
+    members = [f'"key {number}": {number}' for number in range(499)]
+    once, twice = (", ".join(each) for each in (members, [*members, f'"key {place}": 0']))
+    body = text(single(properties={"a": "HERE"}))
+    assert plain_single(body.replace(b'"HERE"', f"{{{once}}}".encode())) is not None
+    repeating = body.replace(b'"HERE"', f"{{{twice}}}".encode())
+    assert plain_single(repeating) is full_single(repeating) is None
+
+
+@needs_reader
 def test_events_are_taken_up_to_the_limit() -> None:
     many = [item(event(unique_id=str(number))) for number in range(BULK_EVENTS_MAX)]
     submission = plain(text(bulk(*many)))
