@@ -49,7 +49,7 @@ from eventkeep.protocol.admin.queries import (
     parse_tail_query,
 )
 from eventkeep.protocol.reads.responses import Related
-from eventkeep.server.authorization import authorize
+from eventkeep.server.admission import authorize
 from eventkeep.server.feed import Feed
 from eventkeep.server.services import Services
 

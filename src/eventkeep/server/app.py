@@ -28,8 +28,7 @@ from eventkeep.protocol.operations import OPERATIONS, Operation
 from eventkeep.protocol.queries import parse_query
 from eventkeep.protocol.revisions import OPT_OUT_HEADER, REVISION_HEADER, Revision, resolve_revision
 from eventkeep.server.admin_routes import AdminRoutes
-from eventkeep.server.admission import CREATES, DAY_SECONDS, Admission
-from eventkeep.server.authorization import authenticate, authorize, missing_scopes
+from eventkeep.server.admission import CREATES, DAY_SECONDS, Admission, authenticate, authorize, missing_scopes
 from eventkeep.server.call import Call
 from eventkeep.server.control_parts import ControlParts
 from eventkeep.server.creates import Creates

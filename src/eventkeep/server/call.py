@@ -11,7 +11,7 @@ from eventkeep.protocol.frames import Frame
 from eventkeep.protocol.operation import Operation
 from eventkeep.protocol.queries import Query, parse_query
 from eventkeep.protocol.revisions import Revision
-from eventkeep.server.authorization import authorize
+from eventkeep.server.admission import authorize
 from eventkeep.server.json_bodies import json_body
 
 

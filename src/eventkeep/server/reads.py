@@ -22,9 +22,9 @@ from eventkeep.protocol.reads.responses import (
     profile_document,
     relationship_document,
 )
+from eventkeep.server.admission import authorize
 from eventkeep.server.analytics import ANALYTICS, Analytics
 from eventkeep.server.attributions import Attributions
-from eventkeep.server.authorization import authorize
 from eventkeep.server.call import Call, Handler
 from eventkeep.server.event_selections import EventSelections
 from eventkeep.server.readers import Readers

@@ -18,8 +18,8 @@ from eventkeep.http.response import Response
 from eventkeep.limits import BODY_BYTES_MAX
 from eventkeep.protocol.admin.controls import CONTROL_PREFIX
 from eventkeep.protocol.operations import OPERATIONS
+from eventkeep.server.admission import authenticate
 from eventkeep.server.app import CLIENT_PREFIX, COMPANY_ID
-from eventkeep.server.authorization import authenticate
 from eventkeep.server.controls.fault_responses import response_instead, response_with
 from eventkeep.server.controls.states import AccountStates
 from eventkeep.server.json_bodies import decompressed, is_gzip

@@ -18,8 +18,8 @@ from eventkeep.protocol.profiles.responses import (
     profiles_document,
     wanted_fields,
 )
+from eventkeep.server.admission import authorize
 from eventkeep.server.analytics import ANALYTICS, Analytics
-from eventkeep.server.authorization import authorize
 from eventkeep.server.call import Call, Handler
 from eventkeep.server.last_events import LastEvents
 from eventkeep.server.pending_response import PARTIAL_FAILURE
