@@ -6,7 +6,7 @@ from typing import Final
 
 from eventkeep.limits.connections import BODIES_BYTES_MAX, CONNECTIONS_MAX, HEADER_BYTES_MAX, UNSENT_BYTES_MAX
 from eventkeep.limits.directory import PROFILE_CACHE_BYTES_MAX
-from eventkeep.limits.event_store import TAIL_BYTES_MAX
+from eventkeep.limits.event_store import BLOCK_TABLES_BYTES_MAX, DOCUMENTS_AT_ONCE_BYTES, TAIL_BYTES_MAX
 from eventkeep.limits.ingest import (
     BATCH_BYTES_MAX,
     PARSED_AHEAD_BYTES_MAX,
@@ -15,21 +15,13 @@ from eventkeep.limits.ingest import (
     QUEUE_BYTES_MAX,
 )
 from eventkeep.limits.payloads import BODY_BYTES_MAX
-from eventkeep.limits.reads import (
-    EVENTS_REMEMBERED_BYTES_MAX,
-    PAGE_BYTES_MAX,
-    PAGE_QUERY_BYTES_MAX,
-    PAGES_REMEMBERED_BYTES_MAX,
-    READER_THREADS,
-)
+from eventkeep.limits.reads import PAGE_BYTES_MAX, READER_THREADS
 
 RESTING_BYTES: Final = 500_000_000
 """Bytes of memory of an idle server: the interpreter, the engine, and their mapped files."""
 READING_BYTES_MAX: Final = (
-    # Pages in the engine, as rows, as events and as bytes; each thread keeps the memory for the next page.
-    READER_THREADS * (PAGE_QUERY_BYTES_MAX + 4 * PAGE_BYTES_MAX)
-    + PAGES_REMEMBERED_BYTES_MAX
-    + EVENTS_REMEMBERED_BYTES_MAX
+    # Pages in blocks, as events and as bytes; each thread keeps the memory for the next page.
+    READER_THREADS * (DOCUMENTS_AT_ONCE_BYTES + 4 * PAGE_BYTES_MAX) + BLOCK_TABLES_BYTES_MAX
 )
 """The most bytes of memory that pages take, approximately, while they are read and after."""
 MEMORY_BYTES_MAX: Final = (

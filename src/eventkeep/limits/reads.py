@@ -37,12 +37,6 @@ READER_THREADS: Final = 4
 """Threads that read the event log, each on a connection of its own."""
 READS_WAITING_MAX: Final = 1_000
 """Reads that may wait for a reader thread; past it: 503."""
-PAGES_REMEMBERED_BYTES_MAX: Final = 50_000_000
-"""Bytes of the cache of pages, which is valid until the event log's table changes."""
-EVENTS_REMEMBERED_BYTES_MAX: Final = 20_000_000
-"""Bytes of the cache of recently read events by id; it may exceed this by one page for a moment."""
-PAGE_QUERY_BYTES_MAX: Final = 100_000_000
-"""Bytes of memory that the engine may use for a page before it is asked for the size of the page's events."""
 
 # Properties of a metric.
 METRIC_PROPERTY_EVENTS_MAX: Final = 1_000
