@@ -11,7 +11,7 @@ import pytest
 
 from eventkeep.directory.reader import DirectoryReader
 from eventkeep.testing import ServerProcess
-from tests.contract.api import iso
+from tests.contract.api import iso, single_body
 from tests.contract.shop import Shop
 
 START: Final = 1_718_452_800
@@ -72,22 +72,25 @@ def subscribe_by_job(shop: Shop, email: str, time: int, *names: str) -> None:
     job(shop, "subscription-bulk-create", person, historical_import=True)
 
 
-def subscribe_by_client(shop: Shop, email: str, *names: str) -> None:
+def send_as_client(shop: Shop, path: str, body: dict[str, Any]) -> None:
+    """A request by the public id of the account, which has to be accepted."""
     with DirectoryReader(shop.server.data) as directory:
         account = directory.accounts.find(shop.account)
         assert account is not None
         company = directory.accounts.public_id(account.number)
+    headers = {"revision": shop.http.headers["revision"]}
+    response = httpx.post(
+        f"{shop.server.url}/client/{path}", params={"company_id": company}, json=body, headers=headers, timeout=60
+    )
+    assert response.status_code == 202, response.text
+
+
+def subscribe_by_client(shop: Shop, email: str, *names: str) -> None:
     consent = channels(*names, consent="SUBSCRIBED")
     person = {"data": {"type": "profile", "attributes": {**identified(email), "subscriptions": consent}}}
     relationships = {"list": {"data": {"type": "list", "id": "L"}}}
     body = {"data": {"type": "subscription", "attributes": {"profile": person}, "relationships": relationships}}
-    response = httpx.post(
-        f"{shop.server.url}/client/subscriptions",
-        params={"company_id": company},
-        json=body,
-        headers={"revision": shop.http.headers["revision"]},
-    )
-    assert response.status_code == 202, response.text
+    send_as_client(shop, "subscriptions", body)
 
 
 def import_events(shop: Shop, email: str, *metrics: str, time: int = START) -> None:
@@ -140,6 +143,16 @@ def test_a_suppression_and_its_end_are_the_same_by_a_job_and_by_an_event(shop: S
         assert [each["reason"] for each in by_job["email"]["marketing"]["suppression"]] == reasons
         assert by_job["email"]["marketing"]["can_receive_email_marketing"] is (not reasons)
         assert without_times(by_event) == without_times(by_job)
+
+
+def test_an_event_that_anybody_can_send_changes_no_consent(shop: Shop) -> None:
+    subscribe_by_job(shop, "ada@shop.example", START)
+    before = marketing(shop)
+    for metric in ("Unsubscribed from Email Marketing", "Marked Email as Spam"):
+        send_as_client(shop, "events", single_body(metric, {"email": "ada@shop.example"}, time=iso(START + HOUR)))
+    assert marketing(shop) == before
+    shop.create("Unsubscribed from Email Marketing", {"email": "ada@shop.example"}, time=iso(START + HOUR))
+    assert marketing(shop)["consent"] == "UNSUBSCRIBED"
 
 
 EVENTS: Final[list[tuple[str, int, dict[str, Any]]]] = [
