@@ -149,9 +149,11 @@ def fall_out_of_the_log(running: Processes, chance: random.Random) -> None:
     node, others = running.nodes[place], [each for at, each in enumerate(running.nodes) if at != place]
     if chance.random() < 0.5:
         node.end()
+        running.wait_for_writes(20)
     else:
+        # A client waits for a while each time that it asks the node that is paused.
         node.pause()
-    running.wait_for_writes(20)
+        running.wait_for_writes(2)
     address = running.servers.address(running.log, "trimmer")
     with contextlib.closing(JetStreamLog.open(address, "trimmer")) as log:
         log.trim(min(each.position() for each in others) - 1)
