@@ -84,13 +84,24 @@ class NodeProcess(ServerProcess):
         texts: list[str] = []
         url: str | None = f"{self.url}/api/events/?page[size]=1000&sort=datetime&include=profile,metric"
         while url is not None:
-            response = httpx.get(url, headers=headers, timeout=READ_SECONDS)
-            response.raise_for_status()
+            response = self._page(url, headers)
             texts.append(response.text.replace(self.url, ""))
             document = response.json()
             found += document["data"]
             url = document["links"]["next"]
         return found, "\n".join(texts)
+
+    def _page(self, url: str, headers: dict[str, str]) -> httpx.Response:
+        """A page, also from a node that joins anew at this moment. Raises httpx.HTTPError if that takes too long."""
+        deadline = time.monotonic() + READ_SECONDS
+        while True:
+            try:
+                return httpx.get(url, headers=headers, timeout=READ_SECONDS).raise_for_status()
+            except httpx.HTTPError as exc:
+                is_refused = isinstance(exc, httpx.HTTPStatusError) and exc.response.status_code != 503
+                if is_refused or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
 
 
 class Processes:
