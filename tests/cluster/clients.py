@@ -20,8 +20,10 @@ REVISION: Final = "2026-01-15"
 TIMEOUT_SECONDS: Final = 15.0
 PAUSE_SECONDS: Final = 0.1
 READ_CHANCE: Final = 0.1
-LATELY: Final = 50
-"""Newest events of the profile that a read looks at."""
+LATELY: Final = 500
+"""Newest events of the profile that a read looks at: more than a client sends in some seconds."""
+CHECKED: Final = 25
+"""Events sent last that a read has to show."""
 
 
 class Client:
@@ -106,7 +108,7 @@ class Client:
         assert len(set(read)) == len(read), f"{self.name} has read an event twice"
         assert set(read) <= set(self.sent), f"{self.name} has read events that it did not send"
         # The sort is by time, and the newest events may have one time: the last ones sent may be anywhere in it.
-        expected = self.sent[-LATELY // 2 :]
+        expected = self.sent[-CHECKED:]
         missing = [id for id in expected if (id in self.seen or id in self.acknowledged[-LATELY:]) and id not in read]
         assert not missing, f"{self.name} does not see any more: {missing}"
         self.seen.update(read)
