@@ -12,9 +12,9 @@ from tests.cluster.processes import Processes
 from tests.cluster.servers import ServersInNetwork
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServersInNetwork]:
-    """Servers shared by the session: use a log of your own, and leave all of them running."""
+    """Servers shared by the tests of a file: use a log of your own, and leave all of them running."""
     try:
         program()
     except ConfigurationError as exc:
@@ -24,9 +24,12 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServersInNetwo
         running.network.heal()
 
 
-@pytest.fixture(scope="session")
-def running_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
-    """Three nodes with clients that write and read all the time, shared by the session."""
+@pytest.fixture(scope="module")
+def running_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+    """Three nodes with clients that write and read all the time, shared by the tests of a file.
+
+    They end with it: idle servers of NATS take processor time, and clients that go on more, from all later tests.
+    """
     try:
         program()
     except ConfigurationError as exc:
@@ -36,8 +39,8 @@ def running_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proces
 
 
 @pytest.fixture
-def running(running_session: Processes) -> Iterator[Processes]:
+def running(running_nodes: Processes) -> Iterator[Processes]:
     """The same; a fault that a client or a node has found fails the test. Leave all of it running."""
-    running_session.raise_failures()
-    yield running_session
-    running_session.raise_failures()
+    running_nodes.raise_failures()
+    yield running_nodes
+    running_nodes.raise_failures()

@@ -22,10 +22,10 @@ globals().update({name: test for name, test in vars(suite).items() if name.start
 
 
 @pytest.fixture(scope="module")
-def server(running_session: Processes) -> NodeProcess:
-    running_session.wait_for_writes()
-    place = running_session.leader()
-    return running_session.nodes[(place + 1) % len(running_session.nodes)]
+def server(running_nodes: Processes) -> NodeProcess:
+    running_nodes.wait_for_writes()
+    place = running_nodes.leader()
+    return running_nodes.nodes[(place + 1) % len(running_nodes.nodes)]
 
 
 @pytest.fixture(scope="module")
