@@ -109,6 +109,16 @@ class Files:
         return status.f_bavail * status.f_frsize
 
 
+def write_new(files: Files, path: Path, content: bytes) -> None:
+    """Write a new file and sync it; its folder is not synced. Raises OSError."""
+    file = files.create(path)
+    try:
+        files.write(file, [content], 0)
+        files.sync(file)
+    finally:
+        files.close(file)
+
+
 def replace_content(files: Files, path: Path, content: bytes, unfinished: Path) -> None:
     """Put ``content`` in place of a file's, or make the file: a crash leaves the old content or the new one, whole.
 
@@ -117,11 +127,6 @@ def replace_content(files: Files, path: Path, content: bytes, unfinished: Path) 
     """
     if unfinished.exists():
         files.unlink(unfinished)
-    file = files.create(unfinished)
-    try:
-        files.write(file, [content], 0)
-        files.sync(file)
-    finally:
-        files.close(file)
+    write_new(files, unfinished, content)
     files.replace(unfinished, path)
     files.sync_folder(path.parent)

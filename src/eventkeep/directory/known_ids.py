@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from eventkeep.limits import KNOWN_IDS_MAX
 from eventkeep.model.ulid import ULID_CHARACTERS
-
-KNOWN_IDS_MAX: Final = 4_194_304
-"""Profiles whose ids are kept in memory, in all accounts together: 26 bytes each."""
 
 Ids = npt.NDArray[np.bytes_]
 

@@ -20,8 +20,8 @@ import msgspec
 from xxhash import xxh3_64_hexdigest
 
 from eventkeep.errors import ConfigurationError, LogError, StoreError
-from eventkeep.files import Files
-from eventkeep.ingest.snapshot import Snapshot, copy_snapshot, file_in, remove, write_file
+from eventkeep.files import Files, replace_content
+from eventkeep.ingest.snapshot import Snapshot, copy_snapshot, file_in, remove
 from eventkeep.ingest.stores import LOG_FOLDER, REPLICATED, Stores
 from eventkeep.log.file_log import FileLog
 from eventkeep.log.inspection import inspect_log, read_log
@@ -77,11 +77,7 @@ def read_list(folder: Path) -> BackupList | None:
 def write_list(folder: Path, found: BackupList, files: Files) -> None:
     """Put the list in place of the one before, durably. Raises OSError."""
     document = msgspec.json.format(msgspec.json.encode(found))
-    new = folder / f"{LIST_NAME}.new"
-    new.unlink(missing_ok=True)
-    write_file(new, document + checksum_line(document), files)
-    files.replace(new, folder / LIST_NAME)
-    files.sync_folder(folder)
+    replace_content(files, folder / LIST_NAME, document + checksum_line(document), folder / f"{LIST_NAME}.new")
 
 
 def checksum_line(document: bytes) -> bytes:

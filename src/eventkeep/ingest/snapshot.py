@@ -17,7 +17,7 @@ from xxhash import xxh3_64
 from eventkeep.directory import Progress
 from eventkeep.errors import StoreError
 from eventkeep.events.format import MANIFEST_NAME
-from eventkeep.files import Files
+from eventkeep.files import Files, write_new
 from eventkeep.ingest.stores import EVENTS_FOLDER, Stores
 
 READ_BYTES = 4_194_304
@@ -68,7 +68,7 @@ def take_snapshot(
             ((progress, manifest, paths),) = taken
             for path in paths:
                 link_or_copy(path, target / EVENTS_FOLDER / path.name, files)
-        write_file(target / EVENTS_FOLDER / MANIFEST_NAME, manifest, files)
+        write_new(files, target / EVENTS_FOLDER / MANIFEST_NAME, manifest)
         files.sync_folder(target / EVENTS_FOLDER)
         files.sync_folder(target)
         found = [file_in(target, path, files) for path in sorted(target.rglob("*")) if path.is_file()]
@@ -121,16 +121,6 @@ def copy_file(source: Path, target: Path, files: Files) -> None:
             offset = 0
             while piece := content.read(READ_BYTES):
                 offset += files.write(file, [piece], offset)
-        files.sync(file)
-    finally:
-        files.close(file)
-
-
-def write_file(path: Path, content: bytes, files: Files) -> None:
-    """Write a new file, durably. Raises OSError."""
-    file = files.create(path)
-    try:
-        files.write(file, [content], 0)
         files.sync(file)
     finally:
         files.close(file)

@@ -21,6 +21,8 @@ KEY_CACHE_SECONDS_MAX: Final = 0.5
 """Seconds that a key's look-up stays in the cache; a revocation takes effect within them."""
 KEY_LAST_USED_SECONDS: Final = 60.0
 """The interval at which the time of a key's last use is stored, in seconds."""
+KNOWN_IDS_MAX: Final = 4_194_304
+"""Profiles whose public ids are kept in memory, in all accounts together; 26 bytes of memory each."""
 SETTLED_WRITES_MAX: Final = 1_000_000
 """Profile writes that are known to change nothing; some 250 bytes of memory each."""
 CHANGED_PROFILES_MAX: Final = 1_000_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from eventkeep.limits.connections import BODIES_BYTES_MAX, CONNECTIONS_MAX, HEADER_BYTES_MAX, UNSENT_BYTES_MAX
-from eventkeep.limits.directory import PROFILE_CACHE_BYTES_MAX
+from eventkeep.limits.directory import KNOWN_IDS_MAX, PROFILE_CACHE_BYTES_MAX
 from eventkeep.limits.event_store import BLOCK_TABLES_BYTES_MAX, DOCUMENTS_AT_ONCE_BYTES, TAIL_BYTES_MAX
 from eventkeep.limits.ingest import (
     BATCH_BYTES_MAX,
@@ -41,6 +41,7 @@ MEMORY_BYTES_MAX: Final = (
     + 3 * (TAIL_BYTES_MAX + BATCH_BYTES_MAX)
     + READING_BYTES_MAX
     + PROFILE_CACHE_BYTES_MAX
+    + 26 * KNOWN_IDS_MAX
 )
 """Bytes of memory that a server takes under any load, approximately; measured values are lower.
 

@@ -7,6 +7,7 @@ other threads, and one build serves every version of Python.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -95,6 +96,23 @@ def library(holding: bool = False) -> Any:
     except (OSError, AttributeError):
         return None
     return loaded
+
+
+def calls_of(arguments: Mapping[str, tuple[Any, Any]]) -> dict[str, Any] | None:
+    """Calls of the library by their names, given the types of their arguments and of their result.
+
+    None if the library was not built or lacks one of them.
+    """
+    loaded = library()
+    if loaded is None:
+        return None
+    try:
+        calls = {name: getattr(loaded, f"eventkeep_{name}") for name in arguments}
+    except AttributeError:
+        return None
+    for name, (takes, gives) in arguments.items():
+        calls[name].argtypes, calls[name].restype = takes, gives
+    return calls
 
 
 def is_built() -> bool:

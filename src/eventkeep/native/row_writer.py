@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from eventkeep.native.library import library
+from eventkeep.native.library import calls_of
 
 TEXTS: Final = ("unique_id", "currency", "properties", "metric", "profile", "metric_id", "profile_id")
 """The columns of texts of a row."""
@@ -66,21 +66,13 @@ class _Order(ctypes.Structure):
 @cache
 def _calls() -> dict[str, Any] | None:
     """The calls by their names, None if the library was not built or lacks them."""
-    loaded = library()
-    if loaded is None:
-        return None
-    arguments: dict[str, tuple[Any, Any]] = {
-        "write_rows": ((ctypes.c_void_p,), ctypes.c_uint64),
-        "find_verbatim": ((ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p), None),
-        "order_within_seconds": ((ctypes.c_void_p,), None),
-    }
-    try:
-        calls = {name: getattr(loaded, f"eventkeep_{name}") for name in arguments}
-    except AttributeError:
-        return None
-    for name, (takes, gives) in arguments.items():
-        calls[name].argtypes, calls[name].restype = takes, gives
-    return calls
+    return calls_of(
+        {
+            "write_rows": ((ctypes.c_void_p,), ctypes.c_uint64),
+            "find_verbatim": ((ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p), None),
+            "order_within_seconds": ((ctypes.c_void_p,), None),
+        }
+    )
 
 
 def is_built() -> bool:

@@ -8,21 +8,16 @@ from __future__ import annotations
 
 import ctypes
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from eventkeep.native.library import library
+from eventkeep.native.library import calls_of
 
 Words = npt.NDArray[np.uint64]
 Sizes = npt.NDArray[np.uint32]
 Content = npt.NDArray[np.uint8]
-
-CALLS: Final = (
-    *("read_pieces", "find_entries", "read_rows", "checksums", "pack", "documents_sum", "measure", "cut"),
-    *("bloom_add", "bloom_find"),
-)
 
 
 class _Pieces(ctypes.Structure):
@@ -81,13 +76,6 @@ class _Rows(ctypes.Structure):
 @cache
 def _calls() -> dict[str, Any] | None:
     """The calls by their names, None if the library was not built or lacks them."""
-    loaded = library()
-    if loaded is None:
-        return None
-    try:
-        calls = {name: getattr(loaded, f"eventkeep_{name}") for name in CALLS}
-    except AttributeError:
-        return None
     pointer, size = ctypes.c_void_p, ctypes.c_size_t
     arguments: dict[str, tuple[Any, Any]] = {
         "read_pieces": ((pointer, pointer, pointer), size),
@@ -101,9 +89,7 @@ def _calls() -> dict[str, Any] | None:
         "bloom_add": ((pointer, ctypes.c_uint64, pointer, size), None),
         "bloom_find": ((pointer, ctypes.c_uint64, pointer, size, pointer), None),
     }
-    for name, (takes, gives) in arguments.items():
-        calls[name].argtypes, calls[name].restype = takes, gives
-    return calls
+    return calls_of(arguments)
 
 
 def is_built() -> bool:

@@ -9,30 +9,13 @@ from typing import Any
 
 import pytest
 
-from eventkeep.directory.changes import Change, Operation, Table
 from eventkeep.errors import ConfigurationError, StoreError
-from eventkeep.events.selection import EventSelection
 from eventkeep.ingest.backup import LIST_NAME, BackupList, back_up, read_list, restore
 from eventkeep.ingest.repair import repair
 from eventkeep.ingest.scrub import scrub_folder
 from eventkeep.ingest.snapshot import Snapshot, take_snapshot
 from eventkeep.ingest.stores import Stores
-from eventkeep.log.transport import Outcome
-from tests.made_events import event_columns
-
-
-def keep(stores: Stores, number: int) -> None:
-    changes = [Change(Table.ACCOUNT, Operation.PUT, 0, [(number + 10, f"account {number}", number)])]
-    events = event_columns(*range(number * 10, number * 10 + 10))
-    made = stores.encoded(changes, events, number * 1_000_000)
-    assert stores.log.append(made.record).outcome is Outcome.KEPT
-    stores.directory.apply(changes, made.progress)
-    stores.events.append(made.record.position, events)
-
-
-def everything(stores: Stores) -> list[Any]:
-    events = stores.events.page(EventSelection(account=1, count=10_000))
-    return [stores.directory.progress, stores.directory.accounts.list(), stores.directory.secret, events]
+from tests.kept_records import everything, keep
 
 
 class Data:

@@ -11,9 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from eventkeep.directory.changes import Change, Operation, Table
 from eventkeep.errors import SnapshotDamaged, StoreError
-from eventkeep.events.selection import EventSelection
 from eventkeep.files import Files
 from eventkeep.ingest.joining import LOADING, Fetch, check_room, load_snapshot, prepare_folder, views_position
 from eventkeep.ingest.snapshot import Snapshot, SnapshotFile, take_snapshot
@@ -21,23 +19,9 @@ from eventkeep.ingest.stores import Stores
 from eventkeep.log.file_log import FileLog
 from eventkeep.log.transport import Outcome
 from tests.faulty_files import FaultyFiles, Killed
-from tests.made_events import event_columns
+from tests.kept_records import everything, keep
 
 PIECE_BYTES = 3_000
-
-
-def keep(stores: Stores, number: int) -> None:
-    changes = [Change(Table.ACCOUNT, Operation.PUT, 0, [(number + 10, f"account {number}", number)])]
-    events = event_columns(*range(number * 10, number * 10 + 10))
-    made = stores.encoded(changes, events, number * 1_000_000)
-    assert stores.log.append(made.record).outcome is Outcome.KEPT
-    stores.directory.apply(changes, made.progress)
-    stores.events.append(made.record.position, events)
-
-
-def everything(stores: Stores) -> list[Any]:
-    events = stores.events.page(EventSelection(account=1, count=10_000))
-    return [stores.directory.progress, stores.directory.accounts.list(), stores.directory.secret, events]
 
 
 class Cluster:
