@@ -40,6 +40,21 @@ def generator() -> str:
     return found
 
 
+def create_environment(key: str, folder: Path, path: str, name: str, wait_milliseconds: float = 0.0) -> dict[str, str]:
+    """The environment of ``create.lua``: creates to ``path`` from the templates in ``folder``.
+
+    ``name`` makes their unique ids different from those of other runs; each connection waits before a request.
+    """
+    return {
+        "BENCH_KEY": key,
+        "BENCH_BODIES": str(folder),
+        "BENCH_TEMPLATES": str(len(list(folder.iterdir()))),
+        "BENCH_PATH": path,
+        "BENCH_RUN": name,
+        "BENCH_WAIT": str(round(wait_milliseconds)),
+    }
+
+
 def run(url: str, script: str, connections: int, seconds: float, environment: dict[str, str]) -> Measured:
     """Load ``url`` for this many seconds from this many connections in one thread."""
     length = f"-d{max(1, round(seconds))}s"

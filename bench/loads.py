@@ -26,7 +26,7 @@ from statistics import median
 from typing import Any, Final
 
 from bench.bodies import EVENTS_PER_REQUEST, write_bodies
-from bench.load_generator import run
+from bench.load_generator import create_environment, run
 from bench.process import cpu_seconds, machine, resident_bytes
 from bench.shop_bodies import Who, shop_body, single_body
 from eventkeep.testing import free_port
@@ -99,15 +99,7 @@ class Loads:
     def creates(self, server: Server, name: str, path: str, connections: int) -> Figures:
         """Creates from the templates called ``name``, as fast as the server takes them."""
         self._runs += 1
-        folder = self._folder(name)
-        environment = {
-            "BENCH_KEY": server.key,
-            "BENCH_BODIES": str(folder),
-            "BENCH_TEMPLATES": str(len(list(folder.iterdir()))),
-            "BENCH_PATH": path,
-            "BENCH_RUN": f"run{self._runs}",
-            "BENCH_WAIT": "0",
-        }
+        environment = create_environment(server.key, self._folder(name), path, f"run{self._runs}")
         before = cpu_seconds(server.pid)
         measured = run(server.url, "create.lua", connections, self._seconds, environment)
         used = cpu_seconds(server.pid) - before

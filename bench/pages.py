@@ -22,9 +22,9 @@ from typing import Any, Final
 import httpx
 
 from bench.bodies import EVENTS_PER_REQUEST, bulk_body, regulars_body, write_bodies
-from bench.load_generator import run
+from bench.load_generator import create_environment, run
 from bench.loads import BULK_CONNECTIONS, BULK_PATH, Server
-from bench.process import cpu_seconds, folder_bytes, machine, resident_bytes
+from bench.process import cpu_seconds, folder_bytes, machine, resident_bytes, rest
 from bench.workload import (
     BULK_TEMPLATES,
     FORGOTTEN_IDS,
@@ -40,10 +40,6 @@ from bench.workload import (
 from eventkeep.protocol.filters import Filter
 
 FILL_SECONDS: Final = 10.0
-REST_SECONDS_MAX: Final = 300.0
-REST_SHARE: Final = 0.1
-"""Share of one processor: a server that uses less is idle."""
-QUIET_SECONDS: Final = 5
 
 Figures = dict[str, Any]
 
@@ -78,7 +74,7 @@ class Store:
                 self.stored += (measured.requests - measured.refused) * EVENTS_PER_REQUEST
             seconds = time.perf_counter() - started
             used = cpu_seconds(self._server.pid) - before
-            self._rest()
+            rest(self._server.pid)
             self.paths = self._paths(client, regulars)
         return {
             "stored": self.stored,
@@ -99,24 +95,7 @@ class Store:
         return {"p50_ms": measured.p50_ms, "p99_ms": measured.p99_ms, "per_second": measured.requests_per_second}
 
     def _creates(self, number: int) -> dict[str, str]:
-        return {
-            "BENCH_KEY": self._server.key,
-            "BENCH_BODIES": str(self._folder / "bulk"),
-            "BENCH_TEMPLATES": str(BULK_TEMPLATES),
-            "BENCH_PATH": BULK_PATH,
-            "BENCH_RUN": f"fill{number}",
-            "BENCH_WAIT": "0",
-        }
-
-    def _rest(self) -> None:
-        """Wait until the server has nothing left to do."""
-        deadline = time.perf_counter() + REST_SECONDS_MAX
-        quiet, before = 0, cpu_seconds(self._server.pid)
-        while quiet < QUIET_SECONDS and time.perf_counter() < deadline:
-            time.sleep(1.0)
-            now = cpu_seconds(self._server.pid)
-            quiet = quiet + 1 if now - before < REST_SHARE else 0
-            before = now
+        return create_environment(self._server.key, self._folder / "bulk", BULK_PATH, f"fill{number}")
 
     def _paths(self, client: httpx.Client, regulars: set[str]) -> dict[str, list[str]]:
         choose = random.Random(1)

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
+from typing import Final
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+QUIET_SECONDS: Final = 7.0
+"""Seconds without load before the server counts as idle; its own background work has begun by then."""
+REST_SECONDS_MAX: Final = 240.0
+"""Seconds that the server gets to finish background work, merges above all, before it is asked for anything else."""
+REST_SHARE: Final = 0.05
+"""Share of one processor: a server that uses less is idle."""
 
 
 def family(pid: int) -> list[int]:
@@ -56,3 +65,14 @@ def machine() -> dict[str, str | int | float]:
         "kernel": os.uname().release,
         "load_average_before": os.getloadavg()[0],
     }
+
+
+def rest(pid: int) -> None:
+    """Wait until a process uses hardly any processor time, REST_SECONDS_MAX at most."""
+    deadline = time.perf_counter() + REST_SECONDS_MAX
+    quiet, before = 0, cpu_seconds(pid)
+    while quiet < QUIET_SECONDS and time.perf_counter() < deadline:
+        time.sleep(1.0)
+        now = cpu_seconds(pid)
+        quiet = quiet + 1 if now - before < REST_SHARE else 0
+        before = now

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
 from bench.bodies import EVENTS_PER_REQUEST
-from bench.load_generator import Measured, run
-from bench.process import cpu_seconds
+from bench.load_generator import Measured, create_environment, run
+from bench.process import cpu_seconds, rest
 from eventkeep.testing import ServerProcess
 
 BULK_PATH: Final = "/api/event-bulk-create-jobs/"
 SINGLE_PATH: Final = "/api/events/"
 BULK_CONNECTIONS: Final = 16
-QUIET_SECONDS: Final = 7.0
-"""Seconds without load before the server counts as idle; its own background work has begun by then."""
-REST_SECONDS_MAX: Final = 240.0
-"""Seconds that the server gets to finish background work, merges above all, before it is asked for anything else."""
-REST_SHARE: Final = 0.05
-"""Share of one processor: a server that uses less is idle."""
-
 Figures = dict[str, Any]
 
 
@@ -54,14 +46,8 @@ class Target:
     ) -> Figures:
         """Creates for this long; each connection waits before a request."""
         self._rounds += 1
-        environment = {
-            **self.environment,
-            "BENCH_BODIES": str(self.bodies / bodies),
-            "BENCH_TEMPLATES": str(len(list((self.bodies / bodies).iterdir()))),
-            "BENCH_PATH": path,
-            "BENCH_RUN": f"round{self._rounds}",
-            "BENCH_WAIT": str(round(wait_milliseconds)),
-        }
+        key = self.environment["BENCH_KEY"]
+        environment = create_environment(key, self.bodies / bodies, path, f"round{self._rounds}", wait_milliseconds)
         per_request = EVENTS_PER_REQUEST if path == BULK_PATH else 1
         before = cpu_seconds(self.server.pid)
         measured = run(self.server.url, "create.lua", connections, seconds, environment)
@@ -77,13 +63,7 @@ class Target:
 
     def rest(self) -> None:
         """Wait until the server has nothing left to do."""
-        deadline = time.perf_counter() + REST_SECONDS_MAX
-        quiet, before = 0, cpu_seconds(self.server.pid)
-        while quiet < QUIET_SECONDS and time.perf_counter() < deadline:
-            time.sleep(1.0)
-            now = cpu_seconds(self.server.pid)
-            quiet = quiet + 1 if now - before < REST_SHARE else 0
-            before = now
+        rest(self.server.pid)
 
 
 def latencies(measured: Measured) -> Figures:
