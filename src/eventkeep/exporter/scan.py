@@ -1,4 +1,4 @@
-"""The scan of an eventkeep server: rows as the server streams them, gone on with if the connection breaks."""
+"""The scan of an eventkeep server: rows as the server streams them, and the scan continues if the connection breaks."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LOSS_SECONDS: Final = 0.1
 
 
 class Scan:
-    """The rows of a query by a scan, which is gone on with until it is complete."""
+    """The rows of a query by a scan, which continues after a break until it is complete."""
 
     def __init__(self, client: Client, query: Query) -> None:
         self._settings = client.settings

@@ -1,6 +1,6 @@
 /* Events to the rows of an export: lines of JSON, into which the stored properties are copied without being parsed.
 
-   Python knows the names of the columns and passes them; here is only known how to write a row. */
+   Python passes the names of the columns; this file only writes rows. */
 
 #include "event_texts.h"
 

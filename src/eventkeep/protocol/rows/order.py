@@ -1,4 +1,4 @@
-"""The order of rows within a second: one that every server has, whatever the ids of its events."""
+"""The order of rows within a second: it does not depend on the ids of events, so that every server has the same."""
 
 from __future__ import annotations
 
