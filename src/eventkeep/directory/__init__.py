@@ -183,6 +183,11 @@ class Directory:
         if self._database.bytes_to_checkpoint > DIRECTORY_WAL_BYTES:
             self.checkpoint()
 
+    def forget_numbers(self) -> None:
+        """Look up again which numbers of profiles and metrics are free, after records that another node has made."""
+        self.profiles.forget_numbers()
+        self.metrics.forget_numbers()
+
     def durable_position(self) -> int:
         """The position up to which everything was applied and would survive a power cut."""
         return self._durable_position

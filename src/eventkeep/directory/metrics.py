@@ -112,6 +112,10 @@ class Metrics:
                 self._by_name.drop([name_of(known)])
                 self._by_number.drop([key_of(change.account, row[0])])
 
+    def forget_numbers(self) -> None:
+        """Look up again which numbers are free: another node may have used some."""
+        self._next_numbers.clear()
+
     def by_numbers(self, account: int, numbers: Iterable[int]) -> dict[int, Metric]:
         """The account's metrics of these numbers; those of others are left out."""
         found: dict[int, Metric] = {}

@@ -46,8 +46,8 @@ decode_consent = msgspec.json.Decoder(Consent).decode
 class Profiles:
     """The profiles of one directory.
 
-    ``known``, ``load_identities``, ``remember`` and ``forget`` belong to the one thread that commits; the
-    rest may be called from any. The memory holds applied states only.
+    ``known``, ``load_identities``, ``remember``, ``forget`` and ``forget_numbers`` belong to the one thread that
+    commits; the rest may be called from any. The memory holds applied states only.
     """
 
     def __init__(self, database: Database, new_ids: ProfileIds) -> None:
@@ -153,6 +153,10 @@ class Profiles:
             self._owners.drop((account, row[0], row[1]) for row in change.rows)
         elif change.table is Table.MERGED_PROFILE:
             self.has_merges = True
+
+    def forget_numbers(self) -> None:
+        """Look up again which numbers are free: another node may have used some."""
+        self._next_numbers.clear()
 
     def numbers(self, account: int) -> npt.NDArray[np.uint32]:
         """The numbers of all profiles of the account, of those that were merged into others, too."""

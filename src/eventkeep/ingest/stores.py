@@ -200,6 +200,7 @@ class Stores:
                 for record, progress in read
             ]
         )
+        self.directory.forget_numbers()
         new = [record for record, _ in read if record.position > self.events.position]
         for record in new:
             if not self.events.has_room():

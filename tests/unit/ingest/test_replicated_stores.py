@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 
 from eventkeep.clock import SystemClock
-from eventkeep.directory import DEFAULT_ACCOUNT
+from eventkeep.directory import DEFAULT_ACCOUNT, Pending
+from eventkeep.directory.changes import Change
+from eventkeep.directory.metrics import metric_changes
+from eventkeep.directory.profiles import resolution_changes
 from eventkeep.directory.reader import applied_position, followed_log
 from eventkeep.errors import StoreError, Unavailable
 from eventkeep.files import Files
@@ -19,6 +22,7 @@ from eventkeep.ingest.scrub import scrub_folder
 from eventkeep.ingest.stores import Room, Stores
 from eventkeep.log.file_log import FileLog
 from eventkeep.log.transport import KEPT, AppendResult, Outcome
+from eventkeep.model.profile_write import ProfileWrite
 
 
 class OneTurn:
@@ -83,6 +87,29 @@ def test_a_follower_has_what_the_leader_has(tmp_path: Path, leading: Stores) -> 
         assert follower.directory.secret == leading.directory.secret
         follower.apply(list(leading.log.read(1)))
         assert follower.directory.progress == leading.directory.progress
+
+
+def test_a_node_that_leads_again_uses_no_number_of_the_leader_before(tmp_path: Path, leading: Stores) -> None:
+    with closing(Stores.open(tmp_path / "again", replicated=FileLog.open(tmp_path / "other"))) as again:
+        again.apply(list(leading.log.read(1)))
+        # It led, and its last commits were not kept.
+        assert new_profile(again, "lost@example.com")[:2] == (1, 1)
+        for email in ("one@example.com", "two@example.com"):
+            _, _, changes = new_profile(leading, email)
+            assert leading.keep(changes) == KEPT
+        again.apply(list(leading.log.read(again.directory.position + 1)))
+        assert new_profile(again, "three@example.com")[:2] == (3, 3)
+
+
+def new_profile(stores: Stores, email: str) -> tuple[int, int, list[Change]]:
+    """The numbers that a new profile and a new metric of the account 1 get, and the changes that make them."""
+    pending, profiles = Pending(), stores.directory.profiles
+    writes = [ProfileWrite(email=email)]
+    resolution = profiles.load_identities(1, writes, pending)
+    (number,) = resolution.apply(writes, 1_000_000, ["/"]).numbers
+    name = (1, email, "API")
+    metrics = stores.directory.metrics.resolve([name], 1_000_000, pending).found
+    return number, metrics[name].number, [*resolution_changes(resolution, pending), *metric_changes(pending)]
 
 
 def test_a_folder_follows_one_kind_of_log(tmp_path: Path, leading: Stores) -> None:
