@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 import httpx
+import msgspec
 
 from eventkeep.cluster.address import LogAddress
 from eventkeep.protocol.operations import OPERATIONS
@@ -33,16 +34,20 @@ LIMITED: Final = ("create_profile", "get_metrics")
 def text_of(address: LogAddress) -> str:
     """The address as a command takes it."""
     hosts = ",".join(f"{server.host}:{server.port}" for server in address.servers)
-    return f"nats://{hosts}/{address.name}?monitor={','.join(str(server.monitor_port) for server in address.servers)}"
+    shard = f"&shard={address.shard}" if address.shard else ""
+    monitors = ",".join(str(server.monitor_port) for server in address.servers)
+    return f"nats://{hosts}/{address.name}?monitor={monitors}{shard}"
 
 
 class NodeProcess(ServerProcess):
     """One node, which can be killed and started again."""
 
-    def __init__(self, servers: ServersInNetwork, log: str, place: int, folder: Path, options: Sequence[str]) -> None:
-        self.name = f"{log}-node-{place}"
+    def __init__(
+        self, servers: ServersInNetwork, log: str, place: int, folder: Path, options: Sequence[str], shard: int = 0
+    ) -> None:
+        self.name = f"{log}-shard-{shard}-node-{place}" if shard else f"{log}-node-{place}"
         self.headers: dict[str, str] = {}
-        address = text_of(servers.address(log, self.name, place))
+        address = text_of(msgspec.structs.replace(servers.address(log, self.name, place), shard=shard))
         cluster = ("--log", address, "--node", self.name, "--node-secret", SECRET)
         limits = folder / "limits.toml"
         if not limits.exists():

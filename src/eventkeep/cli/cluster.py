@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -14,10 +14,14 @@ from rich.table import Table
 from eventkeep.cli.settings import ConfigOption, DataOption
 from eventkeep.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from eventkeep.cluster.overview import ShardRow
+
 cluster = typer.Typer(no_args_is_help=True, help="Look at a cluster of nodes with a replicated log, and operate it.")
 
 LogOption = Annotated[
-    str, typer.Option("--log", help="The address of the log, nats://host:4222,…/name, as the nodes have it.")
+    str,
+    typer.Option("--log", help="The address of the log, nats://host:4222,…/name, with ?shard=1 of a shard."),
 ]
 
 SecretOption = Annotated[
@@ -49,7 +53,7 @@ def status(
     log: LogOption,
     as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")] = False,
 ) -> None:
-    """Show the log, the servers that hold it, and how far each node has come."""
+    """Show the log, the servers that hold it, how far each node has come, and the shards with their accounts."""
     from eventkeep.cluster.address import parse_log_address
     from eventkeep.cluster.overview import overview
 
@@ -57,7 +61,10 @@ def status(
     if as_json:
         print(json.dumps(msgspec.to_builtins(found)))
         return
-    print(f"log      {found.log} ({found.identity}), records {found.first} to {found.last}, {found.bytes:,} bytes")
+    shard = f", shard {found.shard}" if len(found.shards) > 1 else ""
+    print(
+        f"log      {found.log}{shard} ({found.identity}), records {found.first} to {found.last}, {found.bytes:,} bytes"
+    )
     servers = [f"{found.stream_leader} (leads)", *(replica_text(each) for each in found.replicas)]
     print(f"servers  {', '.join(servers)}")
     print(f"leader   {found.leader or 'none'}")
@@ -66,6 +73,8 @@ def status(
         seen = f"{row.age_seconds:.0f} s ago"
         table.add_row(row.node, row.url, row.role, str(row.position), str(row.lag), seen, row.version, row.note)
     Console().print(table)
+    if len(found.shards) > 1:
+        Console().print(shards_table(found.shards))
 
 
 @cluster.command(epilog=JOIN_EPILOG)
@@ -135,6 +144,16 @@ def demo(
     from eventkeep.cli.cluster_demo import run_demo
 
     run_demo(events)
+
+
+def shards_table(rows: list[ShardRow]) -> Table:
+    """The shards of a log, a row for each."""
+    table = Table("shard", "leader", "nodes", "records", "accounts", "keys", "names")
+    for row in rows:
+        names = ", ".join(row.names) + (", …" if len(row.names) < row.accounts else "")
+        numbers = [str(number) for number in (row.nodes, row.last, row.accounts, row.keys)]
+        table.add_row(str(row.shard), row.leader or "none", *numbers, names)
+    return table
 
 
 def replica_text(replica: object) -> str:

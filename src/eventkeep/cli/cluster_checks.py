@@ -71,8 +71,8 @@ def check_server(server: ServerAddress) -> Finding:
 
 def check_log(link: Link, node: NodeSettings) -> list[Finding]:
     """The streams, the lease and the nodes. Raises LogError."""
-    names = stream_names(node.address.name)
-    streams = {name: link.run(stream_info(link, name)) for name in (names.log, names.parts, names.bucket)}
+    names = stream_names(node.address.name, node.address.shard)
+    streams = {name: link.run(stream_info(link, name)) for name in (names.log, names.parts, names.bucket, names.map)}
     findings = [check_stream(name, info) for name, info in streams.items()]
     if any(info is None for info in streams.values()):
         return findings

@@ -1,4 +1,4 @@
-"""The address of a replicated log: ``nats://host:port,…/name?option=value``."""
+"""The address of a replicated log: ``nats://host:port,…/name?option=value``, or of one of its shards."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 
 from eventkeep.errors import ConfigurationError
+from eventkeep.limits import SHARDS_MAX
 
 CLIENT_PORT: Final = 4222
 MONITOR_PORT: Final = 8222
@@ -21,7 +22,9 @@ ADDRESS: Final = re.compile(
     r"(?:/(?P<name>[^/?]*))?(?:\?(?P<options>.*))?"
 )
 SERVER: Final = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(?::(?P<port>\d{1,5}))?")
-OPTIONS: Final = ("monitor", "ca", "cert", "key")
+OF_A_SHARD: Final = re.compile(r".*-(shard-\d+|map)")
+"""Names that would give a log the streams of another one's shard."""
+OPTIONS: Final = ("monitor", "shard", "ca", "cert", "key")
 EXPECTED: Final = "expected an address like nats://a:4222,b:4222,c:4222/eventkeep?monitor=8222"
 
 
@@ -52,6 +55,7 @@ class LogAddress(msgspec.Struct, frozen=True):
     ca: str | None = None
     cert: str | None = None
     key: str | None = None
+    shard: int = 0
 
     def tls_context(self) -> ssl.SSLContext | None:
         """The context of TLS connections, None without TLS. Raises ConfigurationError if a file can't be used."""
@@ -69,8 +73,8 @@ class LogAddress(msgspec.Struct, frozen=True):
 def parse_log_address(text: str) -> LogAddress:
     """Parse the address of a replicated log. Raises ConfigurationError that names the fault.
 
-    Options are ``monitor`` (the port of the monitoring of all servers, or one for each, separated by commas), and with
-    ``tls://`` also ``ca``, ``cert`` and ``key``, paths of PEM files.
+    Options are ``monitor`` (the port of the monitoring of all servers, or one for each, separated by commas), ``shard``
+    (a number, 0 if it is not given), and with ``tls://`` also ``ca``, ``cert`` and ``key``, paths of PEM files.
     """
     match = ADDRESS.fullmatch(text)
     if match is None:
@@ -81,6 +85,8 @@ def parse_log_address(text: str) -> LogAddress:
     name = match["name"] or DEFAULT_NAME
     if NAME.fullmatch(name) is None:
         raise ConfigurationError(f"the name of a log has up to 32 letters, digits, - and _, got {name!r}")
+    if OF_A_SHARD.fullmatch(name):
+        raise ConfigurationError(f"the name of a log does not end like that of a shard, got {name!r}: add ?shard=1")
     return LogAddress(
         parse_servers(match["servers"].split(","), options.get("monitor", str(MONITOR_PORT)).split(",")),
         name,
@@ -90,7 +96,15 @@ def parse_log_address(text: str) -> LogAddress:
         options.get("ca"),
         options.get("cert"),
         options.get("key"),
+        parse_shard(options.get("shard", "0")),
     )
+
+
+def parse_shard(text: str) -> int:
+    """The number of a shard. Raises ConfigurationError."""
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(SHARDS_MAX)) and int(text) < SHARDS_MAX):
+        raise ConfigurationError(f"expected the number of a shard, from 0 to {SHARDS_MAX - 1}, got {text!r}")
+    return int(text)
 
 
 def parse_servers(texts: list[str], monitors: list[str]) -> tuple[ServerAddress, ...]:

@@ -66,7 +66,7 @@ class JetStreamLog:
     """
 
     def __init__(self, link: Link, address: LogAddress, identity: int) -> None:
-        self.link, self.names = link, stream_names(address.name)
+        self.link, self.names = link, stream_names(address.name, address.shard)
         self._chain = Chain(identity)
         self._first = 1
         self._told = 0
@@ -98,7 +98,7 @@ class JetStreamLog:
 
     @classmethod
     async def _open(cls, link: Link, address: LogAddress, identity: int, applied: int) -> JetStreamLog:
-        names = stream_names(address.name)
+        names = stream_names(address.name, address.shard)
         deadline = asyncio.get_running_loop().time() + CLUSTER_START_SECONDS_MAX
         while True:
             try:
@@ -106,6 +106,7 @@ class JetStreamLog:
                 info = await open_stream(link, names.log, names.log_subject, identity)
                 await open_stream(link, names.parts, f"{names.parts_subject}.*", identity)
                 await open_bucket(link, names.bucket, names.key_subject)
+                await open_bucket(link, names.map, names.map_subject)
                 log = cls(link, address, info.identity or identity)
                 await link.subscribe(names.tip_subject, log._take_tip)
                 await log._find_tip(info)

@@ -65,6 +65,7 @@ class Fetched(msgspec.Struct, frozen=True):
 
     sequence: int
     content: bytes
+    subject: str = ""
 
 
 class StoredMessage(msgspec.Struct, frozen=True):
@@ -133,6 +134,10 @@ class Link:
             self._tasks.append(asyncio.create_task(work))
 
         self.run(add())
+
+    def start_soon(self, work: Coroutine[Any, Any, None]) -> None:
+        """The same, in the link's loop."""
+        self._tasks.append(asyncio.create_task(work))
 
     def close(self) -> None:
         """Close the connection and end the thread."""
@@ -221,11 +226,17 @@ class Link:
         content = base64.b64decode(found.get("data", ""))
         return StoredMessage(int(found["seq"]), content, str(found["subject"]), str(found["time"]))
 
-    async def fetch(self, stream: str, first: int, count: int = CLUSTER_FETCH_RECORDS) -> list[Fetched]:
+    async def fetch(
+        self, stream: str, first: int, count: int = CLUSTER_FETCH_RECORDS, subject: str | None = None
+    ) -> list[Fetched]:
         """The messages of a stream from a sequence on, as far as the replica that is asked has them; [] if none.
 
-        Any replica may be asked, also one that is behind. Raises LogUnreachable.
+        With a ``subject``, which may have wildcards, only its messages, and the first one may be missing. Any replica
+        may be asked, also one that is behind. Raises LogUnreachable.
         """
+        which: dict[str, int | str] = {"seq": first, "batch": count, "max_bytes": CLUSTER_FETCH_BYTES}
+        if subject is not None:
+            which["next_by_subj"] = subject
 
         async def send(connection: Connection) -> list[Fetched]:
             token = str(next(self._tokens))
@@ -233,7 +244,7 @@ class Link:
             try:
                 await connection.client.publish(
                     f"$JS.API.DIRECT.GET.{stream}",
-                    msgspec.json.encode({"seq": first, "batch": count, "max_bytes": CLUSTER_FETCH_BYTES}),
+                    msgspec.json.encode(which),
                     reply=f"{connection.inbox}.{token}",
                 )
                 return await collect(queue)
@@ -407,7 +418,7 @@ async def collect(queue: asyncio.Queue[Msg]) -> list[Fetched]:
             raise LogUnreachable("nobody is responsible for the stream now")
         if status is not None:
             raise LogError(f"JetStream refuses to hand out messages: {status} {headers.get('Description', '')}")
-        fetched.append(Fetched(int(headers["Nats-Sequence"]), message.data))
+        fetched.append(Fetched(int(headers["Nats-Sequence"]), message.data, headers.get("Nats-Subject", "")))
 
 
 def require_library() -> None:

@@ -1,4 +1,4 @@
-"""A cluster as it stands: its log, the servers of NATS that hold it, the node that leads, and the others."""
+"""A cluster as it stands: a shard of its log, the servers of NATS that hold it, its nodes, and all shards."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ import msgspec
 from eventkeep.cluster.address import LogAddress
 from eventkeep.cluster.jetstream_log import JetStreamLog
 from eventkeep.cluster.lease import Holder, Lease
+from eventkeep.cluster.link import Link
 from eventkeep.cluster.registry import Registry
-from eventkeep.cluster.streams import Replica
-from eventkeep.limits import CLUSTER_LEASE_SECONDS
+from eventkeep.cluster.shard_map import read_map
+from eventkeep.cluster.streams import Replica, StreamNames, stream_info, stream_names
+from eventkeep.limits import CLUSTER_LEASE_SECONDS, CLUSTER_SILENT_SECONDS, CLUSTER_START_SECONDS_MAX
 
 COMMAND: Final = "eventkeep-cluster"
+ACCOUNTS_SHOWN_MAX: Final = 20
+"""Names of accounts of a shard that are shown."""
 
 
 class NodeRow(msgspec.Struct, frozen=True):
@@ -31,10 +35,26 @@ class NodeRow(msgspec.Struct, frozen=True):
     note: str = ""
 
 
+class ShardRow(msgspec.Struct, frozen=True):
+    """A shard. ``names`` are those of its first accounts, at most ACCOUNTS_SHOWN_MAX of them."""
+
+    shard: int
+    leader: str | None
+    nodes: int
+    last: int
+    accounts: int
+    keys: int
+    names: list[str]
+
+
 class Overview(msgspec.Struct, frozen=True):
-    """A cluster. ``first`` and ``last`` are positions; ``bytes`` is the size of the records on each server."""
+    """A shard of a log, and a row for each shard. ``nodes`` of a row are those that were heard of lately.
+
+    ``first`` and ``last`` are positions; ``bytes`` is the size of the records on each server.
+    """
 
     log: str
+    shard: int
     identity: str
     first: int
     last: int
@@ -43,6 +63,7 @@ class Overview(msgspec.Struct, frozen=True):
     replicas: list[Replica]
     leader: str | None
     nodes: list[NodeRow]
+    shards: list[ShardRow]
 
 
 def overview(address: LogAddress) -> Overview:
@@ -69,6 +90,7 @@ def overview(address: LogAddress) -> Overview:
         ]
         return Overview(
             address.name,
+            address.shard,
             f"{log.identity:016x}",
             info.state.first_seq,
             last,
@@ -77,7 +99,31 @@ def overview(address: LogAddress) -> Overview:
             list(info.cluster.replicas),
             holder.node or None,
             rows,
+            shard_rows(log, address.name),
         )
+
+
+def shard_rows(log: JetStreamLog, name: str) -> list[ShardRow]:
+    """All shards of the log ``name``, by number. Raises LogError."""
+    link, found = log.link, read_map(log.link, log.names, CLUSTER_START_SECONDS_MAX)
+    rows: list[ShardRow] = []
+    for shard in sorted(found.shards):
+        names = stream_names(name, shard)
+        own = {number: entry for number, entry in sorted(found.accounts.items()) if entry.shard == shard}
+        nodes = link.run(Registry(link, names.bucket, names.key_subject).nodes())
+        info = link.run(stream_info(link, names.log))
+        rows.append(
+            ShardRow(
+                shard=shard,
+                leader=link.run(lease_in(link, names).holder()).node or None,
+                nodes=sum(each.age_seconds < CLUSTER_SILENT_SECONDS for each in nodes),
+                last=0 if info is None else info.state.last_seq,
+                accounts=len(own),
+                keys=sum(account in own for account in found.keys.values()),
+                names=[entry.name for entry in own.values()][:ACCOUNTS_SHOWN_MAX],
+            )
+        )
+    return rows
 
 
 def fail_over(address: LogAddress) -> tuple[str | None, str | None]:
@@ -104,4 +150,9 @@ def leave(address: LogAddress, node: str) -> bool:
 
 def lease_of_command(log: JetStreamLog) -> Lease:
     """The lease, for a command that never takes it."""
-    return Lease(log.link, log.names.bucket, log.names.key_subject, Holder(COMMAND), time.monotonic)
+    return lease_in(log.link, log.names)
+
+
+def lease_in(link: Link, names: StreamNames) -> Lease:
+    """The lease of a shard, for a command that never takes it."""
+    return Lease(link, names.bucket, names.key_subject, Holder(COMMAND), time.monotonic)

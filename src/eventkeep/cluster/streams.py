@@ -2,6 +2,8 @@
 
 ``eventkeep-NAME-log`` has one message for each record, ``eventkeep-NAME-parts`` the parts of records that are larger
 than a message, and ``KV_eventkeep-NAME`` is the key-value bucket of the lease and of the states that nodes report.
+The shards other than 0 have ``NAME-shard-1`` and so on in place of NAME. ``KV_eventkeep-NAME-map`` is the map of all
+shards of a log.
 """
 
 from __future__ import annotations
@@ -41,10 +43,13 @@ class StreamNames(msgspec.Struct, frozen=True):
     bucket: str
     key_subject: str
     tip_subject: str
+    map: str
+    map_subject: str
 
 
-def stream_names(name: str) -> StreamNames:
-    """The names of the streams of the log ``name``."""
+def stream_names(log: str, shard: int = 0) -> StreamNames:
+    """The names of the streams of a shard of the log called ``log``."""
+    name = f"{log}-shard-{shard}" if shard else log
     return StreamNames(
         log=f"eventkeep-{name}-log",
         log_subject=f"eventkeep.{name}.log",
@@ -53,6 +58,8 @@ def stream_names(name: str) -> StreamNames:
         bucket=f"KV_eventkeep-{name}",
         key_subject=f"$KV.eventkeep-{name}",
         tip_subject=f"eventkeep.{name}.tip",
+        map=f"KV_eventkeep-{log}-map",
+        map_subject=f"$KV.eventkeep-{log}-map",
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -25,6 +25,7 @@ from eventkeep.directory.database import Database
 from eventkeep.directory.jobs import Jobs
 from eventkeep.directory.keys import KeyRecord, Keys
 from eventkeep.directory.metrics import Metrics, ResolvedMetrics
+from eventkeep.directory.moves import SHARD, Moves
 from eventkeep.directory.pending import MetricName, Pending
 from eventkeep.directory.profile_ids import ProfileIds
 from eventkeep.directory.profile_pages import ProfilePages
@@ -53,6 +54,7 @@ __all__ = [
 SECRET_BYTES: Final = 32
 SECRET: Final = "secret"
 CHECKSUM_BYTES: Final = 8
+OF_ACCOUNTS: Final = frozenset({Table.SETTING, Table.ACCOUNT, Table.API_KEY})
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -71,13 +73,16 @@ class Directory:
 
     def __init__(self, database: Database, log: int, clock: Clock, randomness: Randomness) -> None:
         self._database, self._clock, self._randomness = database, clock, randomness
-        self.accounts = Accounts(database, clock)
+        self.moves = Moves(database)
+        self.accounts = Accounts(database, clock, self.moves)
         self.account_settings = AccountSettings(database)
         self.keys = Keys(database, clock, randomness)
         self.metrics = Metrics(database, randomness)
         self.profiles = Profiles(database, ProfileIds(randomness))
         self.profile_pages = ProfilePages(database)
         self.jobs = Jobs(database, ProfileIds(randomness, "jobs"))
+        self.on_accounts: Callable[[], None] = lambda: None
+        """Called in the thread that applies after accounts, keys or moves have changed."""
         self._secret: bytes | None = None
         with database.reading() as connection:
             row = connection.execute(select(applied)).one()
@@ -144,8 +149,13 @@ class Directory:
             self._secret = bytes.fromhex(value)
         return self._secret
 
-    def first_changes(self) -> list[Change]:
-        """The changes of the first record of a log: the secret and the account ``default``."""
+    def first_changes(self, shard: int = 0, secret: str = "") -> list[Change]:
+        """The changes of the first record of a log: the secret and the account ``default``.
+
+        A shard other than 0 has no such account, and the ``secret`` of shard 0.
+        """
+        if shard:
+            return [Change(Table.SETTING, Operation.PUT, 0, [(SECRET, secret), (SHARD, str(shard))])]
         secret = self._randomness.of(SECRET).token_bytes(SECRET_BYTES).hex()
         _, account = self.accounts.new(DEFAULT_ACCOUNT)
         return [Change(Table.SETTING, Operation.PUT, 0, [(SECRET, secret)]), account]
@@ -180,6 +190,8 @@ class Directory:
         for changes, _ in new:
             for change in changes:
                 self._forget(change)
+        if any(change.table in OF_ACCOUNTS for changes, _ in new for change in changes):
+            self.on_accounts()
         if self._database.bytes_to_checkpoint > DIRECTORY_WAL_BYTES:
             self.checkpoint()
 
@@ -238,6 +250,12 @@ class Directory:
             self.keys.forget(row[0] for row in change.rows)
         elif change.table is Table.ACCOUNT_SETTING:
             self.account_settings.forget(change)
+        elif change.table is Table.SETTING:
+            self.moves.note(change)
+        elif change.table is Table.ACCOUNT:
+            if any(self.moves.get(row[0]) is not None for row in change.rows):
+                # An account that comes back from another shard has numbers that this one did not give.
+                self.forget_numbers()
         else:
             self.profiles.forget(change)
 

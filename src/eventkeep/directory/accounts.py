@@ -8,9 +8,10 @@ from sqlalchemy import func, select
 from eventkeep.clock import Clock
 from eventkeep.directory.changes import Change, Operation, Table
 from eventkeep.directory.database import Readable
+from eventkeep.directory.moves import Moves
 from eventkeep.directory.schema import account, setting
 from eventkeep.errors import ConfigurationError
-from eventkeep.limits import ACCOUNT_NAME_CHARACTERS_MAX
+from eventkeep.limits import ACCOUNT_BITS, ACCOUNT_NAME_CHARACTERS_MAX
 from eventkeep.model.account_id import account_id, account_number
 
 SECRET = "secret"
@@ -30,8 +31,10 @@ class Account(msgspec.Struct, frozen=True):
 class Accounts:
     """The accounts of one directory."""
 
-    def __init__(self, database: Readable, clock: Clock) -> None:
+    def __init__(self, database: Readable, clock: Clock, moves: Moves | None = None) -> None:
+        """Numbers of accounts that have ``moves`` are not used again."""
         self._database, self._clock = database, clock
+        self._moves = moves or Moves(database)
         self._known_secret: bytes | None = None
 
     def new(self, name: str) -> tuple[Account, Change]:
@@ -46,6 +49,8 @@ class Accounts:
             )
         if self.find(name) is not None:
             raise ConfigurationError(f"There is an account {name!r} already.")
+        if (found := self._moves.elsewhere(name)) is not None:
+            raise ConfigurationError(f"The account {name!r} lives in shard {found[1].shard}.")
         return self._made(name)
 
     def renewed(self, old: Account) -> tuple[Account, list[Change]]:
@@ -58,8 +63,13 @@ class Accounts:
         return made, [Change(Table.ACCOUNT, Operation.DELETE, 0, [(old.number,)]), change]
 
     def _made(self, name: str) -> tuple[Account, Change]:
+        first = self._moves.shard << ACCOUNT_BITS
+        own = account.c.number.between(first, first + (1 << ACCOUNT_BITS) - 1)
         with self._database.reading() as connection:
-            newest = connection.execute(select(func.max(account.c.number))).scalar() or 0
+            newest = connection.execute(select(func.max(account.c.number)).where(own)).scalar() or first
+        newest = max([newest, *(number for number in self._moves.all if number >> ACCOUNT_BITS == self._moves.shard)])
+        if newest + 1 == first + (1 << ACCOUNT_BITS):
+            raise ConfigurationError(f"A shard makes at most {(1 << ACCOUNT_BITS) - 1:,} accounts.")
         made = Account(newest + 1, name, round(self._clock.now() * 1_000_000))
         return made, Change(Table.ACCOUNT, Operation.PUT, 0, [(made.number, made.name, made.created)])
 
@@ -81,9 +91,13 @@ class Accounts:
             rows = connection.execute(select(account).order_by(account.c.number))
             return [Account(row.number, row.name, row.created) for row in rows]
 
+    def number_of(self, public_id: str) -> int | None:
+        """The number that a public id stands for, whether or not the account is here; None if it is no id."""
+        return account_number(public_id, self._secret())
+
     def find_public_id(self, public_id: str) -> int | None:
         """The number of the account with that public id, or None."""
-        number = account_number(public_id, self._secret())
+        number = self.number_of(public_id)
         return None if number is None or self.by_number(number) is None else number
 
     def public_id(self, number: int) -> str:

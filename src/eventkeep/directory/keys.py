@@ -150,6 +150,14 @@ class Keys:
         self._used[key_id] = now
         return known
 
+    def account_of(self, key_id: str) -> int | None:
+        """The account of the good key with that id, None if there is none. The key itself is not looked at."""
+        now = self._clock.monotonic()
+        known = self._known.get(key_id)
+        if known is None or now >= known.expires:
+            known = None if now < self._unknown.get(key_id, now) else self._look_up(key_id, now)
+        return None if known is None else known.record.account
+
     def stands(self, known: Known, now: float) -> bool:
         """Whether the look-up ``known`` still holds at ``now`` (monotonic seconds); if so, the key counts as used.
 

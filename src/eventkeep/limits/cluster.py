@@ -56,6 +56,20 @@ CLUSTER_TELL_SECONDS: Final = 1.0
 CLUSTER_CHECK_SECONDS: Final = 30.0
 """Seconds between two looks at the settings of the servers of NATS."""
 
+# Shards.
+SHARDS_MAX: Final = 1_000
+"""Shards of a log."""
+ACCOUNT_BITS: Final = 21
+"""Bits of the number of an account that count those of a shard; the 10 above are the shard in which it was made."""
+SHARD_MAP_ENTRIES_MAX: Final = 1_000_000
+"""Accounts, their names, and keys, in the map of the shards; some 200 bytes of memory in each node for each."""
+SHARD_MAP_SECONDS: Final = 1.0
+"""Seconds between two looks at the map by a node that was told of no change."""
+SHARD_MAP_WRITES_AT_ONCE: Final = 64
+"""Entries of the map that a leader writes at the same time."""
+SHARD_HOPS_MAX: Final = 3
+"""Nodes that pass a request on to one of another shard, one after the other."""
+
 # Requests that are passed on.
 CLUSTER_POSITION_SECONDS_MAX: Final = 5.0
 """Seconds that a request waits until its node has applied the position that it asks for."""

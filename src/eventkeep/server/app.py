@@ -42,12 +42,11 @@ from eventkeep.server.request_log import RequestLog
 from eventkeep.server.routing import Router, with_single_slashes
 from eventkeep.server.scans import Scans
 from eventkeep.server.services import Services
+from eventkeep.server.shards import CLIENT_PREFIX, COMPANY_ID
 from eventkeep.server.telemetry import Telemetry
 from eventkeep.server.traffic_log import TrafficLog
 
-CLIENT_PREFIX = "/client/"
 API_PREFIXES = ("/api/", CLIENT_PREFIX)
-COMPANY_ID = "company_id"
 BROWSER_LINES = header_lines({"Access-Control-Allow-Origin": "*"})
 """Pages of any origin may call the client routes, without cookies."""
 PREFLIGHT = {
@@ -142,6 +141,10 @@ class App:
         """Whether this node stores events itself."""
         return self._cluster is None or self._cluster.is_leading or self._draining
 
+    def _is_elsewhere(self, request: Request) -> bool:
+        """Whether a node of another shard has to store what a request brings."""
+        return self._cluster is not None and not self._draining and self._cluster.is_elsewhere(request)
+
     def _route(self, request: Request, pending: PendingResponse) -> None:
         """Find the operation and have it respond. Raises RequestRefused."""
         path = request.path = with_single_slashes(request.path)
@@ -153,7 +156,7 @@ class App:
             pending.operation = operation.name
             if operation.name not in CREATES:
                 pending.run(self._call(request, operation.name, id or "", pending))
-            elif self._may_store:
+            elif self._may_store and not self._is_elsewhere(request):
                 self._start_create(request, operation.name, pending)
             else:
                 pending.run(self._forward_create(request, operation.name, pending))

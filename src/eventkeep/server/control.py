@@ -45,6 +45,8 @@ logger = structlog.get_logger(__name__)
 
 Make = Callable[[Directory], tuple[Sequence[Change], "ControlResponse"]]
 
+CREATE_KEY: Final = "create_key"
+REVOKE_KEY: Final = "revoke_key"
 CHECK: Final = "check"
 FLUSH: Final = "flush"
 SNAPSHOT: Final = "snapshot"
@@ -109,7 +111,7 @@ class ControlResponse(msgspec.Struct, omit_defaults=True):
 
 def make_change(request: ControlRequest, directory: Directory) -> tuple[Sequence[Change], ControlResponse]:
     """The changes that a request asks for, and the response once they are kept. Raises ConfigurationError."""
-    if request.do == "create_key":
+    if request.do == CREATE_KEY:
         changes: list[Change] = []
         owner = directory.accounts.find(request.account)
         if owner is None:
@@ -118,7 +120,7 @@ def make_change(request: ControlRequest, directory: Directory) -> tuple[Sequence
         record, plaintext, change = directory.keys.new(owner.number, frozenset(request.scopes), request.label)
         changes.append(change)
         return changes, ControlResponse(record.id, owner.name, sorted(record.scopes), plaintext)
-    if request.do == "revoke_key":
+    if request.do == REVOKE_KEY:
         revoked, changed = directory.keys.revoked(request.id)
         return changed, ControlResponse(id=request.id, is_unknown=revoked is None)
     if (attribution := request.attribution) is not None and request.do == CHANGE_ATTRIBUTION:

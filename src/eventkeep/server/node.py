@@ -41,6 +41,9 @@ from eventkeep.model.event_columns import EventColumns
 from eventkeep.server.control import ControlResponse
 from eventkeep.server.node_settings import CONTROL_PATH, POSITION, SECRET, NodeSettings
 from eventkeep.server.node_snapshots import NodeSnapshots
+from eventkeep.server.positions import seen_position
+from eventkeep.server.shard_secret import secret_of_shards
+from eventkeep.server.shards import MapKeeper, Shards
 
 logger = structlog.get_logger(__name__)
 
@@ -99,6 +102,7 @@ class Node:
         own = Holder(settings.name, settings.url, os.urandom(8).hex())
         self.lease = Lease(link, names.bucket, names.key_subject, own, clock.monotonic)
         self.registry = Registry(link, names.bucket, names.key_subject)
+        self.shards = Shards(settings, link, names)
         self.member = Member(self.log, self.lease, self._apply, clock)
         self.on_events: Callable[[EventColumns], None] = lambda _events: None
         self.on_failure: Callable[[Exception], None] = lambda _failure: None
@@ -113,7 +117,10 @@ class Node:
         self.snapshots = NodeSnapshots(folder, self.take_snapshot, self._clock.monotonic)
         self.positions = Positions(lambda: min(stores.directory.position, stores.events.position))
         committer.on_applied = self.positions.advanced
-        self.member.first_changes = lambda: encode_changes(stores.directory.first_changes())
+        shard = self.shards.own
+        secret = secret_of_shards(self.settings, self.log.link).hex() if shard and not self.log.last else ""
+        self.member.first_changes = lambda: encode_changes(stores.directory.first_changes(shard, secret))
+        self._keeper = MapKeeper(self.shards, self.log.link, stores.directory, lambda: self.member.is_leading)
         self.member.on_change = self._changed
         self.member.start()
         deadline = time.monotonic() + CLUSTER_START_SECONDS_MAX
@@ -123,6 +130,9 @@ class Node:
             if time.monotonic() > deadline:
                 raise LogUnreachable("no node has begun the log yet: look at the servers of NATS, and start again")
             time.sleep(0.02)
+        self.shards.start(stores.directory)
+        self._keeper.start()
+        self._keeper.look()
         self._thread.start()
 
     def stop(self) -> None:
@@ -132,6 +142,7 @@ class Node:
             self._thread.join()
         if self.snapshots is not None:
             self.snapshots.close()
+            self._keeper.stop()
         self.member.stop()
 
     @property
@@ -167,6 +178,7 @@ class Node:
 
     def _changed(self) -> None:
         """In the member's thread: the role is another one."""
+        self._keeper.look()
         if self.member.failure is not None:
             self.on_failure(self.member.failure)
 
@@ -248,14 +260,15 @@ class Node:
         committer.call(trim)
 
 
-def ask_leader(node: Node, content: bytes) -> ControlResponse:
-    """Have the node that leads carry out a command, and wait a moment until this one has applied it.
+def ask_leader(node: Node, content: bytes, shard: int) -> ControlResponse:
+    """Have the node that leads a shard carry out a command, and wait a moment until this one has applied it.
 
     Raises Unavailable if that is not possible now.
     """
-    leader = node.lease.leader
-    if leader is None or leader.node == node.settings.name:
-        raise Unavailable("no node of the cluster leads now: try again", RETRY_AFTER_SECONDS)
+    is_own = shard == node.shards.own
+    leader = node.lease.leader if is_own else node.shards.leader(shard)
+    if leader is None or (is_own and leader.node == node.settings.name):
+        raise Unavailable(f"no node of shard {shard} leads now: try again", RETRY_AFTER_SECONDS)
     try:
         response = httpx.post(
             f"{leader.url}{CONTROL_PATH}",
@@ -268,7 +281,8 @@ def ask_leader(node: Node, content: bytes) -> ControlResponse:
         decoded = msgspec.json.decode(response.content, type=ControlResponse)
     except (httpx.HTTPError, msgspec.MsgspecError) as exc:
         raise Unavailable(f"the node that leads, {leader.url}, does not respond: {exc}", RETRY_AFTER_SECONDS) from exc
-    node.wait_applied(int(response.headers[POSITION]))
+    if is_own:
+        node.wait_applied(seen_position(int(response.headers[POSITION])).position)
     return decoded
 
 

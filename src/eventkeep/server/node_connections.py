@@ -68,8 +68,8 @@ class NodeConnections:
         Raises ServerUnreachable if no connection can be made, or if it is lost on the way: then the request may have
         been done.
         """
-        head = [f"{method} {target} HTTP/1.1", f"host: {urlsplit(url).netloc}", f"content-length: {len(body)}"]
-        head += [f"{name}: {value}" for name, value in headers.items()]
+        sent = {"host": urlsplit(url).netloc, "content-length": str(len(body)), **headers}
+        head = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items())]
         message = "\r\n".join([*head, "", ""]).encode("latin-1", "replace") + body
         reader, writer = await self._connection(url)
         parser = ResponseParser()

@@ -6,6 +6,7 @@
     POST /cluster/snapshots?least=             have a snapshot taken, or share one at this position or later
     GET  /cluster/snapshots/ID                 its `SnapshotState`: the list of its files once it is taken
     GET  /cluster/snapshots/ID?file=&offset=   bytes of a file, some megabytes at most
+    GET  /cluster/secret                       the secret of the directory, which all shards of a log share
     GET  /cluster/snapshots                    nothing, if the secret is the right one
 
 A snapshot is read in pieces, so that no response takes long, and a lost one costs a piece.
@@ -29,7 +30,7 @@ from eventkeep.ingest.stores import Stores
 from eventkeep.limits import BODY_BYTES_MAX
 from eventkeep.server.control import respond
 from eventkeep.server.node import Node
-from eventkeep.server.node_settings import CONTROL_PATH, SECRET, SNAPSHOTS_PATH
+from eventkeep.server.node_settings import CONTROL_PATH, SECRET, SECRET_PATH, SNAPSHOTS_PATH
 
 JSON: Final = {"Content-Type": "application/json"}
 BYTES: Final = {"Content-Type": "application/octet-stream"}
@@ -50,6 +51,9 @@ class NodeRoutes:
         path = request.path.removesuffix("/")
         if path == CONTROL_PATH:
             return await self._control(request)
+        if path == SECRET_PATH:
+            check_method(request, "GET")
+            return Response(200, BYTES, self._stores.directory.secret)
         if path == SNAPSHOTS_PATH:
             return await self._begin(request)
         if path.startswith(f"{SNAPSHOTS_PATH}/"):

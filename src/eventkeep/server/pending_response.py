@@ -108,7 +108,7 @@ class PendingResponse:
         self.is_over = True
         self._log.end()
         response.lines += f"x-request-id: {self.id}\r\n{self.all_lines}"
-        self._log.mark(response)
+        self._log.mark(response, self._request)
         self._log.responded(self.operation, self._request, self.id, response.status, self._started, failure)
         self._respond(response)
 

@@ -35,7 +35,7 @@ class RequestLog:
         self._clock, self._telemetry, self._traffic, self._is_debugging = clock, telemetry, traffic, is_debugging
         self._request_ids = RequestIds(SystemRandomness())
         self.in_flight = 0
-        self.mark: Callable[[Response], None] = lambda _response: None
+        self.mark: Callable[[Response, Request], None] = lambda _response, _request: None
         """Adds the headers of the node to each response."""
 
     def start(self) -> str:

@@ -11,7 +11,7 @@ import structlog
 
 from eventkeep.clock import Clock, Randomness, SystemClock
 from eventkeep.config import LOG_FOLLOWER_BYTES
-from eventkeep.errors import StoreError, Unavailable
+from eventkeep.errors import ConfigurationError, StoreError, Unavailable
 from eventkeep.files import Files
 from eventkeep.ingest.committer import Committer
 from eventkeep.ingest.stores import Room, Stores
@@ -25,6 +25,7 @@ from eventkeep.server.node_joining import Show, no_progress, open_log
 from eventkeep.server.node_settings import NodeSettings
 from eventkeep.server.notifications import deliver
 from eventkeep.server.prediction_fits import BackgroundFits
+from eventkeep.server.shard_commands import shard_of_command
 
 logger = structlog.get_logger(__name__)
 
@@ -110,9 +111,16 @@ class Services:
 
     def _respond_to_command(self, content: bytes) -> ControlResponse:
         """Carry out a command, here or through the node that leads. Raises Unavailable."""
-        if self.node is None or self.node.member.is_leading or is_for_this_node(content):
+        node = self.node
+        if node is None or is_for_this_node(content):
             return respond(content, self.committer, self.stores, self.is_closing)
-        return ask_leader(self.node, content)
+        try:
+            shard = shard_of_command(node, self.directory, content)
+        except ConfigurationError as exc:
+            return ControlResponse(error=str(exc))
+        if shard == node.shards.own and node.member.is_leading:
+            return respond(content, self.committer, self.stores, self.is_closing)
+        return ask_leader(node, content, shard)
 
     def _is_leading(self) -> bool:
         return self.node is None or self.node.member.is_leading

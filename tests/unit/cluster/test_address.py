@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eventkeep.cluster.address import LogAddress, ServerAddress, parse_log_address, without_password
+from eventkeep.cluster.streams import stream_names
 from eventkeep.errors import ConfigurationError
 
 
@@ -28,6 +29,15 @@ def test_one_monitoring_port_is_for_all_servers() -> None:
     assert [server.monitor_port for server in parse_log_address("nats://a,b,c?monitor=99").servers] == [99, 99, 99]
 
 
+def test_the_streams_of_a_shard_have_names_of_their_own() -> None:
+    address = parse_log_address("nats://a/shop?shard=2")
+    assert (address.name, address.shard) == ("shop", 2)
+    own, first = stream_names(address.name, address.shard), stream_names("shop")
+    assert own.log == "eventkeep-shop-shard-2-log"
+    assert own.map == first.map == "KV_eventkeep-shop-map"
+    assert not {own.log, own.parts, own.bucket} & {first.log, first.parts, first.bucket}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -38,6 +48,10 @@ def test_one_monitoring_port_is_for_all_servers() -> None:
         ("nats://a:70000", "expected a port"),
         ("nats://a,b,c?monitor=1,2", "one for each of the 3 servers"),
         ("nats://a/sh.op", "the name of a log"),
+        ("nats://a/shop-shard-2", "end like that of a shard"),
+        ("nats://a/shop-map", "end like that of a shard"),
+        ("nats://a?shard=1000", "the number of a shard"),
+        ("nats://a?shard=-1", "the number of a shard"),
         ("nats://a?replicas=1", "no option 'replicas'"),
         ("tls://a?ca=/nowhere/ca.pem", "certificates"),
     ],

@@ -19,7 +19,6 @@ from eventkeep.limits import BODY_BYTES_MAX
 from eventkeep.protocol.admin.controls import CONTROL_PREFIX
 from eventkeep.protocol.operations import OPERATIONS
 from eventkeep.server.admission import authenticate
-from eventkeep.server.app import CLIENT_PREFIX, COMPANY_ID
 from eventkeep.server.controls.fault_responses import response_instead, response_with
 from eventkeep.server.controls.states import AccountStates
 from eventkeep.server.json_bodies import decompressed, is_gzip
@@ -27,6 +26,7 @@ from eventkeep.server.pending_response import REPEATED, STORED
 from eventkeep.server.request_log import RequestIds
 from eventkeep.server.routing import Router, with_single_slashes
 from eventkeep.server.services import Services
+from eventkeep.server.shards import CLIENT_PREFIX, COMPANY_ID
 from eventkeep.standin.faults import EXECUTES, Call, Effect
 from eventkeep.standin.journal import kept_body, kept_headers, masked
 
