@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ import msgspec
 
 from eventkeep.client.controls import Controls
 from eventkeep.errors import ConfigurationError, ServerUnreachable
+from eventkeep.ports import free_port
 from eventkeep.server.control_client import exchange
 
 __all__ = ["Controls", "ServerProcess", "free_port"]
@@ -195,10 +195,3 @@ class ServerProcess:
             return httpx.get(f"{self.url}/healthz", timeout=1.0).status_code == httpx.codes.OK
         except httpx.TransportError:
             return False
-
-
-def free_port() -> int:
-    """A TCP port that nothing listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        return int(probe.getsockname()[1])

@@ -110,11 +110,15 @@ class Network:
         self._loop.close()
 
     def port(self, source: str, target: str, port: int) -> int:
-        """The port at which ``source`` reaches the port of ``target``; the proxy is made when first asked for."""
+        """The port at which ``source`` reaches the port of ``target``; the proxy is made when first asked for.
+
+        It leads to the port of the last call: a server that could not start takes another one.
+        """
         link = self.links.get((source, target))
         if link is None:
             link = self.links[source, target] = LinkProxy(self._loop, port)
             self._do(link.open())
+        link.target = port
         return link.port
 
     def set(self, condition: Condition, *names: str, between: tuple[str, ...] = ()) -> None:

