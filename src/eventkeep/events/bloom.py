@@ -17,10 +17,10 @@ from eventkeep.events.format import FILTER_MAGIC, FORMAT_VERSION, sealed, unseal
 from eventkeep.model.event_columns import Flags, Keys
 from eventkeep.native import store_pieces
 
-BITS_PER_KEY: Final = 12
-"""Bits of memory for each key in a full layer; one in 150 new keys looks known then."""
-BITS_PER_KEY_AT_START: Final = 16
-"""Bits of memory for each key in the layer that a start makes, which leaves room for a third more."""
+BITS_PER_KEY: Final = 16
+"""Bits of memory for each key in a full layer; one in 570 new keys looks known then."""
+BITS_PER_KEY_AT_START: Final = 20
+"""Bits of memory for each key in the layer that a start makes, which leaves room for a quarter more."""
 BLOCK_WORDS: Final = 4
 BLOCK_BITS: Final = BLOCK_WORDS * 64
 LINE_WORDS: Final = 8

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from eventkeep.events.keys import find_keys, sorted_rows, sorted_words
 from eventkeep.events.rows import CURRENCY_BYTES_MAX, KEY, Chunk, Rows, clipped, lower_bound, metric_counts
 from eventkeep.events.texts import DocumentTexts
 from eventkeep.model.event_columns import NUMBERS, EventColumns, Flags, Keys, TextColumn
@@ -32,7 +33,7 @@ class MemorySegment:
         sizes = [len(part) for part in events]
         columns["position"] = np.repeat(np.array([commit.position for commit in commits], dtype=np.uint64), sizes)
         columns["currency"] = np.concatenate([_currencies(part.texts["currency"]) for part in events])
-        order = np.lexsort((columns["key_low"], columns["id"], columns["time"], columns["account"]))
+        order = sorted_rows(columns["account"], columns["time"], (columns["id"], columns["key_low"]))
         self.numbers: Chunk = {name: column[order] for name, column in columns.items()}
         self.texts = DocumentTexts.of_commits(events).take(order)
         self.rows = len(order)
@@ -86,13 +87,11 @@ class MemorySegment:
     def _sorted(self, order: int) -> tuple[npt.NDArray[np.uint32], Rows]:
         if order == KEY:
             numbers = (self.numbers["id"] >> np.uint64(32)).astype(np.uint32)
-            rows = np.argsort(numbers, kind="stable")
+            words = numbers.astype(np.uint64)
         else:
             numbers = self.numbers[("profile", "metric")[order]]
-            if len(self._accounts) == 1:
-                rows = np.argsort(numbers, kind="stable")
-            else:
-                rows = np.lexsort((numbers, self.numbers["account"]))
+            words = self.numbers["account"].astype(np.uint64) << np.uint64(32) | numbers
+        rows = sorted_words(words)
         return numbers[rows], rows
 
     def columns(self, rows: Rows | slice, names: tuple[str, ...]) -> Chunk:
@@ -118,21 +117,12 @@ class MemoryPart:
     def contains(self, ids: Keys, key_lows: Keys) -> Flags:
         """For each key (two halves, each of shape [n]): whether an event has it (shape [n]). Only for one thread.
 
-        Almost every commit asks, so that the keys are sorted without the rest of the segment.
+        Almost every commit asks, so that the segment is not made for it.
         """
         if self._keys is None:
             own = np.concatenate([commit.events.numbers["id"] for commit in self.commits])
-            lows = np.concatenate([commit.events.numbers["key_low"] for commit in self.commits])
-            order = np.argsort(own)
-            self._keys = own[order], lows[order]
-        own, lows = self._keys
-        found = np.zeros(len(ids), dtype=np.bool_)
-        starts, ends = np.searchsorted(own, ids, side="left"), np.searchsorted(own, ids, side="right")
-        # Two keys hardly ever have the same upper half.
-        while len(asked := np.flatnonzero(starts < ends)):
-            found[asked] |= lows[starts[asked]] == key_lows[asked]
-            starts[asked] += 1
-        return found
+            self._keys = own, np.concatenate([commit.events.numbers["key_low"] for commit in self.commits])
+        return find_keys(self._keys, (ids, key_lows))
 
     def segment(self) -> MemorySegment:
         segment = self._segment

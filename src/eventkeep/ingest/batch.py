@@ -1,4 +1,4 @@
-"""The events of one commit as columns: their keys, and which of them are duplicates of each other."""
+"""The events of one commit as columns, with their keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from eventkeep.model.submission import Submission
 
 Numbers = npt.NDArray[np.uint32] | npt.NDArray[np.uint64]
 
-SET_EVENTS_MAX: Final = 1_000
 OTHER_HALF: Final = np.uint64(0x9E3779B97F4A7C15)
 """Makes the lower half of a key differ from the upper one."""
 
@@ -45,18 +44,6 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.ids)
-
-    def first_of_each_key(self) -> Flags:
-        """Whether each event is the first of the batch with its key (shape [events])."""
-        if are_distinct(self.ids):
-            return np.ones(len(self.ids), dtype=np.bool_)
-        # Some upper halves are equal, so both halves have to be compared.
-        firsts: dict[tuple[int, int], int] = {}
-        for place, key in enumerate(zip(self.ids.tolist(), self.key_lows.tolist(), strict=True)):
-            firsts.setdefault(key, place)
-        flags = np.zeros(len(self.ids), dtype=np.bool_)
-        flags[list(firsts.values())] = True
-        return flags
 
     def keys_under(self, places: Places, profiles: npt.NDArray[np.uint32]) -> tuple[Keys, Keys]:
         """The keys that the events at ``places`` would have if they were of these ``profiles`` (each of one shape)."""
@@ -102,13 +89,6 @@ class Batch:
     def _texts(self, name: str) -> TextColumn:
         texts = [submission.texts[name] for submission in self._submissions]
         return TextColumn(b"".join([text.joined for text in texts]), np.concatenate([text.sizes for text in texts]))
-
-
-def are_distinct(ids: Keys) -> bool:
-    """Whether no two are equal. For few of them, a set is faster than sorting."""
-    if len(ids) <= SET_EVENTS_MAX:
-        return len(set(ids.tolist())) == len(ids)
-    return len(np.unique(ids)) == len(ids)
 
 
 def event_keys(

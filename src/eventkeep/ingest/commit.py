@@ -11,6 +11,7 @@ import numpy as np
 
 from eventkeep.directory.changes import Change
 from eventkeep.directory.pending import Pending
+from eventkeep.events.keys import Halves, first_keys
 from eventkeep.events.store import EventStore
 from eventkeep.ingest.batch import Batch
 from eventkeep.ingest.parsing import ParsedCreates
@@ -18,10 +19,7 @@ from eventkeep.ingest.resolve import Resolver
 from eventkeep.ingest.stores import Encoded
 from eventkeep.limits import GATHERED_SINGLES_MAX
 from eventkeep.log.transport import AppendResult
-from eventkeep.model.event_columns import EventColumns, Flags, Keys
-
-SET_EVENTS_MAX = 1_000
-
+from eventkeep.model.event_columns import EventColumns, Flags
 
 class Outcome(msgspec.Struct, frozen=True):
     """The outcome of a stored create.
@@ -98,9 +96,7 @@ def prepare(
     counters, columns = CommitCounters(), None
     if resolution.requests:
         batch = Batch([part.resolved for part in resolution.requests])
-        fresh = batch.first_of_each_key() & events.is_new(batch.ids, batch.key_lows)
-        if before is not None and before.events is not None:
-            fresh &= ~are_among(batch.ids, batch.key_lows, before.events)
+        fresh = first_keys((batch.ids, batch.key_lows), keys_of(before)) & events.is_new(batch.ids, batch.key_lows)
         fresh &= ~repeats_under_merged(batch, resolver, events)
         if fresh.any():
             resolver.mark_values(resolution, fresh)
@@ -140,11 +136,8 @@ def repeats_under_merged(batch: Batch, resolver: Resolver, events: EventStore) -
     return flags
 
 
-def are_among(ids: Keys, key_lows: Keys, events: EventColumns) -> Flags:
-    """Whether each key is that of one of the events (shape [ids])."""
-    flags = np.isin(ids, events.numbers["id"])
-    if flags.any():
-        keys = set(zip(events.numbers["id"].tolist(), events.numbers["key_low"].tolist(), strict=True))
-        for place in np.flatnonzero(flags).tolist():
-            flags[place] = (int(ids[place]), int(key_lows[place])) in keys
-    return flags
+def keys_of(commit: Commit | None) -> Halves:
+    """The keys of a commit's events; none without a commit."""
+    if commit is None or commit.events is None:
+        return np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.uint64)
+    return commit.events.numbers["id"], commit.events.numbers["key_low"]

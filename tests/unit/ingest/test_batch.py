@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from xxhash import xxh3_128_intdigest
 
+from eventkeep.events.keys import first_keys
 from eventkeep.ingest.batch import Batch, Resolved, event_keys
 from eventkeep.model.event_columns import EventColumns
 from eventkeep.model.submission import Submission
@@ -118,6 +119,7 @@ def test_of_equal_keys_the_first_is_kept() -> None:
         [{"properties": {}, "unique_id": "a"}, {"properties": {}, "unique_id": "b"}],
         [{"properties": {}, "unique_id": "a", "value": 9}, {"properties": {}, "unique_id": "c"}],
     )
-    first = made.first_of_each_key()
+    none = np.empty(0, dtype=np.uint64)
+    first = first_keys((made.ids, made.key_lows), (none, none))
     assert first.tolist() == [True, True, False, True]
     assert texts(made.columns(first), "unique_id") == [b"a", b"b", b"c"]
