@@ -11,7 +11,9 @@ from pathlib import Path
 
 from bench.bodies import EVENTS_PER_REQUEST, MARKER, bulk_body
 from eventkeep.clock import SystemClock
+from eventkeep.events.keys import first_keys
 from eventkeep.ingest.batch import Batch
+from eventkeep.ingest.commit import keys_of
 from eventkeep.ingest.parsing import ParsedCreates
 from eventkeep.ingest.resolve import Resolver
 from eventkeep.ingest.stores import Stores
@@ -77,7 +79,8 @@ def one_batch(number: int, steps: Steps, resolver: Resolver, stores: Stores) -> 
     with steps.step("keys"):
         batch = Batch([part.resolved for part in resolution.requests])
     with steps.step("repeats"):
-        fresh = batch.first_of_each_key() & stores.events.is_new(batch.ids, batch.key_lows)
+        keys = batch.ids, batch.key_lows
+        fresh = first_keys(keys, keys_of(None)) & stores.events.is_new(*keys)
     with steps.step("first values"):
         resolver.mark_values(resolution, fresh)
     with steps.step("columns"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key")
@@ -37,6 +37,14 @@ class Cache(Generic[Key, Value]):
         found = self._young.get(key)
         if found is None and (found := self._old.pop(key, None)) is not None:
             self._enter(key, found)
+        return found
+
+    def get_all(self, keys: Sequence[Key]) -> list[Value | None]:
+        """The result of `get` for each key. Quicker for many, most of which are there."""
+        found = list(map(self._young.get, keys))
+        if None in found:
+            # One that was old is entered, and may then be asked for again.
+            return [self.get(key) if value is None else value for key, value in zip(keys, found, strict=True)]
         return found
 
     def peek(self, key: Key) -> Value | None:

@@ -75,21 +75,22 @@ class Profiles:
 
         Those are writes that only name a profile and, unless ``settled`` is None, those that were applied to a profile
         that has not changed since. The keys of the latter's profiles are added to ``settled``. Every profile of every
-        batch goes through here, so that the loop calls little.
+        batch goes through here, so that it does little for each.
         """
-        owner, find = self._owners.get, self._settled.find
-        has_pending = pending.changes_profiles
-        numbers: list[int | None] = []
-        for write in writes:
-            number = None
-            if (named := write.only_identifier) is not None:
-                number = owner((account, *named))
-            elif settled is not None and write.digest:
-                key = find((account, write.digest))
+        named = [(place, (account, *only)) for place, write in enumerate(writes) if (only := write.only_identifier)]
+        found = self._owners.get_all([identifier for _, identifier in named])
+        if len(named) == len(writes):
+            return found
+        numbers: list[int | None] = [None] * len(writes)
+        for (place, _), number in zip(named, found, strict=True):
+            numbers[place] = number
+        if settled is not None:
+            find, has_pending = self._settled.find, pending.changes_profiles
+            for place, write in enumerate(writes):
+                key = find((account, write.digest)) if write.digest else None
                 if key is not None and not (has_pending and pending.profile(key) is not None):
                     settled.add(key)
-                    number = key & NUMBER_MASK
-            numbers.append(number)
+                    numbers[place] = key & NUMBER_MASK
         return numbers
 
     def load_identities(

@@ -46,9 +46,7 @@ def sorted_words(words: Keys) -> npt.NDArray[np.int64]:
     return np.argsort(words, kind="stable").astype(np.int64)
 
 
-def sorted_rows(
-    accounts: npt.NDArray[np.uint32], times: npt.NDArray[np.int64], keys: Halves
-) -> npt.NDArray[np.int64]:
+def sorted_rows(accounts: npt.NDArray[np.uint32], times: npt.NDArray[np.int64], keys: Halves) -> npt.NDArray[np.int64]:
     """The places of events in the order of account, time and key (shape [n])."""
     ids, lows = keys
     oldest = int(times.min()) if len(times) else 0

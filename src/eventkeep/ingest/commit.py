@@ -21,6 +21,7 @@ from eventkeep.limits import GATHERED_SINGLES_MAX
 from eventkeep.log.transport import AppendResult
 from eventkeep.model.event_columns import EventColumns, Flags
 
+
 class Outcome(msgspec.Struct, frozen=True):
     """The outcome of a stored create.
 

@@ -63,8 +63,9 @@ def _call(name: str) -> Any:
 def first_keys(keys: Keys, earlier: Keys) -> Flags:
     """Whether each key is neither among the ``earlier`` ones nor equal to one before it (shape [n])."""
     first = np.empty(len(keys[0]), dtype=np.bool_)
-    kept = [*contiguous(keys), *contiguous(earlier), slots := _slots(SLOTS_PER_KEY * (len(keys[0]) + len(earlier[0])))]
-    own, others, table = _keys(*kept[:2]), _keys(*kept[2:4]), _table(slots)
+    keys, earlier = contiguous(keys), contiguous(earlier)
+    slots = _slots(SLOTS_PER_KEY * (len(keys[0]) + len(earlier[0])))
+    own, others, table = _keys(keys), _keys(earlier), _table(slots)
     _call("first_keys")(ctypes.byref(own), ctypes.byref(others), ctypes.byref(table), first.ctypes.data)
     return first
 
@@ -72,8 +73,9 @@ def first_keys(keys: Keys, earlier: Keys) -> Flags:
 def find_keys(stored: Keys, asked: Keys) -> Flags:
     """Whether each of the ``asked`` keys is among the ``stored`` ones (shape [asked])."""
     found = np.zeros(len(asked[0]), dtype=np.bool_)
-    kept = [*contiguous(stored), *contiguous(asked), slots := _slots(SLOTS_PER_ASKED_KEY * len(asked[0]))]
-    own, others, table = _keys(*kept[:2]), _keys(*kept[2:4]), _table(slots)
+    stored, asked = contiguous(stored), contiguous(asked)
+    slots = _slots(SLOTS_PER_ASKED_KEY * len(asked[0]))
+    own, others, table = _keys(stored), _keys(asked), _table(slots)
     _call("find_keys")(ctypes.byref(own), ctypes.byref(others), ctypes.byref(table), found.ctypes.data)
     return found
 
@@ -96,7 +98,8 @@ def _slots(least: int) -> npt.NDArray[np.uint32]:
     return np.zeros(1 << max(1, least.bit_length()), dtype=np.uint32)
 
 
-def _keys(ids: Words, lows: Words) -> _Keys:
+def _keys(keys: Keys) -> _Keys:
+    ids, lows = keys
     return _Keys(ids.ctypes.data, lows.ctypes.data, len(ids))
 
 

@@ -18,7 +18,7 @@ from eventkeep.model.profile_write import ProfileWrite
 from eventkeep.model.submission import Submission
 from eventkeep.native.reader import MEMBERS, NativeReader, ParsedBodies, ReaderRules
 from eventkeep.protocol.creates.event_times import start_of_year
-from eventkeep.protocol.creates.profile_writes import find_profile_write
+from eventkeep.protocol.creates.profile_writes import find_profile_writes
 from eventkeep.protocol.creates.submissions import MetricName, find_metric_name, submission
 from eventkeep.protocol.revisions import Revision
 
@@ -38,7 +38,7 @@ def parse_natively(bodies: Sequence[bytes], is_bulk: bool, revision: Revision, r
         return None, []
     places = [place for place, is_plain in enumerate(parsed.is_plain) if is_plain]
     allowed = revision.create_profile_attributes
-    writes = [find_profile_write(raw, allowed) for raw in parsed.profiles]
+    writes = find_profile_writes(parsed.profiles, allowed)
     names = [find_metric_name(raw) for raw in parsed.metrics]
     if None not in writes and None not in names:
         return submission_of(parsed, is_bulk, writes, names), places

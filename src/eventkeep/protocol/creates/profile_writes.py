@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import repeat
 from typing import Final
 
 import msgspec
@@ -38,12 +39,14 @@ _ONLY_AN_EMAIL: Final = re.compile(
 _decode = msgspec.json.Decoder(Data[Profile]).decode
 
 
-def find_profile_write(raw: bytes, allowed: frozenset[str]) -> ProfileWrite | None:
-    """The write of a profile, given as valid JSON without repeated keys; None if it needs full validation.
+def find_profile_writes(raws: Sequence[bytes], allowed: frozenset[str]) -> list[ProfileWrite | None]:
+    """The writes of profiles, each given as valid JSON without repeated keys; None for one that needs full validation.
 
-    ``allowed`` are the attributes that the revision has. The write may be handed out again, and must not be changed.
+    ``allowed`` are the attributes that the revision has. A write may be handed out again, and must not be changed.
     """
-    return _remembered(raw, allowed) if len(raw) <= PROFILE_BYTES_REMEMBERED_MAX else _find(raw, allowed)
+    if max(map(len, raws), default=0) <= PROFILE_BYTES_REMEMBERED_MAX:
+        return list(map(_remembered, raws, repeat(allowed)))
+    return [(_remembered if len(raw) <= PROFILE_BYTES_REMEMBERED_MAX else _find)(raw, allowed) for raw in raws]
 
 
 def profile_write(raw: bytes, allowed: frozenset[str]) -> ProfileWrite | None:
