@@ -13,7 +13,7 @@ import pytest
 from tests.cluster.clients import create_body
 from tests.cluster.processes import NodeProcess, text_of
 from tests.cluster.servers import ServersInNetwork
-from tests.cluster.shards import Shards, headers, read, wait_until
+from tests.cluster.shards import Shards, clients, headers, read, wait_for_writes, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +139,81 @@ def test_the_status_shows_the_shards_and_their_accounts(shards: Shards) -> None:
     text = eventkeep("cluster", "status", "--log", f"{address}&shard=1").stdout
     assert "shards, shard 1 (" in text
     assert "default" in text
+
+
+def test_an_account_moves_while_clients_use_it(shards: Shards) -> None:
+    key = moving(shards, "moving")
+    with clients(shards, key) as using:
+        for to in (1, 0, 1):
+            done, errors = shards.move("moving", "--to", str(to)).communicate()
+            assert f"to shard {to}" in done, errors
+            wait_for_writes(using)
+        assert shards.check(key, using) > 0
+    assert "moving" in accounts(shards.nodes[1][0])
+    assert "moving" not in accounts(shards.nodes[0][0])
+    again = shards.move("moving", "--to", "1").communicate()[0]
+    assert "lives in shard 1" in again
+
+
+def test_pages_and_cursors_are_the_same_after_a_move(shards: Shards) -> None:
+    key = moving(shards, "still")
+    position = "0"
+    for number in range(8):
+        position = create(shards.all[number % 4], key, f"still-{number}").headers["eventkeep-position"]
+    before = pages(shards.all[0], key, position)
+    assert len(before) == 4
+    assert "to shard 1" in shards.move("still", "--to", "1").communicate()[0]
+    # Each page by the cursor that the other shard gave.
+    for node in shards.all:
+        assert pages(node, key, position) == before
+        assert [page(node, key, position, url)[0] for url, _ in before] == [text for _, text in before]
+    later = create(shards.all[0], key, "later").headers["eventkeep-position"]
+    assert int(later) > int(position)
+    for node in shards.all:
+        assert len(read(node, key, **{"eventkeep-position": later}).json()["data"]) == 9
+
+
+@pytest.mark.parametrize("shard", [0, 1])
+def test_a_move_goes_on_without_the_node_that_led(shards: Shards, shard: int) -> None:
+    """The leader of the shard that the account leaves, and of the other one; and the command ends before."""
+    key = moving(shards, f"kill {shard}")
+    with clients(shards, key) as using:
+        command = shards.move(f"kill {shard}", "--to", "1")
+        wait_until(lambda: "copying" in (command.stderr.readline() if command.stderr else ""))
+        command.kill()
+        command.communicate()
+        shards.leader(shard).end()
+        done, errors = shards.move(f"kill {shard}", "--to", "1").communicate()
+        assert "shard 1" in done, errors
+        shards.ensure()
+        wait_for_writes(using)
+        assert shards.check(key, using) > 0
+
+
+def moving(shards: Shards, name: str) -> str:
+    """A key of a new account of that name in shard 0, once every node lets it in."""
+    key = shards.nodes[0][0].make_key(name)
+    for node in shards.all:
+        wait_until(lambda node=node: read(node, key).status_code == httpx.codes.OK)  # type: ignore[misc]
+    return key
+
+
+def pages(node: NodeProcess, key: str, position: str) -> list[tuple[str, str]]:
+    """The target and the text of each page of an account, without the node's URL."""
+    found: list[tuple[str, str]] = []
+    url: str | None = "/api/events/?page[size]=2&sort=datetime&include=profile,metric"
+    while url is not None:
+        text, following = page(node, key, position, url)
+        found.append((url, text))
+        url = following
+    return found
+
+
+def page(node: NodeProcess, key: str, position: str, url: str) -> tuple[str, str | None]:
+    """The text of a page, and the target of the next one, both without the node's URL."""
+    response = httpx.get(f"{node.url}{url}", headers=headers(key, **{"eventkeep-position": position}))
+    following = response.raise_for_status().json()["links"]["next"]
+    return response.text.replace(node.url, ""), None if following is None else following.replace(node.url, "")
 
 
 def accounts(node: NodeProcess) -> set[str]:

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from eventkeep.cli.settings import ConfigOption, DataOption
 from eventkeep.errors import ConfigurationError
+from eventkeep.limits import SHARDS_MAX
 
 if TYPE_CHECKING:
     from eventkeep.cluster.overview import ShardRow
@@ -37,6 +38,13 @@ SNAPSHOT_EPILOG = """
 Example: eventkeep cluster snapshot /backups/events --log nats://db1,db2,db3/events
 
 A data folder is made of it with eventkeep restore, for one server with a log of its own.
+"""
+
+MOVE_EPILOG = """
+Example: eventkeep cluster move "Shop" --to 1 --log nats://db1,db2,db3/events
+
+The account is read and written meanwhile; for about a second creates get 503 with Retry-After. The node that leads the
+account's shard does it: the command may be stopped, and shows the same move again when it is repeated.
 """
 
 
@@ -134,6 +142,32 @@ def leave(node: Annotated[str, typer.Argument(help="The name of the node.")], lo
     if not forget(parse_log_address(log), node):
         raise ConfigurationError(f"there is no node {node!r}: eventkeep cluster status shows them")
     print(f"forgot  {node}")
+
+
+@cluster.command(epilog=MOVE_EPILOG)
+def move(
+    account: Annotated[str, typer.Argument(help="The account by name.")],
+    log: LogOption,
+    to: Annotated[
+        int | None, typer.Option(min=0, max=SHARDS_MAX - 1, help="The shard that the account moves to.")
+    ] = None,
+    abandon: Annotated[
+        bool, typer.Option("--abandon", help="Have the account stay where it is, if it has not moved yet.")
+    ] = False,
+    node_secret: SecretOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Move an account to another shard while it is used."""
+    from eventkeep.cli.cluster_move import abandon_move, move_account
+    from eventkeep.cli.settings import serve_settings
+
+    settings = serve_settings({"log": log, "node_secret": node_secret, "config": config})
+    if abandon == (to is not None):
+        raise ConfigurationError("expected either --to SHARD or --abandon")
+    if to is None:
+        abandon_move(settings, account)
+    else:
+        move_account(settings, account, to)
 
 
 @cluster.command(epilog="Example: eventkeep cluster demo")

@@ -11,15 +11,16 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import msgspec
 from sqlalchemy import select
 
 from eventkeep.clock import Clock, Randomness, SystemClock, SystemRandomness
+from eventkeep.directory.account_rows import rows_of
 from eventkeep.directory.account_settings import AccountSettings
 from eventkeep.directory.accounts import DEFAULT_ACCOUNT, Account, Accounts
-from eventkeep.directory.changes import Change, Operation, Table, execute_change
+from eventkeep.directory.changes import Change, Operation, Row, Table, execute_change
 from eventkeep.directory.creation import FILE_NAME, FORMAT, check_format, make_database
 from eventkeep.directory.database import Database
 from eventkeep.directory.jobs import Jobs
@@ -194,6 +195,10 @@ class Directory:
             self.on_accounts()
         if self._database.bytes_to_checkpoint > DIRECTORY_WAL_BYTES:
             self.checkpoint()
+
+    def rows_of(self, table: Table, account: int, after: Sequence[Any], count: int) -> list[Row]:
+        """Rows of an account; see `eventkeep.directory.account_rows.rows_of`."""
+        return rows_of(self._database, table, account, after, count)
 
     def forget_numbers(self) -> None:
         """Look up again which numbers of profiles and metrics are free, after records that another node has made."""

@@ -20,6 +20,8 @@ from eventkeep.errors import DirectoryError
 from eventkeep.limits import ACCOUNT_BITS
 
 PREFIX: Final = "move/"
+REFUSED: Final = "refused move"
+"""The name of the setting with the id of the move that was refused last."""
 SHARD: Final = "shard"
 """The name of the setting with the number of the shard; shard 0 has none."""
 
@@ -144,6 +146,14 @@ def no_move_change(account: int) -> Change:
     return Change(Table.SETTING, Operation.DELETE, 0, [(f"{PREFIX}{account}",)])
 
 
+def refused_change(id: str) -> Change:
+    """The change that says that a move was refused. Only the node that leads can append it: another one may not know.
+
+    Otherwise a node that led until a moment ago could say that it does not have an account which the next one took.
+    """
+    return Change(Table.SETTING, Operation.PUT, 0, [(REFUSED, id)])
+
+
 def account_of(name: str) -> int:
     """The number of the account in the name of a setting."""
     return int(name.removeprefix(PREFIX))
@@ -155,6 +165,11 @@ def decode_move(text: str) -> AccountMove:
         return msgspec.json.decode(text, type=AccountMove)
     except msgspec.MsgspecError as exc:
         raise DirectoryError(f"the directory has a move that can't be read: {exc}; use the newer eventkeep") from exc
+
+
+def native(account: int) -> Home:
+    """Where an account lives that was never moved."""
+    return Home(0, shard_of(account))
 
 
 def shard_of(account: int) -> int:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 
@@ -44,6 +44,7 @@ PACE_BYTES_START: Final = 2_000_000
 """Body bytes of a batch before any was timed."""
 PACE_BYTES_MIN: Final = 100_000
 """Body bytes of a batch of bulk creates; one that has fewer is short."""
+NO_ACCOUNTS: Final[frozenset[int]] = frozenset()
 SHORT_SECONDS: Final = 1.0
 """The time for which a short batch bounds those that follow, in seconds."""
 
@@ -114,6 +115,14 @@ class Committer:
         self.offer(QueuedChange(make, done))
         return done.result()
 
+    def move(
+        self, make: Callable[[Directory], tuple[Sequence[Change], EventColumns | None, Result]], size: int = 0
+    ) -> Result:
+        """Keep a step of an account's move to another shard: changes and events, ``size`` bytes; like ``change``."""
+        done: Future[Result] = Future()
+        self.offer(QueuedChange(make, done, bytes=size, of_move=True))
+        return done.result()
+
     def call(self, act: Callable[[], None]) -> None:
         """Have ``act`` called in the commit thread, between two commits. Raises its errors, and Unavailable."""
 
@@ -173,6 +182,11 @@ class Committer:
             self._turn.end()
             self._refuse(creates, refusal)
             return
+        creates = self._without_moving(creates)
+        if not creates:
+            self._advance(None)
+            self._turn.end()
+            return
         try:
             commit = self._prepare(creates, started)
         except Exception as exc:
@@ -188,6 +202,19 @@ class Committer:
             self._refuse(alone, not_stored(exc))
             return
         self._advance(commit)
+
+    @property
+    def _moving(self) -> frozenset[int]:
+        """The accounts that requests may not change: a server with a log of its own has all to itself."""
+        return self._stores.directory.moves.unchanged if self._stores.is_replicated else NO_ACCOUNTS
+
+    def _without_moving(self, creates: Sequence[ParsedCreates]) -> Sequence[ParsedCreates]:
+        """Refuse the creates of accounts that are being moved to another shard, or were; returns the others."""
+        moving = self._moving
+        if not moving:
+            return creates
+        self._refuse([item for item in creates if item.account in moving], being_moved())
+        return [item for item in creates if item.account not in moving]
 
     def _prepare(self, creates: Sequence[ParsedCreates], started: float) -> Commit:
         return prepare(creates, self._on_its_way, self._resolver, self._stores.events, started)
@@ -297,26 +324,39 @@ class Committer:
             if (reason := self._turn.begin()) is not None:
                 self._turn.end()
                 raise Unavailable(reason, RETRY_AFTER_SECONDS)
-            changes, result = item.make(self._stores.directory)
-            if changes:
-                self._keep_changes(list(changes))
+            changes, events, result = self._made(item)
+            if changes or events is not None:
+                self._keep_changes(list(changes), events)
         except Exception as exc:
             item.done.set_exception(exc)
         else:
             item.done.set_result(result)
 
-    def _keep_changes(self, changes: list[Change]) -> None:
+    def _made(self, item: QueuedChange) -> tuple[Sequence[Change], EventColumns | None, Any]:
+        """The changes, events and result of a change. Raises the errors of ``make``, and Unavailable."""
+        if item.of_move:
+            changes, events, result = item.make(self._stores.directory)
+            return changes, events, result
+        changes, result = item.make(self._stores.directory)
+        moving = self._moving
+        if moving and any(change.account in moving for change in changes):
+            raise being_moved()
+        return changes, None, result
+
+    def _keep_changes(self, changes: list[Change], events: EventColumns | None) -> None:
         """Append changes and apply them. Raises Unavailable if they are not kept, and the errors of applying."""
         if (lack := self._room.lack()) is not None:
             raise Unavailable(f"The change can't be stored now: {lack}.", RETRY_AFTER_SECONDS)
-        made = self._stores.encoded(changes)
+        if events is not None and not self._stores.events.wait_for_room(TAIL_WAIT_SECONDS_MAX):
+            raise Unavailable("Too many events wait to be written to segments.", RETRY_AFTER_SECONDS)
+        made = self._stores.encoded(changes, events)
         kept = self._stores.log.append(made.record)
         if kept.outcome is not AppendOutcome.KEPT:
             self._note_failure(kept)
             raise Unavailable(f"The change could not be stored now: {kept.reason}.", RETRY_AFTER_SECONDS)
         try:
             self._stores.directory.apply(changes, made.progress)
-            self._stores.events.append(made.record.position, None)
+            self._stores.events.append(made.record.position, events)
         except Exception as exc:
             self._break(exc)
             raise
@@ -375,6 +415,10 @@ def not_stored(exc: Exception | None) -> Unavailable:
         # Its traceback would keep the batch in memory until the garbage collector runs.
         refusal.__cause__ = exc.with_traceback(None)
     return refusal
+
+
+def being_moved() -> Unavailable:
+    return Unavailable("The account is being moved to another shard; try again.", RETRY_AFTER_SECONDS)
 
 
 class Turn(Protocol):

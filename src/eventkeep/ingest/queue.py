@@ -11,7 +11,6 @@ from typing import Any, Final
 import msgspec
 
 from eventkeep.directory import Directory
-from eventkeep.directory.changes import Change
 from eventkeep.errors import Unavailable
 from eventkeep.limits import BULK_EVENTS_MAX, QUEUE_BYTES_MAX, QUEUE_EVENTS_MAX, RETRY_AFTER_SECONDS
 from eventkeep.model.submission import Submission
@@ -55,13 +54,15 @@ class QueuedChange(msgspec.Struct):
     """A change of the directory that waits for its commit: an account or a key, for example.
 
     ``make`` is called in the commit thread while no commit is on its way; it returns the changes, and the result
-    of ``done`` once they are kept. If it raises an error, ``done`` raises it.
+    of ``done`` once they are kept. If it raises an error, ``done`` raises it. Only a change that is ``of_move`` may
+    concern an account that is being moved to another shard; its ``make`` returns events in between, or None.
     """
 
-    make: Callable[[Directory], tuple[Sequence[Change], Any]]
+    make: Callable[[Directory], Any]
     done: Future[Any]
     events: int = 0
     bytes: int = 0
+    of_move: bool = False
 
 
 Queued = QueuedCreates | QueuedChange

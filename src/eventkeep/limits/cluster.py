@@ -67,6 +67,24 @@ SHARD_MAP_SECONDS: Final = 1.0
 """Seconds between two looks at the map by a node that was told of no change."""
 SHARD_MAP_WRITES_AT_ONCE: Final = 64
 """Entries of the map that a leader writes at the same time."""
+ACCOUNT_MOVES_MAX: Final = 999
+"""How often an account may be moved to another shard."""
+MOVE_ROWS: Final = 2_000
+"""Rows of the directory, or events, in one record of a move."""
+MOVE_BYTES: Final = 2_000_000
+"""Bytes of one record of a move, unless one row or one event has more."""
+MOVE_BODY_BYTES_MAX: Final = 16_000_000
+"""Bytes of a message from shard to shard about a move."""
+MOVE_BEHIND_RECORDS: Final = 50
+"""Records that may be left to copy when the account is closed for the rest of its move."""
+MOVE_LOOK_SECONDS: Final = 0.3
+"""Seconds between two looks at the moves of a shard."""
+MOVE_RESPONSE_SECONDS_MAX: Final = 12.0
+"""Seconds in which the leader of the other shard has to respond."""
+MOVE_CLOSED_SECONDS_MAX: Final = 15.0
+"""Seconds after which a closed account whose rest could not be copied is opened again."""
+MOVE_IDLE_SECONDS_MAX: Final = 600.0
+"""Seconds without progress after which a move is abandoned."""
 SHARD_HOPS_MAX: Final = 3
 """Nodes that pass a request on to one of another shard, one after the other."""
 

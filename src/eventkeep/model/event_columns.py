@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
 
@@ -71,6 +72,20 @@ class EventColumns:
         """Bytes of all columns."""
         return sum(column.nbytes for column in self.numbers.values()) + sum(
             len(column.joined) + column.sizes.nbytes for column in self.texts.values()
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[EventColumns]) -> EventColumns:
+        """The events of several parts, one after the other; there is at least one part."""
+        return cls(
+            {name: np.concatenate([part.numbers[name] for part in parts]) for name in NUMBERS},
+            {
+                name: TextColumn(
+                    b"".join([part.texts[name].joined for part in parts]),
+                    np.concatenate([part.texts[name].sizes for part in parts]),
+                )
+                for name in TEXTS
+            },
         )
 
     def take(self, places: Places) -> EventColumns:

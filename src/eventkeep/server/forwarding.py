@@ -128,8 +128,7 @@ class ClusterRequests:
         account = self._shards.account_of(request)
         if account is None:
             return None if "authorization" in request.headers else own
-        home = self._shards.home(account)
-        return home if home is not None and home.shard == self._shards.own else None
+        return self._shards.shown_home(account)
 
     async def of_node(self, request: Request) -> Response:
         """The response to a request that only nodes make; see `NodeRoutes.respond`."""

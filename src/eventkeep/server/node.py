@@ -38,7 +38,9 @@ from eventkeep.limits import (
     RETRY_AFTER_SECONDS,
 )
 from eventkeep.model.event_columns import EventColumns
+from eventkeep.server.arrivals import Arrivals
 from eventkeep.server.control import ControlResponse
+from eventkeep.server.departures import Departures, ShardLeaders
 from eventkeep.server.node_settings import CONTROL_PATH, POSITION, SECRET, NodeSettings
 from eventkeep.server.node_snapshots import NodeSnapshots
 from eventkeep.server.positions import seen_position
@@ -117,10 +119,13 @@ class Node:
         self.snapshots = NodeSnapshots(folder, self.take_snapshot, self._clock.monotonic)
         self.positions = Positions(lambda: min(stores.directory.position, stores.events.position))
         committer.on_applied = self.positions.advanced
+        self.arrivals = Arrivals(stores, committer)
+        leaders = ShardLeaders(self.shards, self.settings.secret)
+        self.departures = Departures(leaders, stores, committer, lambda: self.member.is_leading)
+        self._keeper = MapKeeper(self.shards, self.log.link, stores.directory, lambda: self.member.is_leading)
         shard = self.shards.own
         secret = secret_of_shards(self.settings, self.log.link).hex() if shard and not self.log.last else ""
         self.member.first_changes = lambda: encode_changes(stores.directory.first_changes(shard, secret))
-        self._keeper = MapKeeper(self.shards, self.log.link, stores.directory, lambda: self.member.is_leading)
         self.member.on_change = self._changed
         self.member.start()
         deadline = time.monotonic() + CLUSTER_START_SECONDS_MAX
@@ -133,6 +138,7 @@ class Node:
         self.shards.start(stores.directory)
         self._keeper.start()
         self._keeper.look()
+        self.departures.begin()
         self._thread.start()
 
     def stop(self) -> None:
@@ -143,6 +149,7 @@ class Node:
         if self.snapshots is not None:
             self.snapshots.close()
             self._keeper.stop()
+            self.departures.stop()
         self.member.stop()
 
     @property
@@ -205,18 +212,23 @@ class Node:
         stores = self._stores
         assert stores is not None
         durable = min(stores.directory.durable_position(), stores.events.flushed_position)
-        held = None if self.snapshots is None else self.snapshots.oldest_position
+        held = self._held()
         note = f"joined at record {self.joined}" if self.joined else ""
         return NodeState(
             node=self.settings.name,
             url=self.settings.url,
             role=self.member.role.value,
             position=self.position,
-            # The node that loads a snapshot needs the records behind it.
+            # The node that loads a snapshot needs the records behind it, as the move of an account does.
             durable=durable if held is None else min(durable, held),
             version=importlib.metadata.version("eventkeep"),
             note=note,
         )
+
+    def _held(self) -> int | None:
+        """The position behind which the records of the log are needed, whatever is durable; None if none are."""
+        positions = [None if self.snapshots is None else self.snapshots.oldest_position, self.departures.held]
+        return min((position for position in positions if position is not None), default=None)
 
     def take_snapshot(self, target: Path) -> Snapshot:
         """Write a snapshot into a folder, whether or not this node leads. Raises StoreError and Unavailable."""
@@ -243,7 +255,7 @@ class Node:
                 stores.trim(keep_from=1)
             return
         others = [each for each in self.log.link.run(self.registry.nodes()) if each.state.node != settings.name]
-        held = None if self.snapshots is None else self.snapshots.oldest_position
+        held = self._held()
         own = self.position if held is None else min(self.position, held)
         needed = removable(others, own, settings.follower_hours * HOUR_SECONDS)
 

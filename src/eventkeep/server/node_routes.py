@@ -6,6 +6,7 @@
     POST /cluster/snapshots?least=             have a snapshot taken, or share one at this position or later
     GET  /cluster/snapshots/ID                 its `SnapshotState`: the list of its files once it is taken
     GET  /cluster/snapshots/ID?file=&offset=   bytes of a file, some megabytes at most
+    POST /cluster/moves                        a `MoveMessage` about an account that moves to another shard
     GET  /cluster/secret                       the secret of the directory, which all shards of a log share
     GET  /cluster/snapshots                    nothing, if the secret is the right one
 
@@ -27,10 +28,24 @@ from eventkeep.http.request import Request
 from eventkeep.http.response import Response
 from eventkeep.ingest.committer import Committer
 from eventkeep.ingest.stores import Stores
-from eventkeep.limits import BODY_BYTES_MAX
+from eventkeep.limits import BODY_BYTES_MAX, MOVE_BODY_BYTES_MAX
+from eventkeep.server.arrivals import Arrivals
 from eventkeep.server.control import respond
+from eventkeep.server.departures import Departures
+from eventkeep.server.move_messages import (
+    AbandonMove,
+    BeginMove,
+    CancelMove,
+    LookMove,
+    MoveMessage,
+    MovePiece,
+    MoveReport,
+    StartMove,
+    TakeAccount,
+    decode_message,
+)
 from eventkeep.server.node import Node
-from eventkeep.server.node_settings import CONTROL_PATH, SECRET, SECRET_PATH, SNAPSHOTS_PATH
+from eventkeep.server.node_settings import CONTROL_PATH, MOVES_PATH, SECRET, SECRET_PATH, SNAPSHOTS_PATH
 
 JSON: Final = {"Content-Type": "application/json"}
 BYTES: Final = {"Content-Type": "application/octet-stream"}
@@ -51,6 +66,11 @@ class NodeRoutes:
         path = request.path.removesuffix("/")
         if path == CONTROL_PATH:
             return await self._control(request)
+        if path == MOVES_PATH:
+            check_method(request, "POST")
+            content = await request.read_body(MOVE_BODY_BYTES_MAX)
+            report = await asyncio.to_thread(self._moved, content)
+            return Response(200, BYTES, msgspec.msgpack.encode(report))
         if path == SECRET_PATH:
             check_method(request, "GET")
             return Response(200, BYTES, self._stores.directory.secret)
@@ -59,6 +79,14 @@ class NodeRoutes:
         if path.startswith(f"{SNAPSHOTS_PATH}/"):
             return await self._read(request, path.removeprefix(f"{SNAPSHOTS_PATH}/"))
         raise NotFound([Fault(f"There is no path {request.path}.")])
+
+    def _moved(self, content: bytes) -> MoveReport:
+        """Carry out a message about a move. Raises Unavailable, InvalidRequest."""
+        try:
+            message = decode_message(content)
+        except msgspec.MsgspecError as exc:
+            raise InvalidRequest([Fault(f"Expected a message about a move: {exc}")]) from exc
+        return report_of(message, self._node.arrivals, self._node.departures)
 
     async def _control(self, request: Request) -> Response:
         """Carry out a command."""
@@ -89,6 +117,25 @@ class NodeRoutes:
         except OSError as exc:
             raise StoreError(f"the file {name} of the snapshot {id} can't be read: {exc}") from exc
         return Response(200, BYTES, piece)
+
+
+def report_of(message: MoveMessage, arrivals: Arrivals, departures: Departures) -> MoveReport:
+    """Carry out a message about a move. Raises Unavailable, and StoreError if it is damaged."""
+    match message:
+        case BeginMove():
+            return arrivals.begin(message)
+        case MovePiece():
+            return arrivals.add(message)
+        case TakeAccount():
+            return arrivals.take(message)
+        case CancelMove():
+            return arrivals.cancel(message)
+        case StartMove():
+            return departures.start(message)
+        case AbandonMove():
+            return departures.abandon(message)
+        case LookMove():
+            return departures.look(message)
 
 
 def number_in(query: dict[str, list[str]], name: str) -> int:

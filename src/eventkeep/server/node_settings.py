@@ -15,6 +15,7 @@ NAME_CHARACTERS_MAX: Final = 64
 PREFIX: Final = "/cluster/"
 """The beginning of the paths that only nodes ask for."""
 CONTROL_PATH: Final = f"{PREFIX}control"
+MOVES_PATH: Final = f"{PREFIX}moves"
 SECRET_PATH: Final = f"{PREFIX}secret"
 SNAPSHOTS_PATH: Final = f"{PREFIX}snapshots"
 SECRET: Final = "eventkeep-node-secret"

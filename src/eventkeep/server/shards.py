@@ -19,7 +19,7 @@ from eventkeep.cluster.shard_nodes import ShardNodes
 from eventkeep.cluster.streams import StreamNames, stream_names
 from eventkeep.directory import Directory
 from eventkeep.directory.keys import ID_CHARACTERS, PREFIX
-from eventkeep.directory.moves import Home
+from eventkeep.directory.moves import Home, MoveState
 from eventkeep.errors import InvalidRequest, LogUnreachable, StoreError
 from eventkeep.http.request import Request
 from eventkeep.limits import CLUSTER_START_SECONDS_MAX, SHARD_MAP_SECONDS, SHARD_MAP_WRITES_AT_ONCE
@@ -64,6 +64,17 @@ class Shards:
             return own
         told = Home(entry.moves, entry.shard)
         return told if own is None else max(own, told)
+
+    def shown_home(self, account: int) -> Home | None:
+        """The home with which this node shows its position to clients of an account; None if it never lived here."""
+        assert self._directory is not None
+        home = self.home(account)
+        if home is None or home.shard == self.own:
+            return home
+        move = self._directory.moves.get(account)
+        # A write that was stored just before the account has left.
+        has_left = move is not None and move.state in (MoveState.GONE, MoveState.MOVED) and 0 < move.moves == home.moves
+        return Home(home.moves - 1, self.own) if has_left else None
 
     def account_of(self, request: Request) -> int | None:
         """The account that a request is about, by its key or by the ``company_id`` of a client route; None if none."""
