@@ -29,7 +29,7 @@ class Probes:
     async def respond(self, request: Request, base_url: str) -> Response:
         """``base_url`` is the address of the server in the document."""
         path = request.path.removesuffix("/")
-        document = self._documents.find(path, base_url)
+        document = await self._documents.find(path, base_url)
         if document is None and path not in ("", "/healthz", "/readyz"):
             raise path_not_found(request.path)
         if request.method not in ("GET", "HEAD"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Final
 
@@ -19,7 +20,7 @@ def test_every_revision_has_its_document(revision: object) -> None:
     found = next(each for each in REVISIONS if each is revision)
     documents = OpenApiDocuments()
     for base_url in (BASE_URL, "https://events.shop.example"):
-        document = documents.find(f"/openapi/{found.date}.json", base_url)
+        document = asyncio.run(documents.find(f"/openapi/{found.date}.json", base_url))
         assert document is not None
         assert json.loads(document) == openapi_document(found, base_url)
 
@@ -37,4 +38,4 @@ def test_every_revision_has_its_document(revision: object) -> None:
     ],
 )
 def test_there_is_nothing_else(path: str) -> None:
-    assert OpenApiDocuments().find(path, BASE_URL) is None
+    assert asyncio.run(OpenApiDocuments().find(path, BASE_URL)) is None
