@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from eventkeep.events.store import EventStore
@@ -30,6 +31,13 @@ def no_threads_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     for store in opened:
         store.stop_threads()
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Undo the configuration of the logs by commands that a test runs in its own process."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

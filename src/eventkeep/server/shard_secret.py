@@ -20,12 +20,17 @@ RETRY_SECONDS: Final = 0.5
 def secret_of_shards(settings: NodeSettings, link: Link) -> bytes:
     """The secret of shard 0, from one of its nodes. A node that begins the log of another shard needs it.
 
-    Raises ConfigurationError if there is no shard 0, LogUnreachable if none of its nodes responds in time.
+    All nodes may be started at once, so that shard 0 is waited for. Raises ConfigurationError if there is none in time,
+    LogUnreachable if none of its nodes responds in time.
     """
     names = stream_names(settings.address.name)
-    if link.run(stream_info(link, names.log)) is None:
-        raise ConfigurationError(f"the log {settings.address.name} has no shard 0: start a node of it, without ?shard=")
     registry, deadline = Registry(link, names.bucket, names.key_subject), time.monotonic() + CLUSTER_START_SECONDS_MAX
+    while link.run(stream_info(link, names.log)) is None:
+        if time.monotonic() > deadline:
+            raise ConfigurationError(
+                f"the log {settings.address.name} has no shard 0: start a node of it, without ?shard="
+            )
+        time.sleep(RETRY_SECONDS)
     reasons: dict[str, str] = {}
     while time.monotonic() < deadline:
         try:
