@@ -147,7 +147,8 @@ class Shown:
 
 def progress_text(report: MoveReport) -> str:
     """How far a move is, in a line."""
-    text = f"{report.state}: {report.done:,} of {report.total:,} events"
+    # Events that are stored meanwhile come on top.
+    text = f"{report.state}: {report.done:,} of {max(report.done, report.total):,} events"
     if report.behind:
         text += f", {report.behind:,} records behind"
     return f"{text} ({report.note})" if report.note else text
