@@ -48,6 +48,8 @@ class Arrivals:
             if move is None or move.state is MoveState.MOVED:
                 if directory.accounts.by_number(message.account) is not None:
                     return [], None, MoveReport(error="the account lives here")
+                if directory.accounts.find(message.name) is not None:
+                    return [], None, MoveReport(error=f"another account has the name {message.name!r}")
                 new = AccountMove(
                     id=message.id,
                     state=MoveState.ARRIVING,

@@ -32,6 +32,7 @@ from eventkeep.ingest.stores import Stores
 from eventkeep.limits import (
     ACCOUNT_MOVES_MAX,
     MOVE_BEHIND_RECORDS,
+    MOVE_BODY_BYTES_MAX,
     MOVE_CLOSED_SECONDS_MAX,
     MOVE_IDLE_SECONDS_MAX,
     MOVE_LOOK_SECONDS,
@@ -71,6 +72,8 @@ ID_BYTES: Final = 8
 TRIES_MAX: Final = 20
 """How often a piece is sent before the other shard is asked again how far it is."""
 RETRY_SECONDS: Final = 0.25
+TAKEN_BYTES_MAX: Final = MOVE_BODY_BYTES_MAX * 3 // 4
+"""Bytes of the keys and settings of an account, which are one message; some may come while it is copied."""
 Step = tuple[Sequence[Change], None, None]
 
 
@@ -159,6 +162,8 @@ class Departures:
             if message.to == self._own or message.to not in self._leaders.others:
                 why = "the account lives there" if message.to == self._own else "there is no such shard"
                 return [], None, MoveReport(error=f"shard {message.to}: {why}")
+            if len(encode_changes(self._taken(account.number))) > TAKEN_BYTES_MAX:
+                return [], None, MoveReport(error="the account has too many keys to be moved: revoked ones count, too")
             if home.moves >= ACCOUNT_MOVES_MAX:
                 return [], None, MoveReport(error=f"an account is moved at most {ACCOUNT_MOVES_MAX} times")
             new = AccountMove(

@@ -172,7 +172,9 @@ class ClusterRequests:
             return None
         moves = seen_position(self._seen(request)).home.moves
         deadline = asyncio.get_running_loop().time() + CLUSTER_POSITION_SECONDS_MAX
-        while (home := self._shards.home(account)) is None or home.moves < moves:
+        while (
+            (home := self._shards.home(account)) is None or home.moves < moves or not self._shards.has_applied(account)
+        ):
             if home is None and not moves:
                 return None
             if asyncio.get_running_loop().time() > deadline:

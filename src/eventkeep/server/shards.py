@@ -65,6 +65,12 @@ class Shards:
         told = Home(entry.moves, entry.shard)
         return told if own is None else max(own, told)
 
+    def has_applied(self, account: int) -> bool:
+        """Whether this node has applied the arrival of an account, if the map says that it lives here."""
+        assert self._directory is not None
+        home = self.home(account)
+        return home is None or home.shard != self.own or home == self._directory.moves.home(account)
+
     def shown_home(self, account: int) -> Home | None:
         """The home with which this node shows its position to clients of an account; None if it never lived here."""
         assert self._directory is not None

@@ -188,6 +188,21 @@ def test_moves_that_can_not_be_begun_are_refused(shards: TwoShards) -> None:
     assert leaving.start(StartMove(NAME, 1)).error == ""
 
 
+def test_an_account_stays_if_another_one_has_its_name(shards: TwoShards) -> None:
+    other = shards.shards[1]
+    other.make_key(NAME)
+    start(shards, 1)
+    shards.go_on()
+    assert shards.home() == 0
+    assert shards.create("still-here")
+    assert other.directory.moves.get(shards.account) is None
+
+
+def test_an_account_with_too_many_keys_stays(shards: TwoShards, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(departures, "TAKEN_BYTES_MAX", 50)
+    assert "too many keys" in shards.departures[0].start(StartMove(NAME, 1)).error
+
+
 def test_a_shard_makes_no_second_account_of_a_name_that_moved_away(shards: TwoShards) -> None:
     start(shards, 1)
     shards.go_on()
