@@ -27,7 +27,7 @@ from typing import Any, Final
 
 from bench.bodies import EVENTS_PER_REQUEST, write_bodies
 from bench.load_generator import create_environment, run
-from bench.process import cpu_seconds, machine, resident_bytes
+from bench.process import cpu_seconds, machine, resident_bytes, rest
 from bench.shop_bodies import Who, shop_body, single_body
 from eventkeep.testing import free_port
 
@@ -40,8 +40,8 @@ SINGLE_TEMPLATES: Final = 200
 PROFILES: Final = 60_000
 OPEN_RATE: Final = 1_000
 IMPORT_ROWS: Final = 200_000
-PAUSE_SECONDS: Final = 1.0
-"""Seconds after each load, in which the server commits what is still queued and the next one is not disturbed."""
+PAUSE_SECONDS: Final = 2.0
+"""Seconds without work that a server has to have after each load."""
 NOTE: Final = "x" * 40
 
 SINGLE_EMAIL: Final = "single-email"
@@ -227,7 +227,8 @@ def main() -> None:
                 for number in range(options.rounds):
                     for side in list(sides) if number % 2 == 0 else reversed(list(sides)):
                         measured = rows(loads, sides[side])[load](servers[side])
-                        time.sleep(PAUSE_SECONDS)
+                        # Its merges would take processor time from the other one.
+                        rest(servers[side].pid, PAUSE_SECONDS)
                         figures["loads"].setdefault(load, {}).setdefault(side, []).append(measured)
                         print(f"{load:36} {side:6} {shown(measured)}", flush=True)
     options.json.write_text(json.dumps(figures, indent=2) + "\n")

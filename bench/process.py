@@ -67,11 +67,11 @@ def machine() -> dict[str, str | int | float]:
     }
 
 
-def rest(pid: int) -> None:
-    """Wait until a process uses hardly any processor time, REST_SECONDS_MAX at most."""
+def rest(pid: int, quiet_seconds: float = QUIET_SECONDS) -> None:
+    """Wait until a process has used hardly any processor time for a while, REST_SECONDS_MAX at most."""
     deadline = time.perf_counter() + REST_SECONDS_MAX
     quiet, before = 0, cpu_seconds(pid)
-    while quiet < QUIET_SECONDS and time.perf_counter() < deadline:
+    while quiet < quiet_seconds and time.perf_counter() < deadline:
         time.sleep(1.0)
         now = cpu_seconds(pid)
         quiet = quiet + 1 if now - before < REST_SHARE else 0
