@@ -30,13 +30,18 @@ TEST_TMPDIR ?= $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 80000
 
 install: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml constraints.txt hatch_build.py $(wildcard src/eventkeep/native/*.[ch])
+# Without the development tools, which are five times as large: enough to run eventkeep.
+$(VENV)/.installed-server: pyproject.toml constraints.txt hatch_build.py $(wildcard src/eventkeep/native/*.[ch])
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "eventkeep needs Python 3.11 or newer; '$(PYTHON)' is older. Try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[server,dev,docs]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[server]'
 	@$(BIN)/python -c 'from eventkeep.native.library import is_built; is_built() or print("There is no C compiler: \
 	eventkeep works without its compiled reader, at about half of its rate. To get it, install gcc and run: make clean install")'
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.installed-server
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[server,dev,docs]'
 	@touch $@
 
 # If Python may not write compiled files (PYTHONDONTWRITEBYTECODE), as in many containers, each of the hundreds of
@@ -61,7 +66,8 @@ node-client:
 	.cache/programs/$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
 
-demo: compile
+demo: $(VENV)/.installed-server
+	@$(BIN)/python -m compileall -q src
 	$(BIN)/python examples/demo.py
 
 test: compile $(CLIENT_STAMPS) $(PROGRAM_STAMPS)
