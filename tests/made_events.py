@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eventkeep.model.event_columns import NUMBERS, SIZE_TYPE, TEXTS, EventColumns, TextColumn
+from eventkeep.model.event_columns import NUMBERS, SIZE_TYPE, EventColumns, TextColumn
 
 MINUTE = 60
 
@@ -34,17 +34,3 @@ def event_columns(*numbers: int, account: int = 1, profile: int = 1, metric: int
 def texts(values: list[str]) -> TextColumn:
     encoded = [value.encode() for value in values]
     return TextColumn(b"".join(encoded), np.array([len(value) for value in encoded], dtype=SIZE_TYPE))
-
-
-def concatenated(parts: list[EventColumns]) -> EventColumns:
-    """The events of all parts, in their order."""
-    return EventColumns(
-        {name: np.concatenate([part.numbers[name] for part in parts]) for name in NUMBERS},
-        {
-            name: TextColumn(
-                b"".join([part.texts[name].joined for part in parts]),
-                np.concatenate([part.texts[name].sizes for part in parts]),
-            )
-            for name in TEXTS
-        },
-    )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import statistics
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ from typing import Final
 import httpx
 
 from tests.cluster.clients import Client
+from tests.cluster.rounds import print_gaps
 from tests.cluster.servers import ServersInNetwork
 from tests.cluster.shards import Shards, clients, headers, wait_for_writes, wait_until
 from tests.contract.api import bulk_body
@@ -148,11 +148,7 @@ def main(rounds: int, seed: int, names: Sequence[str]) -> None:
             kept = shards.check(key, using, filled)
     shutil.rmtree(folder)
     print(f"{rounds} moves, {kept:,} events: none lost, none doubled, all nodes alike")
-    for name, seconds in gaps.items():
-        if seconds:
-            print(
-                f"{name:22} {len(seconds):3} moves, {statistics.median(seconds):5.1f} s, at most {max(seconds):5.1f} s"
-            )
+    print_gaps(gaps, "moves")
 
 
 if __name__ == "__main__":

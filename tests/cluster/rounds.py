@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -238,11 +238,15 @@ def main(rounds: int, seed: int, names: Sequence[str]) -> None:
         kept = running.check()
     shutil.rmtree(folder)
     print(f"{rounds} rounds, {kept:,} acknowledged writes: none lost, none doubled, all nodes alike")
+    print_gaps(gaps, "rounds")
+
+
+def print_gaps(gaps: Mapping[str, Sequence[float]], rounds: str) -> None:
+    """Print the median and the longest time without writes, in seconds, for each fault that there was."""
     for name, seconds in gaps.items():
         if seconds:
-            print(
-                f"{name:30} {len(seconds):3} rounds, {statistics.median(seconds):5.1f} s, at most {max(seconds):5.1f} s"
-            )
+            middle, longest = statistics.median(seconds), max(seconds)
+            print(f"{name:30} {len(seconds):3} {rounds}, {middle:5.1f} s, at most {longest:5.1f} s")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from eventkeep.native.library import calls_of
+from eventkeep.native.library import call, calls_of
 
 Words = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
@@ -54,19 +54,13 @@ def is_built() -> bool:
     return _calls() is not None
 
 
-def _call(name: str) -> Any:
-    calls = _calls()
-    assert calls is not None, "eventkeep's compiled library is missing; callers ask is_built() first"
-    return calls[name]
-
-
 def first_keys(keys: Keys, earlier: Keys) -> Flags:
     """Whether each key is neither among the ``earlier`` ones nor equal to one before it (shape [n])."""
     first = np.empty(len(keys[0]), dtype=np.bool_)
     keys, earlier = contiguous(keys), contiguous(earlier)
     slots = _slots(SLOTS_PER_KEY * (len(keys[0]) + len(earlier[0])))
     own, others, table = _keys(keys), _keys(earlier), _table(slots)
-    _call("first_keys")(ctypes.byref(own), ctypes.byref(others), ctypes.byref(table), first.ctypes.data)
+    call(_calls(), "first_keys")(ctypes.byref(own), ctypes.byref(others), ctypes.byref(table), first.ctypes.data)
     return first
 
 
@@ -76,7 +70,7 @@ def find_keys(stored: Keys, asked: Keys) -> Flags:
     stored, asked = contiguous(stored), contiguous(asked)
     slots = _slots(SLOTS_PER_ASKED_KEY * len(asked[0]))
     own, others, table = _keys(stored), _keys(asked), _table(slots)
-    _call("find_keys")(ctypes.byref(own), ctypes.byref(others), ctypes.byref(table), found.ctypes.data)
+    call(_calls(), "find_keys")(ctypes.byref(own), ctypes.byref(others), ctypes.byref(table), found.ctypes.data)
     return found
 
 
@@ -85,7 +79,7 @@ def sort_words(words: Words) -> npt.NDArray[np.int64]:
     words = np.ascontiguousarray(words)
     order = np.empty(len(words), dtype=np.int64)
     room = np.empty(2 * len(words) * _PLACED_BYTES, dtype=np.uint8)
-    _call("sort_words")(words.ctypes.data, len(words), room.ctypes.data, order.ctypes.data)
+    call(_calls(), "sort_words")(words.ctypes.data, len(words), room.ctypes.data, order.ctypes.data)
     return order
 
 

@@ -115,6 +115,12 @@ def calls_of(arguments: Mapping[str, tuple[Any, Any]]) -> dict[str, Any] | None:
     return calls
 
 
+def call(calls: dict[str, Any] | None, name: str) -> Any:
+    """One of the `calls_of` a module, which its callers know to be there."""
+    assert calls is not None, "eventkeep's compiled library is missing; callers ask is_built() first"
+    return calls[name]
+
+
 def is_built() -> bool:
     """Whether the library is there."""
     return library() is not None

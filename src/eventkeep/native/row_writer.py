@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from eventkeep.native.library import calls_of
+from eventkeep.native.library import call, calls_of
 
 TEXTS: Final = ("unique_id", "currency", "properties", "metric", "profile", "metric_id", "profile_id")
 """The columns of texts of a row."""
@@ -80,12 +80,6 @@ def is_built() -> bool:
     return _calls() is not None
 
 
-def _call(name: str) -> Any:
-    calls = _calls()
-    assert calls is not None, "eventkeep's compiled library is missing; callers ask is_built() first"
-    return calls[name]
-
-
 def find_verbatim(objects: Texts) -> npt.NDArray[np.bool_]:
     """Whether each JSON object stands in a row as it is (shape [n]).
 
@@ -93,7 +87,7 @@ def find_verbatim(objects: Texts) -> npt.NDArray[np.bool_]:
     """
     flags = np.empty(len(objects.sizes), dtype=np.bool_)
     column = _column(objects)
-    _call("find_verbatim")(ctypes.byref(column), len(flags), flags.ctypes.data)
+    call(_calls(), "find_verbatim")(ctypes.byref(column), len(flags), flags.ctypes.data)
     return flags
 
 
@@ -135,7 +129,7 @@ class RowBuffer:
             self._memory.ctypes.data,
             room,
         )
-        written: int = _call("write_rows")(ctypes.byref(rows))
+        written: int = call(_calls(), "write_rows")(ctypes.byref(rows))
         return self._memory.data[:written]
 
 
@@ -157,7 +151,7 @@ def order_within_seconds(
         places.ctypes.data,
         room.ctypes.data,
     )
-    _call("order_within_seconds")(ctypes.byref(order))
+    call(_calls(), "order_within_seconds")(ctypes.byref(order))
     return places.astype(np.intp)
 
 

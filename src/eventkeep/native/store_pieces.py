@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from eventkeep.native.library import calls_of
+from eventkeep.native.library import call, calls_of
 
 Words = npt.NDArray[np.uint64]
 Sizes = npt.NDArray[np.uint32]
@@ -97,12 +97,6 @@ def is_built() -> bool:
     return _calls() is not None
 
 
-def _call(name: str) -> Any:
-    calls = _calls()
-    assert calls is not None, "eventkeep's compiled library is missing; callers ask is_built() first"
-    return calls[name]
-
-
 def read_pieces(
     files: npt.NDArray[np.int32], offsets: Words, sizes: Sizes, checksums: Words
 ) -> tuple[Content, int, int]:
@@ -114,7 +108,7 @@ def read_pieces(
     content = np.empty(int(sizes.sum(dtype=np.uint64)), dtype=np.uint8)
     error = ctypes.c_int32()
     pieces = _Pieces(files.ctypes.data, offsets.ctypes.data, sizes.ctypes.data, checksums.ctypes.data, len(sizes))
-    good = _call("read_pieces")(ctypes.byref(pieces), content.ctypes.data, ctypes.byref(error))
+    good = call(_calls(), "read_pieces")(ctypes.byref(pieces), content.ctypes.data, ctypes.byref(error))
     return content, int(good), error.value
 
 
@@ -141,7 +135,7 @@ class OrderPieces:
         bad, error = ctypes.c_uint64(), ctypes.c_int32()
         order = _Order(self._offset, *self._pointers, file, self._entries, self._width)
         search = _Search(*entries, numbers.ctypes.data, len(numbers), *rows)
-        is_good = _call("find_entries")(
+        is_good = call(_calls(), "find_entries")(
             ctypes.byref(order),
             ctypes.byref(search),
             content.ctypes.data,
@@ -174,7 +168,7 @@ class RowGroups:
         wanted = _Rows(
             self._offset, checksums, rows.ctypes.data, widths, len(rows), file, self._group_rows, self._columns
         )
-        is_good = _call("read_rows")(
+        is_good = call(_calls(), "read_rows")(
             ctypes.byref(wanted), group.ctypes.data, content.ctypes.data, ctypes.byref(bad), ctypes.byref(error)
         )
         return content, -1 if is_good else bad.value, error.value
@@ -183,7 +177,7 @@ class RowGroups:
 def checksums(content: Content, sizes: Sizes) -> Words:
     """The checksums (shape [n]) of pieces of these sizes that lie one after the other."""
     found = np.empty(len(sizes), dtype=np.uint64)
-    _call("checksums")(content.ctypes.data, sizes.ctypes.data, len(sizes), found.ctypes.data)
+    call(_calls(), "checksums")(content.ctypes.data, sizes.ctypes.data, len(sizes), found.ctypes.data)
     return found
 
 
@@ -197,7 +191,7 @@ def pack(unique_ids: Words, unique_id_sizes: Sizes, properties: Words, property_
     size = int(unique_id_sizes.sum(dtype=np.uint64)) + int(property_sizes.sum(dtype=np.uint64))
     content = np.empty(size + 4 * blocks + 8 * count, dtype=np.uint8)
     documents = _documents(unique_ids, unique_id_sizes, properties, property_sizes)
-    _call("pack")(ctypes.byref(documents), starts.ctypes.data, blocks, content.ctypes.data)
+    call(_calls(), "pack")(ctypes.byref(documents), starts.ctypes.data, blocks, content.ctypes.data)
     return content
 
 
@@ -206,7 +200,7 @@ def documents_sum(
 ) -> int:
     """The sum modulo 2^64 of the hashes of documents, each with its event's id (shape [n])."""
     documents = _documents(unique_ids, unique_id_sizes, properties, property_sizes)
-    return int(_call("documents_sum")(ctypes.byref(documents), ids.ctypes.data))
+    return int(call(_calls(), "documents_sum")(ctypes.byref(documents), ids.ctypes.data))
 
 
 def cut(
@@ -220,24 +214,24 @@ def cut(
     count = len(block_of)
     unique_id_sizes, property_sizes = np.empty(count, dtype=np.uint32), np.empty(count, dtype=np.uint32)
     wanted = _Cut(blocks.ctypes.data, block_sizes.ctypes.data, block_of.ctypes.data, number_of.ctypes.data, count)
-    good = _call("measure")(ctypes.byref(wanted), unique_id_sizes.ctypes.data, property_sizes.ctypes.data)
+    good = call(_calls(), "measure")(ctypes.byref(wanted), unique_id_sizes.ctypes.data, property_sizes.ctypes.data)
     if good < count:
         return int(good)
     unique_ids = np.empty(int(unique_id_sizes.sum(dtype=np.uint64)), dtype=np.uint8)
     properties = np.empty(int(property_sizes.sum(dtype=np.uint64)), dtype=np.uint8)
-    _call("cut")(ctypes.byref(wanted), unique_ids.ctypes.data, properties.ctypes.data)
+    call(_calls(), "cut")(ctypes.byref(wanted), unique_ids.ctypes.data, properties.ctypes.data)
     return unique_ids, unique_id_sizes, properties, property_sizes
 
 
 def bloom_add(words: Words, keys: Words) -> None:
     """Set the bits of ``keys`` (shape [n]) in the filter's blocks (``words``, shape [blocks, 4])."""
-    _call("bloom_add")(words.ctypes.data, len(words), keys.ctypes.data, len(keys))
+    call(_calls(), "bloom_add")(words.ctypes.data, len(words), keys.ctypes.data, len(keys))
 
 
 def bloom_find(words: Words, keys: Words) -> npt.NDArray[np.bool_]:
     """Whether each of ``keys`` was perhaps added (shape [n])."""
     found = np.zeros(len(keys), dtype=np.bool_)
-    _call("bloom_find")(words.ctypes.data, len(words), keys.ctypes.data, len(keys), found.ctypes.data)
+    call(_calls(), "bloom_find")(words.ctypes.data, len(words), keys.ctypes.data, len(keys), found.ctypes.data)
     return found
 
 

@@ -15,7 +15,7 @@ from eventkeep.model.event import StoredEvent
 from eventkeep.model.event_columns import EventColumns
 from eventkeep.protocol.admin.positions import Position
 from eventkeep.server.feed import Feed
-from tests.made_events import concatenated, event_columns
+from tests.made_events import event_columns
 
 
 class HeldClock:
@@ -83,7 +83,7 @@ def test_pages_of_any_size_leave_nothing_out_and_repeat_nothing(count: int) -> N
 def test_accounts_share_commits_and_see_their_own_events() -> None:
     feed = feed_of()
     position = start_of(feed)
-    add(feed, concatenated([rows(1), rows(2, account=2), rows(3)]))
+    add(feed, EventColumns.joined([rows(1), rows(2, account=2), rows(3)]))
     assert numbers_of(feed.read(1, position, 10).events) == [1, 3]
     assert numbers_of(feed.read(2, position, 10).events) == [2]
     assert feed.read(3, position, 10).events == []
