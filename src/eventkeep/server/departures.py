@@ -152,7 +152,7 @@ class Departures:
         def make(directory: Directory) -> tuple[Sequence[Change], None, MoveReport]:
             account = directory.accounts.find(message.name)
             if account is None:
-                return [], None, MoveReport(error=f"there is no account {message.name!r} in shard {self._own}")
+                return [], None, self._repeated(directory, message)
             move, home = directory.moves.get(account.number), directory.moves.home(account.number)
             if move is not None and move.state in LEAVING:
                 if move.shard != message.to:
@@ -179,6 +179,14 @@ class Departures:
         report = self._committer.move(make)
         self._due.set()
         return report
+
+    def _repeated(self, directory: Directory, message: StartMove) -> MoveReport:
+        """The report on a move that is done already: the map of the shards, which the command reads, follows later."""
+        found = directory.moves.elsewhere(message.name)
+        if found is None or found[1].state is MoveState.ARRIVING or found[1].shard != message.to:
+            return MoveReport(error=f"there is no account {message.name!r} in shard {self._own}")
+        account, move = found
+        return MoveReport(move.state, account, move.shard)
 
     def abandon(self, message: AbandonMove) -> MoveReport:
         """Have the account stay, if it is not too late. Raises Unavailable."""

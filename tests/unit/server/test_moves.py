@@ -63,6 +63,17 @@ def test_an_account_moves_with_all_it_has_and_back(shards: TwoShards) -> None:
     assert numbers == list(range(1, 7))
 
 
+def test_a_command_repeated_after_the_move_learns_that_it_is_done(shards: TwoShards) -> None:
+    """The map of the shards, from which the command has the account's shard, follows the log a little later."""
+    start(shards, 1)
+    shards.go_on()
+    report = shards.departures[0].start(StartMove(NAME, 1))
+    assert (report.error, report.account, report.shard) == ("", shards.account, 1)
+    assert report.state in {MoveState.GONE, MoveState.MOVED}
+    assert "no account" in shards.departures[0].start(StartMove(NAME, 2)).error
+    assert "no account" in shards.departures[0].start(StartMove("other", 1)).error
+
+
 def test_events_that_are_stored_meanwhile_move_too(shards: TwoShards) -> None:
     names = count()
     acknowledged = {f"before-{number}" for number in range(5)}
