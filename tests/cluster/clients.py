@@ -19,11 +19,25 @@ import httpx
 REVISION: Final = "2026-01-15"
 TIMEOUT_SECONDS: Final = 15.0
 PAUSE_SECONDS: Final = 0.1
+LEADERLESS_SECONDS_MAX: Final = 60.0
 READ_CHANCE: Final = 0.1
 LATELY: Final = 500
 """Newest events of the profile that a read looks at: more than a client sends in some seconds."""
 CHECKED: Final = 25
 """Events sent last that a read has to show."""
+
+
+def post(url: str, content: bytes, headers: dict[str, str]) -> httpx.Response:
+    """The response to a request, which is repeated for as long as no node leads.
+
+    On a busy machine another node may begin to lead at any time, also in the middle of a test about something else.
+    """
+    deadline = time.monotonic() + LEADERLESS_SECONDS_MAX
+    while True:
+        response = httpx.post(url, content=content, headers=headers, timeout=2 * TIMEOUT_SECONDS)
+        if response.status_code != httpx.codes.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
+            return response
+        time.sleep(PAUSE_SECONDS)
 
 
 class Client:

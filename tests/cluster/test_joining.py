@@ -16,7 +16,7 @@ import httpx
 
 from eventkeep.cluster.jetstream_log import JetStreamLog
 from eventkeep.testing import ServerProcess
-from tests.cluster.clients import create_body
+from tests.cluster.clients import create_body, post
 from tests.cluster.processes import REVISION, SECRET, NodeProcess, Processes, text_of
 
 WAIT_SECONDS: Final = 90.0
@@ -68,7 +68,7 @@ def send(running: Processes, node: NodeProcess, id: str) -> None:
     """Have an event stored through a node."""
     running.sent_beside.add(id)
     headers = {"Authorization": f"Klaviyo-API-Key {running.key}", "revision": REVISION}
-    httpx.post(f"{node.url}/api/events/", content=create_body(f"{id}@x.com", id), headers=headers).raise_for_status()
+    post(f"{node.url}/api/events/", create_body(f"{id}@x.com", id), headers).raise_for_status()
 
 
 def everything(running: Processes, node: NodeProcess) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from typing import Final
 
 import httpx
 
-from tests.cluster.clients import create_body
+from tests.cluster.clients import create_body, post
 from tests.cluster.processes import LIMIT, REVISION, NodeProcess, Processes
 
 WAIT_SECONDS: Final = 60.0
@@ -28,9 +29,7 @@ def test_a_write_through_any_node_is_read_through_any_node(running: Processes) -
     for number, node in enumerate(running.nodes):
         id = f"any-{number}"
         running.sent_beside.add(id)
-        created = httpx.post(
-            f"{node.url}/api/events/", content=create_body(f"{id}@x.com", id), headers=headers(running)
-        )
+        created = post(f"{node.url}/api/events/", create_body(f"{id}@x.com", id), headers(running))
         assert created.status_code == httpx.codes.ACCEPTED
         position = created.headers["eventkeep-position"]
         for reader in running.nodes:
@@ -87,7 +86,7 @@ def test_rate_limits_of_writes_hold_for_all_nodes_and_of_reads_for_each(running:
     written: list[httpx.Response] = []
     for number in range(calls):
         document = {"data": {"type": "profile", "attributes": {"email": f"limited-{number}@example.com"}}}
-        written.append(httpx.post(f"{nodes[number % 3].url}/api/profiles/", json=document, headers=own))
+        written.append(post(f"{nodes[number % 3].url}/api/profiles/", json.dumps(document).encode(), own))
     statuses = [each.status_code for each in written]
     assert statuses[:LIMIT] == [httpx.codes.CREATED] * LIMIT
     assert httpx.codes.TOO_MANY_REQUESTS in statuses

@@ -15,11 +15,11 @@ from typing import Any, Final
 import httpx
 import pytest
 
+from tests.cluster.clients import LEADERLESS_SECONDS_MAX
 from tests.cluster.processes import NodeProcess, Processes
 from tests.contract import test_official_clients as suite
 from tests.contract.official_client import REVISIONS, ClientResponse, OfficialClient
 
-LEADERLESS_SECONDS_MAX: Final = 60.0
 NEWEST: Final = list(REVISIONS)[-1]
 
 history = suite.history

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.cluster.clients import create_body
+from tests.cluster.clients import create_body, post
 from tests.cluster.processes import NodeProcess, text_of
 from tests.cluster.servers import ServersInNetwork
 from tests.cluster.shards import Shards, clients, headers, read, wait_for_writes, wait_until
@@ -23,9 +23,7 @@ def shards(servers: ServersInNetwork, tmp_path_factory: pytest.TempPathFactory) 
 
 
 def create(node: NodeProcess, key: str, id: str) -> httpx.Response:
-    return httpx.post(
-        f"{node.url}/api/events/", content=create_body(f"{id}@example.com", id), headers=headers(key), timeout=30
-    )
+    return post(f"{node.url}/api/events/", create_body(f"{id}@example.com", id), headers(key))
 
 
 def test_an_account_is_written_and_read_through_the_nodes_of_any_shard(shards: Shards) -> None:
@@ -60,7 +58,7 @@ def test_client_routes_and_other_routes_find_their_shard(shards: Shards) -> None
     for number, node in enumerate(shards.all):
         account = httpx.get(f"{node.url}/api/accounts/", headers=headers(key)).json()["data"][0]["id"]
         url = f"{node.url}/client/events/?company_id={account}"
-        created = httpx.post(url, content=create_body("c@example.com", f"client-{number}"), headers=headers(key))
+        created = post(url, create_body("c@example.com", f"client-{number}"), headers(key))
         assert created.status_code == httpx.codes.ACCEPTED
         assert created.headers.get_list("access-control-allow-origin") == ["*"]
         assert len(created.headers.get_list("x-request-id")) == 1
