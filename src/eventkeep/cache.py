@@ -42,7 +42,7 @@ class Cache(Generic[Key, Value]):
     def get_all(self, keys: Sequence[Key]) -> list[Value | None]:
         """The result of `get` for each key. Quicker for many, most of which are there."""
         found = list(map(self._young.get, keys))
-        if None in found:
+        if None in found and not self._old.keys().isdisjoint(keys):
             # One that was old is entered, and may then be asked for again.
             return [self.get(key) if value is None else value for key, value in zip(keys, found, strict=True)]
         return found
@@ -54,9 +54,18 @@ class Cache(Generic[Key, Value]):
 
     def put(self, entries: Iterable[tuple[Key, Value]]) -> None:
         """Add entries, or replace those with the same keys."""
-        for key, value in entries:
-            self._old.pop(key, None)
-            self._enter(key, value)
+        if self._bytes_of is not None:
+            for key, value in entries:
+                self._enter(key, value)
+            return
+        waiting = list(entries)
+        start = 0
+        while start < len(waiting):
+            if len(self._young) >= self._generation_entries_max:
+                self._age()
+            end = start + self._generation_entries_max - len(self._young)
+            self._young.update(waiting[start:end])
+            start = end
 
     def drop(self, keys: Iterable[Key]) -> None:
         """Remove the keys that are there."""

@@ -262,7 +262,7 @@ class Directory:
                 # An account that comes back from another shard has numbers that this one did not give.
                 self.forget_numbers()
         else:
-            self.profiles.forget(change)
+            self.profiles.note(change)
 
 
 def note_progress(connection: sqlite3.Connection, progress: Progress) -> None:

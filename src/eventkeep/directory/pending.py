@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -31,14 +32,16 @@ class Pending(msgspec.Struct):
     metrics: dict[MetricName, Metric] = {}
     settled: list[tuple[WriteKey, int]] = []
 
-    def owner(self, key: tuple[int, str, str]) -> int | None:
-        """The profile's number, NOBODY if a pending commit released the identifier, None if none touched it."""
+    def owners_of(self, keys: Sequence[tuple[int, str, str]]) -> list[int | None]:
+        """Of each key the profile's number, NOBODY if a pending commit released it, None if none touched it."""
+        found: list[int | None] = [None] * len(keys)
         layer: Pending | None = self
         while layer is not None:
-            if (number := layer.owners.get(key)) is not None:
-                return number
+            if layer.owners:
+                older = map(layer.owners.get, keys)
+                found = [then if newer is None else newer for newer, then in zip(found, older, strict=True)]
             layer = layer.before
-        return None
+        return found
 
     @property
     def changes_profiles(self) -> bool:

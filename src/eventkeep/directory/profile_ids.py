@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from eventkeep.clock import Randomness
-from eventkeep.model.ulid import COUNTED_BITS, COUNTED_CHARACTERS, RANDOM_BYTES, last_characters, new_ulid
+from eventkeep.model.ulid import PAIR_BITS, PAIRS, RANDOM_BYTES, new_ulid
 
-COUNTED_MASK: Final = 2**COUNTED_BITS - 1
+COUNTED_MASK: Final = 2**PAIR_BITS - 1
+"""The bits of a ULID that its last two characters stand for."""
 
 
 class ProfileIds:
@@ -21,8 +22,8 @@ class ProfileIds:
     def __init__(self, randomness: Randomness, kind: str = "profiles") -> None:
         self._randomness, self._kind = randomness, kind
         self._milliseconds, self._counted = -1, 0
-        # The characters that ids have in common, by the upper bits of the counter.
-        self._common: tuple[int, str] = (-1, "")
+        self._common = ""
+        """All but the last two characters, which neighbouring ids have in common."""
 
     def of(self, account: int, first_number: int) -> ProfileIds:
         """The source for the profiles of an account from a number on: this one, unless ids are to be repeatable."""
@@ -36,11 +37,10 @@ class ProfileIds:
             self._milliseconds = milliseconds
             # One bit less leaves room to count up.
             self._counted = int.from_bytes(self._randomness.token_bytes(RANDOM_BYTES)) >> 1
-            self._common = (-1, "")
+            self._common = ""
         else:
             self._counted += 1
-        upper = self._counted >> COUNTED_BITS
-        if upper != self._common[0]:
-            whole = new_ulid(self._milliseconds, self._counted.to_bytes(RANDOM_BYTES))
-            self._common = (upper, whole[:-COUNTED_CHARACTERS])
-        return self._common[1] + last_characters(self._counted & COUNTED_MASK)
+        last = self._counted & COUNTED_MASK
+        if not last or not self._common:
+            self._common = new_ulid(self._milliseconds, self._counted.to_bytes(RANDOM_BYTES))[:-2]
+        return self._common + PAIRS[last]

@@ -46,7 +46,7 @@ decode_consent = msgspec.json.Decoder(Consent).decode
 class Profiles:
     """The profiles of one directory.
 
-    ``known``, ``load_identities``, ``remember``, ``forget`` and ``forget_numbers`` belong to the one thread that
+    ``known``, ``load_identities``, ``remember``, ``note`` and ``forget_numbers`` belong to the one thread that
     commits; the rest may be called from any. The memory holds applied states only.
     """
 
@@ -85,9 +85,9 @@ class Profiles:
         for (place, _), number in zip(named, found, strict=True):
             numbers[place] = number
         if settled is not None:
-            find, has_pending = self._settled.find, pending.changes_profiles
-            for place, write in enumerate(writes):
-                key = find((account, write.digest)) if write.digest else None
+            has_pending = pending.changes_profiles
+            # No write was applied with an empty digest.
+            for place, key in enumerate(self._settled.find_all([(account, write.digest) for write in writes])):
                 if key is not None and not (has_pending and pending.profile(key) is not None):
                     settled.add(key)
                     numbers[place] = key & NUMBER_MASK
@@ -103,20 +103,21 @@ class Profiles:
         identifiers, or be merged away: of them all is known. They are ids in ``writes``, too, and
         nothing may be pending then.
         """
-        owners: dict[tuple[str, str], int] = {}
-        missing: dict[str, dict[str, None]] = {}
-        recall = self._owners.get
+        named: dict[tuple[str, str], None] = {}
         for write in writes:
-            for kind in RESOLVED_KINDS:
-                value = getattr(write, kind)
-                if value is None or (kind, value) in owners:
-                    continue
-                named = account, kind, value
-                if (number := pending.owner(named)) is not None or (number := recall(named)) is not None:
-                    if number != NOBODY:
-                        owners[kind, value] = number
-                else:
-                    missing.setdefault(kind, {})[value] = None
+            if write.id is not None:
+                named["id", write.id] = None
+            named.update(dict.fromkeys(write.identifiers()))
+        keys = [(account, kind, value) for kind, value in named]
+        owners: dict[tuple[str, str], int] = {}
+        missing: dict[str, list[str]] = {}
+        known = zip(named, pending.owners_of(keys), self._owners.get_all(keys), strict=True)
+        for (kind, value), then, now in known:
+            number = now if then is None else then
+            if number is None:
+                missing.setdefault(kind, []).append(value)
+            elif number != NOBODY:
+                owners[kind, value] = number
         with self._database.reading() as connection:
             found = {}
             for kind, values in missing.items():
@@ -139,19 +140,22 @@ class Profiles:
 
     def remember(self, pending: Pending) -> None:
         """Keep the applied profiles in memory."""
-        self._owners.put((named, number) for named, number in pending.owners.items() if number != NOBODY)
         self._profiles.put(pending.profiles.items())
         self._settled.note_applied(pending.settled)
 
-    def forget(self, change: Change) -> None:
-        """Drop the profiles that an applied change makes stale from memory."""
+    def note(self, change: Change) -> None:
+        """Have an applied change in memory: profiles that it makes stale are dropped, new owners kept."""
         account = change.account
         if change.table is Table.PROFILE:
-            keys = [key_of(account, row[0]) for row in change.rows]
+            first = key_of(account, 0)
+            keys = [first + row[0] for row in change.rows]
             self._profiles.drop(keys)
             self._settled.note_changed(keys)
         elif change.table is Table.IDENTIFIER:
-            self._owners.drop((account, row[0], row[1]) for row in change.rows)
+            if change.operation is Operation.PUT:
+                self._owners.put([((account, kind, value), number) for kind, value, number in change.rows])
+            else:
+                self._owners.drop((account, kind, value) for kind, value in change.rows)
         elif change.table is Table.MERGED_PROFILE:
             self.has_merges = True
 
@@ -326,11 +330,12 @@ def resolution_changes(resolved: IdentityResolution, pending: Pending) -> list[C
         # In the order of the tables' keys, so that neighbours are written together.
         rows = [row_of(changed[number]) for number in sorted(changed)]
         changes.append(Change(Table.PROFILE, Operation.PUT, account, rows))
-        pending.profiles.update((key_of(account, number), each) for number, each in changed.items())
+        first = key_of(account, 0)
+        pending.profiles.update({first + number: each for number, each in changed.items()})
         pending.owners.update(((account, "id", changed[number].id), number) for number in resolved.created)
     if new_owners:
         changes.append(Change(Table.IDENTIFIER, Operation.PUT, account, identifier_rows(new_owners)))
-        pending.owners.update(((account, kind, value), number) for (kind, value), number in new_owners.items())
+        pending.owners.update({(account, kind, value): number for (kind, value), number in new_owners.items()})
     if resolved.secondary:
         changes += secondary_changes(resolved)
     if resolved.merged:
@@ -390,9 +395,6 @@ def of_account(account: int) -> ColumnElement[bool]:
 def memory_bytes(each: Profile) -> int:
     """An estimate of the bytes of a profile in memory, with the overhead of its texts and members over their JSON."""
     return 600 + 3 * len(encode_json(each)) + 100 * len(each.properties)
-
-
-RESOLVED_KINDS = ("id", *IDENTIFIER_KINDS)
 
 
 def owners_query(values: list[BindParameter[Any]]) -> Any:

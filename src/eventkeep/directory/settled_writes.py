@@ -6,7 +6,7 @@ and merging costs tens of microseconds; here it is one look-up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from eventkeep.cache import Cache
 from eventkeep.limits import CHANGED_PROFILES_MAX, SETTLED_WRITES_MAX
@@ -30,13 +30,13 @@ class SettledWrites:
         self._changed: dict[int, int] = {}
         self._moment = 0
 
-    def find(self, key: WriteKey) -> int | None:
-        """The profile to which the write was applied and that has not changed since, or None."""
-        entry = self._entries.get(key)
-        if entry is None:
-            return None
-        profile, moment = entry
-        return profile if self._changed.get(profile, 0) <= moment else None
+    def find_all(self, keys: Sequence[WriteKey]) -> list[int | None]:
+        """Of each write the profile to which it was applied and that has not changed since, or None."""
+        changed = self._changed.get
+        return [
+            entry[0] if entry is not None and changed(entry[0], 0) <= entry[1] else None
+            for entry in self._entries.get_all(keys)
+        ]
 
     def note_changed(self, profiles: Iterable[int]) -> None:
         """No write that was applied to these profiles before is settled any more."""

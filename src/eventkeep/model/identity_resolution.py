@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import repeat
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -161,15 +161,15 @@ class Attempt:
         if (only_identifier := write.only_identifier) is not None:
             # The write has this identifier alone: it names its owner, and changes nothing.
             number = self.owner(only_identifier)
-            return self.create([only_identifier]) if number is None else number
-        given = [(kind, value) for kind in IDENTIFIER_KINDS if (value := getattr(write, kind)) is not None]
+            return self.create(write, [only_identifier]) if number is None else number
+        given = write.identifiers()
         number = self.find(write, given)
         if number is None:
             if not given:
                 detail = f"No profile has the id {write.id!r}, and no other identifier is given."
                 self.faults.append(Fault(detail, f"{pointer}/id"))
                 return -1
-            number = self.create(given)
+            number = self.create(write, given)
             self.patch_emails(number, write)
         elif not write.keeps_identifiers:
             for identifier in given:
@@ -192,34 +192,36 @@ class Attempt:
         return None
 
     def owner(self, identifier: Owned) -> int | None:
-        if identifier in self.released and identifier not in self.new_owners:
-            return None
-        for owners in (self.new_owners, self.resolution.owners, self.new_ids):
-            if (number := owners.get(identifier)) is not None:
-                return number
-        return None
+        number = self.new_owners.get(identifier)
+        if number is None and identifier not in self.released:
+            number = self.resolution.owners.get(identifier)
+            if number is None:
+                number = self.new_ids.get(identifier)
+        return number
 
     def profile(self, number: int) -> Profile:
         return self.changed.get(number) or self.resolution.profiles[number]
 
-    def create(self, given: list[Owned]) -> int:
-        """A new profile with identifiers that nobody has."""
+    def create(self, write: ProfileWrite, given: list[Owned]) -> int:
+        """A new profile with the identifiers of the write, which are ``given``, too; nobody has them."""
         resolution, now_us = self.resolution, self.now_us
         number = resolution.next_number()
         self.created.add(number)
         self.new_owners.update(dict.fromkeys(given, number))
-        if given and given[-1][0] == "kx":
-            self.secondary[given[-1]] = number
-        attributes: dict[str, Any] = {kind: value for kind, value in given if kind in ATTRIBUTE_KINDS}
+        if write.kx is not None:
+            self.secondary["kx", write.kx] = number
         id = resolution.new_id(now_us)
         self.new_ids["id", id] = number
         self.changed[number] = Profile(
             number=number,
             id=id,
             account=resolution.account,
+            email=write.email,
+            phone_number=write.phone_number,
+            external_id=write.external_id,
+            anonymous_id=write.anonymous_id,
             created=now_us,
             updated=now_us,
-            **attributes,
         )
         return number
 
@@ -245,6 +247,8 @@ class Attempt:
 
     def patch_emails(self, number: int, write: ProfileWrite) -> None:
         """Add and remove secondary email addresses; one that is shown becomes no secondary one, and stays."""
+        if not (write.added_emails or write.removed_emails):
+            return
         profile = self.profile(number)
         for email in write.added_emails:
             owner = self.owner(("email", email))

@@ -75,9 +75,10 @@ def merged(profile: Profile, write: ProfileWrite, now_us: int) -> Profile:
     changes: dict[str, Any] = {
         name: value for name, value in write.attributes.items() if getattr(profile, name) != value
     }
-    location = merged_location(profile.location, write)
-    if not same_json(location, profile.location):
-        changes["location"] = location
+    if write.location or write.clears_location:
+        location = merged_location(profile.location, write)
+        if not same_json(location, profile.location):
+            changes["location"] = location
     if write.properties or write.append or write.unappend or write.unset:
         properties = merged_properties(profile.properties, write)
         if not same_json(properties, profile.properties):

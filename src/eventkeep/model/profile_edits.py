@@ -23,8 +23,8 @@ import msgspec
 from eventkeep.errors import DuplicateProfile, Fault, InvalidRequest, NotFound
 from eventkeep.limits import PROFILE_PROPERTIES_BYTES_MAX, PROFILE_PROPERTIES_MAX
 from eventkeep.model.consent import joined
-from eventkeep.model.identity_resolution import ATTRIBUTE_KINDS, Attempt, IdentityResolution, Owned
-from eventkeep.model.profile import IDENTIFIER_KINDS, Profile
+from eventkeep.model.identity_resolution import ATTRIBUTE_KINDS, Attempt, IdentityResolution
+from eventkeep.model.profile import Profile
 from eventkeep.model.profile_write import ProfileWrite
 
 FILLED: Final = (
@@ -123,11 +123,11 @@ def named(edit: ProfileEdit) -> list[ProfileWrite]:
 
 def created(attempt: Attempt, write: ProfileWrite) -> int:
     """The number of a new profile."""
-    given = given_identifiers(write)
+    given = write.identifiers()
     for identifier in (*given, *(("email", email) for email in write.added_emails)):
         if (owner := attempt.owner(identifier)) is not None:
             raise duplicate(attempt, owner)
-    number = attempt.create(given)
+    number = attempt.create(write, given)
     attempt.patch_emails(number, write)
     attempt.merge_write(number, write, "/data")
     return number
@@ -136,7 +136,7 @@ def created(attempt: Attempt, write: ProfileWrite) -> int:
 def updated(attempt: Attempt, edit: UpdateProfile) -> int:
     """The number of the profile, after changing it."""
     number = found(attempt, edit.id, "/data/id")
-    for kind, value in given_identifiers(edit.write):
+    for kind, value in edit.write.identifiers():
         owner = attempt.owner((kind, value))
         if owner is not None and owner != number:
             raise duplicate(attempt, owner)
@@ -177,11 +177,6 @@ def merged(attempt: Attempt, edit: MergeProfiles) -> int:
     attempt.changed[destination] = after
     attempt.merged[source] = destination
     return destination
-
-
-def given_identifiers(write: ProfileWrite) -> list[Owned]:
-    """The identifiers that the write names, in order of priority."""
-    return [(kind, value) for kind in IDENTIFIER_KINDS if (value := getattr(write, kind)) is not None]
 
 
 def found(attempt: Attempt, profile_id: str, pointer: str) -> int:

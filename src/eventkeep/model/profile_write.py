@@ -43,6 +43,24 @@ class ProfileWrite(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     digest: bytes = b""
     """Digest of the JSON from which the write was parsed; empty if there is none or if ``only_identifier`` says all."""
 
+    def identifiers(self) -> list[tuple[str, str]]:
+        """Kind and value of each identifier but the id, in order of priority.
+
+        Written out, because every profile of every batch that memory does not know goes through here.
+        """
+        given: list[tuple[str, str]] = []
+        if self.external_id is not None:
+            given.append(("external_id", self.external_id))
+        if self.email is not None:
+            given.append(("email", self.email))
+        if self.phone_number is not None:
+            given.append(("phone_number", self.phone_number))
+        if self.anonymous_id is not None:
+            given.append(("anonymous_id", self.anonymous_id))
+        if self.kx is not None:
+            given.append(("kx", self.kx))
+        return given
+
     def only_identifies(self) -> bool:
         """Whether the write changes nothing but identifiers."""
         return not (

@@ -12,11 +12,8 @@ ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ULID_CHARACTERS: Final = 26
 RANDOM_BYTES: Final = 10
 MILLISECONDS_MAX: Final = 2**48 - 1
-COUNTED_CHARACTERS: Final = 8
-"""Characters at the end that differ in neighbouring ULIDs."""
-COUNTED_BITS: Final = 5 * COUNTED_CHARACTERS
-
-_PAIRS: Final = tuple(first + second for first in ALPHABET for second in ALPHABET)
+PAIR_BITS: Final = 10
+PAIRS: Final = tuple(first + second for first in ALPHABET for second in ALPHABET)
 """Every two characters by the 10 bits that they stand for."""
 _SHIFTS: Final = tuple(range(120, -1, -10))
 # 26 characters hold 130 bits, so that the first one is at most 7.
@@ -33,13 +30,7 @@ def new_ulid(milliseconds: int, randomness: bytes) -> str:
     if len(randomness) != RANDOM_BYTES:
         raise ValueError(f"expected {RANDOM_BYTES} random bytes, got {len(randomness)}")
     bits = milliseconds << 80 | int.from_bytes(randomness, "big")
-    return "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
-
-
-def last_characters(number: int) -> str:
-    """The last COUNTED_CHARACTERS of a ULID, by its last COUNTED_BITS bits."""
-    pairs = _PAIRS
-    return f"{pairs[number >> 30]}{pairs[number >> 20 & 1023]}{pairs[number >> 10 & 1023]}{pairs[number & 1023]}"
+    return "".join([PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
 
 
 def is_ulid(text: str) -> bool:

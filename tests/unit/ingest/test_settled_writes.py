@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,8 +39,8 @@ batches: Final = st.lists(st.lists(requests, min_size=1, max_size=4), min_size=1
 class Forgetful(SettledWrites):
     """Knows of no write that it changes nothing."""
 
-    def find(self, key: WriteKey) -> int | None:
-        return None
+    def find_all(self, keys: Sequence[WriteKey]) -> list[int | None]:
+        return [None] * len(keys)
 
 
 def queued(profiles: list[dict[str, Any]], name: str, ticket: Future[Any]) -> QueuedCreates:
@@ -108,20 +108,20 @@ def test_write_is_settled_until_its_profile_changes() -> None:
     writes = SettledWrites()
     writes.note_changed([7])
     writes.note_applied([((1, b"a"), 7), ((1, b"b"), 8)])
-    assert (writes.find((1, b"a")), writes.find((1, b"b")), writes.find((2, b"a"))) == (7, 8, None)
+    assert writes.find_all([(1, b"a"), (1, b"b"), (2, b"a")]) == [7, 8, None]
     writes.note_changed([7])
-    assert (writes.find((1, b"a")), writes.find((1, b"b"))) == (None, 8)
+    assert writes.find_all([(1, b"a"), (1, b"b")]) == [None, 8]
     writes.note_applied([((1, b"a"), 7)])
-    assert writes.find((1, b"a")) == 7
+    assert writes.find_all([(1, b"a")]) == [7]
 
 
 def test_nothing_is_settled_once_there_were_too_many_changes() -> None:
     writes = SettledWrites(changed_max=2)
     writes.note_applied([((1, b"a"), 7)])
     writes.note_changed([1, 2])
-    assert writes.find((1, b"a")) == 7
+    assert writes.find_all([(1, b"a")]) == [7]
     writes.note_changed([3])
-    assert writes.find((1, b"a")) is None
+    assert writes.find_all([(1, b"a")]) == [None]
 
 
 def test_known_profile_with_the_same_data_is_not_loaded() -> None:
