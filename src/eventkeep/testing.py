@@ -18,7 +18,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import IO, Final, Self
 
 import httpx
 import msgspec
@@ -106,14 +106,7 @@ class ServerProcess:
         self.data.parent.mkdir(parents=True, exist_ok=True)
         with self.log_path.open("ab") as log:
             self._log_start = log.tell()
-            self._process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=self._environment,
-                start_new_session=True,
-            )
+            self._process = self._begin(log)
         deadline = time.monotonic() + START_SECONDS_MAX
         while not self._is_ready():
             if not self.is_running():
@@ -122,6 +115,17 @@ class ServerProcess:
                 self.kill()
                 raise ServerUnreachable(f"the server was not ready in {START_SECONDS_MAX:.0f} s:\n{self.log_text()}")
             time.sleep(_POLL_SECONDS)
+
+    def _begin(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        """Begin the process, in a session of its own, with ``log`` as its output."""
+        return subprocess.Popen(
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=self._environment,
+            start_new_session=True,
+        )
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ends it as an operator would, by SIGTERM or SIGINT, and returns its exit code."""

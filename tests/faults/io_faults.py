@@ -13,22 +13,27 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, cast
 
 import httpx
 import msgspec
 
+from eventkeep.cli import main as run_eventkeep
 from eventkeep.errors import EventkeepError, ServerUnreachable
 from eventkeep.server.control import ControlRequest, ask_server
 from eventkeep.testing import ServerProcess
+from tests.acceptance.program import PROCESSES, run
 from tests.contract.api import single_body
 from tests.faults.load import headers, unique_ids
 from tests.folder_changes import new_key, revoke_key
 
 KINDS: Final = ("error", "short", "full", "crash")
 SHIM_SOURCE: Final = Path(__file__).with_name("io_shim.c")
+PRELOAD: Final = "LD_PRELOAD"
 ROUNDS: Final = 2
 EVENTS: Final = 4
 TIMEOUT_SECONDS: Final = 20.0
@@ -49,11 +54,61 @@ def build_shim(folder: Path) -> Path:
     return library
 
 
+class ForkedServer(ServerProcess):
+    """A server that is forked from a process that has loaded the program, which takes half of a start.
+
+    If this process has the shim preloaded, that process has it, too; else the server is begun as usual.
+    """
+
+    def _begin(self, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        if PRELOAD not in os.environ:
+            return super()._begin(log)
+        process = PROCESSES.Process(target=serve, args=(self._command[3:], self._environment, self.log_path))
+        process.start()
+        return cast("subprocess.Popen[bytes]", ForkedProcess(process))
+
+
+class ForkedProcess:
+    """A forked process with the methods of `subprocess.Popen` that `ServerProcess` uses."""
+
+    def __init__(self, process: BaseProcess) -> None:
+        self._process = process
+        self.pid = process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        assert self.pid is not None
+        os.kill(self.pid, number)
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired("eventkeep serve", timeout or 0.0)
+        return self._process.exitcode
+
+
+def serve(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    """In the forked process: the server, in a session of its own."""
+    os.setsid()
+    os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), 1)
+    os.dup2(1, 2)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["eventkeep", *arguments]
+    run_eventkeep()
+
+
 def run_scenario(data: Path, shim: Path, fails_at: int, kind: str) -> tuple[Acknowledged, int]:
     """Run servers with the shim on a new folder; returns the acknowledged changes, and the number of operations."""
     counted = data.with_name("operations")
     environment = {
-        "LD_PRELOAD": str(shim),
+        PRELOAD: str(shim),
         "EVENTKEEP_FAULT_FOLDER": str(data),
         "EVENTKEEP_FAULT_AT": str(fails_at),
         "EVENTKEEP_FAULT_KIND": kind,
@@ -65,21 +120,16 @@ def run_scenario(data: Path, shim: Path, fails_at: int, kind: str) -> tuple[Ackn
         # The operations of both rounds are numbered as one.
         environment["EVENTKEEP_FAULT_AT"] = str(fails_at - operations if fails_at >= operations else -1)
         counted.unlink(missing_ok=True)
-        server = ServerProcess(data, environment=environment)
+        server = ForkedServer(data, environment=environment)
         try:
             server.start()
-        except ServerUnreachable:
-            continue
-        finally:
-            if counted.exists() and not server.is_running():
-                operations += int(counted.read_text())
-        try:
             use(server, number, done)
+        except ServerUnreachable:
+            pass
         finally:
             if server.is_running():
                 server.stop()
-        if counted.exists():
-            operations += int(counted.read_text())
+            operations += int(counted.read_text()) if counted.exists() else 0
     return done, operations
 
 
@@ -116,7 +166,7 @@ def check(data: Path, done: Acknowledged) -> str | None:
     """Start a server without faults; returns the fault, None if everything acknowledged is there, once."""
     for leftover in data.glob("*.sock"):
         leftover.unlink()
-    with ServerProcess(data) as server:
+    with ForkedServer(data) as server:
         for key in sorted(done.keys)[:1]:
             found: Counter[str] = unique_ids(server.url, key)
             if not done.events <= found.keys():
@@ -127,10 +177,8 @@ def check(data: Path, done: Acknowledged) -> str | None:
             status = httpx.get(f"{server.url}/api/events/", headers=headers(key)).status_code
             if (status == httpx.codes.UNAUTHORIZED) != (key in done.revoked):
                 return f"key {key[3:11]}: {status}"
-    checked = subprocess.run(
-        [sys.executable, "-m", "eventkeep", "check", "--data", str(data)], capture_output=True, text=True, check=False
-    )
-    return None if checked.returncode == 0 else checked.stdout
+    checked = run("check", "--data", data)
+    return None if checked.code == 0 else checked.output
 
 
 def count_operations(folder: Path, shim: Path) -> int:
@@ -144,16 +192,22 @@ def count_operations(folder: Path, shim: Path) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="only every so many operations")
+    parser.add_argument("--first", type=int, default=0, help="the first operation")
     parser.add_argument("--kinds", default=",".join(KINDS))
     chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="eventkeep-shim-") as name:
+        if PRELOAD not in os.environ:
+            environment = {**os.environ, PRELOAD: str(build_shim(Path(name)))}
+            command = [sys.executable, "-m", "tests.faults.io_faults", *sys.argv[1:]]
+            sys.exit(subprocess.run(command, env=environment, check=False).returncode)
     wrong = 0
     with tempfile.TemporaryDirectory(prefix="eventkeep-faults-") as name:
         folder = Path(name)
-        shim = build_shim(folder)
+        shim = Path(os.environ[PRELOAD])
         operations = count_operations(folder, shim)
         print(f"{operations} operations", flush=True)
         for kind in chosen.kinds.split(","):
-            for fails_at in range(0, operations, chosen.every):
+            for fails_at in range(chosen.first, operations, chosen.every):
                 done, _ = run_scenario(folder / "data", shim, fails_at, kind)
                 fault = check(folder / "data", done)
                 if fault is not None:

@@ -1,47 +1,51 @@
 /* Makes the n-th operation on files in one folder fail, in a program that runs with this library preloaded.
 
    EVENTKEEP_FAULT_FOLDER is the folder, EVENTKEEP_FAULT_AT the number of the operation from 0 (-1 for none), and
-   EVENTKEEP_FAULT_KIND is error, short, full or crash. At the end the number of operations is written to the file that
-   EVENTKEEP_FAULT_COUNT names. Counted are writes, syncs, truncations, renames, removals and opening for writing. */
+   EVENTKEEP_FAULT_KIND is error, short, full or crash. The number of operations so far is in the file that
+   EVENTKEEP_FAULT_COUNT names, as text of a fixed width. Counted are writes, syncs, truncations, renames, removals and
+   opening for writing. A forked process begins anew once its environment has a folder: servers are forked from a process
+   that has loaded the program. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-static long fails_at = -1, count;
-static char kind = 'e';
+static long fails_at, count;
+static char kind;
+static int count_file;
+static pid_t process;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static char folder[PATH_MAX];
 static size_t folder_length;
 
-__attribute__((constructor)) static void begin(void) {
+static void begin(void) {
     const char *at = getenv("EVENTKEEP_FAULT_AT"), *which = getenv("EVENTKEEP_FAULT_KIND");
-    const char *path = getenv("EVENTKEEP_FAULT_FOLDER");
-    if (at) fails_at = atol(at);
-    if (which) kind = which[0];
-    if (path) snprintf(folder, sizeof folder, "%s/", path);
+    const char *path = getenv("EVENTKEEP_FAULT_FOLDER"), *counted = getenv("EVENTKEEP_FAULT_COUNT");
+    fails_at = at ? atol(at) : -1;
+    kind = which ? which[0] : 'e';
+    snprintf(folder, sizeof folder, path ? "%s/" : "", path);
     folder_length = strlen(folder);
-}
-
-__attribute__((destructor)) static void end(void) {
-    const char *path = getenv("EVENTKEEP_FAULT_COUNT");
-    FILE *file = path ? fopen(path, "w") : NULL;
-    if (file) {
-        fprintf(file, "%ld\n", __atomic_load_n(&count, __ATOMIC_SEQ_CST));
-        fclose(file);
-    }
+    count = 0;
+    count_file = counted ? (int)syscall(SYS_openat, AT_FDCWD, counted, O_CREAT | O_WRONLY | O_CLOEXEC, 0600) : -1;
+    process = getpid();
 }
 
 static int is_inside(const char *path) {
+    pthread_mutex_lock(&lock);
+    if (process != getpid() && getenv("EVENTKEEP_FAULT_FOLDER")) begin();
+    pthread_mutex_unlock(&lock);
     return folder_length && path && strncmp(path, folder, folder_length) == 0;
 }
 
@@ -54,13 +58,19 @@ static int is_file_inside(int file) {
     return is_inside(path);
 }
 
-/* Whether this operation is the one that fails. */
-static int is_now(void) {
-    return __atomic_fetch_add(&count, 1, __ATOMIC_SEQ_CST) == fails_at;
-}
-
 static void crash(void) {
     raise(SIGKILL);
+}
+
+/* Whether this operation is the one that fails. */
+static int is_now(void) {
+    char text[32];
+    pthread_mutex_lock(&lock);
+    long number = count++;
+    int size = snprintf(text, sizeof text, "%20ld\n", count);
+    if (count_file >= 0 && syscall(SYS_pwrite64, count_file, text, size, 0) != size) crash();
+    pthread_mutex_unlock(&lock);
+    return number == fails_at;
 }
 
 static int fail(void) {
