@@ -52,7 +52,7 @@ def columns_of(part: AnyPart, place: int, rows: Rows | slice) -> Chunk:
 
 def files_of(parts: Sequence[AnyPart], found: Found) -> tuple[list[DocumentFile], npt.NDArray[np.int64]]:
     """The document files of rows on disk, and each row's place in them."""
-    wanted = found.columns["part"] << 32 | found.columns["file"].astype(np.int64)
+    wanted = found.columns["part"].astype(np.int64) << 32 | found.columns["file"].astype(np.int64)
     distinct, places = np.unique(wanted, return_inverse=True)
     document_files: list[DocumentFile] = []
     for number in distinct.tolist():

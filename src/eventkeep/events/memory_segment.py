@@ -13,6 +13,7 @@ from eventkeep.events.rows import CURRENCY_BYTES_MAX, KEY, Chunk, Rows, clipped,
 from eventkeep.events.texts import DocumentTexts
 from eventkeep.model.event_columns import NUMBERS, EventColumns, Flags, Keys, TextColumn
 from eventkeep.model.event_count import EventCount
+from eventkeep.native.selecting import SearchedPart
 
 
 class Commit:
@@ -41,6 +42,8 @@ class MemorySegment:
         self.starts = np.concatenate([[0], changes, [self.rows]]).astype(np.int64)
         """The first row of each account, and the end of the last."""
         self._accounts = self.numbers["account"][self.starts[:-1]]
+        self.searched = SearchedPart(self._accounts, self.starts)
+        self.searched.be_memory(self.numbers)
         self._orders: dict[int, tuple[npt.NDArray[np.uint32], Rows]] = {}
         self._lock = threading.Lock()
 
@@ -82,6 +85,8 @@ class MemorySegment:
         with self._lock:
             if order not in self._orders:
                 self._orders[order] = self._sorted(order)
+                if order != KEY:
+                    self.searched.add_order(order, *self._orders[order])
             return self._orders[order]
 
     def _sorted(self, order: int) -> tuple[npt.NDArray[np.uint32], Rows]:

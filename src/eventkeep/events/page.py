@@ -2,25 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise, repeat
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from eventkeep.events.descriptors import OpenFiles
 from eventkeep.events.found import PAGE_COLUMNS, AnyPart, Found, columns_of, text_of_currency, texts_of
+from eventkeep.events.memory_segment import MemorySegment
+from eventkeep.events.pieces import bad_piece
 from eventkeep.events.rows import METRIC, PROFILE, Chunk, Rows, bounds
+from eventkeep.events.segment import Segment
 from eventkeep.events.selection import EventSelection, events_within
 from eventkeep.limits import PAGE_BYTES_MAX
 from eventkeep.model.event import StoredEvent
 from eventkeep.model.event_columns import TextColumn
+from eventkeep.native import selecting
 
 
-def select(parts: Sequence[AnyPart], selection: EventSelection) -> Found | None:
+def select(parts: Sequence[AnyPart], selection: EventSelection, opened: OpenFiles) -> Found | None:
     """Up to ``selection.count`` rows in the selection's order; None if there are none."""
     if not selection.count or selection.profiles == frozenset() or selection.metrics == frozenset():
         return None
+    if not selecting.is_built():
+        return select_in_python(parts, selection)
+    profiles, metrics = numbers_of(selection.profiles), numbers_of(selection.metrics)
+    if profiles is not None or metrics is not None:
+        for part in parts:
+            if isinstance(part, MemorySegment):
+                part.order(METRIC if profiles is None else PROFILE)
+    wanted = selecting.Wanted(
+        account=selection.account,
+        count=selection.count,
+        descending=selection.descending,
+        time_min=selection.time_min,
+        time_max=selection.time_max,
+        after=selection.after,
+        profiles=profiles,
+        metrics=metrics,
+    )
+    with files_of_parts(parts, opened) as files:
+        rows = selecting.select([part.searched for part in parts], files, wanted)
+    return found_of(parts, rows)
+
+
+def numbers_of(wanted: frozenset[int] | None) -> npt.NDArray[np.uint32] | None:
+    """The numbers that a profile or a metric can have, sorted; None if there is no condition."""
+    if wanted is None:
+        return None
+    return np.array(sorted(number for number in wanted if 0 <= number < 1 << 32), dtype=np.uint32)
+
+
+@contextmanager
+def files_of_parts(parts: Sequence[AnyPart], opened: OpenFiles) -> Iterator[list[int]]:
+    """The descriptor of each part's file inside the block; those of parts in memory are -1."""
+    with opened.borrowed([part.path for part in parts if isinstance(part, Segment)]) as descriptors:
+        following = iter(descriptors)
+        yield [next(following) if isinstance(part, Segment) else -1 for part in parts]
+
+
+def found_of(parts: Sequence[AnyPart], rows: npt.NDArray[Any] | selecting.BadPiece) -> Found | None:
+    """The rows that were found; None if there are none. Raises EventStoreError for the piece that can't be used."""
+    if isinstance(rows, selecting.BadPiece):
+        part = parts[rows.part]
+        assert isinstance(part, Segment)
+        raise bad_piece(part.path, rows.offset, rows.size, rows.error)
+    return Found({name: rows[name] for name in selecting.ROW.names or ()}) if len(rows) else None
+
+
+def select_in_python(parts: Sequence[AnyPart], selection: EventSelection) -> Found | None:
+    """The same without the compiled search."""
     ranges = [(place, *bounds(part, selection)) for place, part in enumerate(parts)]
     edges = [
         (parts[place].times_within(start, end)[1 if selection.descending else 0], place, start, end)
@@ -41,8 +95,17 @@ def select(parts: Sequence[AnyPart], selection: EventSelection) -> Found | None:
     return found
 
 
-def find(parts: Sequence[AnyPart], account: int, time: int, event_id: int) -> Found | None:
+def find(parts: Sequence[AnyPart], account: int, time: int, event_id: int, opened: OpenFiles) -> Found | None:
     """The row of one event; None if there is none."""
+    if not selecting.is_built():
+        return find_in_python(parts, account, time, event_id)
+    with files_of_parts(parts, opened) as files:
+        rows = selecting.find_event([part.searched for part in parts], files, account, time, event_id)
+    return found_of(parts, rows)
+
+
+def find_in_python(parts: Sequence[AnyPart], account: int, time: int, event_id: int) -> Found | None:
+    """The same without the compiled search."""
     for place, part in enumerate(parts):
         start, end = part.account_rows(account)
         if start == end:
@@ -84,8 +147,8 @@ def of_numbers(
     part: AnyPart, place: int, order: int, wanted: frozenset[int], start: int, end: int, selection: EventSelection
 ) -> Chunk | None:
     """The rows from ``start`` to ``end`` of some profiles, or of some metrics, the first of each."""
-    numbers = np.array(sorted(number for number in wanted if 0 <= number < 1 << 32), dtype=np.uint32)
-    if not len(numbers):
+    numbers = numbers_of(wanted)
+    if numbers is None or not len(numbers):
         return None
     starts, ends = part.entries(order, part.account_rows(selection.account), numbers, (start, end))
     metrics = None

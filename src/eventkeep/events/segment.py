@@ -20,6 +20,7 @@ from eventkeep.events.rows import METRIC, Chunk, Rows, clipped, contains, lower_
 from eventkeep.model.event_columns import Flags, Keys
 from eventkeep.model.event_count import EventCount
 from eventkeep.native import store_pieces
+from eventkeep.native.selecting import SearchedPart
 
 Numbers = npt.NDArray[np.uint32]
 
@@ -71,6 +72,7 @@ class Segment:
             store_pieces.OrderPieces(order.offset, plan.order_entries, order.width, order.checksums, order.fences)
             for order in plan.orders
         ]
+        self.searched = self._searched_part()
         self._counts: dict[int, dict[int, EventCount]] = {}
         self._lock = threading.Lock()
 
@@ -87,6 +89,19 @@ class Segment:
         if directory.rows != entry.rows or (head.first, head.last) != (entry.first, entry.last):
             raise EventStoreError(f"{path} has other rows or positions than the manifest says; {RESTORE}")
         return directory
+
+    def _searched_part(self) -> SearchedPart:
+        plan = self.directory
+        part = SearchedPart(plan.accounts, self._starts)
+        part.be_file(
+            arrays=msgspec.structs.asdict(plan),
+            widths=msgspec.structs.asdict(plan.widths),
+            groups_offset=plan.groups_offset,
+            group_rows=plan.group_rows,
+            time_base=plan.time_base,
+            orders=[order.structure(0) for order in self._searched],
+        )
+        return part
 
     def account_rows(self, account: int) -> tuple[int, int]:
         accounts = self.directory.accounts

@@ -230,7 +230,7 @@ class EventStore:
         """
         with self._snapshots.reading() as snapshot:
             parts = parts_of(snapshot)
-            found = select(parts, selection)
+            found = select(parts, selection, self._catalog.target.opened)
             if found is None:
                 return []
             return events_of(parts, found, selection.account, self._catalog.target.opened)
@@ -239,7 +239,7 @@ class EventStore:
         """One event by its account, time (Unix seconds) and id, or None."""
         with self._snapshots.reading() as snapshot:
             parts = parts_of(snapshot)
-            found = find(parts, account, time, event_id)
+            found = find(parts, account, time, event_id, self._catalog.target.opened)
             return None if found is None else events_of(parts, found, account, self._catalog.target.opened)[0]
 
     def last_event_times(self, account: int, profiles: Sequence[int]) -> dict[int, int]:

@@ -41,7 +41,9 @@ class _Cut(ctypes.Structure):
     )
 
 
-class _Order(ctypes.Structure):
+class OrderStructure(ctypes.Structure):
+    """An order of a segment: its place in the file, and the addresses of its checksums and fences."""
+
     _fields_ = (
         ("offset", ctypes.c_uint64),
         ("checksums", ctypes.c_void_p),
@@ -121,6 +123,10 @@ class OrderPieces:
         self._offset, self._entries, self._width = offset, entries, width
         self._piece_bytes = entries * (4 + width)
 
+    def structure(self, file: int) -> OrderStructure:
+        """The order for a compiled call, with the descriptor of its file."""
+        return OrderStructure(self._offset, *self._pointers, file, self._entries, self._width)
+
     def find(
         self, file: int, entries: tuple[int, int], rows: tuple[int, int], numbers: Sizes
     ) -> tuple[Words, int, int]:
@@ -133,7 +139,7 @@ class OrderPieces:
         found = np.empty(2 * len(numbers), dtype=np.uint64)
         content = np.empty(self._piece_bytes, dtype=np.uint8)
         bad, error = ctypes.c_uint64(), ctypes.c_int32()
-        order = _Order(self._offset, *self._pointers, file, self._entries, self._width)
+        order = self.structure(file)
         search = _Search(*entries, numbers.ctypes.data, len(numbers), *rows)
         is_good = call(_calls(), "find_entries")(
             ctypes.byref(order),

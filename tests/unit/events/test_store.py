@@ -17,7 +17,7 @@ from eventkeep.events.bloom import KeyFilter, Layer
 from eventkeep.events.rows import currency_text
 from eventkeep.events.selection import EventSelection
 from eventkeep.events.store import EventStore
-from eventkeep.native import store_pieces
+from eventkeep.native import selecting, store_pieces
 from tests.event_samples import Model, Row, check_all, columns, rows_of, stored
 
 START = 1_700_000_000
@@ -61,7 +61,7 @@ def test_the_same_with_and_without_the_compiled_library(tmp_path: Path, monkeypa
     check_all(compiled, model)
     compiled.close()
     for name in ("compiled", "plain"):
-        monkeypatch.setattr(store_pieces, "is_built", lambda: False)
+        without_library(monkeypatch)
         if name == "plain":
             plain, model = filled(tmp_path / name, [700, *[30] * 8])
             assert plain.merge()
@@ -69,7 +69,7 @@ def test_the_same_with_and_without_the_compiled_library(tmp_path: Path, monkeypa
             plain.close()
         monkeypatch.undo()
     with monkeypatch.context() as without:
-        without.setattr(store_pieces, "is_built", lambda: False)
+        without_library(without)
         store = EventStore.open(tmp_path / "compiled", background=False)
         check_all(store, model)
         read_pages(store, model)
@@ -78,6 +78,11 @@ def test_the_same_with_and_without_the_compiled_library(tmp_path: Path, monkeypa
     check_all(store, model)
     read_pages(store, model)
     store.close()
+
+
+def without_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    for calls in (store_pieces, selecting):
+        monkeypatch.setattr(calls, "is_built", lambda: False)
 
 
 def read_pages(store: EventStore, model: Model) -> None:
