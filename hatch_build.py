@@ -12,7 +12,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = "src/eventkeep/native"
-SOURCES = ("reader.c", "writer.c", "segments.c", "bloom.c", "rows.c", "keys.c", "select.c")
+SOURCES = ("reader.c", "writer.c", "segments.c", "bloom.c", "rows.c", "keys.c", "select.c", "documents.c")
 FLAGS = ("-O3", "-std=c11", "-shared", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra")
 
 

@@ -15,6 +15,7 @@ from eventkeep.model.event import StoredEvent, public_id
 from eventkeep.model.metric import Metric
 from eventkeep.model.predictions.analytics import PredictiveAnalytics
 from eventkeep.model.profile import Profile
+from eventkeep.model.stored_events import StoredEvents
 from eventkeep.protocol.error_documents import error_document
 from eventkeep.protocol.operations import OPERATIONS
 from eventkeep.protocol.parameters import ListParameter, SortParameter
@@ -169,7 +170,10 @@ def responses(operation: str, revision: Revision, **parameters: str) -> list[byt
     """The responses of the operation, for a full profile and for a bare one."""
     framed = frame(operation, revision, **parameters)
     if operation == "get_events":
-        return [events_document(framed, page_of(framed.query, found, SECRET), RELATED) for found in (EVENTS, ())]
+        return [
+            events_document(framed, page_of(framed.query, StoredEvents.of(found), SECRET), RELATED)
+            for found in (EVENTS, ())
+        ]
     if operation == "get_event":
         return [event_document(framed, event, RELATED) for event in EVENTS]
     if operation == "get_event_metric":
@@ -280,7 +284,7 @@ def test_pages_with_neighbours_are_valid(revision: Revision, upstream: dict[str,
     if not revision.has_page_size:
         pytest.skip("the revision has pages of 200 only")
     framed = frame("get_events", revision, **{"page[size]": "1"})
-    page = page_of(framed.query, EVENTS, SECRET)
+    page = page_of(framed.query, StoredEvents.of(EVENTS), SECRET)
     document = json.loads(events_document(framed, page, RELATED))
     assert document["links"]["next"] is not None
     validator(upstream["get_events"], "200").validate(document)

@@ -140,7 +140,7 @@ def _cut_in_python(blocks: Any, block_of: Sizes, number_of: Content) -> CutTexts
             return None
         unique_ids.append(own[number])
         properties.append(others[number])
-    return CutTexts(_column(unique_ids), _column(properties))
+    return CutTexts(TextColumn.of(unique_ids), TextColumn.of(properties))
 
 
 def _documents_of(block: bytes) -> tuple[list[bytes], list[bytes]]:
@@ -150,7 +150,3 @@ def _documents_of(block: bytes) -> tuple[list[bytes], list[bytes]]:
     offsets = (np.append(0, ends) + _COUNT_BYTES + sizes.nbytes).tolist()
     texts = [block[start:end] for start, end in pairwise(offsets)]
     return texts[:count], texts[count:]
-
-
-def _column(texts: list[bytes]) -> TextColumn:
-    return TextColumn(b"".join(texts), np.array([len(text) for text in texts], dtype=np.uint32))

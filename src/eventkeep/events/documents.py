@@ -32,12 +32,14 @@ from eventkeep.events.rows import runs
 from eventkeep.events.texts import CutTexts, DocumentTexts
 from eventkeep.files import Files
 from eventkeep.limits import PACKED_AT_ONCE_BYTES, PACKED_AT_ONCE_EVENTS
+from eventkeep.native import store_pieces
 
 NUMBER_BITS: Final = 4
 """Bits of a document's slot that are its number in the block; the others are the block's."""
 TABLE_PIECE: Final = 256
 """Entries of a block table that have a checksum together."""
 _ENTRY: Final = np.dtype([("offset", "<u8"), ("checksum", "<u8"), ("size", "<u4"), ("raw_size", "<u4")])
+_NO_BLOCKS: Final = np.empty(0, dtype=_ENTRY)
 _DIRECTORY: Final = struct.Struct("<QQQ")
 
 Slots = npt.NDArray[np.uint32]
@@ -111,14 +113,32 @@ class Located(msgspec.Struct, frozen=True):
     sizes: Sizes
     checksums: Words
     raw_sizes: Words
-    block_of: npt.NDArray[np.uint32]
+    block_of: Sizes
     number_of: npt.NDArray[np.uint8]
 
 
-def locate(
-    opened: OpenFiles, document_files: Sequence[DocumentFile], file_of: npt.NDArray[Any], slots: Slots
-) -> Located:
+def locate(document_files: Sequence[DocumentFile], file_of: npt.NDArray[Any], slots: Slots) -> Located:
     """Find the blocks of documents, which are given by the place of their file in ``document_files`` and their slot."""
+    if not store_pieces.is_built():
+        return locate_in_python(document_files, file_of, slots)
+    paths = [document_file.path for document_file in document_files]
+    is_used = np.bincount(file_of, minlength=len(document_files)).tolist()
+    tables = [
+        document_file.table() if used else _NO_BLOCKS
+        for document_file, used in zip(document_files, is_used, strict=True)
+    ]
+    found = store_pieces.locate(tables, file_of, slots, NUMBER_BITS)
+    if isinstance(found, int):
+        raise too_few_blocks(paths[found], len(tables[found]))
+    return Located(paths, *found)
+
+
+def too_few_blocks(path: Path, count: int) -> EventStoreError:
+    return EventStoreError(f"{path} has {count} blocks, and a segment names one past them; {RESTORE}")
+
+
+def locate_in_python(document_files: Sequence[DocumentFile], file_of: npt.NDArray[Any], slots: Slots) -> Located:
+    """The same without the compiled library."""
     wanted = file_of.astype(np.int64) << 32 | (slots >> np.uint32(NUMBER_BITS)).astype(np.int64)
     distinct, block_of = np.unique(wanted, return_inverse=True)
     block_file, block = (distinct >> 32).astype(np.int32), distinct & 0xFFFFFFFF
@@ -129,8 +149,7 @@ def locate(
     for place, start, end in zip(places.tolist(), starts, [*starts[1:], len(distinct)], strict=True):
         table = document_files[place].table()
         if block[end - 1] >= len(table):
-            path = document_files[place].path
-            raise EventStoreError(f"{path} has {len(table)} blocks, and a segment names one past them; {RESTORE}")
+            raise too_few_blocks(document_files[place].path, len(table))
         entries[start:end] = table[block[start:end]]
     return Located(
         paths=[document_file.path for document_file in document_files],

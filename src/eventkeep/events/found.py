@@ -16,6 +16,7 @@ from eventkeep.events.rows import Chunk, Rows, currency_text
 from eventkeep.events.segment import Segment
 from eventkeep.limits import DOCUMENTS_AT_ONCE_BYTES
 from eventkeep.model.event_columns import TextColumn
+from eventkeep.native import store_pieces
 
 PAGE_COLUMNS: Final = ("time", "id", "profile", "metric", "value", "currency")
 AnyPart = Segment | MemorySegment
@@ -50,16 +51,20 @@ def columns_of(part: AnyPart, place: int, rows: Rows | slice) -> Chunk:
     return columns
 
 
-def files_of(parts: Sequence[AnyPart], found: Found) -> tuple[list[DocumentFile], npt.NDArray[np.int64]]:
+def files_of(parts: Sequence[AnyPart], found: Found) -> tuple[list[DocumentFile], npt.NDArray[np.uint32]]:
     """The document files of rows on disk, and each row's place in them."""
-    wanted = found.columns["part"].astype(np.int64) << 32 | found.columns["file"].astype(np.int64)
-    distinct, places = np.unique(wanted, return_inverse=True)
+    if store_pieces.is_built():
+        file_of, distinct = store_pieces.number_files(found.columns["part"], found.columns["file"])
+    else:
+        wanted = found.columns["part"].astype(np.uint64) << np.uint64(32) | found.columns["file"].astype(np.uint64)
+        distinct, places = np.unique(wanted, return_inverse=True)
+        file_of = places.astype(np.uint32)
     document_files: list[DocumentFile] = []
     for number in distinct.tolist():
         part = parts[number >> 32]
         assert isinstance(part, Segment)
         document_files.append(part.document_files[number & 0xFFFFFFFF])
-    return document_files, places
+    return document_files, file_of
 
 
 def texts_of(parts: Sequence[AnyPart], found: Found, opened: OpenFiles) -> tuple[TextColumn, TextColumn] | None:
@@ -68,7 +73,7 @@ def texts_of(parts: Sequence[AnyPart], found: Found, opened: OpenFiles) -> tuple
     is_stored = np.array([isinstance(part, Segment) for part in parts])[part_of]
     if is_stored.all():
         document_files, files = files_of(parts, found)
-        located = locate(opened, document_files, files, found.columns["slot"])
+        located = locate(document_files, files, found.columns["slot"])
         if int(located.raw_sizes.sum()) > DOCUMENTS_AT_ONCE_BYTES and len(found) > 1:
             return None
         cut = read_documents(opened, located)
@@ -93,5 +98,5 @@ def texts_of(parts: Sequence[AnyPart], found: Found, opened: OpenFiles) -> tuple
             offsets = column.offsets().tolist()
             for place, begin, end in zip(stored.tolist(), offsets[:-1], offsets[1:], strict=True):
                 texts[place] = column.joined[begin:end]
-        columns.append(TextColumn(b"".join(texts), np.array([len(text) for text in texts], dtype=np.uint32)))
+        columns.append(TextColumn.of(texts))
     return columns[0], columns[1]

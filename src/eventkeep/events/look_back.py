@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from eventkeep.events.descriptors import OpenFiles
 from eventkeep.events.found import AnyPart, Found, columns_of, texts_of
-from eventkeep.events.page import texts_at
 from eventkeep.events.rows import PROFILE, Chunk
 from eventkeep.events.sorted_streams import filtered
 from eventkeep.limits import LOOK_BACK_ROWS
@@ -51,7 +50,7 @@ class PastEvents:
             if texts is None:
                 size = -(-size // 2)
                 continue
-            documents += zip(texts_at(texts[0]), texts_at(texts[1]), strict=True)
+            documents += zip(texts[0].texts(), texts[1].texts(), strict=True)
             start += len(some)
         return documents
 

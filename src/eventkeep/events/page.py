@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import pairwise, repeat
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from eventkeep.events.descriptors import OpenFiles
-from eventkeep.events.found import PAGE_COLUMNS, AnyPart, Found, columns_of, text_of_currency, texts_of
+from eventkeep.events.found import AnyPart, Found, columns_of, text_of_currency, texts_of
 from eventkeep.events.memory_segment import MemorySegment
 from eventkeep.events.pieces import bad_piece
 from eventkeep.events.rows import METRIC, PROFILE, Chunk, Rows, bounds
 from eventkeep.events.segment import Segment
 from eventkeep.events.selection import EventSelection, events_within
 from eventkeep.limits import PAGE_BYTES_MAX
-from eventkeep.model.event import StoredEvent
 from eventkeep.model.event_columns import TextColumn
+from eventkeep.model.stored_events import StoredEvents
 from eventkeep.native import selecting
 
 
@@ -70,7 +69,9 @@ def found_of(parts: Sequence[AnyPart], rows: npt.NDArray[Any] | selecting.BadPie
         part = parts[rows.part]
         assert isinstance(part, Segment)
         raise bad_piece(part.path, rows.offset, rows.size, rows.error)
-    return Found({name: rows[name] for name in selecting.ROW.names or ()}) if len(rows) else None
+    if not len(rows):
+        return None
+    return Found({name: np.ascontiguousarray(rows[name]) for name in selecting.ROW.names or ()})
 
 
 def select_in_python(parts: Sequence[AnyPart], selection: EventSelection) -> Found | None:
@@ -201,57 +202,45 @@ def rows_within(
     return rows[-selection.count :] if selection.descending else rows[: selection.count]
 
 
-def events_of(parts: Sequence[AnyPart], found: Found, account: int, opened: OpenFiles) -> list[StoredEvent]:
+def events_of(parts: Sequence[AnyPart], found: Found, account: int, opened: OpenFiles) -> StoredEvents:
     """The events of rows, in their order; fewer if their properties have more than PAGE_BYTES_MAX bytes.
 
     The last one is then that with which they do.
     """
-    events: list[StoredEvent] = []
+    read: list[tuple[TextColumn, TextColumn]] = []
     start, left, size = 0, PAGE_BYTES_MAX, len(found)
-    while start < len(found):
-        some = found.take(slice(start, start + size))
+    while start < len(found) and left >= 0:
+        some = found if size == len(found) else found.take(slice(start, start + size))
         texts = texts_of(parts, some, opened)
         if texts is None:
             size = -(-size // 2)
             continue
-        unique_ids, properties = texts
-        fits = events_within(properties.sizes, left)
-        events += made_of(some.take(slice(0, fits)).columns, account, unique_ids, properties)
-        left -= int(properties.sizes.sum(dtype=np.int64))
-        if left < 0:
-            break
+        read.append(texts)
+        left -= len(texts[1].joined)
         start += len(some)
-    return events
+    events = made_of(found.take(slice(0, start)).columns, account, *joined_texts(read))
+    return events[: events_within(events.properties.sizes, PAGE_BYTES_MAX)] if left < 0 else events
 
 
-def made_of(columns: Chunk, account: int, unique_ids: TextColumn, properties: TextColumn) -> list[StoredEvent]:
-    """Events from their columns, as many as the columns of numbers have."""
-    time, event_id, profile, metric, value, currency = [columns[name].tolist() for name in PAGE_COLUMNS]
-    return list(
-        map(
-            StoredEvent,
-            repeat(account),
-            time,
-            event_id,
-            profile,
-            metric,
-            strings_at(unique_ids),
-            [None if number != number else number for number in value],
-            map(text_of_currency, currency),
-            texts_at(properties),
-        )
+def joined_texts(read: Sequence[tuple[TextColumn, TextColumn]]) -> tuple[TextColumn, TextColumn]:
+    """The unique ids and the properties of events that were read in pieces."""
+    if len(read) == 1:
+        return read[0]
+    unique_ids, properties = (TextColumn.joining(columns) for columns in zip(*read, strict=True))
+    return unique_ids, properties
+
+
+def made_of(columns: Chunk, account: int, unique_ids: TextColumn, properties: TextColumn) -> StoredEvents:
+    """Events from their columns."""
+    values, currencies = columns["value"].tolist(), columns["currency"]
+    return StoredEvents(
+        account,
+        columns["time"],
+        columns["id"],
+        columns["profile"].tolist(),
+        columns["metric"].tolist(),
+        [None if number != number else number for number in values],
+        list(map(text_of_currency, currencies.tolist())) if currencies.any() else [""] * len(values),
+        unique_ids,
+        properties,
     )
-
-
-def strings_at(column: TextColumn) -> list[str]:
-    """The texts of a column as strings."""
-    if not column.joined.isascii():
-        return [text.decode() for text in texts_at(column)]
-    offsets, joined = column.offsets().tolist(), column.joined.decode()
-    return [joined[begin:end] for begin, end in pairwise(offsets)]
-
-
-def texts_at(column: TextColumn) -> list[bytes]:
-    """The texts of a column."""
-    offsets, joined = column.offsets().tolist(), column.joined
-    return [joined[begin:end] for begin, end in pairwise(offsets)]

@@ -175,7 +175,7 @@ class Rewrite:
         while start < len(slots):
             part = {name: column[start : start + size] for name, column in chunk.items()}
             files = np.searchsorted(self._document_numbers, part["file"])
-            located = locate(self._target.opened, self._document_files, files, part["slot"])
+            located = locate(self._document_files, files, part["slot"])
             if int(located.raw_sizes.sum()) > DOCUMENTS_AT_ONCE_BYTES and size > 1:
                 size = -(-size // 2)
                 continue
@@ -278,7 +278,7 @@ def sums_of(segment: Segment, with_documents: bool, opened: OpenFiles) -> dict[s
 
 
 def _documents_sum(segment: Segment, chunk: Chunk, files: npt.NDArray[Any], opened: OpenFiles) -> int:
-    located = locate(opened, segment.document_files, files, chunk["slot"])
+    located = locate(segment.document_files, files, chunk["slot"])
     if int(located.raw_sizes.sum()) > DOCUMENTS_AT_ONCE_BYTES and len(files) > 1:
         half = len(files) // 2
         return sum(

@@ -54,6 +54,7 @@ from eventkeep.limits import (
 from eventkeep.model.event import StoredEvent
 from eventkeep.model.event_columns import EventColumns, Flags, Keys
 from eventkeep.model.event_count import EventCount, total
+from eventkeep.model.stored_events import StoredEvents
 
 logger = structlog.get_logger(__name__)
 
@@ -222,7 +223,7 @@ class EventStore:
         """For each key (two halves, each of shape [n]): whether no event with it is stored (shape [n])."""
         return self._keys.is_new(ids, key_lows)
 
-    def page(self, selection: EventSelection) -> list[StoredEvent]:
+    def page(self, selection: EventSelection) -> StoredEvents:
         """Up to ``selection.count`` events in the selection's order, ties by id.
 
         There are fewer if their properties have more than PAGE_BYTES_MAX bytes: the last one is that with which they
@@ -232,7 +233,7 @@ class EventStore:
             parts = parts_of(snapshot)
             found = select(parts, selection, self._catalog.target.opened)
             if found is None:
-                return []
+                return StoredEvents.of(())
             return events_of(parts, found, selection.account, self._catalog.target.opened)
 
     def event(self, account: int, time: int, event_id: int) -> StoredEvent | None:

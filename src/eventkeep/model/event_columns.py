@@ -42,11 +42,40 @@ class TextColumn:
     def __init__(self, joined: bytes, sizes: npt.NDArray[np.uint32]) -> None:
         self.joined, self.sizes = joined, sizes
 
+    @classmethod
+    def of(cls, texts: Sequence[bytes]) -> TextColumn:
+        return cls(b"".join(texts), np.array([len(text) for text in texts], dtype=SIZE_TYPE))
+
+    @classmethod
+    def joining(cls, columns: Sequence[TextColumn]) -> TextColumn:
+        """The texts of several columns, one column after the other."""
+        return cls(
+            b"".join([column.joined for column in columns]), np.concatenate([column.sizes for column in columns])
+        )
+
+    def texts(self) -> list[bytes]:
+        """The texts one by one."""
+        offsets, joined = self.offsets().tolist(), self.joined
+        return [joined[begin:end] for begin, end in pairwise(offsets)]
+
+    def strings(self) -> list[str]:
+        """The texts as strings."""
+        if not self.joined.isascii():
+            return [text.decode() for text in self.texts()]
+        offsets, joined = self.offsets().tolist(), self.joined.decode()
+        return [joined[begin:end] for begin, end in pairwise(offsets)]
+
     def offsets(self) -> npt.NDArray[np.int64]:
         """The start of each text, and the end of the last (shape [events + 1])."""
         offsets = np.zeros(len(self.sizes) + 1, dtype=np.int64)
         np.cumsum(self.sizes, out=offsets[1:])
         return offsets
+
+    def part(self, start: int, end: int) -> TextColumn:
+        """The texts from ``start`` to ``end``."""
+        first = int(self.sizes[:start].sum(dtype=np.int64))
+        sizes = self.sizes[start:end]
+        return TextColumn(self.joined[first : first + int(sizes.sum(dtype=np.int64))], sizes)
 
     def take(self, places: Places) -> TextColumn:
         """The texts at ``places``, in that order."""
@@ -79,13 +108,7 @@ class EventColumns:
         """The events of several parts, one after the other; there is at least one part."""
         return cls(
             {name: np.concatenate([part.numbers[name] for part in parts]) for name in NUMBERS},
-            {
-                name: TextColumn(
-                    b"".join([part.texts[name].joined for part in parts]),
-                    np.concatenate([part.texts[name].sizes for part in parts]),
-                )
-                for name in TEXTS
-            },
+            {name: TextColumn.joining([part.texts[name] for part in parts]) for name in TEXTS},
         )
 
     def take(self, places: Places) -> EventColumns:
@@ -99,10 +122,7 @@ class EventColumns:
 def stored_events(columns: EventColumns) -> list[StoredEvent]:
     """The events one by one."""
     numbers = {name: columns.numbers[name].tolist() for name in NUMBERS}
-    texts = {}
-    for name in TEXTS:
-        joined, offsets = columns.texts[name].joined, columns.texts[name].offsets().tolist()
-        texts[name] = [joined[start:end] for start, end in pairwise(offsets)]
+    texts = {name: columns.texts[name].texts() for name in TEXTS}
     return [
         StoredEvent(
             account=account,

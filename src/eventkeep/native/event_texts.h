@@ -34,6 +34,44 @@ static inline bool put_text(struct output *out, struct text text)
     return put(out, text.start, text.size);
 }
 
+static inline bool is_plain(uint8_t byte)
+{
+    return byte >= 0x20 && byte != '"' && byte != '\\';
+}
+
+/* Writes a byte of a string that JSON does not have as it is. */
+static inline bool put_escaped(struct output *out, uint8_t byte)
+{
+    static const char shorts[] = "btn\0fr", hex[] = "0123456789abcdef";
+    if (byte == '"' || byte == '\\') {
+        return put(out, (const uint8_t[]){'\\', byte}, 2);
+    }
+    if (byte >= 8 && byte <= 13 && shorts[byte - 8] != 0) {
+        return put(out, (const uint8_t[]){'\\', (uint8_t)shorts[byte - 8]}, 2);
+    }
+    const uint8_t digits[] = {(uint8_t)hex[byte >> 4], (uint8_t)hex[byte & 15]};
+    return put(out, (const uint8_t *)"\\u00", 4) && put(out, digits, 2);
+}
+
+/* Writes a text as a JSON string with its quotes. */
+static inline bool put_string(struct output *out, struct text text)
+{
+    const uint8_t *at = text.start, *end = text.start + text.size;
+    if (!put(out, (const uint8_t *)"\"", 1)) {
+        return false;
+    }
+    while (at < end) {
+        const uint8_t *start = at;
+        while (at < end && is_plain(*at)) {
+            at++;
+        }
+        if (!put(out, start, (size_t)(at - start)) || (at < end && !put_escaped(out, *at++))) {
+            return false;
+        }
+    }
+    return put(out, (const uint8_t *)"\"", 1);
+}
+
 /* The end of the string that begins here, behind its quote; NULL if it has none. */
 static inline const uint8_t *string_end(const uint8_t *start)
 {

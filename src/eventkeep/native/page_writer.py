@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-from array import array
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from eventkeep.native.library import library
 
@@ -33,6 +35,9 @@ KINDS: Final = 5
 TEMPLATES: Final = 2 * KINDS
 """One for each kind, and then one for each kind of an event that has an attribution."""
 
+ESCAPED_BYTES_MAX: Final = 6
+"""Bytes that a byte of a text takes at most in JSON."""
+QUOTES: Final = 2
 WIDTHS: Final = {PUBLIC_ID: 17, TIMESTAMP: 10, DATETIME: 25, UUID: 36}
 """Bytes at most of the fields that are made for each event. All other fields are copied from the columns."""
 
@@ -49,26 +54,41 @@ class Templates:
         """Bytes of an event and its comma, without the fields that are copied from the columns."""
 
 
+class JoinedTexts(NamedTuple):
+    """A text for each event: all of them one after the other, and the bytes of each (shape [n])."""
+
+    joined: bytes
+    sizes: npt.NDArray[np.uint32]
+
+
 class PageColumns(NamedTuple):
     """The events of a page, each column in their order.
 
+    ``times`` are in Unix seconds, of 32 bits (shape [n], like ``ids``).
     ``flags``: HAS_VALUE for an event that gets the value 0 if it has none, IS_WHOLE.
-    The texts and values come as JSON arrays without blanks: a value may be null, a currency "", and so may be the id
-    of an attribution.
-    ``time`` is in Unix seconds of 32 bits, ``id`` of 64 bits. ``properties`` are joined.
+    The values and the ids of other resources come as JSON arrays without blanks: a value may be null, a currency "",
+    and so may be the id of an attribution.
     """
 
-    time: Sequence[int]
-    id: Sequence[int]
+    times: npt.NDArray[np.int64]
+    ids: npt.NDArray[np.uint64]
     flags: bytes | bytearray
     profile_ids: bytes
     metric_ids: bytes
-    unique_ids: bytes
     values: bytes
     currencies: bytes
     attribution_ids: bytes
-    property_bytes: Sequence[int]
-    properties: bytes
+    unique_ids: JoinedTexts
+    properties: JoinedTexts
+
+
+def _text_fields(name: str) -> tuple[tuple[str, Any], ...]:
+    """A column of texts: their bytes, the sizes of each, and of all."""
+    return (
+        (f"{name}_texts", ctypes.c_char_p),
+        (f"{name}_sizes", ctypes.c_void_p),
+        (f"{name}_bytes", ctypes.c_uint64),
+    )
 
 
 class Page(ctypes.Structure):
@@ -77,12 +97,12 @@ class Page(ctypes.Structure):
     _fields_ = (
         ("events", ctypes.c_uint32),
         ("templates", ctypes.POINTER(ctypes.c_char_p)),
-        *((name, ctypes.c_char_p) for name in ("time", "id", "flags")),
-        *((name, ctypes.c_char_p) for name in ("profile_ids", "metric_ids", "unique_ids", "values", "currencies")),
+        *((name, ctypes.c_void_p) for name in ("times", "ids")),
+        ("flags", ctypes.c_char_p),
+        *((name, ctypes.c_char_p) for name in ("profile_ids", "metric_ids", "values", "currencies")),
         ("attribution_ids", ctypes.c_char_p),
-        ("property_bytes", ctypes.c_char_p),
-        ("properties", ctypes.c_char_p),
-        ("properties_size", ctypes.c_uint64),
+        *_text_fields("unique_id"),
+        *_text_fields("property"),
         ("out", ctypes.c_void_p),
         ("room", ctypes.c_uint64),
     )
@@ -96,46 +116,39 @@ def bytes_max(template: bytes) -> int:
 def room_for(templates: Templates, columns: PageColumns) -> int:
     """Bytes that the page takes at most."""
     copied = (
-        *(columns.profile_ids, columns.metric_ids, columns.unique_ids),
-        *(columns.values, columns.currencies, columns.attribution_ids),
+        *(columns.profile_ids, columns.metric_ids, columns.values),
+        *(columns.currencies, columns.attribution_ids, columns.properties.joined),
     )
-    return len(columns.time) * templates.event_bytes_max + len(columns.properties) + sum(map(len, copied))
+    unique_ids = len(columns.times) * QUOTES + len(columns.unique_ids.joined) * ESCAPED_BYTES_MAX
+    return len(columns.times) * templates.event_bytes_max + unique_ids + sum(map(len, copied))
 
 
 def write_page(templates: Templates, columns: PageColumns) -> memoryview | None:
     """The events with commas between them. None without events or without a compiled writer, or if it gives up."""
-    if not columns.time or library() is None:
+    if not len(columns.times) or library() is None:
         return None
-    output = bytearray(room_for(templates, columns))
+    output = np.empty(room_for(templates, columns), dtype=np.uint8)
     written = write_into(output, templates, columns)
-    return memoryview(output)[:written] if written else None
+    return output[:written].data if written else None
 
 
-def write_into(output: bytearray | memoryview, templates: Templates, columns: PageColumns) -> int:
-    """Write the events into ``output``. Returns the bytes that they take, or 0 if there is no room for them.
+def write_into(output: npt.NDArray[np.uint8], templates: Templates, columns: PageColumns) -> int:
+    """Write the events into ``output`` (shape [bytes]). Returns how many bytes they take, 0 if there is no room.
 
     It also returns 0 without events, or if the columns do not fit together.
     """
-    if not len(columns.time) == len(columns.id) == len(columns.flags) == len(columns.property_bytes):
+    unique_ids, properties = columns.unique_ids, columns.properties
+    count = len(columns.times)
+    if not count == len(columns.ids) == len(columns.flags) == len(unique_ids.sizes) == len(properties.sizes):
         return 0
-    view = (ctypes.c_char * 0).from_buffer(output)
+    times, ids = (np.ascontiguousarray(each) for each in (columns.times, columns.ids))
+    id_sizes, property_sizes = (np.ascontiguousarray(each.sizes, dtype=np.uint32) for each in (unique_ids, properties))
     page = Page(
-        len(columns.time),
-        templates.pointers,
-        array("I", columns.time).tobytes(),
-        array("Q", columns.id).tobytes(),
-        bytes(columns.flags),
-        columns.profile_ids,
-        columns.metric_ids,
-        columns.unique_ids,
-        columns.values,
-        columns.currencies,
-        columns.attribution_ids,
-        array("I", columns.property_bytes).tobytes(),
-        columns.properties,
-        len(columns.properties),
-        ctypes.addressof(view),
-        len(output),
+        *(count, templates.pointers, times.ctypes.data, ids.ctypes.data, bytes(columns.flags)),
+        *(columns.profile_ids, columns.metric_ids, columns.values, columns.currencies, columns.attribution_ids),
+        *(unique_ids.joined, id_sizes.ctypes.data, len(unique_ids.joined)),
+        *(properties.joined, property_sizes.ctypes.data, len(properties.joined)),
+        *(output.ctypes.data, len(output)),
     )
     written: int = library().eventkeep_write_page(ctypes.byref(page))
     return written

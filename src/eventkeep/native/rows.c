@@ -36,44 +36,6 @@ static inline struct text text_at(const struct column *column, uint32_t row)
     return (struct text){column->joined + column->starts[row], column->sizes[row]};
 }
 
-static inline bool is_plain(uint8_t byte)
-{
-    return byte >= 0x20 && byte != '"' && byte != '\\';
-}
-
-/* Writes a byte of a string that JSON does not have as it is. */
-static bool put_escaped(struct output *out, uint8_t byte)
-{
-    static const char shorts[] = "btn\0fr", hex[] = "0123456789abcdef";
-    if (byte == '"' || byte == '\\') {
-        return put(out, (const uint8_t[]){'\\', byte}, 2);
-    }
-    if (byte >= 8 && byte <= 13 && shorts[byte - 8] != 0) {
-        return put(out, (const uint8_t[]){'\\', (uint8_t)shorts[byte - 8]}, 2);
-    }
-    const uint8_t digits[] = {(uint8_t)hex[byte >> 4], (uint8_t)hex[byte & 15]};
-    return put(out, (const uint8_t *)"\\u00", 4) && put(out, digits, 2);
-}
-
-/* Writes a text as a JSON string with its quotes. */
-static bool put_string(struct output *out, struct text text)
-{
-    const uint8_t *at = text.start, *end = text.start + text.size;
-    if (!put(out, (const uint8_t *)"\"", 1)) {
-        return false;
-    }
-    while (at < end) {
-        const uint8_t *start = at;
-        while (at < end && is_plain(*at)) {
-            at++;
-        }
-        if (!put(out, start, (size_t)(at - start)) || (at < end && !put_escaped(out, *at++))) {
-            return false;
-        }
-    }
-    return put(out, (const uint8_t *)"\"", 1);
-}
-
 static inline bool put_name(struct output *out, const struct rows *rows, enum name name)
 {
     const uint8_t *text = rows->names[name];

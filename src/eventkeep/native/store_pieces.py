@@ -7,8 +7,9 @@ Every function lets go of the interpreter's lock. They are there if ``is_built``
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +54,14 @@ class OrderStructure(ctypes.Structure):
     )
 
 
+class _Tables(ctypes.Structure):
+    _fields_ = (("entries", ctypes.c_void_p), ("counts", ctypes.c_void_p))
+
+
+class _Blocks(ctypes.Structure):
+    _fields_ = tuple((name, ctypes.c_void_p) for name in ("files", "offsets", "checksums", "raw_sizes", "sizes"))
+
+
 class _Search(ctypes.Structure):
     _fields_ = (
         ("start", ctypes.c_uint64),
@@ -86,6 +95,8 @@ def _calls() -> dict[str, Any] | None:
         "checksums": ((pointer, pointer, size, pointer), None),
         "pack": ((pointer, pointer, size, pointer), None),
         "documents_sum": ((pointer, pointer), ctypes.c_uint64),
+        "number_files": ((pointer, pointer, size, pointer, pointer), size),
+        "locate": ((pointer, pointer, pointer, size, ctypes.c_uint32, *(pointer,) * 4), ctypes.c_int64),
         "measure": ((pointer, pointer, pointer), size),
         "cut": ((pointer, pointer, pointer), None),
         "bloom_add": ((pointer, ctypes.c_uint64, pointer, size), None),
@@ -207,6 +218,66 @@ def documents_sum(
     """The sum modulo 2^64 of the hashes of documents, each with its event's id (shape [n])."""
     documents = _documents(unique_ids, unique_id_sizes, properties, property_sizes)
     return int(call(_calls(), "documents_sum")(ctypes.byref(documents), ids.ctypes.data))
+
+
+def number_files(parts: npt.NDArray[Any], places: npt.NDArray[Any]) -> tuple[Sizes, Words]:
+    """Number the files of documents, which are given by part and place (shape [n]), in the order they are met in.
+
+    Returns the number of each document's file (shape [n]), and of each file the part and the place as the upper and the
+    lower half of a word.
+    """
+    count = len(parts)
+    parts, places = (np.ascontiguousarray(column, dtype=np.uint32) for column in (parts, places))
+    file_of, files = np.empty(count, dtype=np.uint32), np.empty(count, dtype=np.uint64)
+    found = call(_calls(), "number_files")(
+        parts.ctypes.data, places.ctypes.data, count, file_of.ctypes.data, files.ctypes.data
+    )
+    return file_of, files[:found]
+
+
+class LocatedBlocks(NamedTuple):
+    """Blocks (shape [blocks]), and of each document its block and its number in it (shape [n])."""
+
+    files: npt.NDArray[np.int32]
+    offsets: Words
+    sizes: Sizes
+    checksums: Words
+    raw_sizes: Words
+    block_of: Sizes
+    number_of: Content
+
+
+def locate(
+    tables: Sequence[npt.NDArray[Any]], file_of: npt.NDArray[Any], slots: npt.NDArray[Any], number_bits: int
+) -> LocatedBlocks | int:
+    """The blocks of documents, which are given by their file's place in ``tables`` and by their slot (shape [n]).
+
+    The lower ``number_bits`` of a slot are the document's number in its block. Returns the place of the first table
+    that is too short for a slot, if there is one.
+    """
+    count = len(slots)
+    file_of, slots = (np.ascontiguousarray(column, dtype=np.uint32) for column in (file_of, slots))
+    files, sizes = np.empty(count, dtype=np.int32), np.empty(count, dtype=np.uint32)
+    offsets, checksums, raw_sizes, words = np.empty((4, count), dtype=np.uint64)
+    block_of, number_of = np.empty(count, dtype=np.uint32), np.empty(count, dtype=np.uint8)
+    addresses = np.array([table.ctypes.data for table in tables], dtype=np.uint64)
+    counts = np.array([len(table) for table in tables], dtype=np.uint64)
+    found = call(_calls(), "locate")(
+        ctypes.byref(_Tables(addresses.ctypes.data, counts.ctypes.data)),
+        file_of.ctypes.data,
+        slots.ctypes.data,
+        count,
+        number_bits,
+        words.ctypes.data,
+        ctypes.byref(_Blocks(*(each.ctypes.data for each in (files, offsets, checksums, raw_sizes, sizes)))),
+        block_of.ctypes.data,
+        number_of.ctypes.data,
+    )
+    if found < 0:
+        return -1 - int(found)
+    return LocatedBlocks(
+        *(files[:found], offsets[:found], sizes[:found], checksums[:found], raw_sizes[:found]), block_of, number_of
+    )
 
 
 def cut(

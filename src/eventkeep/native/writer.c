@@ -33,20 +33,25 @@ enum { TEMPLATES = 2 * KINDS };
 
 enum { PIECES_MAX = 32, TIMESTAMP_BYTES_MAX = 10 };
 
+/* A text for each event, one after the other. */
+struct texts {
+    const uint8_t *joined;
+    const uint32_t *sizes;
+    uint64_t size;
+};
+
 /* Templates and lists end with a NUL. A list is a JSON array without blanks, with an element for each event. */
 struct page {
     uint32_t events;
     const uint8_t *const *templates;
-    const uint32_t *time;
-    const uint64_t *id;
+    const int64_t *times;
+    const uint64_t *ids;
     /* HAS_VALUE here means that an event without a value has the value 0; IS_WHOLE that its properties are PROPERTIES. */
     const uint8_t *flags;
-    const uint8_t *profile_ids, *metric_ids, *unique_ids, *values, *currencies;
+    const uint8_t *profile_ids, *metric_ids, *values, *currencies;
     /* "" for an event without an attribution. */
     const uint8_t *attribution_ids;
-    const uint32_t *property_bytes;
-    const uint8_t *properties;
-    uint64_t properties_size;
+    struct texts unique_ids, properties;
     uint8_t *out;
     uint64_t room;
 };
@@ -147,7 +152,7 @@ static bool put_field(struct output *out, uint8_t field, const struct event *eve
     case CURRENCY:
         return put_text(out, event->currency);
     case UNIQUE_ID:
-        return put_text(out, event->unique_id);
+        return put_string(out, event->unique_id);
     case VALUE:
         return put_text(out, event->value);
     case PROPERTIES:
@@ -188,16 +193,26 @@ static unsigned kind_of(struct event *event, uint8_t flags)
     return kind | (flags & HAS_VALUE);
 }
 
+/* Takes the next of the texts; false if there is not so much left. */
+static bool next_text(struct texts *texts, struct text *text)
+{
+    *text = (struct text){texts->joined, *texts->sizes};
+    if (text->size > texts->size) {
+        return false;
+    }
+    *texts = (struct texts){texts->joined + text->size, texts->sizes + 1, texts->size - text->size};
+    return true;
+}
+
 /* Writes the events with commas between them. Returns the bytes that they take; 0 if there is no room for them,
    or the input is invalid. */
 EXPORTED uint64_t eventkeep_write_page(const struct page *page)
 {
     struct piece pieces[TEMPLATES][PIECES_MAX];
     struct output out = {page->out, page->out + page->room};
-    const uint8_t *profile_ids = page->profile_ids, *metric_ids = page->metric_ids, *unique_ids = page->unique_ids;
-    const uint8_t *values = page->values, *currencies = page->currencies, *properties = page->properties;
-    const uint8_t *attribution_ids = page->attribution_ids;
-    uint64_t properties_left = page->properties_size;
+    const uint8_t *profile_ids = page->profile_ids, *metric_ids = page->metric_ids, *values = page->values;
+    const uint8_t *currencies = page->currencies, *attribution_ids = page->attribution_ids;
+    struct texts unique_ids = page->unique_ids, properties = page->properties;
     for (size_t kind = 0; kind < TEMPLATES; kind++) {
         if (!cut(page->templates[kind], pieces[kind])) {
             return 0;
@@ -205,17 +220,16 @@ EXPORTED uint64_t eventkeep_write_page(const struct page *page)
     }
     for (uint32_t place = 0; place < page->events; place++) {
         struct event event;
-        event.time = page->time[place];
-        event.id = page->id[place];
-        event.properties = (struct text){properties, page->property_bytes[place]};
-        if (event.properties.size > properties_left) {
+        if (page->times[place] < 0 || page->times[place] > UINT32_MAX) {
             return 0;
         }
-        properties += event.properties.size;
-        properties_left -= event.properties.size;
+        event.time = (uint32_t)page->times[place];
+        event.id = page->ids[place];
+        if (!next_text(&unique_ids, &event.unique_id) || !next_text(&properties, &event.properties)) {
+            return 0;
+        }
         if (!next_element(&profile_ids, true, &event.profile_id) || !next_element(&metric_ids, true, &event.metric_id) ||
-            !next_element(&unique_ids, false, &event.unique_id) || !next_element(&values, false, &event.value) ||
-            !next_element(&currencies, false, &event.currency) ||
+            !next_element(&values, false, &event.value) || !next_element(&currencies, false, &event.currency) ||
             !next_element(&attribution_ids, true, &event.attribution_id)) {
             return 0;
         }

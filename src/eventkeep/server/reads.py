@@ -10,6 +10,7 @@ from eventkeep.http.response import Response
 from eventkeep.model.event import StoredEvent
 from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
+from eventkeep.model.stored_events import StoredEvents
 from eventkeep.protocol.reads.event_ids import event_not_found, parse_event_id
 from eventkeep.protocol.reads.pages import page_of
 from eventkeep.protocol.reads.query import ReadQuery, parse_read_query
@@ -88,13 +89,13 @@ class Reads:
         found = self._surviving(account, self._found(account, query))
         sizes = None
         if "profile" in query.includes:
-            sizes = self._directory.profiles.sizes(account, {event.profile for event in found})
+            sizes = self._directory.profiles.sizes(account, set(found.profiles))
         page = page_of(query, found, self._directory.secret, sizes)
         return events_document(frame, page, self._related(account, query, page.events))
 
     def _event(self, account: int, frame: ReadFrame, event_id: str) -> bytes:
         event = self._find(account, event_id)
-        return event_document(frame, event, self._related(account, frame.query, [event]))
+        return event_document(frame, event, self._related(account, frame.query, StoredEvents.of([event])))
 
     def _event_metric(self, account: int, frame: ReadFrame, event_id: str) -> bytes:
         return metric_document(frame, self._metric_of(self._find(account, event_id)))
@@ -118,15 +119,13 @@ class Reads:
         event = self._stored.event(account, *parse_event_id(event_id))
         if event is None:
             raise event_not_found(event_id)
-        (event,) = self._surviving(account, [event])
-        return event
+        survivors = self._directory.profiles.survivors(account, {event.profile})
+        return msgspec.structs.replace(event, profile=survivors.get(event.profile, event.profile))
 
-    def _surviving(self, account: int, events: list[StoredEvent]) -> list[StoredEvent]:
+    def _surviving(self, account: int, events: StoredEvents) -> StoredEvents:
         """The events, each with the surviving profile if its own was merged into another one."""
-        survivors = self._directory.profiles.survivors(account, {event.profile for event in events})
-        if not survivors:
-            return events
-        return [msgspec.structs.replace(event, profile=survivors.get(event.profile, event.profile)) for event in events]
+        survivors = self._directory.profiles.survivors(account, set(events.profiles))
+        return events.with_profiles(survivors) if survivors else events
 
     def _last_event_times(self, account: int, profiles: Sequence[int]) -> dict[int, int]:
         """The time of the newest event of each profile, under whichever number it is stored."""
@@ -145,7 +144,7 @@ class Reads:
     def _profile_of(self, event: StoredEvent) -> Profile:
         return self._directory.profiles.by_numbers(event.account, [event.profile])[event.profile]
 
-    def _found(self, account: int, query: ReadQuery) -> list[StoredEvent]:
+    def _found(self, account: int, query: ReadQuery) -> StoredEvents:
         """The events of a page and one more. Raises InvalidRequest if the filter names a metric that does not exist."""
         selection = self._selections.of(
             account,
@@ -155,12 +154,12 @@ class Reads:
             after=query.find_after,
         )
         if selection is None:
-            return []
+            return StoredEvents.of(())
         return self._stored.page(selection)
 
-    def _related(self, account: int, query: ReadQuery, events: Sequence[StoredEvent]) -> Related:
-        directory, numbers = self._directory, {event.profile for event in events}
-        metrics = directory.metrics.by_numbers(account, {event.metric for event in events})
+    def _related(self, account: int, query: ReadQuery, events: StoredEvents) -> Related:
+        directory, numbers = self._directory, set(events.profiles)
+        metrics = directory.metrics.by_numbers(account, set(events.metrics))
         touches = self._attributions.of_events(account, events) if query.shows_attributions else {}
         if "profile" not in query.includes:
             return Related(metrics=metrics, profile_ids=directory.profiles.ids(account, numbers), touches=touches)

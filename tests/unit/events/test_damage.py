@@ -66,7 +66,7 @@ def read_all(folder: Path) -> tuple[list[list[StoredEvent]], list[bool]]:
         pages = []
         for selection in selections():
             found = select(parts, selection, opened)
-            pages.append([] if found is None else events_of(parts, found, selection.account, opened))
+            pages.append([] if found is None else list(events_of(parts, found, selection.account, opened)))
         ids, lows = (np.array([getattr(row, name) for row in ROWS], dtype=np.uint64) for name in ("id", "key_low"))
         known = np.zeros(len(ROWS), dtype=np.bool_)
         for segment in catalog.segments():

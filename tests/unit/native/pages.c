@@ -34,6 +34,20 @@ static uint8_t *random_list(uint32_t events, const char *const *elements, size_t
     return with_end(strcat(text, "]"));
 }
 
+/* A text for each event; now and then one is longer than it may be. */
+static struct texts random_texts(uint32_t events, const char *const *texts, size_t count)
+{
+    char joined[TEXT_MAX] = "";
+    uint32_t sizes[EVENTS_MAX];
+    for (uint32_t place = 0; place < events; place++) {
+        const char *text = texts[chance(count)];
+        strcat(joined, text);
+        sizes[place] = (uint32_t)strlen(text) + (chance(60) == 0);
+    }
+    size_t size = strlen(joined);
+    return (struct texts){copied(joined, size), (uint32_t *)copied((char *)sizes, events * sizeof *sizes), size};
+}
+
 static uint8_t *random_template(void)
 {
     char text[TEXT_MAX] = "{";
@@ -50,39 +64,34 @@ static bool write_in_exact_memory(void)
     static const char *const strings[] = {"\"\"", "\"01M1PA9MBA7VB258TP74BXMQTG\"", "\"a\\\"\\\\\"", "\"\\\\\"", "\"\xc3\xa9,]\""};
     static const char *const values[] = {"null", "0.0", "-1.5e300", "12.0"};
     static const char *const objects[] = {"{}", " {\n} ", "{\"a\":1}", "", " ", "{", "\t{ \"b\" : [1] }\r\n"};
-    uint8_t *templates[TEMPLATES], flags[EVENTS_MAX], *lists[6];
-    char properties[TEXT_MAX] = "";
-    uint32_t time[EVENTS_MAX], bytes[EVENTS_MAX], events = (uint32_t)chance(EVENTS_MAX + 1);
+    uint8_t *templates[TEMPLATES], flags[EVENTS_MAX], *lists[5];
+    int64_t times[EVENTS_MAX];
+    uint32_t events = (uint32_t)chance(EVENTS_MAX + 1);
     uint64_t id[EVENTS_MAX], room = chance(ROOM_MAX);
     for (size_t kind = 0; kind < TEMPLATES; kind++) {
         templates[kind] = random_template();
     }
     for (uint32_t place = 0; place < events; place++) {
-        const char *object = objects[chance(sizeof objects / sizeof *objects)];
-        strcat(properties, object);
-        time[place] = (uint32_t)chance(UINT64_C(1) << 32);
+        times[place] = (int64_t)chance(UINT64_C(1) << 32) - (chance(60) == 0);
         id[place] = chance(UINT64_MAX);
         flags[place] = (uint8_t)chance(8);
-        bytes[place] = (uint32_t)strlen(object) + (chance(60) == 0);
     }
-    for (size_t place = 0; place < 6; place++) {
-        lists[place] = place == 3 ? random_list(events, values, 4) : random_list(events, strings, 5);
+    for (size_t place = 0; place < 5; place++) {
+        lists[place] = place == 2 ? random_list(events, values, 4) : random_list(events, strings, 5);
     }
     struct page page = {
         .events = events,
         .templates = (const uint8_t *const *)templates,
-        .time = (uint32_t *)copied((char *)time, events * sizeof *time),
-        .id = (uint64_t *)copied((char *)id, events * sizeof *id),
+        .times = (int64_t *)copied((char *)times, events * sizeof *times),
+        .ids = (uint64_t *)copied((char *)id, events * sizeof *id),
         .flags = copied((char *)flags, events),
         .profile_ids = lists[0],
         .metric_ids = lists[1],
-        .unique_ids = lists[2],
-        .values = lists[3],
-        .currencies = lists[4],
-        .attribution_ids = lists[5],
-        .property_bytes = (uint32_t *)copied((char *)bytes, events * sizeof *bytes),
-        .properties = copied(properties, strlen(properties)),
-        .properties_size = strlen(properties),
+        .values = lists[2],
+        .currencies = lists[3],
+        .attribution_ids = lists[4],
+        .unique_ids = random_texts(events, strings, 5),
+        .properties = random_texts(events, objects, 7),
         .out = malloc(room),
         .room = room,
     };
@@ -90,11 +99,12 @@ static bool write_in_exact_memory(void)
     for (size_t kind = 0; kind < TEMPLATES; kind++) {
         free(templates[kind]);
     }
-    for (size_t place = 0; place < 6; place++) {
+    for (size_t place = 0; place < 5; place++) {
         free(lists[place]);
     }
-    free((void *)page.time), free((void *)page.id), free((void *)page.flags), free((void *)page.property_bytes);
-    free((void *)page.properties), free(page.out);
+    free((void *)page.times), free((void *)page.ids), free((void *)page.flags), free(page.out);
+    free((void *)page.unique_ids.joined), free((void *)page.unique_ids.sizes);
+    free((void *)page.properties.joined), free((void *)page.properties.sizes);
     return is_written;
 }
 

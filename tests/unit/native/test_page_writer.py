@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from eventkeep.model.event import StoredEvent
 from eventkeep.model.metric import Metric
+from eventkeep.model.stored_events import StoredEvents
 from eventkeep.native.library import is_built
 from eventkeep.native.page_writer import (
     MEMBERS,
@@ -21,6 +23,7 @@ from eventkeep.native.page_writer import (
     PUBLIC_ID,
     TEMPLATES,
     UNIQUE_ID,
+    JoinedTexts,
     PageColumns,
     Templates,
     room_for,
@@ -105,25 +108,28 @@ def in_python(events: Sequence[StoredEvent], wanted: Fieldset, base_url: str = B
 
 
 def compiled(events: Sequence[StoredEvent], wanted: Fieldset, base_url: str = BASE) -> memoryview:
-    written = event_writer(base_url, wanted).write_all(events, METRICS, PROFILE_IDS)
+    written = event_writer(base_url, wanted).write_all(StoredEvents.of(events), METRICS, PROFILE_IDS)
     # The writer in Python returns bytes.
     assert isinstance(written, memoryview)
     return written
 
 
+def texts(each: Sequence[bytes]) -> JoinedTexts:
+    return JoinedTexts(b"".join(each), np.array([len(text) for text in each], dtype=np.uint32))
+
+
 def columns(count: int = 2, **changed: Any) -> PageColumns:
     plain = PageColumns(
-        time=[1] * count,
-        id=[1] * count,
+        times=np.ones(count, dtype=np.int64),
+        ids=np.ones(count, dtype=np.uint64),
         flags=bytes(count),
         profile_ids=json.dumps(["p"] * count, separators=(",", ":")).encode(),
         metric_ids=json.dumps(["m"] * count, separators=(",", ":")).encode(),
-        unique_ids=json.dumps(["u"] * count, separators=(",", ":")).encode(),
+        unique_ids=texts([b"u"] * count),
         values=json.dumps([None] * count, separators=(",", ":")).encode(),
         currencies=json.dumps([""] * count, separators=(",", ":")).encode(),
         attribution_ids=json.dumps([""] * count, separators=(",", ":")).encode(),
-        property_bytes=[7] * count,
-        properties=b'{"a":1}' * count,
+        properties=texts([b'{"a":1}'] * count),
     )
     return plain._replace(**changed)
 
@@ -144,7 +150,7 @@ def test_attributions_are_written_as_python_writes_them(
     ids = ["ab" * 16 if shown >> place & 1 else "" for place in range(len(events))]
     properties = [b'{"a":1}' if shown >> place & 32 else b"" for place in range(len(events))]
     writer = event_writer(BASE, wanted)
-    written = writer.write_all(events, METRICS, PROFILE_IDS, Attributed(ids, properties))
+    written = writer.write_all(StoredEvents.of(events), METRICS, PROFILE_IDS, Attributed(ids, properties))
     assert isinstance(written, memoryview)
     assert written == b",".join(
         [
@@ -183,14 +189,14 @@ def test_long_texts_are_copied_whole(size: int) -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_values_that_json_lacks_are_left_to_python(value: float) -> None:
     events = [stored(value=value), stored()]
-    written = event_writer(BASE, FIELDSETS[-1]).write_all(events, METRICS, PROFILE_IDS)
+    written = event_writer(BASE, FIELDSETS[-1]).write_all(StoredEvents.of(events), METRICS, PROFILE_IDS)
     assert isinstance(written, bytes)
     assert written == in_python(events, FIELDSETS[-1])
 
 
 def test_no_events_and_one_are_written() -> None:
     for events in ([], [stored()]):
-        assert event_writer(BASE, FIELDSETS[-1]).write_all(events, METRICS, PROFILE_IDS) == in_python(
+        assert event_writer(BASE, FIELDSETS[-1]).write_all(StoredEvents.of(events), METRICS, PROFILE_IDS) == in_python(
             events, FIELDSETS[-1]
         )
 
@@ -204,17 +210,17 @@ def test_nothing_is_written_past_the_room() -> None:
     assert whole is not None
     assert len(whole) <= room_for(templates, page)
     for room in range(len(whole) + 1):
-        memory = bytearray(b"\xaa" * room + guard)
-        written = write_into(memoryview(memory)[:room], templates, page)
+        memory = np.frombuffer(bytearray(b"\xaa" * room + guard), dtype=np.uint8)
+        written = write_into(memory[:room], templates, page)
         assert written == (room if room == len(whole) else 0)
-        assert memory[room:] == guard
-    assert memory[:room] == whole
+        assert memory[room:].tobytes() == guard
+    assert memory[:room].tobytes() == whole
 
 
 @needs_writer
 def test_properties_are_followed_by_a_comma_where_there_are_any() -> None:
     templates = Templates([b"<" + MEMBERS + PROFILE_ID + b">"] * TEMPLATES)
-    page = columns(3, property_bytes=[9, 4, 8], properties=b' {"a": 1}{ \n}{"b":2} ')
+    page = columns(3, properties=texts([b' {"a": 1}', b"{ \n}", b'{"b":2} ']))
     assert bytes(write_page(templates, page) or b"") == b'<"a": 1,p>,<p>,<"b":2,p>'
 
 
@@ -222,16 +228,18 @@ def test_properties_are_followed_by_a_comma_where_there_are_any() -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        {"time": [1]},
-        {"id": [1]},
+        {"times": np.ones(1, dtype=np.int64)},
+        {"times": np.array([1, -1])},
+        {"times": np.array([1, 1 << 32])},
+        {"ids": np.ones(1, dtype=np.uint64)},
         {"flags": b"\x00"},
-        {"property_bytes": [7]},
-        {"property_bytes": [7, 8]},
+        {"properties": texts([b"{}"])},
+        {"properties": JoinedTexts(b"{}{}", np.array([2, 3], dtype=np.uint32))},
         {"profile_ids": b'["p"]'},
         {"profile_ids": b'["p",1]'},
         {"profile_ids": b'["p","q'},
-        {"unique_ids": b'["p","q\\"'},
-        {"unique_ids": b'["p","q"'},
+        {"unique_ids": texts([b"u"])},
+        {"unique_ids": JoinedTexts(b"uu", np.array([1, 2], dtype=np.uint32))},
         {"values": b""},
         {"values": b"[1"},
         {"currencies": b"[]"},

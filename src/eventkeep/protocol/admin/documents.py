@@ -11,6 +11,7 @@ from eventkeep.model.event import StoredEvent
 from eventkeep.model.event_count import EventCount
 from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
+from eventkeep.model.stored_events import StoredEvents
 from eventkeep.protocol.admin.positions import Position
 from eventkeep.protocol.admin.queries import PageQuery, TailQuery
 from eventkeep.protocol.datetimes import datetime_of
@@ -116,7 +117,7 @@ def tail_document(
     return b"".join(
         (
             b'{"data":[',
-            writer.write_all(events, related.metrics, related.profile_ids),
+            writer.write_all(StoredEvents.of(events), related.metrics, related.profile_ids),
             b'],"included":[',
             b",".join(included),
             b'],"links":{"self":%b},"meta":%b}' % (_link(frame, query.parameters), _encode(meta)),

@@ -7,12 +7,12 @@ Order, as captured from the live service: the sent properties, ``$value_currency
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from eventkeep.model.event import StoredEvent
+from eventkeep.model.event_columns import TextColumn
 
 _WHITESPACE: Final = b" \t\r\n"
 _RESERVED: Final = re.compile(rb'"(?:\$|\\u0024)[ev\\]')
@@ -64,15 +64,16 @@ def with_added(own: bytes, currency: bytes, unique_id: bytes, value: bytes, extr
     return b"{%b}" % b",".join(parts)
 
 
-def with_reserved(properties: Sequence[bytes], joined: bytes) -> list[int]:
+def with_reserved(properties: TextColumn) -> list[int]:
     """The places of those of ``properties`` in which a property may have a name of the server's own.
 
-    ``joined`` is all of them: most pages have no dollar sign, and nothing else is looked at.
+    Most pages have no dollar sign, and nothing else is looked at.
     """
+    joined = properties.joined
     if b"$" not in joined and (b"\\" not in joined or b"\\u0024" not in joined):
         return []
     return [
         place
-        for place, sent in enumerate(properties)
+        for place, sent in enumerate(properties.texts())
         if (b"$" in sent or b"\\u0024" in sent) and _RESERVED.search(sent)
     ]

@@ -14,13 +14,16 @@ from typing import Final
 import msgspec
 
 from eventkeep.model.event import StoredEvent, event_uuid, public_id
+from eventkeep.model.event_columns import TextColumn
 from eventkeep.model.metric import Metric
+from eventkeep.model.stored_events import StoredEvents
 from eventkeep.native import page_writer
 from eventkeep.native.page_writer import (
     ATTRIBUTION_ID,
     HAS_CURRENCY,
     HAS_VALUE,
     IS_WHOLE,
+    JoinedTexts,
     PageColumns,
     Templates,
     write_page,
@@ -104,7 +107,7 @@ class EventWriter:
 
     def write_all(
         self,
-        events: Sequence[StoredEvent],
+        events: StoredEvents,
         metrics: Mapping[int, Metric],
         profile_ids: Mapping[int, str],
         attributed: Attributed = _NOT_ATTRIBUTED,
@@ -124,39 +127,38 @@ class EventWriter:
 
     def _write_page(
         self,
-        events: Sequence[StoredEvent],
+        events: StoredEvents,
         metrics: Mapping[int, Metric],
         profile_ids: Mapping[int, str],
         attributed: Attributed,
     ) -> memoryview | None:
         """The same through the compiled writer; None if there is none, or if only Python can write the page."""
-        values = [event.value for event in events]
-        encoded_values = _encode(values)
+        encoded_values = _encode(events.values)
         # Numbers that JSON does not have are written as null, too.
-        if encoded_values.count(b"null") != values.count(None):
+        if encoded_values.count(b"null") != events.values.count(None):
             return None
-        flags = bytearray([metrics[event.metric].has_value * HAS_VALUE for event in events])
-        properties = [event.properties for event in events]
-        joined = b"".join(properties)
-        own = attributed.properties or [b""] * len(events)
-        if "event_properties" in self._names and (places := to_write_whole(properties, joined, own)):
+        flag_of = {number: HAS_VALUE if metrics[number].has_value else 0 for number in set(events.metrics)}
+        flags = bytearray(map(flag_of.__getitem__, events.metrics))
+        properties = events.properties
+        if "event_properties" in self._names and (places := to_write_whole(properties, attributed.properties)):
+            texts = properties.texts()
             for place in places:
                 event = events[place]
-                properties[place] = event_properties(event, metrics[event.metric].has_value, own[place])
+                own = attributed.properties[place] if attributed.properties else b""
+                texts[place] = event_properties(event, metrics[event.metric].has_value, own)
                 flags[place] = IS_WHOLE
-            joined = b"".join(properties)
+            properties = TextColumn.of(texts)
         columns = PageColumns(
-            time=[event.time for event in events],
-            id=[event.id for event in events],
+            times=events.times,
+            ids=events.ids,
             flags=flags,
-            profile_ids=_encode([profile_ids[event.profile] for event in events]),
-            metric_ids=_encode([metrics[event.metric].id for event in events]),
-            unique_ids=_encode([event.unique_id for event in events]),
+            profile_ids=_encode([profile_ids[number] for number in events.profiles]),
+            metric_ids=_encode([metrics[number].id for number in events.metrics]),
+            unique_ids=JoinedTexts(events.unique_ids.joined, events.unique_ids.sizes),
             values=encoded_values,
-            currencies=_encode([event.currency for event in events]),
+            currencies=_encode(events.currencies),
             attribution_ids=_encode(list(attributed.ids or repeat("", len(events)))),
-            property_bytes=list(map(len, properties)),
-            properties=joined,
+            properties=JoinedTexts(properties.joined, properties.sizes),
         )
         return write_page(self._templates, columns)
 
@@ -198,10 +200,10 @@ class EventWriter:
         return _EVENT % (own_id, attributes, profile_id, own, own, metric_id, own, own, attributions, own)
 
 
-def to_write_whole(properties: Sequence[bytes], joined: bytes, attributions: Sequence[bytes]) -> list[int]:
-    """The places of the events whose ``event_properties`` take Python; ``joined`` are all of the properties."""
+def to_write_whole(properties: TextColumn, attributions: Sequence[bytes]) -> list[int]:
+    """The places of the events whose ``event_properties`` take Python."""
     attributed = [place for place, value in enumerate(attributions) if value]
-    return sorted({*attributed, *with_reserved(properties, joined)})
+    return sorted({*attributed, *with_reserved(properties)})
 
 
 def event_writer(base_url: str, wanted: Fieldset) -> EventWriter:

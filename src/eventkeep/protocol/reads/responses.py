@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -11,6 +11,7 @@ from eventkeep.model.attribution import Touch
 from eventkeep.model.event import StoredEvent
 from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
+from eventkeep.model.stored_events import StoredEvents
 from eventkeep.protocol.frames import link_text
 from eventkeep.protocol.reads.attributions import attribution_ids, attribution_property, attribution_resource
 from eventkeep.protocol.reads.event_writer import Attributed, event_writer
@@ -70,7 +71,8 @@ def events_document(frame: ReadFrame, page: Page, related: Related) -> bytes:
 
 def event_document(frame: ReadFrame, event: StoredEvent, related: Related) -> bytes:
     """The response of get_event."""
-    resource, included = _event_resources(frame, (event,), related), _included(frame, (event,), related)
+    events = StoredEvents.of((event,))
+    resource, included = _event_resources(frame, events, related), _included(frame, events, related)
     return b"".join((b'{"data":', resource, included, b',"links":{"self":', frame.link(), b"}}"))
 
 
@@ -98,12 +100,12 @@ def _related_document(frame: ReadFrame, resource: bytes) -> bytes:
     return b'{"data":%b,"links":{"self":%b}}' % (resource, frame.link())
 
 
-def _event_resources(frame: ReadFrame, events: Sequence[StoredEvent], related: Related) -> bytes | memoryview:
+def _event_resources(frame: ReadFrame, events: StoredEvents, related: Related) -> bytes | memoryview:
     writer = event_writer(frame.base_url, frame.query.event_fields)
     return writer.write_all(events, related.metrics, related.profile_ids, _attributed(frame, events, related))
 
 
-def _attributed(frame: ReadFrame, events: Sequence[StoredEvent], related: Related) -> Attributed:
+def _attributed(frame: ReadFrame, events: StoredEvents, related: Related) -> Attributed:
     """How the events show their attributions: as related resources, or as properties in the older revisions."""
     if not (related.touches and frame.query.shows_attributions):
         return Attributed()
@@ -113,21 +115,21 @@ def _attributed(frame: ReadFrame, events: Sequence[StoredEvent], related: Relate
     return Attributed(properties=[b"" if touch is None else attribution_property(touch) for touch in touches])
 
 
-def _included(frame: ReadFrame, events: Sequence[StoredEvent], related: Related) -> bytes:
+def _included(frame: ReadFrame, events: StoredEvents, related: Related) -> bytes:
     """The member ``included`` with the comma before it, each resource once; empty if no include was requested."""
     includes = frame.query.includes
     if not includes:
         return b""
     resources: list[bytes] = []
     if "metric" in includes:
-        numbers = _once(event.metric for event in events)
+        numbers = _once(events.metrics)
         wanted = frame.query.metric_fields
         resources += [
             metric_resource(related.metrics[number], frame.base_url, wanted, frame.revision) for number in numbers
         ]
     if "profile" in includes:
         times = related.last_event_times
-        numbers = _once(event.profile for event in events)
+        numbers = _once(events.profiles)
         resources += [_profile_resource(frame, related.profiles[number], times.get(number)) for number in numbers]
     if "attributions" in includes:
         resources += [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 import msgspec
 
@@ -11,7 +10,6 @@ from eventkeep.directory import Directory
 from eventkeep.events.selection import EventSelection
 from eventkeep.events.store import EventStore
 from eventkeep.model.aggregates import Numbers, Times, Values
-from eventkeep.model.event_columns import EventColumns
 from eventkeep.server.survivors import Survivors
 
 
@@ -48,17 +46,11 @@ class EventArrays:
                 columns.numbers["time"],
                 survivors.of(columns.numbers["profile"]),
                 columns.numbers["value"],
-                [text.decode() for text in texts(columns, "currency")],
-                texts(columns, "properties"),
+                columns.texts["currency"].strings(),
+                columns.texts["properties"].texts(),
             )
 
     def newest_documents(self, account: int, metric: int, count: int) -> list[bytes]:
         """The properties of the metric's newest events, as they were sent."""
         selection = EventSelection(account=account, count=count, metrics=frozenset([metric]))
-        return [event.properties for event in self._events.page(selection)]
-
-
-def texts(columns: EventColumns, name: str) -> list[bytes]:
-    """A column of texts, one by one."""
-    column = columns.texts[name]
-    return [column.joined[start:end] for start, end in pairwise(column.offsets().tolist())]
+        return self._events.page(selection).properties.texts()

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from eventkeep.limits import PAGE_BYTES_MAX
 from eventkeep.model.event import StoredEvent
+from eventkeep.model.stored_events import StoredEvents
 from eventkeep.protocol.operations import OPERATIONS
 from eventkeep.protocol.reads.pages import Page, page_of
 from eventkeep.protocol.reads.query import parse_read_query
@@ -33,7 +34,7 @@ def turn(places: Sequence[tuple[int, int]], sort: str, size: int, cursor: str | 
     after = query.find_after
     if after is not None:
         ordered = [place for place in ordered if (place < after if query.finds_descending else place > after)]
-    return page_of(query, [stored(place) for place in ordered[: query.find_count]], SECRET)
+    return page_of(query, StoredEvents.of([stored(place) for place in ordered[: query.find_count]]), SECRET)
 
 
 @given(PLACES, st.integers(1, 7), st.sampled_from(["datetime", "-datetime", "timestamp", "-timestamp"]))
@@ -70,7 +71,7 @@ def test_walk_has_events_of_the_start_once_while_more_arrive(
 
 
 def test_no_events_are_an_empty_page() -> None:
-    assert turn([], "datetime", 3, None) == Page([])
+    assert turn([], "datetime", 3, None) == Page(StoredEvents.of([]))
 
 
 @given(st.lists(st.sampled_from([0, 1, PAGE_BYTES_MAX // 2, PAGE_BYTES_MAX]), max_size=12), st.integers(1, 12))
@@ -80,7 +81,7 @@ def test_a_page_has_no_more_bytes_than_its_bound_and_tells_that_more_follow(size
         f"sort=datetime&page[size]={size}".encode(), OPERATIONS["get_events"], REVISIONS[-1], SECRET
     )
     found = [StoredEvent(1, *place, 1, 1, "", None, "", bytes(sizes[place[0]])) for place in places]
-    page = page_of(query, found[: query.find_count], SECRET)
+    page = page_of(query, StoredEvents.of(found[: query.find_count]), SECRET)
     taken = len(page.events)
     assert taken <= size
     assert taken > 0 or not sizes
@@ -92,6 +93,6 @@ def test_a_page_has_no_more_bytes_than_its_bound_and_tells_that_more_follow(size
 def test_included_profiles_count_once() -> None:
     query = parse_read_query(b"include=profile", OPERATIONS["get_events"], REVISIONS[-1], SECRET)
     found = [StoredEvent(1, time, 1, 1 + time // 2, 1, "", None, "", b"{}") for time in range(6)]
-    page = page_of(query, found, SECRET, {number: PAGE_BYTES_MAX * 4 // 10 for number in (1, 2, 3)})
+    page = page_of(query, StoredEvents.of(found), SECRET, {number: PAGE_BYTES_MAX * 4 // 10 for number in (1, 2, 3)})
     assert list(page.events) == found[:4]
     assert page.next_cursor is not None

@@ -8,6 +8,7 @@ import pytest
 from eventkeep.model.event import StoredEvent, public_id
 from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
+from eventkeep.model.stored_events import StoredEvents
 from eventkeep.protocol.operations import OPERATIONS
 from eventkeep.protocol.reads.pages import Page, page_of
 from eventkeep.protocol.reads.query import parse_read_query
@@ -62,7 +63,9 @@ def frame(
 
 def events(query_string: str = "", **options: str) -> dict[str, Any]:
     framed = frame(query_string, **options)
-    document: dict[str, Any] = json.loads(events_document(framed, page_of(framed.query, EVENTS, SECRET), RELATED))
+    document: dict[str, Any] = json.loads(
+        events_document(framed, page_of(framed.query, StoredEvents.of(EVENTS), SECRET), RELATED)
+    )
     return document
 
 
@@ -127,7 +130,7 @@ def test_the_link_of_a_neighbour_takes_the_place_of_a_cursor() -> None:
 
 
 def test_an_empty_page() -> None:
-    document = json.loads(events_document(frame("include=metric"), Page([]), RELATED))
+    document = json.loads(events_document(frame("include=metric"), Page(StoredEvents.of([])), RELATED))
     assert document == {
         "data": [],
         "included": [],
@@ -311,6 +314,6 @@ def test_one_revision_responds_with_lists_of_one() -> None:
 def test_a_strange_host_stays_inside_its_links() -> None:
     query = frame().query
     strange = ReadFrame(base_url='http://a","x":"', path="/api/events/", revision=BY_DATE["2024-06-15"], query=query)
-    document = json.loads(events_document(strange, Page(EVENTS[:1]), RELATED))
+    document = json.loads(events_document(strange, Page(StoredEvents.of(EVENTS[:1])), RELATED))
     assert document.keys() == {"data", "links"}
     assert document["data"][0]["links"]["self"].startswith('http://a","x":"/api/events/')
