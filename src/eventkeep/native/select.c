@@ -12,7 +12,8 @@
 
 enum { PROFILE, METRIC, ORDERS };
 
-/* Segments: rows sorted by account, time and id. Accounts ascend, with the first row of each; a last start ends them. */
+/* A segment: fewer than 2^32 rows, sorted by account, time and id. Accounts ascend, with the first row of each; a last
+   start ends them. */
 struct part {
     uint64_t accounts_count, currencies_count;
     const uint32_t *accounts;
@@ -77,7 +78,6 @@ struct reading {
 };
 
 enum { NO_PLACE = -1 };
-static const int64_t OFFSET_MAX = UINT32_MAX;
 
 static size_t row_bytes(const struct part *part)
 {
@@ -96,12 +96,17 @@ static void begin(struct reading *reading, const struct part *part, uint32_t pla
     reading->bad->part = place;
 }
 
+static uint64_t piece_bytes(const struct order *order)
+{
+    return (uint64_t)order->entries * (4 + order->width);
+}
+
 static size_t buffer_bytes(const struct part *part)
 {
     if (!part->is_file)
         return 0;
-    size_t order = part->orders[PROFILE].width > part->orders[METRIC].width ? PROFILE : METRIC;
-    return row_bytes(part) * part->group_rows + (size_t)part->orders[order].entries * (4 + part->orders[order].width);
+    uint64_t profiles = piece_bytes(&part->orders[PROFILE]), metrics = piece_bytes(&part->orders[METRIC]);
+    return row_bytes(part) * part->group_rows + (profiles > metrics ? profiles : metrics);
 }
 
 static void fail(struct reading *reading, uint64_t offset, uint64_t size, int32_t error)
@@ -137,7 +142,13 @@ static uint64_t column_at(const uint8_t *group, size_t at, uint32_t width)
     return word;
 }
 
-/* Reads a row; false if its group can't be used. */
+/* A time of a file. Wrong content may give any, so that the sum wraps around. */
+static int64_t time_at(const struct part *part, uint64_t offset)
+{
+    return (int64_t)((uint64_t)part->time_base + offset);
+}
+
+/* Reads one of the part's rows; false if its group can't be used. */
 static bool read_row(struct reading *reading, uint64_t row, struct row *out)
 {
     const struct part *part = reading->part;
@@ -153,10 +164,6 @@ static bool read_row(struct reading *reading, uint64_t row, struct row *out)
         out->file = out->slot = 0;
         return true;
     }
-    if (row >= (uint64_t)part->starts[part->accounts_count]) {
-        fail(reading, part->groups_offset, reading->group_bytes, 0);
-        return false;
-    }
     const uint8_t *group = group_of(reading, row);
     if (group == NULL)
         return false;
@@ -164,7 +171,7 @@ static bool read_row(struct reading *reading, uint64_t row, struct row *out)
     out->id = column_at(group, at, 8);
     memcpy(&out->value, group + (2 * rows + at) * 8, 8);
     group += 3 * rows * 8;
-    out->time = part->time_base + (int64_t)column_at(group, at, 4);
+    out->time = time_at(part, column_at(group, at, 4));
     out->profile = (uint32_t)column_at(group, rows + at, 4);
     out->slot = (uint32_t)column_at(group, 2 * rows + at, 4);
     group += 3 * rows * 4;
@@ -192,7 +199,8 @@ static int64_t account_place(const struct part *part, uint32_t account)
         else
             high = middle;
     }
-    return low < part->accounts_count && part->accounts[low] == account ? (int64_t)low : NO_PLACE;
+    bool is_there = low < part->accounts_count && part->accounts[low] == account;
+    return is_there && part->starts[low] < part->starts[low + 1] ? (int64_t)low : NO_PLACE;
 }
 
 /* A time that none of the account's rows from ``start`` to ``end`` is before, or, if ``is_newest``, after. */
@@ -203,10 +211,10 @@ static int64_t edge_of(const struct part *part, uint64_t account, uint64_t start
     uint64_t size = part->group_rows, behind = (end + size - 1) / size;
     if (!is_newest) {
         bool is_own = start / size * size >= (uint64_t)part->starts[account];
-        return part->time_base + (is_own ? part->fence_times[start / size] : part->oldest[account]);
+        return time_at(part, is_own ? part->fence_times[start / size] : part->oldest[account]);
     }
     bool is_own = behind * size < (uint64_t)part->starts[account + 1];
-    return part->time_base + (is_own ? part->fence_times[behind] : part->newest[account]);
+    return time_at(part, is_own ? part->fence_times[behind] : part->newest[account]);
 }
 
 static bool is_before(int64_t time, uint64_t id, int64_t other_time, uint64_t other_id)
@@ -214,35 +222,50 @@ static bool is_before(int64_t time, uint64_t id, int64_t other_time, uint64_t ot
     return time < other_time || (time == other_time && id < other_id);
 }
 
-/* The first of the account's rows from ``start`` to ``end`` that is at or behind (time, id), else ``end``. */
-static uint64_t lower_bound(struct reading *reading, uint64_t start, uint64_t end, int64_t time, uint64_t id)
+/* A place between rows: before those with the time and the id, or behind them. */
+struct place {
+    int64_t time;
+    uint64_t id;
+    bool is_behind;
+};
+
+static bool is_before_place(int64_t time, uint64_t id, struct place place)
+{
+    bool is_at = time == place.time && id == place.id;
+    return is_at ? place.is_behind : is_before(time, id, place.time, place.id);
+}
+
+/* The first of the account's rows behind the place, else the end of them. */
+static uint64_t first_behind(struct reading *reading, uint64_t account, struct place place)
 {
     const struct part *part = reading->part;
-    if (part->is_file && start < end) {
+    uint64_t start = (uint64_t)part->starts[account], end = (uint64_t)part->starts[account + 1];
+    if (part->is_file) {
+        /* Most segments lie before or behind the place as a whole, and need not be read. */
+        if (place.time < edge_of(part, account, start, end, false))
+            return start;
+        if (place.time > edge_of(part, account, start, end, true))
+            return end;
         /* The fences, each of the first row of its group, say in which group it is. */
         uint64_t size = part->group_rows, low = (start + size - 1) / size, high = (end + size - 1) / size;
-        if (time < part->time_base)
-            return start;
-        if (time - part->time_base > OFFSET_MAX)
-            return end;
         while (low < high) {
             uint64_t middle = (low + high) / 2;
-            if (is_before(part->time_base + part->fence_times[middle], part->fence_ids[middle], time, id))
+            if (is_before_place(time_at(part, part->fence_times[middle]), part->fence_ids[middle], place))
                 low = middle + 1;
             else
                 high = middle;
         }
         if (low * size < end)
-            end = low * size > start ? low * size : start;
-        if (low > 0 && (low - 1) * size > start)
-            start = (low - 1) * size;
+            end = low * size;
+        if (low > 0 && (low - 1) * size >= start)
+            start = (low - 1) * size + 1;
     }
-    while (start < end && !reading->has_failed) {
+    while (start < end) {
         uint64_t middle = (start + end) / 2;
         struct row row;
         if (!read_row(reading, middle, &row))
             break;
-        if (is_before(row.time, row.id, time, id))
+        if (is_before_place(row.time, row.id, place))
             start = middle + 1;
         else
             end = middle;
@@ -250,34 +273,36 @@ static uint64_t lower_bound(struct reading *reading, uint64_t start, uint64_t en
     return start;
 }
 
+static uint64_t larger(uint64_t one, uint64_t other)
+{
+    return one > other ? one : other;
+}
+
+static uint64_t smaller(uint64_t one, uint64_t other)
+{
+    return one < other ? one : other;
+}
+
 /* The account's rows within the selection's times and behind its place. */
 static void find_bounds(struct reading *reading, uint64_t account, const struct selection *selection, uint64_t *first,
                         uint64_t *behind)
 {
-    uint64_t start = (uint64_t)reading->part->starts[account], end = (uint64_t)reading->part->starts[account + 1];
-    *first = start;
-    *behind = end;
-    if (selection->has_min) {
-        uint64_t found = lower_bound(reading, start, end, selection->time_min, 0);
-        *first = found > *first ? found : *first;
-    }
-    if (selection->has_max) {
-        uint64_t found = lower_bound(reading, start, end, selection->time_max + 1, 0);
-        *behind = found < *behind ? found : *behind;
-    }
-    if (selection->has_after && selection->descending) {
-        uint64_t found = lower_bound(reading, start, end, selection->after_time, selection->after_id);
-        *behind = found < *behind ? found : *behind;
-    } else if (selection->has_after) {
-        bool is_last = selection->after_id == UINT64_MAX;
-        uint64_t found = lower_bound(reading, start, end, selection->after_time + is_last, selection->after_id + 1);
-        *first = found > *first ? found : *first;
-    }
-    if (*behind < *first)
-        *behind = *first;
+    struct place oldest = {selection->time_min, 0, false}, newest = {selection->time_max, UINT64_MAX, true};
+    struct place after = {selection->after_time, selection->after_id, !selection->descending};
+    *first = (uint64_t)reading->part->starts[account];
+    *behind = (uint64_t)reading->part->starts[account + 1];
+    if (selection->has_min)
+        *first = larger(*first, first_behind(reading, account, oldest));
+    if (selection->has_max)
+        *behind = smaller(*behind, first_behind(reading, account, newest));
+    if (selection->has_after && selection->descending)
+        *behind = smaller(*behind, first_behind(reading, account, after));
+    else if (selection->has_after)
+        *first = larger(*first, first_behind(reading, account, after));
+    *behind = larger(*first, *behind);
 }
 
-/* Rows in ascending order of their numbers in the part, in memory that grows. */
+/* Rows by their numbers in the part, in the page's order, in memory that grows. */
 struct rows {
     uint32_t *rows;
     uint64_t count, room;
@@ -301,6 +326,11 @@ static int compare_rows(const void *one, const void *other)
 {
     uint32_t first = *(const uint32_t *)one, second = *(const uint32_t *)other;
     return first < second ? -1 : first > second;
+}
+
+static int compare_rows_descending(const void *one, const void *other)
+{
+    return compare_rows(other, one);
 }
 
 static bool holds(const uint32_t *ascending, uint64_t count, uint32_t number)
@@ -333,14 +363,33 @@ static uint32_t row_of_entry(struct reading *reading, int order, uint64_t entry)
     return reading->part->is_file ? row_at(&reading->piece, entry) : (uint32_t)reading->part->rows[order][entry];
 }
 
-/* Adds the first rows of one number, ``selection->count`` at most, that lie from ``first`` to ``behind`` and are of one
-   of the metrics. False without memory. */
-static bool add_number(struct reading *reading, const struct selection *selection, int order, uint32_t number,
-                       uint64_t start, uint64_t end, uint64_t first, uint64_t behind, struct rows *rows)
+/* The first of the entries from ``low`` to ``high``, which are all of one number's, that is not before ``row``. Between
+   their rows lie at most the account's rows of other numbers: if there are few, the search has a short range. */
+static uint64_t first_entry(struct reading *reading, uint64_t account, int order, uint64_t low, uint64_t high,
+                            uint64_t row)
+{
+    uint64_t start = (uint64_t)reading->part->starts[account], end = (uint64_t)reading->part->starts[account + 1];
+    uint64_t before = row - start, others = end - start - (high - low);
+    high = smaller(high, low + before);
+    low += before > others ? before - others : 0;
+    while (low < high && !reading->piece.is_bad) {
+        uint64_t middle = (low + high) / 2;
+        if (row_of_entry(reading, order, middle) < row)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Adds the first rows of one number in the page's order, ``selection->count`` at most, that lie from ``first`` to
+   ``behind`` and are of one of the metrics. False without memory. */
+static bool add_number(struct reading *reading, const struct selection *selection, uint64_t account, int order,
+                       uint32_t number, uint64_t first, uint64_t behind, struct rows *rows)
 {
     const struct part *part = reading->part;
-    bool has_metrics = order == PROFILE && selection->metrics != NULL;
-    uint64_t low, high;
+    bool has_metrics = order == PROFILE && selection->metrics != NULL, descending = selection->descending;
+    uint64_t start = (uint64_t)part->starts[account], end = (uint64_t)part->starts[account + 1], low, high;
     if (part->is_file) {
         low = find_number(&reading->piece, start, end, number, false);
         high = find_number(&reading->piece, low, end, number, true);
@@ -348,27 +397,16 @@ static bool add_number(struct reading *reading, const struct selection *selectio
         low = first_number(part->numbers[order], start, end, number, false);
         high = first_number(part->numbers[order], low, end, number, true);
     }
-    for (uint64_t added = 0; low < high && added < selection->count && !reading->piece.is_bad;) {
-        /* From the end on which the page begins. Rows outside the bounds are passed over by halves. */
-        uint64_t entry = selection->descending ? high - 1 : low;
-        uint32_t row = row_of_entry(reading, order, entry);
-        if (reading->piece.is_bad)
+    /* Only the bound on which the page begins is looked for: the loop ends at the other one. */
+    if (low < high && descending && row_of_entry(reading, order, high - 1) >= behind)
+        high = first_entry(reading, account, order, low, high, behind);
+    else if (low < high && !descending && row_of_entry(reading, order, low) < first)
+        low = first_entry(reading, account, order, low, high, first);
+    for (uint64_t added = 0; low < high && added < selection->count;) {
+        uint32_t row = row_of_entry(reading, order, descending ? --high : low++);
+        /* Rows are read within the bounds alone, whatever wrong content says. */
+        if (reading->piece.is_bad || row < first || row >= behind)
             break;
-        if (selection->descending ? row < first : row >= behind)
-            break;
-        if (selection->descending ? row >= behind : row < first) {
-            uint64_t bound = selection->descending ? behind : first, one = low, other = high;
-            while (one < other && !reading->piece.is_bad) {
-                uint64_t middle = (one + other) / 2;
-                if (row_of_entry(reading, order, middle) < bound)
-                    one = middle + 1;
-                else
-                    other = middle;
-            }
-            *(selection->descending ? &high : &low) = one;
-            continue;
-        }
-        *(selection->descending ? &high : &low) = selection->descending ? entry : entry + 1;
         if (has_metrics) {
             struct row read;
             if (!read_row(reading, row, &read))
@@ -381,29 +419,33 @@ static bool add_number(struct reading *reading, const struct selection *selectio
         added++;
     }
     if (reading->piece.is_bad && !reading->has_failed) {
-        uint64_t bytes = (uint64_t)reading->order.entries * (4 + reading->order.width);
+        uint64_t bytes = piece_bytes(&reading->order);
         fail(reading, reading->order.offset + reading->piece.place * bytes, bytes, reading->piece.error);
     }
     return true;
 }
 
-/* The rows of the selection's profiles, or of its metrics, that come first in the part, ascending. False without
-   memory. */
+/* The rows of the selection's profiles, or of its metrics, from which the part's first ones are to be taken, in the
+   page's order. False without memory. */
 static bool rows_of_numbers(struct reading *reading, const struct selection *selection, uint64_t account,
                             uint64_t first, uint64_t behind, struct rows *rows)
 {
-    const struct part *part = reading->part;
     int order = selection->profiles != NULL ? PROFILE : METRIC;
     const uint32_t *numbers = order == PROFILE ? selection->profiles : selection->metrics;
-    uint64_t count = order == PROFILE ? selection->profiles_count : selection->metrics_count;
-    uint64_t start = (uint64_t)part->starts[account], end = (uint64_t)part->starts[account + 1];
+    uint64_t count = order == PROFILE ? selection->profiles_count : selection->metrics_count, added = 0;
     rows->count = 0;
-    reading->order = part->orders[order];
+    reading->order = reading->part->orders[order];
     reading->order.file = reading->file;
-    for (uint64_t at = 0; at < count && !reading->has_failed; at++)
-        if (!add_number(reading, selection, order, numbers[at], start, end, first, behind, rows))
+    for (uint64_t at = 0; at < count && first < behind && !reading->has_failed; at++) {
+        uint64_t before = rows->count;
+        if (!add_number(reading, selection, account, order, numbers[at], first, behind, rows))
             return false;
-    qsort(rows->rows, rows->count, sizeof *rows->rows, compare_rows);
+        added += rows->count > before;
+    }
+    /* Those of one number are in order. */
+    if (added > 1)
+        qsort(rows->rows, rows->count, sizeof *rows->rows,
+              selection->descending ? compare_rows_descending : compare_rows);
     return true;
 }
 
@@ -426,8 +468,8 @@ static uint64_t merge_rows(struct reading *reading, const struct selection *sele
     bool has_next = false;
     while (written < selection->count && !reading->has_failed) {
         if (!has_next && taken < left) {
-            uint64_t at = selection->descending ? left - 1 - taken : taken;
-            if (!read_row(reading, rows != NULL ? rows->rows[at] : first + at, &next))
+            uint64_t row = selection->descending ? behind - 1 - taken : first + taken;
+            if (!read_row(reading, rows != NULL ? rows->rows[taken] : row, &next))
                 break;
             taken++;
             has_next = true;
@@ -482,6 +524,18 @@ static size_t find_candidates(struct reading *reading, const struct part *const 
     return found;
 }
 
+/* Leaves out the part's rows that come behind the last one of a full page. */
+static void narrow(struct reading *reading, const struct selection *selection, const struct row *last,
+                   struct candidate *candidate)
+{
+    struct place place = {last->time, last->id, !selection->descending};
+    uint64_t bound = first_behind(reading, candidate->account, place);
+    if (selection->descending)
+        candidate->first = smaller(candidate->behind, larger(candidate->first, bound));
+    else
+        candidate->behind = larger(candidate->first, smaller(candidate->behind, bound));
+}
+
 /* Writes the rows of a page, in its order, into ``page``, which has room for ``selection->count``. Returns how many
    there are; -1 if a piece can't be used (``bad`` says which), -2 without memory. */
 EXPORTED int64_t eventkeep_select(const struct part *const *parts, const int32_t *files, size_t count,
@@ -497,17 +551,16 @@ EXPORTED int64_t eventkeep_select(const struct part *const *parts, const int32_t
     struct row *other = malloc((selection->count + 1) * sizeof *other), *found = page, *made = other;
     bool has_numbers = selection->profiles != NULL || selection->metrics != NULL;
     int64_t written = buffer && candidates && other ? 0 : -2;
-    size_t near =
-        written ? 0 : find_candidates(&reading, parts, files, count, selection, buffer, candidates);
-    for (size_t at = 0; at < near && written >= 0; at++) {
+    size_t near = written ? 0 : find_candidates(&reading, parts, files, count, selection, buffer, candidates);
+    for (size_t at = 0; at < near && !reading.has_failed; at++) {
         struct candidate *next = candidates + at;
-        if (written && (uint64_t)written == selection->count) {
-            int64_t last = found[written - 1].time;
-            /* No row of this part, nor of those behind it, comes before the last of the page. */
-            if (selection->descending ? next->edge < last : next->edge > last)
-                break;
-        }
+        const struct row *last = written && (uint64_t)written == selection->count ? found + written - 1 : NULL;
+        /* No row of this part, nor of those behind it, comes before the last of the page. */
+        if (last != NULL && (selection->descending ? next->edge < last->time : next->edge > last->time))
+            break;
         begin(&reading, parts[next->part], next->part, files[next->part], buffer);
+        if (last != NULL && has_numbers)
+            narrow(&reading, selection, last, next);
         if (has_numbers && !rows_of_numbers(&reading, selection, next->account, next->first, next->behind, &rows)) {
             written = -2;
             break;
@@ -515,8 +568,6 @@ EXPORTED int64_t eventkeep_select(const struct part *const *parts, const int32_t
         if (!reading.has_failed)
             written = (int64_t)merge_rows(&reading, selection, has_numbers ? &rows : NULL, next->first, next->behind,
                                           &found, (uint64_t)written, &made);
-        if (reading.has_failed)
-            written = -1;
     }
     if (reading.has_failed)
         written = -1;
@@ -548,12 +599,12 @@ EXPORTED int64_t eventkeep_find_event(const struct part *const *parts, const int
         if (buffer == NULL)
             return -2;
         begin(&reading, part, place, files[place], buffer);
-        uint64_t at = lower_bound(&reading, start, end, time, id);
-        bool is_found = !reading.has_failed && at < end && read_row(&reading, at, row) && row->time == time && row->id == id;
+        uint64_t at = first_behind(&reading, (uint64_t)own, (struct place){time, id, false});
+        bool is_found = !reading.has_failed && at < end && read_row(&reading, at, row);
         free(buffer);
         if (reading.has_failed)
             return -1;
-        if (is_found)
+        if (is_found && row->time == time && row->id == id)
             return 1;
     }
     return 0;

@@ -82,7 +82,11 @@ class BadPiece(ctypes.Structure):
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What to look for. Times are in Unix seconds; the sets are sorted numbers of 32 bits, None for no condition."""
+    """What to look for.
+
+    Times are in Unix seconds, in 64 bits as ids are, and the account in 32. The sets are sorted numbers of 32 bits
+    (each of shape [n]), None for no condition; an empty one selects nothing.
+    """
 
     account: int
     count: int
@@ -170,6 +174,10 @@ def select(parts: Sequence[SearchedPart], files: Sequence[int], wanted: Wanted) 
 
     ``files`` are the descriptors of the parts in files; those of parts in memory are not looked at. Raises MemoryError.
     """
+    sets = {"profiles": wanted.profiles, "metrics": wanted.metrics}
+    if any(numbers is not None and not len(numbers) for numbers in sets.values()):
+        # An empty array may have no address, which is no condition for the call.
+        return np.empty(0, dtype=ROW)
     selection = _Selection(
         account=wanted.account,
         count=wanted.count,
@@ -182,7 +190,7 @@ def select(parts: Sequence[SearchedPart], files: Sequence[int], wanted: Wanted) 
     )
     if wanted.after is not None:
         selection.after_time, selection.after_id = wanted.after
-    for name, numbers in (("profiles", wanted.profiles), ("metrics", wanted.metrics)):
+    for name, numbers in sets.items():
         if numbers is not None:
             setattr(selection, name, numbers.ctypes.data)
             setattr(selection, f"{name}_count", len(numbers))
