@@ -102,6 +102,49 @@ def read_pages(store: EventStore, model: Model) -> None:
                     assert store.page(selection) == model.page(selection)
 
 
+def test_pages_behind_cursors_and_with_ties_are_the_same_with_and_without_the_compiled_library(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not selecting.is_built():
+        pytest.skip("the library is not built")
+    store, model, choose = EventStore.open(tmp_path, background=False), Model(), random.Random(7)
+    for position in range(1, 6):
+        # Every second has events in every part; the last two parts are in memory.
+        rows = [row._replace(time=START + choose.randrange(8)) for row in some_rows(150, position)]
+        model.rows += rows
+        store.append(position, columns(rows))
+        if position < 4:
+            store.flush()
+    for _ in range(150):
+        selection = some_selection(choose, model)
+        row = choose.choice(model.rows)
+        wanted = row.account, row.time, row.id ^ choose.randrange(2)
+        found = store.page(selection), store.event(*wanted)
+        assert found[0] == model.page(selection)
+        assert found[1] == (stored(row) if row.id == wanted[2] else None)
+        with monkeypatch.context() as without:
+            without_library(without)
+            assert (store.page(selection), store.event(*wanted)) == found
+    store.close()
+
+
+def some_selection(choose: random.Random, model: Model) -> EventSelection:
+    """A selection whose bounds, if it has any, are among the model's events or next to them."""
+    row = choose.choice(model.rows)
+    cursor = row.time, choose.choice([row.id, row.id ^ 1, 0, 2**64 - 1])
+    bounds = sorted(START + choose.randrange(-1, 9) for _ in range(2))
+    return EventSelection(
+        account=choose.choice([1, 1, 2]),
+        count=choose.choice([1, 7, 50, 1_000]),
+        descending=choose.random() < 0.5,
+        after=choose.choice([None, cursor, cursor]),
+        time_min=choose.choice([None, None, bounds[0]]),
+        time_max=choose.choice([None, None, bounds[1]]),
+        profiles=choose.choice([None, frozenset(choose.sample(range(45), choose.choice([1, 20])))]),
+        metrics=choose.choice([None, frozenset(choose.sample(range(7), choose.choice([1, 3])))]),
+    )
+
+
 def test_a_profile_without_events_has_none(tmp_path: Path) -> None:
     store, _ = filled(tmp_path, [300])
     for numbers in ({0}, {1_000}, {2**32 - 1}, {2**32}, {2**70}, set()):

@@ -18,18 +18,6 @@ enum damage { NONE, CHANGED, CUT_OFF, FORGED, CLOSED, DAMAGES };
 
 static int file;
 
-static void fill(uint8_t *bytes, size_t size)
-{
-    for (size_t at = 0; at < size; at++)
-        bytes[at] = (uint8_t)chance(256);
-}
-
-static void must(bool is_so)
-{
-    if (!is_so)
-        abort();
-}
-
 /* Damage in half of the rounds. */
 static enum damage random_damage(void)
 {

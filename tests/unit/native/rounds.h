@@ -10,6 +10,19 @@
 
 #include "chance.h"
 
+/* What the program relies on, or the result that it checks. */
+static inline void must(bool is_so)
+{
+    if (!is_so)
+        abort();
+}
+
+static inline void fill(uint8_t *bytes, size_t size)
+{
+    for (size_t at = 0; at < size; at++)
+        bytes[at] = (uint8_t)chance(256);
+}
+
 /* Tells in how many of the rounds ``once`` was true. */
 static int count_rounds(int count, char **arguments, bool (*once)(void))
 {

@@ -1,5 +1,5 @@
 """The compiled library stays within its memory: under sanitizers it parses mutated bodies, writes random pages, reads
-damaged pieces of the event store's files, fills its filter, and looks keys up.
+damaged pieces of the event store's files, finds the rows of its pages, fills its filter, and looks keys up.
 
 EVENTKEEP_TEST_ROUNDS in the environment has each program do more rounds, by another seed.
 """
@@ -85,6 +85,13 @@ def test_damaged_pieces_are_read_within_bounds(tmp_path: Path) -> None:
     good = first_number_printed(built("pieces", tmp_path), rounds=STORE_ROUNDS)
     # What is damaged is mostly found to be.
     assert STORE_ROUNDS // 2 < good < STORE_ROUNDS * 9 // 10
+
+
+@needs_compiler
+def test_pages_of_damaged_parts_are_found_within_bounds(tmp_path: Path) -> None:
+    good = first_number_printed(built("selecting", tmp_path), rounds=STORE_ROUNDS)
+    # Some rounds meet the damage, or run out of memory.
+    assert STORE_ROUNDS * 3 // 4 < good < STORE_ROUNDS * 19 // 20
 
 
 @needs_compiler
