@@ -14,6 +14,7 @@ from eventkeep.events.pieces import Content, Sizes, Words
 from eventkeep.events.texts import CutTexts, DocumentTexts
 from eventkeep.model.event_columns import TextColumn
 from eventkeep.native import store_pieces
+from eventkeep.native.library import address
 
 BLOCK_DOCUMENTS_MAX: Final = 16
 """Documents in a block; the number in the block takes four bits of a place."""
@@ -53,7 +54,7 @@ def decompress(content: Content, sizes: Sizes, raw_sizes: Words) -> tuple[Words,
         block = blocks[place]
         # A block at offset 0 begins another buffer; asking each for its address would take longer.
         if block.offset == 0:
-            base = int(np.frombuffer(block, dtype=np.uint8).ctypes.data)
+            base = address(np.frombuffer(block, dtype=np.uint8))
         addresses[place] = base + block.offset
     return addresses, blocks
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from eventkeep.events.format import FILTER_MAGIC, FORMAT_VERSION, sealed, unsealed
 from eventkeep.model.event_columns import Flags, Keys
 from eventkeep.native import store_pieces
+from eventkeep.native.library import address
 
 BITS_PER_KEY: Final = 16
 """Bits of memory for each key in a full layer; one in 570 new keys looks known then."""
@@ -43,7 +44,7 @@ class Layer:
     def __init__(self, blocks: int, count: int = 0) -> None:
         spare = np.zeros(blocks * BLOCK_WORDS + LINE_WORDS, dtype=np.uint64)
         # No block lies in two lines of the processor's cache.
-        start = -spare.ctypes.data % (LINE_WORDS * 8) // 8
+        start = -address(spare) % (LINE_WORDS * 8) // 8
         self.words: npt.NDArray[np.uint64] = spare[start : start + blocks * BLOCK_WORDS].reshape(blocks, BLOCK_WORDS)
         self.count = count
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from eventkeep.events.format import checksum
 from eventkeep.model.event_columns import EventColumns, TextColumn
 from eventkeep.native import store_pieces
+from eventkeep.native.library import address
 
 Words = npt.NDArray[np.uint64]
 Sizes = npt.NDArray[np.uint32]
@@ -106,7 +107,7 @@ class CutTexts:
 
 def _addresses(column: TextColumn) -> Words:
     """The address of each text of a column (shape [n])."""
-    base = int(np.frombuffer(column.joined, dtype=np.uint8).ctypes.data) if column.joined else 0
+    base = address(np.frombuffer(column.joined, dtype=np.uint8)) if column.joined else 0
     return (column.offsets()[:-1] + base).astype(np.uint64)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from eventkeep.native.library import call, calls_of
+from eventkeep.native.library import address, call, calls_of
 
 Words = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.bool_]
@@ -60,7 +60,7 @@ def first_keys(keys: Keys, earlier: Keys) -> Flags:
     keys, earlier = contiguous(keys), contiguous(earlier)
     slots = _slots(SLOTS_PER_KEY * (len(keys[0]) + len(earlier[0])))
     own, others, table = _keys(keys), _keys(earlier), _table(slots)
-    call(_calls(), "first_keys")(ctypes.byref(own), ctypes.byref(others), ctypes.byref(table), first.ctypes.data)
+    call(_calls(), "first_keys")(ctypes.byref(own), ctypes.byref(others), ctypes.byref(table), address(first))
     return first
 
 
@@ -70,7 +70,7 @@ def find_keys(stored: Keys, asked: Keys) -> Flags:
     stored, asked = contiguous(stored), contiguous(asked)
     slots = _slots(SLOTS_PER_ASKED_KEY * len(asked[0]))
     own, others, table = _keys(stored), _keys(asked), _table(slots)
-    call(_calls(), "find_keys")(ctypes.byref(own), ctypes.byref(others), ctypes.byref(table), found.ctypes.data)
+    call(_calls(), "find_keys")(ctypes.byref(own), ctypes.byref(others), ctypes.byref(table), address(found))
     return found
 
 
@@ -79,7 +79,7 @@ def sort_words(words: Words) -> npt.NDArray[np.int64]:
     words = np.ascontiguousarray(words)
     order = np.empty(len(words), dtype=np.int64)
     room = np.empty(2 * len(words) * _PLACED_BYTES, dtype=np.uint8)
-    call(_calls(), "sort_words")(words.ctypes.data, len(words), room.ctypes.data, order.ctypes.data)
+    call(_calls(), "sort_words")(address(words), len(words), address(room), address(order))
     return order
 
 
@@ -94,8 +94,8 @@ def _slots(least: int) -> npt.NDArray[np.uint32]:
 
 def _keys(keys: Keys) -> _Keys:
     ids, lows = keys
-    return _Keys(ids.ctypes.data, lows.ctypes.data, len(ids))
+    return _Keys(address(ids), address(lows), len(ids))
 
 
 def _table(slots: npt.NDArray[np.uint32]) -> _Table:
-    return _Table(_MULTIPLIER, slots.ctypes.data, len(slots).bit_length() - 1)
+    return _Table(_MULTIPLIER, address(slots), len(slots).bit_length() - 1)

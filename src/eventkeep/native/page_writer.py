@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from eventkeep.native.library import library
+from eventkeep.native.library import address, library
 
 PUBLIC_ID: Final = b"\x0e"
 PROFILE_ID: Final = b"\x0f"
@@ -144,11 +144,11 @@ def write_into(output: npt.NDArray[np.uint8], templates: Templates, columns: Pag
     times, ids = (np.ascontiguousarray(each) for each in (columns.times, columns.ids))
     id_sizes, property_sizes = (np.ascontiguousarray(each.sizes, dtype=np.uint32) for each in (unique_ids, properties))
     page = Page(
-        *(count, templates.pointers, times.ctypes.data, ids.ctypes.data, bytes(columns.flags)),
+        *(count, templates.pointers, address(times), address(ids), bytes(columns.flags)),
         *(columns.profile_ids, columns.metric_ids, columns.values, columns.currencies, columns.attribution_ids),
-        *(unique_ids.joined, id_sizes.ctypes.data, len(unique_ids.joined)),
-        *(properties.joined, property_sizes.ctypes.data, len(properties.joined)),
-        *(output.ctypes.data, len(output)),
+        *(unique_ids.joined, address(id_sizes), len(unique_ids.joined)),
+        *(properties.joined, address(property_sizes), len(properties.joined)),
+        *(address(output), len(output)),
     )
     written: int = library().eventkeep_write_page(ctypes.byref(page))
     return written

@@ -24,7 +24,7 @@ from eventkeep.limits import (
     PROPERTY_LEVELS_MAX,
     PROPERTY_STRING_BYTES_MAX,
 )
-from eventkeep.native.library import Columns, LongValue, ObjectLimits, Rules, Span, library
+from eventkeep.native.library import Columns, LongValue, ObjectLimits, Rules, Span, address, library
 
 BODIES_BYTES_MAX: Final = max(BODY_BYTES_MAX, GATHERED_BYTES_MAX) + BULK_EVENTS_MAX
 """Bytes of the bodies of one call, with a NUL behind each."""
@@ -88,16 +88,16 @@ class Memory:
             profile=(Span * events)(),
             metric=(Span * events)(),
             long_value=(LongValue * events)(),
-            unique_ids=self._unique_ids.ctypes.data,
-            currencies=self._currencies.ctypes.data,
-            **{name: column.ctypes.data for name, column in {**self.numbers, **self.sizes}.items()},
+            unique_ids=address(self._unique_ids),
+            currencies=address(self._currencies),
+            **{name: address(column) for name, column in {**self.numbers, **self.sizes}.items()},
         )
 
     def make_room(self, body_bytes: int) -> None:
         """Have room for the properties of bodies of so many bytes."""
         if body_bytes > len(self._properties):
             self._properties = np.empty(min(2 * body_bytes, BODIES_BYTES_MAX), dtype=np.uint8)
-            self.columns.properties = self._properties.ctypes.data
+            self.columns.properties = address(self._properties)
 
 
 class NativeReader:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from eventkeep.native.library import call, calls_of
+from eventkeep.native.library import address, call, calls_of
 
 TEXTS: Final = ("unique_id", "currency", "properties", "metric", "profile", "metric_id", "profile_id")
 """The columns of texts of a row."""
@@ -87,7 +87,7 @@ def find_verbatim(objects: Texts) -> npt.NDArray[np.bool_]:
     """
     flags = np.empty(len(objects.sizes), dtype=np.bool_)
     column = _column(objects)
-    call(_calls(), "find_verbatim")(ctypes.byref(column), len(flags), flags.ctypes.data)
+    call(_calls(), "find_verbatim")(ctypes.byref(column), len(flags), address(flags))
     return flags
 
 
@@ -122,11 +122,11 @@ class RowBuffer:
             count,
             has_ids,
             (ctypes.c_char_p * len(names))(*names),
-            time.ctypes.data,
-            id.ctypes.data,
+            address(time),
+            address(id),
             values,
             *map(_column, texts),
-            self._memory.ctypes.data,
+            address(self._memory),
             room,
         )
         written: int = call(_calls(), "write_rows")(ctypes.byref(rows))
@@ -144,16 +144,16 @@ def order_within_seconds(
     places, room = np.arange(count, dtype=np.uint32), np.empty(count, dtype=np.uint32)
     order = _Order(
         count,
-        time.ctypes.data,
-        rank.ctypes.data,
+        address(time),
+        address(rank),
         _column(unique_id),
         _column(identity),
-        places.ctypes.data,
-        room.ctypes.data,
+        address(places),
+        address(room),
     )
     call(_calls(), "order_within_seconds")(ctypes.byref(order))
     return places.astype(np.intp)
 
 
 def _column(texts: Texts) -> _Column:
-    return _Column(texts.joined, texts.starts.ctypes.data, texts.sizes.ctypes.data)
+    return _Column(texts.joined, address(texts.starts), address(texts.sizes))

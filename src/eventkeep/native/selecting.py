@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from eventkeep.native.library import call, calls_of
+from eventkeep.native.library import address, call, calls_of
 from eventkeep.native.store_pieces import OrderStructure
 
 ROW: Final = np.dtype(
@@ -135,7 +135,7 @@ class SearchedPart:
     def _address(self, column: npt.NDArray[Any], kind: str) -> int:
         column = np.ascontiguousarray(column, dtype=kind)
         self._kept.append(column)
-        return int(column.ctypes.data)
+        return address(column)
 
     def be_file(
         self,
@@ -192,7 +192,7 @@ def select(parts: Sequence[SearchedPart], files: Sequence[int], wanted: Wanted) 
         selection.after_time, selection.after_id = wanted.after
     for name, numbers in sets.items():
         if numbers is not None:
-            setattr(selection, name, numbers.ctypes.data)
+            setattr(selection, name, address(numbers))
             setattr(selection, f"{name}_count", len(numbers))
     page = np.empty(wanted.count, dtype=ROW)
     bad = BadPiece()
@@ -201,7 +201,7 @@ def select(parts: Sequence[SearchedPart], files: Sequence[int], wanted: Wanted) 
         _descriptors(files),
         len(parts),
         ctypes.byref(selection),
-        page.ctypes.data,
+        address(page),
         ctypes.byref(bad),
     )
     return _result(written, page, bad)
@@ -220,7 +220,7 @@ def find_event(
         account,
         time,
         event_id,
-        page.ctypes.data,
+        address(page),
         ctypes.byref(bad),
     )
     return _result(written, page, bad)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from eventkeep.native.library import call, calls_of
+from eventkeep.native.library import address, call, calls_of
 
 Words = npt.NDArray[np.uint64]
 Sizes = npt.NDArray[np.uint32]
@@ -120,8 +120,8 @@ def read_pieces(
     """
     content = np.empty(int(sizes.sum(dtype=np.uint64)), dtype=np.uint8)
     error = ctypes.c_int32()
-    pieces = _Pieces(files.ctypes.data, offsets.ctypes.data, sizes.ctypes.data, checksums.ctypes.data, len(sizes))
-    good = call(_calls(), "read_pieces")(ctypes.byref(pieces), content.ctypes.data, ctypes.byref(error))
+    pieces = _Pieces(address(files), address(offsets), address(sizes), address(checksums), len(sizes))
+    good = call(_calls(), "read_pieces")(ctypes.byref(pieces), address(content), ctypes.byref(error))
     return content, int(good), error.value
 
 
@@ -130,7 +130,7 @@ class OrderPieces:
 
     def __init__(self, offset: int, entries: int, width: int, checksums: Words, fences: Sizes) -> None:
         self._kept = checksums, fences
-        self._pointers = checksums.ctypes.data, fences.ctypes.data
+        self._pointers = address(checksums), address(fences)
         self._offset, self._entries, self._width = offset, entries, width
         self._piece_bytes = entries * (4 + width)
 
@@ -151,12 +151,12 @@ class OrderPieces:
         content = np.empty(self._piece_bytes, dtype=np.uint8)
         bad, error = ctypes.c_uint64(), ctypes.c_int32()
         order = self.structure(file)
-        search = _Search(*entries, numbers.ctypes.data, len(numbers), *rows)
+        search = _Search(*entries, address(numbers), len(numbers), *rows)
         is_good = call(_calls(), "find_entries")(
             ctypes.byref(order),
             ctypes.byref(search),
-            content.ctypes.data,
-            found.ctypes.data,
+            address(content),
+            address(found),
             ctypes.byref(bad),
             ctypes.byref(error),
         )
@@ -168,7 +168,7 @@ class RowGroups:
 
     def __init__(self, offset: int, group_rows: int, widths: Sizes, checksums: Words) -> None:
         self._kept = widths, checksums
-        self._pointers = checksums.ctypes.data, widths.ctypes.data
+        self._pointers = address(checksums), address(widths)
         self._offset, self._group_rows, self._columns = offset, group_rows, len(widths)
         self._row_bytes = int(widths.sum())
 
@@ -182,11 +182,9 @@ class RowGroups:
         group = np.empty(self._row_bytes * self._group_rows, dtype=np.uint8)
         bad, error = ctypes.c_uint64(), ctypes.c_int32()
         checksums, widths = self._pointers
-        wanted = _Rows(
-            self._offset, checksums, rows.ctypes.data, widths, len(rows), file, self._group_rows, self._columns
-        )
+        wanted = _Rows(self._offset, checksums, address(rows), widths, len(rows), file, self._group_rows, self._columns)
         is_good = call(_calls(), "read_rows")(
-            ctypes.byref(wanted), group.ctypes.data, content.ctypes.data, ctypes.byref(bad), ctypes.byref(error)
+            ctypes.byref(wanted), address(group), address(content), ctypes.byref(bad), ctypes.byref(error)
         )
         return content, -1 if is_good else bad.value, error.value
 
@@ -194,7 +192,7 @@ class RowGroups:
 def checksums(content: Content, sizes: Sizes) -> Words:
     """The checksums (shape [n]) of pieces of these sizes that lie one after the other."""
     found = np.empty(len(sizes), dtype=np.uint64)
-    call(_calls(), "checksums")(content.ctypes.data, sizes.ctypes.data, len(sizes), found.ctypes.data)
+    call(_calls(), "checksums")(address(content), address(sizes), len(sizes), address(found))
     return found
 
 
@@ -208,7 +206,7 @@ def pack(unique_ids: Words, unique_id_sizes: Sizes, properties: Words, property_
     size = int(unique_id_sizes.sum(dtype=np.uint64)) + int(property_sizes.sum(dtype=np.uint64))
     content = np.empty(size + 4 * blocks + 8 * count, dtype=np.uint8)
     documents = _documents(unique_ids, unique_id_sizes, properties, property_sizes)
-    call(_calls(), "pack")(ctypes.byref(documents), starts.ctypes.data, blocks, content.ctypes.data)
+    call(_calls(), "pack")(ctypes.byref(documents), address(starts), blocks, address(content))
     return content
 
 
@@ -217,7 +215,7 @@ def documents_sum(
 ) -> int:
     """The sum modulo 2^64 of the hashes of documents, each with its event's id (shape [n])."""
     documents = _documents(unique_ids, unique_id_sizes, properties, property_sizes)
-    return int(call(_calls(), "documents_sum")(ctypes.byref(documents), ids.ctypes.data))
+    return int(call(_calls(), "documents_sum")(ctypes.byref(documents), address(ids)))
 
 
 def number_files(parts: npt.NDArray[Any], places: npt.NDArray[Any]) -> tuple[Sizes, Words]:
@@ -229,9 +227,7 @@ def number_files(parts: npt.NDArray[Any], places: npt.NDArray[Any]) -> tuple[Siz
     count = len(parts)
     parts, places = (np.ascontiguousarray(column, dtype=np.uint32) for column in (parts, places))
     file_of, files = np.empty(count, dtype=np.uint32), np.empty(count, dtype=np.uint64)
-    found = call(_calls(), "number_files")(
-        parts.ctypes.data, places.ctypes.data, count, file_of.ctypes.data, files.ctypes.data
-    )
+    found = call(_calls(), "number_files")(address(parts), address(places), count, address(file_of), address(files))
     return file_of, files[:found]
 
 
@@ -260,18 +256,18 @@ def locate(
     files, sizes = np.empty(count, dtype=np.int32), np.empty(count, dtype=np.uint32)
     offsets, checksums, raw_sizes, words = np.empty((4, count), dtype=np.uint64)
     block_of, number_of = np.empty(count, dtype=np.uint32), np.empty(count, dtype=np.uint8)
-    addresses = np.array([table.ctypes.data for table in tables], dtype=np.uint64)
+    addresses = np.array([address(table) for table in tables], dtype=np.uint64)
     counts = np.array([len(table) for table in tables], dtype=np.uint64)
     found = call(_calls(), "locate")(
-        ctypes.byref(_Tables(addresses.ctypes.data, counts.ctypes.data)),
-        file_of.ctypes.data,
-        slots.ctypes.data,
+        ctypes.byref(_Tables(address(addresses), address(counts))),
+        address(file_of),
+        address(slots),
         count,
         number_bits,
-        words.ctypes.data,
-        ctypes.byref(_Blocks(*(each.ctypes.data for each in (files, offsets, checksums, raw_sizes, sizes)))),
-        block_of.ctypes.data,
-        number_of.ctypes.data,
+        address(words),
+        ctypes.byref(_Blocks(*(address(each) for each in (files, offsets, checksums, raw_sizes, sizes)))),
+        address(block_of),
+        address(number_of),
     )
     if found < 0:
         return -1 - int(found)
@@ -290,33 +286,33 @@ def cut(
     """
     count = len(block_of)
     unique_id_sizes, property_sizes = np.empty(count, dtype=np.uint32), np.empty(count, dtype=np.uint32)
-    wanted = _Cut(blocks.ctypes.data, block_sizes.ctypes.data, block_of.ctypes.data, number_of.ctypes.data, count)
-    good = call(_calls(), "measure")(ctypes.byref(wanted), unique_id_sizes.ctypes.data, property_sizes.ctypes.data)
+    wanted = _Cut(address(blocks), address(block_sizes), address(block_of), address(number_of), count)
+    good = call(_calls(), "measure")(ctypes.byref(wanted), address(unique_id_sizes), address(property_sizes))
     if good < count:
         return int(good)
     unique_ids = np.empty(int(unique_id_sizes.sum(dtype=np.uint64)), dtype=np.uint8)
     properties = np.empty(int(property_sizes.sum(dtype=np.uint64)), dtype=np.uint8)
-    call(_calls(), "cut")(ctypes.byref(wanted), unique_ids.ctypes.data, properties.ctypes.data)
+    call(_calls(), "cut")(ctypes.byref(wanted), address(unique_ids), address(properties))
     return unique_ids, unique_id_sizes, properties, property_sizes
 
 
 def bloom_add(words: Words, keys: Words) -> None:
     """Set the bits of ``keys`` (shape [n]) in the filter's blocks (``words``, shape [blocks, 4])."""
-    call(_calls(), "bloom_add")(words.ctypes.data, len(words), keys.ctypes.data, len(keys))
+    call(_calls(), "bloom_add")(address(words), len(words), address(keys), len(keys))
 
 
 def bloom_find(words: Words, keys: Words) -> npt.NDArray[np.bool_]:
     """Whether each of ``keys`` was perhaps added (shape [n])."""
     found = np.zeros(len(keys), dtype=np.bool_)
-    call(_calls(), "bloom_find")(words.ctypes.data, len(words), keys.ctypes.data, len(keys), found.ctypes.data)
+    call(_calls(), "bloom_find")(address(words), len(words), address(keys), len(keys), address(found))
     return found
 
 
 def _documents(unique_ids: Words, unique_id_sizes: Sizes, properties: Words, property_sizes: Sizes) -> _Documents:
     return _Documents(
-        unique_ids.ctypes.data,
-        unique_id_sizes.ctypes.data,
-        properties.ctypes.data,
-        property_sizes.ctypes.data,
+        address(unique_ids),
+        address(unique_id_sizes),
+        address(properties),
+        address(property_sizes),
         len(unique_ids),
     )
