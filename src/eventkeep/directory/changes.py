@@ -155,7 +155,7 @@ def encode_changes(changes: Sequence[Change]) -> bytes:
     for change in changes:
         shape = SHAPES[change.table]
         columns = len(shape.columns) if change.operation is Operation.PUT else shape.keys
-        if any(len(row) != columns for row in change.rows):
+        if set(map(len, change.rows)) - {columns}:
             raise DirectoryError(f"a row of {shape.name} does not have {columns} columns")
     return _encode(changes) if changes else b""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from typing import Final
 
 import msgspec
 
 from eventkeep.directory.settled_writes import WriteKey
+from eventkeep.model.identity_resolution import Owned
 from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
 
@@ -20,25 +21,25 @@ MetricName = tuple[int, str, str]
 class Pending(msgspec.Struct):
     """The state after one commit, as far as it differs from the one before.
 
-    ``owners`` has the profile's number by account, kind and value of an identifier, ids of profiles under the kind
-    ``id``; ``profiles`` are by `eventkeep.directory.schema.key_of`. ``settled`` are the writes that change nothing more
-    once the commit is applied, with the keys of their profiles. ``before`` is the commit before, while that is not
+    ``owners`` has the profile's number by account, and by kind and value of an identifier, ids of profiles under the
+    kind ``id``; ``profiles`` are by `eventkeep.directory.schema.key_of`. ``settled`` are the writes that change nothing
+    more once the commit is applied, with the keys of their profiles. ``before`` is the commit before, while that is not
     applied either. A commit that is resolved reads its own Pending, then ``before``, then the applied state.
     """
 
     before: Pending | None = None
-    owners: dict[tuple[int, str, str], int] = {}
+    owners: dict[int, dict[Owned, int]] = {}
     profiles: dict[int, Profile] = {}
     metrics: dict[MetricName, Metric] = {}
-    settled: list[tuple[WriteKey, int]] = []
+    settled: dict[WriteKey, int] = {}
 
-    def owners_of(self, keys: Sequence[tuple[int, str, str]]) -> list[int | None]:
-        """Of each key the profile's number, NOBODY if a pending commit released it, None if none touched it."""
-        found: list[int | None] = [None] * len(keys)
+    def owners_of(self, account: int, identifiers: Collection[Owned]) -> list[int | None]:
+        """Of each identifier the profile's number, NOBODY if a pending commit released it, None if none touched it."""
+        found: list[int | None] = [None] * len(identifiers)
         layer: Pending | None = self
         while layer is not None:
-            if layer.owners:
-                older = map(layer.owners.get, keys)
+            if owners := layer.owners.get(account):
+                older = map(owners.get, identifiers)
                 found = [then if newer is None else newer for newer, then in zip(found, older, strict=True)]
             layer = layer.before
         return found

@@ -111,7 +111,7 @@ class Profiles:
         keys = [(account, kind, value) for kind, value in named]
         owners: dict[tuple[str, str], int] = {}
         missing: dict[str, list[str]] = {}
-        known = zip(named, pending.owners_of(keys), self._owners.get_all(keys), strict=True)
+        known = zip(named, pending.owners_of(account, named), self._owners.get_all(keys), strict=True)
         for (kind, value), then, now in known:
             number = now if then is None else then
             if number is None:
@@ -141,7 +141,7 @@ class Profiles:
     def remember(self, pending: Pending) -> None:
         """Keep the applied profiles in memory."""
         self._profiles.put(pending.profiles.items())
-        self._settled.note_applied(pending.settled)
+        self._settled.note_applied(pending.settled.items())
 
     def note(self, change: Change) -> None:
         """Have an applied change in memory: profiles that it makes stale are dropped, new owners kept."""
@@ -323,19 +323,20 @@ def resolution_changes(resolved: IdentityResolution, pending: Pending) -> list[C
     """The changes of a commit to an account's profiles; they are noted in ``pending``, too."""
     account, changed, new_owners = resolved.account, resolved.changed, resolved.new_owners
     changes: list[Change] = []
+    owners = pending.owners.setdefault(account, {})
     if resolved.released:
         changes.append(Change(Table.IDENTIFIER, Operation.DELETE, account, sorted(resolved.released)))
-        pending.owners.update(((account, kind, value), NOBODY) for kind, value in resolved.released)
+        owners.update(dict.fromkeys(resolved.released, NOBODY))
     if changed:
         # In the order of the tables' keys, so that neighbours are written together.
         rows = [row_of(changed[number]) for number in sorted(changed)]
         changes.append(Change(Table.PROFILE, Operation.PUT, account, rows))
         first = key_of(account, 0)
         pending.profiles.update({first + number: each for number, each in changed.items()})
-        pending.owners.update(((account, "id", changed[number].id), number) for number in resolved.created)
+        owners.update(resolved.new_ids)
     if new_owners:
         changes.append(Change(Table.IDENTIFIER, Operation.PUT, account, identifier_rows(new_owners)))
-        pending.owners.update({(account, kind, value): number for (kind, value), number in new_owners.items()})
+        owners.update(new_owners)
     if resolved.secondary:
         changes += secondary_changes(resolved)
     if resolved.merged:

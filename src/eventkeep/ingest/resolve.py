@@ -220,7 +220,7 @@ class Resolver:
             else:
                 applied[place] = part.applied(made)
                 notes.take(part.writes, made)
-        resolution.pending.settled += notes.settled(resolved.changed)
+        resolution.pending.settled.update(notes.settled(resolved.changed))
         return resolved
 
     def _metrics(

@@ -35,27 +35,28 @@ class SettledNotes:
 
     def __init__(self, account: int) -> None:
         self._account = account
-        self._writes: list[tuple[bytes, int]] = []
+        self._digests: list[bytes] = []
+        self._numbers: list[int] = []
 
     def take(self, writes: Sequence[ProfileWrite], applied: Applied) -> None:
         """Writes that were applied. If identifiers stayed with another profile, each response has to name them."""
-        self._writes += [
-            (b"" if applied.left else write.digest, number)
-            for write, number in zip(writes, applied.numbers, strict=True)
-            if write.only_identifier is None
-        ]
+        for write, number in zip(writes, applied.numbers, strict=True):
+            if write.only_identifier is None:
+                self._digests.append(b"" if applied.left else write.digest)
+                self._numbers.append(number)
 
-    def settled(self, changed: Container[int]) -> list[tuple[WriteKey, int]]:
+    def settled(self, changed: Container[int]) -> dict[WriteKey, int]:
         """The writes with the keys of their profiles. ``changed`` has the profiles that the batch changes.
 
         If two different writes changed a profile, the first one may change it again.
         """
         digests: dict[int, bytes] = {}
-        for digest, number in self._writes:
-            if number in changed and digests.setdefault(number, digest) != digest:
+        for digest, number in zip(self._digests, self._numbers, strict=True):
+            if digests.setdefault(number, digest) != digest and number in changed:
                 digests[number] = b""
-        return [
-            ((self._account, digest), key_of(self._account, number))
-            for digest, number in dict.fromkeys(self._writes)
-            if digest and digests.get(number, digest) == digest
-        ]
+        account, first = self._account, key_of(self._account, 0)
+        return {
+            (account, digest): first + number
+            for digest, number in zip(self._digests, self._numbers, strict=True)
+            if digest and (digests[number] == digest or number not in changed)
+        }

@@ -16,7 +16,7 @@ from eventkeep.limits import (
     PROFILE_PROPERTIES_MAX,
     PROPERTY_ARRAY_ELEMENTS_MAX,
 )
-from eventkeep.model.profile import IDENTIFIER_KINDS, Profile, merged
+from eventkeep.model.profile import EMPTY, IDENTIFIER_KINDS, Profile, merged
 from eventkeep.model.profile_write import ProfileWrite
 
 Owned = tuple[str, str]
@@ -58,9 +58,9 @@ class IdentityResolution:
     whose edit (see ``eventkeep.model.profile_edits``) takes some away. ``merged_before`` has,
     of the same profiles, the numbers of those that were merged into them earlier.
 
-    ``changed``, ``created``, ``new_owners``, ``released``, ``secondary`` and ``merged`` are
-    to be written when the commit ends: profiles by number, the numbers of the new
-    ones among them, the identifiers that found an owner, those that have none any more, and
+    ``changed``, ``created``, ``new_ids``, ``new_owners``, ``released``, ``secondary`` and ``merged``
+    are to be written when the commit ends: profiles by number, the numbers of the new
+    ones among them, their ids, the identifiers that found an owner, those that have none any more, and
     the number of the surviving profile by that of each profile that was merged into it.
     ``secondary`` has the identifiers that a profile owns without showing them in an
     attribute, with its number; None for one that is shown now, or free. With it, all that a
@@ -84,6 +84,7 @@ class IdentityResolution:
         self.merged_before = merged_before or {}
         self.changed: dict[int, Profile] = {}
         self.created: set[int] = set()
+        self.new_ids: dict[Owned, int] = {}
         self.new_owners: dict[Owned, int] = {}
         self.released: set[Owned] = set()
         self.secondary: dict[Owned, int | None] = {}
@@ -122,6 +123,7 @@ class IdentityResolution:
         self.changed.update(attempt.changed)
         self.created |= attempt.created
         self.owners.update(attempt.new_ids)
+        self.new_ids.update(attempt.new_ids)
         self.secondary.update(attempt.secondary)
         for source, destination in attempt.merged.items():
             self._forget(source)
@@ -137,6 +139,7 @@ class IdentityResolution:
         """A profile is no more: nothing finds it, and nothing of it is to be written."""
         gone = self.profiles.pop(number)
         self.owners.pop(("id", gone.id), None)
+        self.new_ids.pop(("id", gone.id), None)
         self.changed.pop(number, None)
         self.created.discard(number)
 
@@ -175,8 +178,7 @@ class Attempt:
             for identifier in given:
                 self.add(number, identifier)
             self.patch_emails(number, write)
-        if not write.only_identifies():
-            self.merge_write(number, write, pointer)
+        self.merge_write(number, write, pointer)
         return number
 
     def find(self, write: ProfileWrite, given: list[Owned]) -> int | None:
@@ -220,6 +222,8 @@ class Attempt:
             phone_number=write.phone_number,
             external_id=write.external_id,
             anonymous_id=write.anonymous_id,
+            location=EMPTY,
+            properties=EMPTY,
             created=now_us,
             updated=now_us,
         )

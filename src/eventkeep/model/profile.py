@@ -13,6 +13,9 @@ from eventkeep.model.profile_write import ProfileWrite
 IDENTIFIER_KINDS: Final = ("external_id", "email", "phone_number", "anonymous_id", "kx")
 """The identifiers that find a profile, in order of priority; a profile's ``id`` goes before them all."""
 
+EMPTY: Final[dict[str, Any]] = {}
+"""The location and the properties of a new profile. No object of its own for each: the collector looks at all."""
+
 _encode = msgspec.json.Encoder().encode
 
 
