@@ -19,7 +19,7 @@ EMPTY: Final[dict[str, Any]] = {}
 _encode = msgspec.json.Encoder().encode
 
 
-class Profile(msgspec.Struct, kw_only=True):
+class Profile(msgspec.Struct, kw_only=True, gc=False):
     """One profile's state, as the directory keeps it. Never changed in place: a change makes another.
 
     ``number`` is the directory's own, ``id`` the public ULID. A profile may own several
