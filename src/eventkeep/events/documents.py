@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -118,19 +119,28 @@ class Located(msgspec.Struct, frozen=True):
 
 
 def locate(document_files: Sequence[DocumentFile], file_of: npt.NDArray[Any], slots: Slots) -> Located:
-    """Find the blocks of documents, which are given by the place of their file in ``document_files`` and their slot."""
+    """Find the blocks of documents, which are given by the place of their file in ``document_files`` and their slot.
+
+    ``file_of`` and ``slots`` are of shape [n]; the blocks come in the order of their files and places, each once.
+    Raises EventStoreError with the file of the first document whose block the file does not have, or if a table can't
+    be read.
+    """
     if not store_pieces.is_built():
         return locate_in_python(document_files, file_of, slots)
-    paths = [document_file.path for document_file in document_files]
+    tables = _tables_of(document_files, file_of)
+    found = store_pieces.locate(tables, file_of, slots, NUMBER_BITS)
+    if isinstance(found, int):
+        raise too_few_blocks(document_files[found].path, len(tables[found]))
+    return Located([document_file.path for document_file in document_files], *found)
+
+
+def _tables_of(document_files: Sequence[DocumentFile], file_of: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+    """The table of each file; an empty one for those that no document is in, whose tables are not read."""
     is_used = np.bincount(file_of, minlength=len(document_files)).tolist()
-    tables = [
+    return [
         document_file.table() if used else _NO_BLOCKS
         for document_file, used in zip(document_files, is_used, strict=True)
     ]
-    found = store_pieces.locate(tables, file_of, slots, NUMBER_BITS)
-    if isinstance(found, int):
-        raise too_few_blocks(paths[found], len(tables[found]))
-    return Located(paths, *found)
 
 
 def too_few_blocks(path: Path, count: int) -> EventStoreError:
@@ -139,18 +149,20 @@ def too_few_blocks(path: Path, count: int) -> EventStoreError:
 
 def locate_in_python(document_files: Sequence[DocumentFile], file_of: npt.NDArray[Any], slots: Slots) -> Located:
     """The same without the compiled library."""
-    wanted = file_of.astype(np.int64) << 32 | (slots >> np.uint32(NUMBER_BITS)).astype(np.int64)
-    distinct, block_of = np.unique(wanted, return_inverse=True)
+    tables, wanted = _tables_of(document_files, file_of), slots >> np.uint32(NUMBER_BITS)
+    counts = np.array([len(table) for table in tables], dtype=np.int64)
+    past = np.flatnonzero(wanted >= counts[file_of])
+    if len(past):
+        place = int(file_of[past[0]])
+        raise too_few_blocks(document_files[place].path, len(tables[place]))
+    distinct, block_of = np.unique(file_of.astype(np.int64) << 32 | wanted.astype(np.int64), return_inverse=True)
     block_file, block = (distinct >> 32).astype(np.int32), distinct & 0xFFFFFFFF
     entries = np.empty(len(distinct), dtype=_ENTRY)
     # The blocks of a file are one run.
     places, _ = runs(block_file)
-    starts = np.searchsorted(block_file, places).tolist()
-    for place, start, end in zip(places.tolist(), starts, [*starts[1:], len(distinct)], strict=True):
-        table = document_files[place].table()
-        if block[end - 1] >= len(table):
-            raise too_few_blocks(document_files[place].path, len(table))
-        entries[start:end] = table[block[start:end]]
+    starts = [*np.searchsorted(block_file, places).tolist(), len(distinct)]
+    for place, (start, end) in zip(places.tolist(), pairwise(starts), strict=True):
+        entries[start:end] = tables[place][block[start:end]]
     return Located(
         paths=[document_file.path for document_file in document_files],
         file_of=block_file,

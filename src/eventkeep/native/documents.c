@@ -53,7 +53,7 @@ static int compare_words(const void *one, const void *other)
 
 /* Finds the blocks of documents by the numbers of their files and their slots, whose lower ``number_bits`` are the
    document's number in its block. ``words`` has room for a word for each document. Returns how many blocks there are;
-   -1 - file if a table of that file has fewer blocks than a slot says. */
+   -1 - file if the table of that file has fewer blocks than a slot says, of the first such document. */
 EXPORTED int64_t eventkeep_locate(const struct tables *tables, const uint32_t *file_of, const uint32_t *slots,
                                   size_t count, uint32_t number_bits, uint64_t *words, const struct blocks *blocks,
                                   uint32_t *block_of, uint8_t *number_of)

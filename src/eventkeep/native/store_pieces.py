@@ -248,8 +248,8 @@ def locate(
 ) -> LocatedBlocks | int:
     """The blocks of documents, which are given by their file's place in ``tables`` and by their slot (shape [n]).
 
-    The lower ``number_bits`` of a slot are the document's number in its block. Returns the place of the first table
-    that is too short for a slot, if there is one.
+    The lower ``number_bits`` of a slot are the document's number in its block. Blocks come in the order of their tables
+    and places, each once. If a slot is past its table, returns the place of that table, of the first such document.
     """
     count = len(slots)
     file_of, slots = (np.ascontiguousarray(column, dtype=np.uint32) for column in (file_of, slots))

@@ -1,5 +1,6 @@
-"""The compiled library stays within its memory: under sanitizers it parses mutated bodies, writes random pages, reads
-damaged pieces of the event store's files, finds the rows of its pages, fills its filter, and looks keys up.
+"""The compiled library stays within its memory: under sanitizers it parses mutated bodies, writes random pages and rows
+of exports, reads damaged pieces of the event store's files, finds the rows of its pages and the blocks of their
+documents, fills its filter, and looks keys up.
 
 EVENTKEEP_TEST_ROUNDS in the environment has each program do more rounds, by another seed.
 """
@@ -92,6 +93,13 @@ def test_pages_of_damaged_parts_are_found_within_bounds(tmp_path: Path) -> None:
     good = first_number_printed(built("selecting", tmp_path), rounds=STORE_ROUNDS)
     # Some rounds meet the damage, or run out of memory.
     assert STORE_ROUNDS * 3 // 4 < good < STORE_ROUNDS * 19 // 20
+
+
+@needs_compiler
+def test_blocks_of_documents_are_found_within_bounds(tmp_path: Path) -> None:
+    good = first_number_printed(built("block_tables", tmp_path))
+    # In some rounds a slot is past its table.
+    assert ROUNDS * 3 // 4 < good < ROUNDS
 
 
 @needs_compiler
