@@ -14,6 +14,8 @@ from eventkeep.native.library import address, call, calls_of
 
 TEXTS: Final = ("unique_id", "currency", "properties", "metric", "profile", "metric_id", "profile_id")
 """The columns of texts of a row."""
+STRINGS: Final = 2
+"""The first of them are escaped; the others are JSON already."""
 FIXED_BYTES: Final = 25 + 17 + 36 + len('{"","",,}\n')
 """Bytes of a row at most, beside its names, its value and its texts."""
 ESCAPE_BYTES: Final = 6
@@ -110,12 +112,13 @@ class RowBuffer:
 
         ``names`` are the fixed texts of a row; ``time`` (Unix seconds) and ``id`` have shape [n]; ``values`` is a JSON
         array without blanks of n numbers, null for none; ``texts`` are in the order of TEXTS.
+        Raises ValueError if there are fewer values than rows.
         """
         count = len(time)
         # A text begins and ends with a quote.
         room = count * (FIXED_BYTES + sum(map(len, names)) + 2 * len(texts)) + len(values)
         room += sum([int(column.sizes.sum(dtype=np.uint64)) for column in texts])
-        room += (ESCAPE_BYTES - 1) * int(texts[0].sizes.sum(dtype=np.uint64))
+        room += (ESCAPE_BYTES - 1) * sum([int(column.sizes.sum(dtype=np.uint64)) for column in texts[:STRINGS]])
         if room > len(self._memory):
             self._memory = np.empty(room, dtype=np.uint8)
         rows = _Rows(
@@ -130,6 +133,9 @@ class RowBuffer:
             room,
         )
         written: int = call(_calls(), "write_rows")(ctypes.byref(rows))
+        if count and not written:
+            # An export that lacks rows without a word would be worse than none.
+            raise ValueError(f"expected {count} values, one for each row, found fewer")
         return self._memory.data[:written]
 
 

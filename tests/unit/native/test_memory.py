@@ -82,6 +82,13 @@ def test_random_pages_are_written_within_bounds(tmp_path: Path) -> None:
 
 
 @needs_compiler
+def test_rows_of_exports_are_written_and_sorted_within_bounds(tmp_path: Path) -> None:
+    good = first_number_printed(built("export_rows", tmp_path))
+    # Some rows have no room, some objects take Python, and some rows are in order.
+    assert ROUNDS // 3 < good < ROUNDS * 2 // 3
+
+
+@needs_compiler
 def test_damaged_pieces_are_read_within_bounds(tmp_path: Path) -> None:
     good = first_number_printed(built("pieces", tmp_path), rounds=STORE_ROUNDS)
     # What is damaged is mostly found to be.

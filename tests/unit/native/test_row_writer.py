@@ -15,7 +15,7 @@ from msgspec import Raw
 
 from eventkeep.model.event import StoredEvent, event_uuid, public_id
 from eventkeep.native import row_writer
-from eventkeep.native.row_writer import RowBuffer, find_verbatim
+from eventkeep.native.row_writer import STRINGS, TEXTS, RowBuffer, find_verbatim
 from eventkeep.protocol.datetimes import datetime_of
 from eventkeep.protocol.reads.event_properties import event_properties
 from eventkeep.protocol.rows.columns import EventRow, ProfileColumns, encode_lines
@@ -24,6 +24,10 @@ from eventkeep.protocol.rows.profile_columns import profile_members
 from eventkeep.protocol.rows.sent_attributes import sent_attributes
 from eventkeep.protocol.rows.writer import RowNames, joined_texts, write_rows
 from tests.event_samples import Row, columns
+
+needs_writer = pytest.mark.skipif(
+    not row_writer.is_built(), reason="there was no C compiler when eventkeep was installed"
+)
 
 METRICS: Final = (("Order é", "api", "W83q5U"), ('"Viewed"\n', "shop", "X00000"))
 """Name, service and id; of the first there were values."""
@@ -104,13 +108,13 @@ def written(rows: Sequence[Row], *, has_ids: bool, order: Sequence[int] | None =
     names = RowNames(
         metrics=[b'"metric":%b,"service":%b' % (encode(name), encode(service)) for name, service, _ in METRICS],
         metric_ids=[b'"metric_id":%b' % encode(id) for *_, id in METRICS],
-        metric_of=np.array([row.metric for row in rows]),
+        metric_of=np.array([row.metric for row in rows], dtype=np.intp),
         profiles=[profile_members(each) for each in PROFILES],
         profile_ids=[b'"profile_id":%b' % encode(id) for id in PROFILE_IDS],
-        profile_of=np.array([row.profile for row in rows]),
+        profile_of=np.array([row.profile for row in rows], dtype=np.intp),
     )
     places = np.arange(len(rows)) if order is None else np.array(order)
-    has_values = np.array([row.metric == 0 for row in rows])
+    has_values = np.array([row.metric == 0 for row in rows], dtype=np.bool_)
     return bytes(write_rows(columns(rows), has_values, names, places, RowBuffer(), has_ids=has_ids))
 
 
@@ -131,7 +135,29 @@ def test_rows_come_in_the_given_order(rows: list[Row]) -> None:
     assert written(rows, has_ids=False, order=order) == expected([rows[place] for place in order], has_ids=False)
 
 
-@pytest.mark.skipif(not row_writer.is_built(), reason="there was no C compiler when eventkeep was installed")
+@needs_writer
+def test_rows_with_strings_of_escapes_alone_have_room() -> None:
+    escapes = joined_texts([b"\x01" * 9])
+    empty = joined_texts([b""])
+    texts = (escapes, escapes, *[empty] * (len(TEXTS) - STRINGS))
+    row = RowBuffer().write_rows([b""] * 7, np.zeros(1, np.int64), np.zeros(1, np.uint64), b"[null]", texts, False)
+    string = b'"' + b"\\u0001" * 9 + b'"'
+    assert bytes(row) == b'1970-01-01T00:00:00+00:00",' + string * 2 + b"}\n"
+
+
+@needs_writer
+@pytest.mark.parametrize("values", [b"[]", b"[null]"])
+def test_rows_are_not_left_out_if_values_are_missing(values: bytes) -> None:
+    texts = [joined_texts([b"", b""])] * len(TEXTS)
+    with pytest.raises(ValueError, match="expected 2 values"):
+        RowBuffer().write_rows([b""] * 7, np.zeros(2, np.int64), np.zeros(2, np.uint64), values, texts, False)
+
+
+def test_no_rows_are_written_without_events() -> None:
+    assert written([], has_ids=True) == b""
+
+
+@needs_writer
 @pytest.mark.parametrize(
     ("text", "is_plain"),
     [
