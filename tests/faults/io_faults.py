@@ -84,7 +84,9 @@ class ForkedProcess:
 
     def send_signal(self, number: int) -> None:
         assert self.pid is not None
-        os.kill(self.pid, number)
+        # It may have crashed just now.
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
     def wait(self, timeout: float | None = None) -> int:
         self._process.join(timeout)
