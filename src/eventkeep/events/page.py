@@ -23,7 +23,10 @@ from eventkeep.native import selecting
 
 
 def select(parts: Sequence[AnyPart], selection: EventSelection, opened: OpenFiles) -> Found | None:
-    """Up to ``selection.count`` rows in the selection's order; None if there are none."""
+    """Up to ``selection.count`` rows in the selection's order; None if there are none.
+
+    Raises EventStoreError if a part can't be read or is damaged.
+    """
     if not selection.count or selection.profiles == frozenset() or selection.metrics == frozenset():
         return None
     if not selecting.is_built():
@@ -97,7 +100,10 @@ def select_in_python(parts: Sequence[AnyPart], selection: EventSelection) -> Fou
 
 
 def find(parts: Sequence[AnyPart], account: int, time: int, event_id: int, opened: OpenFiles) -> Found | None:
-    """The row of one event; None if there is none."""
+    """The row of one event by its time (Unix seconds) and id; None if there is none.
+
+    Raises EventStoreError if a part can't be read or is damaged.
+    """
     if not selecting.is_built():
         return find_in_python(parts, account, time, event_id)
     with files_of_parts(parts, opened) as files:
@@ -203,9 +209,10 @@ def rows_within(
 
 
 def events_of(parts: Sequence[AnyPart], found: Found, account: int, opened: OpenFiles) -> StoredEvents:
-    """The events of rows, in their order; fewer if their properties have more than PAGE_BYTES_MAX bytes.
+    """The events of rows, of which there is one at least, in their order.
 
-    The last one is then that with which they do.
+    There are fewer if their properties have more than PAGE_BYTES_MAX bytes: the last one is that with which they do.
+    Raises EventStoreError if a file can't be read or is damaged.
     """
     read: list[tuple[TextColumn, TextColumn]] = []
     start, left, size = 0, PAGE_BYTES_MAX, len(found)

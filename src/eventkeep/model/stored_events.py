@@ -13,10 +13,13 @@ from eventkeep.model.event_columns import TextColumn
 
 
 class StoredEvents(Sequence[StoredEvent]):
-    """Events of one account, in their order; an event is made when it is asked for.
+    """Events of one account, in their order; they are made together when the first one is asked for.
 
-    ``times`` (Unix seconds) and ``ids`` are of shape [n]. The lists have n elements, too: numbers of the account,
-    values, None for none, and currencies, "" for none.
+    ``times`` (Unix seconds) and ``ids`` are of shape [n], and so are the columns of texts: unique ids, and properties,
+    which are raw JSON objects. The lists have n elements, too: ``profiles`` and ``metrics`` are numbers of the account,
+    ``values`` None for none, ``currencies`` "" for none. Nothing of it is changed, so that slices share it.
+
+    Equal to any list or tuple of the same events. An index out of range raises IndexError, as that of a list does.
     """
 
     __slots__ = (
@@ -42,7 +45,7 @@ class StoredEvents(Sequence[StoredEvent]):
 
     @classmethod
     def of(cls, events: Sequence[StoredEvent]) -> StoredEvents:
-        """The same events, which are of one account."""
+        """The same events. They are of one account, which is 0 if there are none."""
         return cls(
             events[0].account if events else 0,
             np.array([event.time for event in events], dtype=np.int64),
@@ -73,7 +76,7 @@ class StoredEvents(Sequence[StoredEvent]):
         return iter(self._events())
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence):
+        if not isinstance(other, (StoredEvents, list, tuple)):
             return NotImplemented
         return self._events() == list(other)
 
@@ -84,7 +87,7 @@ class StoredEvents(Sequence[StoredEvent]):
         return self._taken(slice(None, None, -1))
 
     def with_profiles(self, others: Mapping[int, int]) -> StoredEvents:
-        """The events with other profiles in the place of some, by their numbers."""
+        """The events with other profiles, by number: ``others`` has the new number of those that change."""
         profiles = [others.get(number, number) for number in self.profiles]
         return StoredEvents(
             *(self.account, self.times, self.ids, profiles, self.metrics),

@@ -141,7 +141,7 @@ def write_into(output: npt.NDArray[np.uint8], templates: Templates, columns: Pag
     count = len(columns.times)
     if not count == len(columns.ids) == len(columns.flags) == len(unique_ids.sizes) == len(properties.sizes):
         return 0
-    times, ids = (np.ascontiguousarray(each) for each in (columns.times, columns.ids))
+    times, ids = np.ascontiguousarray(columns.times, dtype=np.int64), np.ascontiguousarray(columns.ids, dtype=np.uint64)
     id_sizes, property_sizes = (np.ascontiguousarray(each.sizes, dtype=np.uint32) for each in (unique_ids, properties))
     page = Page(
         *(count, templates.pointers, address(times), address(ids), bytes(columns.flags)),

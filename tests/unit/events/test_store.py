@@ -174,17 +174,42 @@ def test_many_events_of_one_second_are_paged_by_id(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_page_ends_early_behind_its_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_built", [True, False])
+@pytest.mark.parametrize(
+    ("size", "count"),
+    [
+        (300, 4),
+        # Just as many bytes as a page may have: the one behind them is the last.
+        (250, 5),
+        (1_001, 1),
+        # Each is more than is read at once.
+        (3_000, 1),
+    ],
+)
+def test_a_page_ends_early_behind_its_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, count: int, is_built: bool
+) -> None:
     monkeypatch.setattr("eventkeep.events.page.PAGE_BYTES_MAX", 1_000)
     monkeypatch.setattr("eventkeep.events.found.DOCUMENTS_AT_ONCE_BYTES", 2_000)
-    store = EventStore.open(tmp_path, background=False)
-    rows = [Row(time=START + n, id=n, properties=b"x" * 300) for n in range(40)]
-    store.append(1, columns(rows[:20]))
+    if not is_built:
+        without_library(monkeypatch)
+    elif not store_pieces.is_built():
+        pytest.skip("the library is not built")
+    store, model = EventStore.open(tmp_path, background=False), Model()
+    rows = [Row(time=START + n, id=n, unique_id=f"é{n}" * (n % 3), properties=b"%*d" % (size, n)) for n in range(40)]
+    # A page of both has events on disk and in memory by turns.
+    model.rows += rows
+    store.append(1, columns([*rows[:20], *rows[30::2]]))
     store.flush()
-    store.append(2, columns(rows[20:]))
-    for time_max in (START + 39, START + 21, START + 10):
-        page = store.page(EventSelection(account=1, count=100, time_max=time_max))
-        assert [event.time for event in page] == [time_max - n for n in range(4)]
+    store.append(2, columns([*rows[20:30], *rows[31::2]]))
+    for descending in (True, False):
+        for time_min, time_max in ((START, START + 39), (START + 18, START + 21), (START + 5, START + 10)):
+            selection = EventSelection(
+                account=1, count=100, descending=descending, time_min=time_min, time_max=time_max
+            )
+            page = store.page(selection)
+            assert page == model.page(selection)[:count]
+            assert len(page) == min(count, time_max - time_min + 1)
     scanned = [row for events in store.scan(EventSelection(account=1, count=0)) for row in rows_of(events)]
     assert scanned == rows[::-1]
     store.close()

@@ -142,6 +142,12 @@ def test_pages_are_written_as_python_writes_each_event(events: list[StoredEvent]
     assert compiled(events, wanted) == in_python(events, wanted)
 
 
+@given(EVENTS, st.builds(slice, *[st.none() | st.integers(-5, 5)] * 2, st.sampled_from([1, -1, 2])))
+def test_slices_of_pages_are_written_as_python_writes_each_event(events: list[StoredEvent], places: slice) -> None:
+    written = event_writer(BASE, FIELDSETS[-1]).write_all(StoredEvents.of(events)[places], METRICS, PROFILE_IDS)
+    assert written == in_python(events[places], FIELDSETS[-1])
+
+
 @needs_writer
 @given(EVENTS, st.sampled_from(FIELDSETS), st.integers(0, 2**10 - 1))
 def test_attributions_are_written_as_python_writes_them(
@@ -199,6 +205,31 @@ def test_no_events_and_one_are_written() -> None:
         assert event_writer(BASE, FIELDSETS[-1]).write_all(StoredEvents.of(events), METRICS, PROFILE_IDS) == in_python(
             events, FIELDSETS[-1]
         )
+
+
+@pytest.mark.parametrize("attributed", [Attributed(ids=[""]), Attributed(properties=[b"", b"", b""])])
+def test_attributions_of_other_events_are_refused(attributed: Attributed) -> None:
+    with pytest.raises(ValueError, match="expected attributions of 2 events"):
+        event_writer(BASE, FIELDSETS[-1]).write_all(
+            StoredEvents.of([stored(), stored()]), METRICS, PROFILE_IDS, attributed
+        )
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_metric_or_a_profile_that_is_missing_is_refused(count: int) -> None:
+    events, writer = StoredEvents.of([stored()] * count), event_writer(BASE, FIELDSETS[-1])
+    for metrics, profile_ids in (({}, PROFILE_IDS), (METRICS, {})):
+        with pytest.raises(KeyError):
+            writer.write_all(events, metrics, profile_ids)
+
+
+@needs_writer
+def test_times_and_ids_of_other_types_are_converted() -> None:
+    templates, page = Templates([PUBLIC_ID] * TEMPLATES), columns()
+    other = page._replace(times=page.times.astype(np.uint32), ids=page.ids.astype(np.int8))
+    expected = write_page(templates, page)
+    assert expected is not None
+    assert write_page(templates, other) == expected
 
 
 @needs_writer

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, lru_cache
-from itertools import repeat
 from typing import Final
 
 import msgspec
@@ -112,16 +111,23 @@ class EventWriter:
         profile_ids: Mapping[int, str],
         attributed: Attributed = _NOT_ATTRIBUTED,
     ) -> bytes | memoryview:
-        """The events' resource objects with commas between them. Metrics and public ids are keyed by number."""
+        """The events' resource objects with commas between them; empty without events.
+
+        ``metrics`` and ``profile_ids`` (public ids) have the metric and the profile of each event, by number. Raises
+        KeyError if one is missing, ValueError if ``attributed`` is not of as many events.
+        """
+        count = len(events)
+        ids, properties = attributed.ids or [""] * count, attributed.properties or [b""] * count
+        if not len(ids) == len(properties) == count:
+            raise ValueError(f"expected attributions of {count} events, found {len(ids)} and {len(properties)}")
         # One alone takes Python no longer.
-        written = self._write_page(events, metrics, profile_ids, attributed) if len(events) > 1 else None
+        written = self._write_page(events, metrics, profile_ids, attributed) if count > 1 else None
         if written is not None:
             return written
-        ids, properties = attributed.ids or repeat(""), attributed.properties or repeat(b"")
         return b",".join(
             [
                 self.write(event, metrics[event.metric], profile_ids[event.profile], id, attribution)
-                for event, id, attribution in zip(events, ids, properties, strict=False)
+                for event, id, attribution in zip(events, ids, properties, strict=True)
             ]
         )
 
@@ -157,7 +163,7 @@ class EventWriter:
             unique_ids=JoinedTexts(events.unique_ids.joined, events.unique_ids.sizes),
             values=encoded_values,
             currencies=_encode(events.currencies),
-            attribution_ids=_encode(list(attributed.ids or repeat("", len(events)))),
+            attribution_ids=_encode(attributed.ids or [""] * len(events)),
             properties=JoinedTexts(properties.joined, properties.sizes),
         )
         return write_page(self._templates, columns)
