@@ -39,6 +39,7 @@ logger = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
 RETRY_SECONDS: Final = 0.1
+CANCEL_AGAIN_SECONDS: Final = 0.5
 UNAVAILABLE: Final = 503
 END_OF_BATCH: Final = "204"
 NOT_FOUND: Final = "404"
@@ -400,8 +401,12 @@ class Link:
         self._loop.run_forever()
 
     async def _end(self) -> None:
-        for task in self._tasks:
-            task.cancel()
+        running = set(self._tasks)
+        while running:
+            # Again, since wait_for loses a cancellation that meets its timeout (until Python 3.12).
+            for task in running:
+                task.cancel()
+            _, running = await asyncio.wait(running, timeout=CANCEL_AGAIN_SECONDS)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
