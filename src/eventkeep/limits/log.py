@@ -16,3 +16,7 @@ LOG_SMALL_RECORD_BYTES: Final = 65_536
 """Bytes of a record up to which zeros are written ahead; a larger one would wait longer for them than it gains."""
 LOG_TRIM_SECONDS: Final = 60.0
 """How often records that both stores have durably are removed from the log, in seconds."""
+LOG_READS_MAX: Final = 50
+"""How often the end of a log is read that a server appends to, until it does not change meanwhile."""
+LOG_READ_AGAIN_SECONDS: Final = 0.1
+"""Seconds between two such reads."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import msgspec
 
 from eventkeep.errors import LogError
 from eventkeep.files import Files
-from eventkeep.log.file_end import find_end
+from eventkeep.limits import LOG_READ_AGAIN_SECONDS, LOG_READS_MAX
+from eventkeep.log.file_end import FileEnd, find_end
 from eventkeep.log.file_log import read_heads
-from eventkeep.log.log_file import Walk, file_name
+from eventkeep.log.log_file import FileHead, Walk, file_name
 
 
 class LogState(msgspec.Struct, frozen=True):
@@ -26,14 +28,16 @@ class LogState(msgspec.Struct, frozen=True):
 
 
 def inspect_log(folder: Path, files: Files | None = None) -> LogState | None:
-    """The state of the log in a folder, None if there is none. Raises LogError if it is damaged."""
-    files = files or Files()
+    """The state of the log in a folder, None if there is none, beside a server that appends to it or without one.
+
+    Raises LogError if it is damaged.
+    """
     try:
-        if not folder.is_dir() or not (file_heads := read_heads(folder)[0]):
-            return None
-        end = find_end(files, folder / file_name(file_heads[-1].first), file_heads[-1])
+        file_heads, end = read_end(folder, files or Files())
     except OSError as exc:
         raise LogError(f"the log in {folder} can't be read: {exc}") from exc
+    if end is None:
+        return None
     return LogState(
         identity=file_heads[0].log,
         first=file_heads[0].first,
@@ -47,12 +51,12 @@ def inspect_log(folder: Path, files: Files | None = None) -> LogState | None:
 def read_log(folder: Path, start: int, files: Files | None = None) -> Iterator[bytes]:
     """The encoded records of a log from ``start`` on, beside a server that appends to it or without one.
 
-    Raises LogError if a record is damaged, or no longer in the log.
+    The last one is the newest at the first call. Raises LogError if a record is damaged, or no longer in the log.
     """
     files = files or Files()
     try:
-        file_heads = read_heads(folder, files)[0]
-        if not file_heads:
+        file_heads, newest = read_end(folder, files)
+        if newest is None:
             return
         if start < file_heads[0].first:
             raise LogError(f"record {start} is no longer in the log, which begins with record {file_heads[0].first}")
@@ -60,9 +64,8 @@ def read_log(folder: Path, start: int, files: Files | None = None) -> Iterator[b
             following = file_heads[place + 1] if place + 1 < len(file_heads) else None
             if following is not None and following.first <= start:
                 continue
-            path = folder / file_name(head.first)
-            end = find_end(files, path, head).offset if following is None else following.before_end
-            walk = Walk(files, path, head, end)
+            end = newest.offset if following is None else following.before_end
+            walk = Walk(files, folder / file_name(head.first), head, end)
             try:
                 for content in walk.records():
                     if walk.position >= start:
@@ -71,3 +74,24 @@ def read_log(folder: Path, start: int, files: Files | None = None) -> Iterator[b
                 walk.close()
     except OSError as exc:
         raise LogError(f"the log in {folder} can't be read: {exc}") from exc
+
+
+def read_end(folder: Path, files: Files) -> tuple[list[FileHead], FileEnd | None]:
+    """The heads of the log's files, and the end of the newest one; None without any. Raises LogError, OSError.
+
+    A server may write a record, begin a file or remove one meanwhile, which looks like damage. Damage looks the same
+    when it is read again.
+    """
+    failure: Exception | None = None
+    for _ in range(LOG_READS_MAX):
+        try:
+            file_heads = read_heads(folder, files)[0] if folder.is_dir() else []
+            if not file_heads:
+                return [], None
+            return file_heads, find_end(files, folder / file_name(file_heads[-1].first), file_heads[-1])
+        except (LogError, FileNotFoundError) as exc:
+            if failure is not None and str(exc) == str(failure):
+                raise
+            failure = exc
+        time.sleep(LOG_READ_AGAIN_SECONDS)
+    raise LogError(f"the log in {folder} changes too fast to be read: {failure}")
