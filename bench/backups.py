@@ -40,6 +40,7 @@ class Backups:
     def __init__(self, data: Path, folder: Path) -> None:
         self._data, self._folder = data, folder
         self.seconds: list[float] = []
+        self._failure: BaseException | None = None
         self.position = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -51,14 +52,22 @@ class Backups:
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
         self._thread.join()
+        if self._failure is not None:
+            raise self._failure
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            shutil.rmtree(self._folder, ignore_errors=True)
-            started = time.perf_counter()
-            done = eventkeep("backup", str(self._folder), "--data", str(self._data))
-            self.seconds.append(time.perf_counter() - started)
-            self.position = int(done.split()[-1].replace(",", ""))
+        try:
+            while not self._stopping.is_set():
+                self._back_up()
+        except BaseException as exc:
+            self._failure = exc
+
+    def _back_up(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        started = time.perf_counter()
+        done = eventkeep("backup", str(self._folder), "--data", str(self._data))
+        self.seconds.append(time.perf_counter() - started)
+        self.position = int(done.split()[-1].replace(",", ""))
 
 
 def eventkeep(*arguments: str) -> str:
