@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy.typing as npt
 
 LIBRARY: Final = Path(__file__).parent / "_reader.so"
-FORM: Final = 4
+FORM: Final = 5
 """The version of the structures and calls, as ``eventkeep_reader_form`` returns it."""
 
 _numbers: Final = ctypes.POINTER(ctypes.c_uint32)

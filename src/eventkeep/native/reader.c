@@ -450,7 +450,7 @@ EXPORTED bool eventkeep_read_creates(const uint8_t *bodies, const uint32_t *size
 /* Changes whenever the structures or the calls change, so that a library of another build is not used. */
 EXPORTED uint32_t eventkeep_reader_form(void)
 {
-    return 4;
+    return 5;
 }
 
 /* The hash of a unique id; for the tests. */
