@@ -188,17 +188,30 @@ static bool read_row(struct reading *reading, uint64_t row, struct row *out)
     return true;
 }
 
+/* The first of ascending numbers from ``start`` to ``end`` that is not before ``number``, or, if ``behind``, is behind
+   it; else ``end``. */
+static uint64_t first_number(const uint32_t *ascending, uint64_t start, uint64_t end, uint32_t number, bool behind)
+{
+    while (start < end) {
+        uint64_t middle = (start + end) / 2;
+        if (ascending[middle] < number || (behind && ascending[middle] == number))
+            start = middle + 1;
+        else
+            end = middle;
+    }
+    return start;
+}
+
+static bool holds(const uint32_t *ascending, uint64_t count, uint32_t number)
+{
+    uint64_t place = first_number(ascending, 0, count, number, false);
+    return place < count && ascending[place] == number;
+}
+
 /* The place of the account in the part, -1 if it has no rows. */
 static int64_t account_place(const struct part *part, uint32_t account)
 {
-    uint64_t low = 0, high = part->accounts_count;
-    while (low < high) {
-        uint64_t middle = (low + high) / 2;
-        if (part->accounts[middle] < account)
-            low = middle + 1;
-        else
-            high = middle;
-    }
+    uint64_t low = first_number(part->accounts, 0, part->accounts_count, account, false);
     bool is_there = low < part->accounts_count && part->accounts[low] == account;
     return is_there && part->starts[low] < part->starts[low + 1] ? (int64_t)low : NO_PLACE;
 }
@@ -331,31 +344,6 @@ static int compare_rows(const void *one, const void *other)
 static int compare_rows_descending(const void *one, const void *other)
 {
     return compare_rows(other, one);
-}
-
-static bool holds(const uint32_t *ascending, uint64_t count, uint32_t number)
-{
-    uint64_t low = 0, high = count;
-    while (low < high) {
-        uint64_t middle = (low + high) / 2;
-        if (ascending[middle] < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < count && ascending[low] == number;
-}
-
-static uint64_t first_number(const uint32_t *ascending, uint64_t start, uint64_t end, uint32_t number, bool behind)
-{
-    while (start < end) {
-        uint64_t middle = (start + end) / 2;
-        if (ascending[middle] < number || (behind && ascending[middle] == number))
-            start = middle + 1;
-        else
-            end = middle;
-    }
-    return start;
 }
 
 static uint32_t row_of_entry(struct reading *reading, int order, uint64_t entry)
