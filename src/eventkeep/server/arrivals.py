@@ -92,11 +92,9 @@ class Arrivals:
         changes = decode_changes(message.changes, "an account that is being moved")
 
         def make(directory: Directory) -> Step:
-            move = directory.moves.get(message.account)
-            if move is None or move.id != message.id or move.state not in (MoveState.ARRIVING, MoveState.ARRIVED):
-                return [refused_change(message.id)], None, MoveReport(NONE)
-            if move.state is MoveState.ARRIVED:
-                return [], None, MoveReport(move.state)
+            move = undecided(directory, message.account, message.id)
+            if not isinstance(move, AccountMove):
+                return move
             if move.cursor != message.cursor:
                 return [], None, MoveReport(move.state, cursor=move.cursor, error="a part of the account is missing")
             arrived = msgspec.structs.replace(move, state=MoveState.ARRIVED, cursor="", start=0)
@@ -108,11 +106,9 @@ class Arrivals:
         """Never take the account by this move, unless it was taken."""
 
         def make(directory: Directory) -> Step:
-            move = directory.moves.get(message.account)
-            if move is None or move.id != message.id or move.state not in (MoveState.ARRIVING, MoveState.ARRIVED):
-                return [refused_change(message.id)], None, MoveReport(NONE)
-            if move.state is MoveState.ARRIVED:
-                return [], None, MoveReport(move.state)
+            move = undecided(directory, message.account, message.id)
+            if not isinstance(move, AccountMove):
+                return move
             return [move_change(message.account, cancelled(move))], None, MoveReport(NONE)
 
         return self._committer.move(make)
@@ -125,6 +121,14 @@ class Arrivals:
         if new.all():
             return events
         return events.take(np.flatnonzero(new)) if new.any() else None
+
+
+def undecided(directory: Directory, account: int, id: str) -> AccountMove | Step:
+    """The move of that id that may still be taken or cancelled; else the step that says how it has ended."""
+    move = directory.moves.get(account)
+    if move is None or move.id != id or move.state not in (MoveState.ARRIVING, MoveState.ARRIVED):
+        return [refused_change(id)], None, MoveReport(NONE)
+    return ([], None, MoveReport(move.state)) if move.state is MoveState.ARRIVED else move
 
 
 def cancelled(move: AccountMove) -> AccountMove:
