@@ -146,6 +146,10 @@ class Unavailable(RequestRefused):
         self.retry_after_seconds = retry_after_seconds
 
 
+class NotBegun(Unavailable):
+    """The same, and nothing was done: trying again can't do it twice."""
+
+
 class ImportStopped(EventkeepError):
     """An import that could not go on; the events that were sent before stay sent."""
 

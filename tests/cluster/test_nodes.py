@@ -77,6 +77,19 @@ def test_keys_made_at_a_follower_hold_at_every_node(running: Processes) -> None:
             time.sleep(0.1)
 
 
+def test_a_key_is_made_while_another_node_begins_to_lead(running: Processes) -> None:
+    follower, _ = followers(running)
+    leading = running.nodes[running.leader()]
+    leading.kill()
+    try:
+        key = follower.make_key("between two leaders")
+    finally:
+        leading.start()
+    own = {**headers(running), "Authorization": f"Klaviyo-API-Key {key}"}
+    body = create_body("between@x.com", "between-1")
+    assert post(f"{follower.url}/api/events/", body, own).status_code == httpx.codes.ACCEPTED
+
+
 def test_rate_limits_of_writes_hold_for_all_nodes_and_of_reads_for_each(running: Processes) -> None:
     follower, other = followers(running)
     nodes = (follower, running.nodes[running.leader()], other)

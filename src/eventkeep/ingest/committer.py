@@ -23,7 +23,7 @@ import structlog
 from eventkeep.clock import Clock
 from eventkeep.directory import Directory
 from eventkeep.directory.changes import Change
-from eventkeep.errors import Unavailable
+from eventkeep.errors import NotBegun, Unavailable
 from eventkeep.ingest.commit import Commit, CommitCounters, Delivery, Outcome, prepare
 from eventkeep.ingest.parsing import CreateParser, ParsedCreates
 from eventkeep.ingest.queue import CreateQueue, QueuedChange, QueuedCreates
@@ -323,7 +323,7 @@ class Committer:
                 raise not_stored(None)
             if (reason := self._turn.begin()) is not None:
                 self._turn.end()
-                raise Unavailable(reason, RETRY_AFTER_SECONDS)
+                raise NotBegun(reason, RETRY_AFTER_SECONDS)
             changes, events, result = self._made(item)
             if changes or events is not None:
                 self._keep_changes(list(changes), events)

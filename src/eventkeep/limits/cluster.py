@@ -100,6 +100,9 @@ CLUSTER_CONNECTIONS_KEPT_MAX: Final = 64
 CLUSTER_SESSIONS_MAX: Final = 10_000
 """API keys whose last write through a node that does not lead is remembered, so that their reads see it."""
 
+CLUSTER_COMMAND_SECONDS_MAX: Final = 10.0
+"""Seconds that a command is tried while no node leads its shard, or the map of the shards can't be written."""
+
 # Joining.
 CLUSTER_SILENT_SECONDS: Final = 10.0
 """Seconds since a node told of itself after which it counts as gone, and is not asked for a snapshot."""

@@ -107,6 +107,8 @@ class ControlResponse(msgspec.Struct, omit_defaults=True):
     snapshot: Snapshot | None = None
     fit: LastFit | None = None
     error: str = ""
+    is_not_begun: bool = False
+    """Whether the node that was asked could not begin; another one may be about to lead."""
 
 
 def make_change(request: ControlRequest, directory: Directory) -> tuple[Sequence[Change], ControlResponse]:

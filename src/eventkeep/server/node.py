@@ -23,7 +23,7 @@ from eventkeep.cluster.member import Member, Role
 from eventkeep.cluster.registry import NodeState, Registry, removable
 from eventkeep.cluster.server_checks import check_servers
 from eventkeep.directory.changes import encode_changes
-from eventkeep.errors import ConfigurationError, LogError, LogUnreachable, StoreError, Unavailable
+from eventkeep.errors import ConfigurationError, LogError, LogUnreachable, NotBegun, StoreError, Unavailable
 from eventkeep.files import Files
 from eventkeep.ingest.committer import Committer
 from eventkeep.ingest.joining import check_room
@@ -275,12 +275,12 @@ class Node:
 def ask_leader(node: Node, content: bytes, shard: int) -> ControlResponse:
     """Have the node that leads a shard carry out a command, and wait a moment until this one has applied it.
 
-    Raises Unavailable if that is not possible now.
+    Raises NotBegun if nobody leads it now, Unavailable if its response is missing.
     """
     is_own = shard == node.shards.own
     leader = node.lease.leader if is_own else node.shards.leader(shard)
     if leader is None or (is_own and leader.node == node.settings.name):
-        raise Unavailable(f"no node of shard {shard} leads now: try again", RETRY_AFTER_SECONDS)
+        raise NotBegun(f"no node of shard {shard} leads now: try again", RETRY_AFTER_SECONDS)
     try:
         response = httpx.post(
             f"{leader.url}{CONTROL_PATH}",
@@ -291,8 +291,12 @@ def ask_leader(node: Node, content: bytes, shard: int) -> ControlResponse:
         )
         response.raise_for_status()
         decoded = msgspec.json.decode(response.content, type=ControlResponse)
+    except (httpx.ConnectError, httpx.ConnectTimeout) as exc:
+        raise NotBegun(f"the node that leads, {leader.url}, can't be reached: {exc}", RETRY_AFTER_SECONDS) from exc
     except (httpx.HTTPError, msgspec.MsgspecError) as exc:
         raise Unavailable(f"the node that leads, {leader.url}, does not respond: {exc}", RETRY_AFTER_SECONDS) from exc
+    if decoded.is_not_begun:
+        raise NotBegun(decoded.error, RETRY_AFTER_SECONDS)
     if is_own:
         node.wait_applied(seen_position(int(response.headers[POSITION])).position)
     return decoded

@@ -23,14 +23,14 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from eventkeep.errors import Fault, InvalidRequest, MethodNotAllowed, NotAuthenticated, NotFound, StoreError
+from eventkeep.errors import Fault, InvalidRequest, MethodNotAllowed, NotAuthenticated, NotBegun, NotFound, StoreError
 from eventkeep.http.request import Request
 from eventkeep.http.response import Response
 from eventkeep.ingest.committer import Committer
 from eventkeep.ingest.stores import Stores
 from eventkeep.limits import BODY_BYTES_MAX, MOVE_BODY_BYTES_MAX
 from eventkeep.server.arrivals import Arrivals
-from eventkeep.server.control import respond
+from eventkeep.server.control import ControlResponse, respond
 from eventkeep.server.departures import Departures
 from eventkeep.server.move_messages import (
     AbandonMove,
@@ -92,7 +92,10 @@ class NodeRoutes:
         """Carry out a command."""
         check_method(request, "POST")
         content = await request.read_body(BODY_BYTES_MAX)
-        response = await asyncio.to_thread(respond, content, self._committer, self._stores, self._is_stopping)
+        try:
+            response = await asyncio.to_thread(respond, content, self._committer, self._stores, self._is_stopping)
+        except NotBegun as exc:
+            response = ControlResponse(error=str(exc), is_not_begun=True)
         return Response(200, JSON, msgspec.json.encode(response))
 
     async def _begin(self, request: Request) -> Response:

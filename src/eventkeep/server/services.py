@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 import structlog
 
 from eventkeep.clock import Clock, Randomness, SystemClock
 from eventkeep.config import LOG_FOLLOWER_BYTES
-from eventkeep.errors import ConfigurationError, StoreError, Unavailable
+from eventkeep.errors import ConfigurationError, NotBegun, StoreError, Unavailable
 from eventkeep.files import Files
 from eventkeep.ingest.committer import Committer
 from eventkeep.ingest.stores import Room, Stores
-from eventkeep.limits import LOG_TRIM_SECONDS
+from eventkeep.limits import CLUSTER_COMMAND_SECONDS_MAX, LOG_TRIM_SECONDS
 from eventkeep.log.file_log import FileLog
 from eventkeep.log.retention import Retention, first_kept
 from eventkeep.server.control import ControlResponse, ControlSocket, is_for_this_node, respond
@@ -28,6 +30,8 @@ from eventkeep.server.prediction_fits import BackgroundFits
 from eventkeep.server.shard_commands import shard_of_command
 
 logger = structlog.get_logger(__name__)
+
+COMMAND_RETRY_SECONDS: Final = 0.1
 
 
 class Services:
@@ -114,6 +118,17 @@ class Services:
         node = self.node
         if node is None or is_for_this_node(content):
             return respond(content, self.committer, self.stores, self.is_closing)
+        deadline = time.monotonic() + CLUSTER_COMMAND_SECONDS_MAX
+        while True:
+            try:
+                return self._respond_in_cluster(node, content)
+            except NotBegun:
+                # Another node is about to lead.
+                if time.monotonic() > deadline or self._closing.wait(COMMAND_RETRY_SECONDS):
+                    raise
+
+    def _respond_in_cluster(self, node: Node, content: bytes) -> ControlResponse:
+        """Carry out a command of a node that shares the log with others. Raises Unavailable, NotBegun."""
         try:
             shard = shard_of_command(node, self.directory, content)
         except ConfigurationError as exc:

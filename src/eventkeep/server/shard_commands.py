@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from eventkeep.directory import DEFAULT_ACCOUNT, Directory
-from eventkeep.errors import ConfigurationError, LogError, Unavailable
+from eventkeep.errors import ConfigurationError, LogError, NotBegun
 from eventkeep.limits import RETRY_AFTER_SECONDS, SHARD_MAP_ENTRIES_MAX
 from eventkeep.server.control import CREATE_KEY, REVOKE_KEY, ControlRequest
 from eventkeep.server.node import Node
@@ -14,7 +14,7 @@ from eventkeep.server.node import Node
 def shard_of_command(node: Node, directory: Directory, content: bytes) -> int:
     """The shard that carries out a command. The name of a new account is taken for this one.
 
-    Raises ConfigurationError if there may be no more accounts or keys, Unavailable if a name can't be taken now.
+    Raises ConfigurationError if there may be no more accounts or keys, NotBegun if a name can't be taken now.
     """
     shards = node.shards
     try:
@@ -37,7 +37,7 @@ def shard_of_command(node: Node, directory: Directory, content: bytes) -> int:
         try:
             entry = node.log.link.run(shards.map.take_name(request.account, shards.own))
         except LogError as exc:
-            raise Unavailable(f"the account can't be made now: {exc}", RETRY_AFTER_SECONDS) from exc
+            raise NotBegun(f"the account can't be made now: {exc}", RETRY_AFTER_SECONDS) from exc
     if entry is None:
         return shards.own
     return shard_of_account(node, entry.number) if entry.number else entry.shard
