@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +20,10 @@ REGULARS_PER_REQUEST: Final = 5
 REGULAR_EVENTS: Final = EVENTS_PER_REQUEST // REGULARS_PER_REQUEST
 TEMPLATE_SECONDS: Final = 3_600
 """The time between the events of two successive templates."""
+LIVE_ROUND_SECONDS: Final = 20_000
+"""The time between the events of two successive rounds of a load of live events."""
+LIVE_REGULARS: Final = 50
+LIVE_REGULAR_EVENTS: Final = 8
 
 
 def properties(choose: random.Random) -> dict[str, Any]:
@@ -63,21 +68,59 @@ def bulk_job(items: list[dict[str, Any]]) -> str:
     return json.dumps({"data": job}, separators=(",", ":"))
 
 
+class EventTimes(StrEnum):
+    """The times of the events of a load."""
+
+    LIVE = "live"
+    """Later from round to round, as when a shop sends its events."""
+    HOURS = "hours"
+    """The same 20 hours in each round."""
+    RANDOM = "random"
+    """Anywhere in four weeks."""
+
+    def second(self, choose: random.Random, round_number: int, seed: int, place: int) -> int:
+        """The time of an event of a template, in seconds since FIRST_MOMENT."""
+        match self:
+            case EventTimes.LIVE:
+                return round_number * LIVE_ROUND_SECONDS + (seed * EVENTS_PER_REQUEST + place) % LIVE_ROUND_SECONDS
+            case EventTimes.HOURS:
+                return seed * TEMPLATE_SECONDS + place
+            case EventTimes.RANDOM:
+                return choose.randrange(28 * 86_400)
+
+
 def regulars_body(seed: int, templates: int) -> str:
     """A bulk request of the events of some recurring profiles.
 
     The events of each lie anywhere among those of this many templates.
     """
     choose = random.Random(seed)
-    items = []
-    for number in range(REGULARS_PER_REQUEST):
-        name = f"regular-{seed}-{number}"
-        resources = []
-        for place in range(REGULAR_EVENTS):
-            second = choose.randrange(templates) * TEMPLATE_SECONDS + choose.randrange(EVENTS_PER_REQUEST)
-            resources.append(event(choose, f"{name}-{place}", second))
-        items.append(bulk_item(profile(name), resources))
-    return bulk_job(items)
+
+    def second() -> int:
+        return choose.randrange(templates) * TEMPLATE_SECONDS + choose.randrange(EVENTS_PER_REQUEST)
+
+    names = [f"regular-{seed}-{number}" for number in range(REGULARS_PER_REQUEST)]
+    return regular_job(choose, names, REGULAR_EVENTS, "", second)
+
+
+def regular_job(choose: random.Random, names: Sequence[str], events: int, mark: str, second: Callable[[], int]) -> str:
+    """A bulk request of so many events of each profile. ``mark`` tells their unique ids from other requests'."""
+    return bulk_job(
+        [
+            bulk_item(profile(name), [event(choose, f"{name}-{mark}{place}", second()) for place in range(events)])
+            for name in names
+        ]
+    )
+
+
+def live_regulars_body(round_number: int) -> str:
+    """A bulk request of some events of each of 50 recurring profiles, at the times of a round of live events."""
+    choose = random.Random(round_number)
+    names = [f"regular-{number}" for number in range(LIVE_REGULARS)]
+    first = round_number * LIVE_ROUND_SECONDS
+    return regular_job(
+        choose, names, LIVE_REGULAR_EVENTS, f"{round_number}-", lambda: first + choose.randrange(LIVE_ROUND_SECONDS)
+    )
 
 
 class Churn(StrEnum):
@@ -89,7 +132,13 @@ class Churn(StrEnum):
     """Every event changes its profile."""
 
 
-def bulk_body(seed: int, profiles: int, churn: Churn | None = None) -> str:
+def bulk_body(
+    seed: int,
+    profiles: int,
+    churn: Churn | None = None,
+    times: EventTimes = EventTimes.HOURS,
+    round_number: int = 0,
+) -> str:
     """A bulk request of EVENTS_PER_REQUEST events, each of one of ``profiles`` profiles."""
     choose = random.Random(seed)
     items = []
@@ -99,7 +148,7 @@ def bulk_body(seed: int, profiles: int, churn: Churn | None = None) -> str:
         who = profile(marked if churn is Churn.NEW_PROFILES else customer)
         if churn is Churn.CHANGED_PROFILES:
             who["attributes"]["properties"] = {"last_seen_in": MARKER}
-        items.append(bulk_item(who, [event(choose, marked, seed * TEMPLATE_SECONDS + place)]))
+        items.append(bulk_item(who, [event(choose, marked, times.second(choose, round_number, seed, place))]))
     return bulk_job(items)
 
 

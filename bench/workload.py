@@ -192,9 +192,8 @@ def middle_one(rounds: Sequence[Figures]) -> Figures:
     return sorted(rounds, key=lambda figures: float(figures["events_per_second"]))[len(rounds) // 2]
 
 
-def older(choose: random.Random, count: int) -> list[str]:
-    """Paths of pages at random places among the events."""
-    seconds = (BULK_TEMPLATES - 1) * TEMPLATE_SECONDS
+def older(choose: random.Random, count: int, seconds: float = (BULK_TEMPLATES - 1) * TEMPLATE_SECONDS) -> list[str]:
+    """Paths of pages at random places among the events, whose times are in this many seconds."""
     # Some way behind the first event, so that the page is full.
     moments = [FIRST_MOMENT + timedelta(seconds=choose.uniform(60, seconds)) for _ in range(count)]
     return [f"/api/events/?filter={quote(str(Filter.less_than('datetime', moment)))}" for moment in moments]

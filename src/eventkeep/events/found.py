@@ -14,6 +14,7 @@ from eventkeep.events.documents import DocumentFile, locate, read_documents
 from eventkeep.events.memory_segment import MemorySegment
 from eventkeep.events.rows import Chunk, Rows, currency_text
 from eventkeep.events.segment import Segment
+from eventkeep.events.texts import CutTexts, DocumentTexts
 from eventkeep.limits import DOCUMENTS_AT_ONCE_BYTES
 from eventkeep.model.event_columns import TextColumn
 from eventkeep.native import store_pieces
@@ -78,25 +79,18 @@ def texts_of(parts: Sequence[AnyPart], found: Found, opened: OpenFiles) -> tuple
             return None
         cut = read_documents(opened, located)
         return cut.unique_ids, cut.properties
-    from_memory: dict[int, tuple[bytes, bytes]] = {}
-    for place in np.flatnonzero(~is_stored).tolist():
-        part = parts[int(part_of[place])]
+    texts = DocumentTexts.empty(len(found))
+    for place in set(part_of[~is_stored].tolist()):
+        part = parts[place]
         assert isinstance(part, MemorySegment)
-        row = int(found.columns["row"][place])
-        from_memory[place] = part.texts.unique_id_at(row), part.texts.properties_at(row)
-    stored = np.flatnonzero(is_stored)
-    columns: list[TextColumn] = []
-    cut_texts = texts_of(parts, found.take(stored), opened) if len(stored) else None
-    if len(stored) and cut_texts is None:
+        own = np.flatnonzero(part_of == place)
+        texts.put(own, part.texts.take(found.columns["row"][own]))
+    if int(texts.sizes().sum()) > DOCUMENTS_AT_ONCE_BYTES and len(found) > 1:
         return None
-    for which in (0, 1):
-        texts = [b""] * len(found)
-        for place, both in from_memory.items():
-            texts[place] = both[which]
-        if cut_texts is not None:
-            column = cut_texts[which]
-            offsets = column.offsets().tolist()
-            for place, begin, end in zip(stored.tolist(), offsets[:-1], offsets[1:], strict=True):
-                texts[place] = column.joined[begin:end]
-        columns.append(TextColumn.of(texts))
-    return columns[0], columns[1]
+    stored = np.flatnonzero(is_stored)
+    if len(stored):
+        both = texts_of(parts, found.take(stored), opened)
+        if both is None:
+            return None
+        texts.put(stored, CutTexts(*both).texts())
+    return texts.joined()

@@ -7,7 +7,7 @@ other threads, and one build serves every version of Python.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -78,6 +78,9 @@ READ_ARGUMENTS: Final = (
 """The arguments of the reader: bodies, sizes, their number, whether they are bulk creates, rules, columns, flags."""
 
 
+_byte_of: Final[Callable[[Any], ctypes.c_char]] = ctypes.c_char.from_buffer
+
+
 @cache
 def library(holding: bool = False) -> Any:
     """The library; None if it was not built or is of another version.
@@ -118,9 +121,14 @@ def calls_of(arguments: Mapping[str, tuple[Any, Any]]) -> dict[str, Any] | None:
 
 
 def address(column: npt.NDArray[Any]) -> int:
-    """The address of an array's memory, which ``column.ctypes.data`` takes twice as long to tell."""
-    found: int = column.__array_interface__["data"][0]
-    return found
+    """The address of an array's memory."""
+    try:
+        # Takes a fifth of the time of the other way.
+        return ctypes.addressof(_byte_of(column))
+    except (TypeError, ValueError):
+        # It is empty, may only be read, or is not contiguous.
+        found: int = column.__array_interface__["data"][0]
+        return found
 
 
 def call(calls: dict[str, Any] | None, name: str) -> Any:
