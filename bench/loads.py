@@ -116,7 +116,7 @@ class Loads:
 
     def bulk(self, server: Server, who: Who) -> Figures:
         """Bulk creates; those of known profiles once all of them were sent to the server before."""
-        while who in (Who.SHOP, Who.KNOWN) and self._passes.get((server.url, who), 0) < BULK_TEMPLATES:
+        while who in (Who.SHOP, Who.KNOWN, Who.CHANGED) and self._passes.get((server.url, who), 0) < BULK_TEMPLATES:
             first = self.creates(server, who, BULK_PATH, BULK_CONNECTIONS)
             sent = self._passes.get((server.url, who), 0) + round(first["events"] / EVENTS_PER_REQUEST)
             self._passes[server.url, who] = sent
@@ -192,6 +192,7 @@ def rows(loads: Loads, python: Path) -> dict[str, Callable[[Server], Figures]]:
     return {
         "bulk, shop": lambda server: loads.bulk(server, Who.SHOP),
         "bulk, each event another profile": lambda server: loads.bulk(server, Who.KNOWN),
+        "bulk, each event changes its profile": lambda server: loads.bulk(server, Who.CHANGED),
         "bulk, each event a new profile": lambda server: loads.bulk(server, Who.NEW),
         "bulk, three events a new profile": lambda server: loads.bulk(server, Who.NEW_OF_THREE),
         "singles, email only": lambda server: loads.creates(server, SINGLE_EMAIL, SINGLE_PATH, SINGLE_CONNECTIONS),

@@ -28,6 +28,8 @@ class Who(StrEnum):
     """Three events a profile, profiles that come again; some with phone numbers and properties."""
     KNOWN = "known"
     """Each event another profile; all are known after the first pass over the templates."""
+    CHANGED = "changed"
+    """The same, and each event changes a property of its profile."""
     NEW = "new"
     """Each event a profile that nobody has named before."""
     NEW_OF_THREE = "new-of-three"
@@ -96,10 +98,13 @@ def shop_body(seed: int, profiles: int, who: Who) -> str:
     items = []
     for start in range(0, EVENTS_PER_REQUEST, each):
         number = (seed * EVENTS_PER_REQUEST + start) // each % profiles
-        name = f"{MARKER}-{start}" if who in (Who.NEW, Who.NEW_OF_THREE) else f"customer-{number}"
+        is_new = who in (Who.NEW, Who.NEW_OF_THREE)
+        name = f"{MARKER}-{start}" if is_new else f"customer-{number}"
         # A phone number means one profile only, so new profiles have none.
-        person = profile(choose, name, number if who in (Who.SHOP, Who.KNOWN) else 3 * number + 1)
-        if who in (Who.NEW, Who.NEW_OF_THREE):
+        person = profile(choose, name, 3 * number + 1 if is_new else number)
+        if who is Who.CHANGED:
+            person["attributes"].setdefault("properties", {})["LastOrder"] = f"{MARKER}-{start}"
+        if is_new:
             person["attributes"].pop("phone_number", None)
         elif "phone_number" in person["attributes"] and number >= 10_000:
             del person["attributes"]["phone_number"]

@@ -34,7 +34,9 @@ METRICS_PER_PAGE: Final = 200
 
 # Reader threads.
 READER_THREADS: Final = 4
-"""Threads that read the event log, each on a connection of its own."""
+"""Threads that read the stores, each on a connection of its own; one reads, and others if it takes long."""
+READ_TURN_SECONDS: Final = 0.01
+"""Seconds after which a read no longer keeps those waiting that came after it."""
 READS_WAITING_MAX: Final = 1_000
 """Reads that may wait for a reader thread; past it: 503."""
 
