@@ -47,7 +47,7 @@ class PowerCuts:
     def environment(self, data: Path) -> dict[str, str]:
         return {
             "LD_PRELOAD": str(self.shim),
-            "EVENTKEEP_FAULT_FOLDER": str(data),
+            "IO_FAULT_FOLDER": str(data),
             "EVENTKEEP_SHADOW": str(self._shadow),
         }
 

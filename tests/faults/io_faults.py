@@ -111,16 +111,16 @@ def run_scenario(data: Path, shim: Path, fails_at: int, kind: str) -> tuple[Ackn
     counted = data.with_name("operations")
     environment = {
         PRELOAD: str(shim),
-        "EVENTKEEP_FAULT_FOLDER": str(data),
-        "EVENTKEEP_FAULT_AT": str(fails_at),
-        "EVENTKEEP_FAULT_KIND": kind,
-        "EVENTKEEP_FAULT_COUNT": str(counted),
+        "IO_FAULT_FOLDER": str(data),
+        "IO_FAULT_AT": str(fails_at),
+        "IO_FAULT_KIND": kind,
+        "IO_FAULT_COUNT": str(counted),
     }
     done = Acknowledged()
     operations = 0
     for number in range(ROUNDS):
         # The operations of both rounds are numbered as one.
-        environment["EVENTKEEP_FAULT_AT"] = str(fails_at - operations if fails_at >= operations else -1)
+        environment["IO_FAULT_AT"] = str(fails_at - operations if fails_at >= operations else -1)
         counted.unlink(missing_ok=True)
         server = ForkedServer(data, environment=environment)
         try:
@@ -168,6 +168,18 @@ def check(data: Path, done: Acknowledged) -> str | None:
     """Start a server without faults; returns the fault, None if everything acknowledged is there, once."""
     for leftover in data.glob("*.sock"):
         leftover.unlink()
+    try:
+        fault = read_all(data, done)
+    except ServerUnreachable as exc:
+        return f"no start: {exc}"
+    if fault is not None:
+        return fault
+    checked = run("check", "--data", data)
+    return None if checked.code == 0 else checked.output
+
+
+def read_all(data: Path, done: Acknowledged) -> str | None:
+    """Look for everything acknowledged in a server; returns the fault. Raises ServerUnreachable."""
     with ForkedServer(data) as server:
         for key in sorted(done.keys)[:1]:
             found: Counter[str] = unique_ids(server.url, key)
@@ -179,8 +191,7 @@ def check(data: Path, done: Acknowledged) -> str | None:
             status = httpx.get(f"{server.url}/api/events/", headers=headers(key)).status_code
             if (status == httpx.codes.UNAUTHORIZED) != (key in done.revoked):
                 return f"key {key[3:11]}: {status}"
-    checked = run("check", "--data", data)
-    return None if checked.code == 0 else checked.output
+    return None
 
 
 def count_operations(folder: Path, shim: Path) -> int:
@@ -218,6 +229,8 @@ def main() -> None:
                     kept = Path(os.environ.get("EVENTKEEP_KEEP", name)) / f"{kind}-{fails_at}"
                     shutil.copytree(folder / "data", kept, ignore=shutil.ignore_patterns("*.sock"))
                 shutil.rmtree(folder / "data")
+                if sys.stderr.isatty():
+                    print(f"\r{kind}: {fails_at:,} of {operations:,}", end="", file=sys.stderr)
             print(f"{kind}: done", flush=True)
     print(f"{wrong} wrong")
     sys.exit(1 if wrong else 0)

@@ -1,8 +1,8 @@
 /* Makes the n-th operation on files in one folder fail, in a program that runs with this library preloaded.
 
-   EVENTKEEP_FAULT_FOLDER is the folder, EVENTKEEP_FAULT_AT the number of the operation from 0 (-1 for none), and
-   EVENTKEEP_FAULT_KIND is error, short, full or crash. The number of operations so far is in the file that
-   EVENTKEEP_FAULT_COUNT names, as text of a fixed width. Counted are writes, syncs, truncations, renames, removals and
+   IO_FAULT_FOLDER is the folder, IO_FAULT_AT the number of the operation from 0 (-1 for none), and
+   IO_FAULT_KIND is error, short, full or crash. The number of operations so far is in the file that
+   IO_FAULT_COUNT names, as text of a fixed width. Counted are writes, syncs, truncations, renames, removals and
    opening for writing. A forked process begins anew once its environment has a folder: servers are forked from a process
    that has loaded the program. */
 
@@ -31,8 +31,8 @@ static char folder[PATH_MAX];
 static size_t folder_length;
 
 static void begin(void) {
-    const char *at = getenv("EVENTKEEP_FAULT_AT"), *which = getenv("EVENTKEEP_FAULT_KIND");
-    const char *path = getenv("EVENTKEEP_FAULT_FOLDER"), *counted = getenv("EVENTKEEP_FAULT_COUNT");
+    const char *at = getenv("IO_FAULT_AT"), *which = getenv("IO_FAULT_KIND");
+    const char *path = getenv("IO_FAULT_FOLDER"), *counted = getenv("IO_FAULT_COUNT");
     fails_at = at ? atol(at) : -1;
     kind = which ? which[0] : 'e';
     snprintf(folder, sizeof folder, path ? "%s/" : "", path);
@@ -44,7 +44,7 @@ static void begin(void) {
 
 static int is_inside(const char *path) {
     pthread_mutex_lock(&lock);
-    if (process != getpid() && getenv("EVENTKEEP_FAULT_FOLDER")) begin();
+    if (process != getpid() && getenv("IO_FAULT_FOLDER")) begin();
     pthread_mutex_unlock(&lock);
     return folder_length && path && strncmp(path, folder, folder_length) == 0;
 }

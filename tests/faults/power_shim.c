@@ -1,6 +1,6 @@
 /* Keeps a shadow of a folder that has only what was synced, in a program that runs with this library preloaded.
 
-   EVENTKEEP_FAULT_FOLDER is the folder and EVENTKEEP_SHADOW the folder of the shadow. A sync of a file copies its
+   IO_FAULT_FOLDER is the folder and EVENTKEEP_SHADOW the folder of the shadow. A sync of a file copies its
    content to files/<inode>, a sync of a folder writes its names with their inodes to folders/<inode>. The file system
    must not use an inode again: tmpfs does not. */
 
@@ -20,7 +20,7 @@ static char folder[PATH_MAX], shadow[PATH_MAX];
 static size_t folder_length;
 
 __attribute__((constructor)) static void begin(void) {
-    const char *path = getenv("EVENTKEEP_FAULT_FOLDER"), *other = getenv("EVENTKEEP_SHADOW");
+    const char *path = getenv("IO_FAULT_FOLDER"), *other = getenv("EVENTKEEP_SHADOW");
     if (path) snprintf(folder, sizeof folder, "%s", path);
     if (other) snprintf(shadow, sizeof shadow, "%s", other);
     folder_length = strlen(folder);

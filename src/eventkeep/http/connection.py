@@ -187,9 +187,10 @@ class Connection(asyncio.Protocol):
             if self._has_to_wait():
                 self._keep_ahead(data[place:])
                 break
-            if parser.is_silent and self._responder.first is None and not self._is_stalled:
-                self.deadline.start(Wait.HEAD)
+            was_silent = parser.is_silent
             place = parser.feed(data, place)
+            if was_silent and self._responder.first is None and not (self._is_stalled or self._is_closing):
+                self.deadline.start(Wait.HEAD)
             incoming = parser.incoming
             if incoming is not None and incoming.has_response and incoming.body.received > BODY_BYTES_MAX:
                 self._hang_up()

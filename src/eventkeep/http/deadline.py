@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import Final
 
 from eventkeep.clock import Clock
 from eventkeep.limits import BODY_SECONDS_MAX, HEADER_SECONDS_MAX, LINGER_SECONDS_MAX, READING_SECONDS_MAX
 
 
-class Wait(Enum):
-    """The event that a connection waits for."""
+class Wait(IntEnum):
+    """The event that a connection waits for. As an integer, since the hash of any other enum is Python code."""
 
     APPLICATION = auto()
     """The response to a request that has arrived. It has no time limit."""
@@ -46,4 +46,4 @@ class Deadline:
     def start(self, wait: Wait) -> None:
         """Wait for this from now on."""
         self.wait = wait
-        self.at = self._clock.monotonic() + SECONDS[wait]
+        self.at = math.inf if wait is Wait.APPLICATION else self._clock.monotonic() + SECONDS[wait]

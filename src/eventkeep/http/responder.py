@@ -41,16 +41,13 @@ class Responder:
     ) -> None:
         self._application, self._head_cache, self._date, self._events = application, head_cache, date, events
         self._requests: deque[Request] = deque()
+        self.first: Request | None = None
+        """The request that gets the next response."""
         self._pending: Cancellable | None = None
 
     def connect(self, transport: asyncio.Transport) -> None:
         """Write to this transport."""
         self._transport = transport
-
-    @property
-    def first(self) -> Request | None:
-        """The request that gets the next response."""
-        return self._requests[0] if self._requests else None
 
     @property
     def last(self) -> Request | None:
@@ -63,12 +60,14 @@ class Responder:
 
     def add(self, request: Request) -> None:
         self._requests.append(request)
+        if self.first is None:
+            self.first = request
 
     def start(self) -> None:
         """Have the application respond to the first request, unless it does so already."""
-        if self._pending is not None or not self._requests:
+        request = self.first
+        if self._pending is not None or request is None:
             return
-        request = self._requests[0]
         if request.refusal is None:
             request.when_read(self._body_wanted)
             self._pending = self._application.begin(request, self._respond)
@@ -84,6 +83,7 @@ class Responder:
         for request in self._requests:
             request.body.drop()
         self._requests.clear()
+        self.first = None
 
     def _body_wanted(self, request: Request) -> None:
         self._events.body_wanted(request)
@@ -102,11 +102,11 @@ class Responder:
             self._pending.resume()
 
     def _respond(self, response: Response) -> None:
-        if not self._requests:
+        request = self.first
+        if request is None:
             # The client went away.
             return
         self._pending = None
-        request = self._requests[0]
         request.has_response = True
         request.body.drop()
         if request.cache_key and request.head.memo is not None:
@@ -120,7 +120,7 @@ class Responder:
         except Exception:
             # Otherwise the client would wait for a response that never comes.
             logger.exception("a response could not be sent")
-            self._requests.popleft()
+            self._remove_first()
             self._events.response_failed()
         else:
             self._written(is_last)
@@ -134,13 +134,17 @@ class Responder:
         self._pending.start(self._events.response_failed)
 
     def _stream_ended(self, is_last: bool) -> None:
-        if self._requests:
+        if self.first is not None:
             self._pending = None
             self._written(is_last)
 
     def _written(self, is_last: bool) -> None:
-        self._requests.popleft()
+        self._remove_first()
         self._events.response_written(is_last)
+
+    def _remove_first(self) -> None:
+        self._requests.popleft()
+        self.first = self._requests[0] if self._requests else None
 
 
 def will_end(request: Request) -> bool:

@@ -12,6 +12,8 @@ from eventkeep.http.request import Head
 
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 STATUS_LINES: Final = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
+# An attribute of an enum is looked up by Python code.
+NO_CONTENT: Final = int(HTTPStatus.NO_CONTENT)
 SERVER: Final = "server: eventkeep\r\n"
 
 
@@ -65,7 +67,7 @@ def response_bytes(head: Head, response: Response, date: str, is_last: bool) -> 
     """The response to a request with this head; ``is_last`` says that the connection ends behind it."""
     body = response.body
     # RFC 9110, 8.6: none with 204.
-    length = "" if response.status == HTTPStatus.NO_CONTENT else f"content-length: {len(body)}\r\n"
+    length = "" if response.status == NO_CONTENT else f"content-length: {len(body)}\r\n"
     encoded = head_bytes(head, response, date, length, is_last)
     return encoded + body if body and head.method != "HEAD" else encoded
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from functools import lru_cache
 from typing import Any, Final
 
 import structlog
@@ -23,6 +24,7 @@ logger = structlog.get_logger(__name__)
 PARTIAL_FAILURE: Final = "X-Klaviyo-Partial-Failure"
 STORED: Final = "Eventkeep-Events-Stored"
 REPEATED: Final = "Eventkeep-Events-Repeated"
+LINES_REMEMBERED_MAX: Final = 100
 
 
 class PendingResponse:
@@ -61,7 +63,7 @@ class PendingResponse:
     def admit(self, operation: str, revision: Revision) -> None:
         """Note the operation, and the revision in which it responds."""
         self.operation, self.media_type = operation, revision.media_type
-        self.all_lines += f"{USED_HEADER.lower()}: {revision.date}\r\n"
+        self.all_lines += used_line(revision.date)
 
     def run(self, work: Coroutine[Any, Any, Response | None]) -> None:
         """Respond with the result of ``work``; None means that something else will respond."""
@@ -111,6 +113,12 @@ class PendingResponse:
         self._log.mark(response, self._request)
         self._log.responded(self.operation, self._request, self.id, response.status, self._started, failure)
         self._respond(response)
+
+
+@lru_cache(LINES_REMEMBERED_MAX)
+def used_line(revision: str) -> str:
+    """The header that tells the revision of a response."""
+    return f"{USED_HEADER.lower()}: {revision}\r\n"
 
 
 def outcome_lines(outcome: Outcome) -> str:

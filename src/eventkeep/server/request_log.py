@@ -20,7 +20,7 @@ from eventkeep.server.traffic_log import TrafficLog
 
 logger = structlog.get_logger(__name__)
 
-
+BAD_REQUEST: Final = int(HTTPStatus.BAD_REQUEST)
 COUNTER_BITS: Final = 48
 PLACE_BITS: Final = 12
 """The counter's lowest bits, whose texts are precomputed: formatting numbers takes longer than the rest."""
@@ -95,7 +95,7 @@ class RequestLog:
                 milliseconds=round(seconds * 1000, 3),
                 request_id=request_id,
             )
-        elif status >= HTTPStatus.BAD_REQUEST:
+        elif status >= BAD_REQUEST:
             self._traffic.refused(failure, request.method, path_of(request), operation, status, request_id)
 
 
