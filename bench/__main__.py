@@ -21,7 +21,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import exports, floors, imports, steps
+from bench import exports, floors, imports, loads, steps
 from bench.plot import draw
 from bench.process import machine
 from bench.workload import Workload
@@ -64,6 +64,9 @@ def main() -> int:
         try:
             figures["microseconds_per_event"] = steps.measure()
             figures["floors"] = floors.measure(folder, console.print)
+            figures["loads"] = loads.measure(
+                folder / "loads", {"this": Path(sys.executable)}, options.seconds, say=console.print
+            )
             figures["exports"] = exports.measure(folder, options.rows, console.print)
             figures["imports"] = imports.measure(folder, options.rows, IMPORT_BAD_EVERY, console.print)
             figures["eventkeep"] = Workload(folder / "data", levels, options.seconds, console.print).run()
@@ -90,10 +93,23 @@ def show(figures: dict[str, Any], console: Console) -> None:
     against = Table("floor", "a second", "eventkeep", "ratio", title="Against")
     for name, floor in figures["floors"].items():
         kind = "single" if "single" in name else "bulk"
-        rate = eventkeep[kind]["events_per_second"]
+        shop = figures["loads"]["bulk, shop"]["this"][0]
+        rate = (shop if "shop" in name else eventkeep[kind])["events_per_second"]
         shown = ("not installed", "") if floor is None else (f"{floor:,.0f}", f"{rate / floor:.2f}")
         against.add_row(name.replace("_", " "), shown[0], f"{rate:,.0f}", shown[1])
     console.print(against)
+    real = Table("load", "a second", "µs of CPU", "p50 ms", "p99 ms", "memory MB", title="Loads as they come")
+    for name, sides in figures["loads"].items():
+        (load,) = sides["this"]
+        rate = load.get("events_per_second") or load.get("rows_per_second") or load["bulk_events_per_second"]
+        others = [
+            (load.get("cpu_microseconds_per_event"), "{:.1f}"),
+            (load.get("p50_ms"), "{:.1f}"),
+            (load.get("p99_ms"), "{:.1f}"),
+            (load["resident_bytes"] / 1e6 if "resident_bytes" in load else None, "{:,.0f}"),
+        ]
+        real.add_row(name, f"{rate:,.0f}", *("" if value is None else form.format(value) for value, form in others))
+    console.print(real)
     growth = Table("stored", "events/s", "bytes/event", "memory MB", *(f"{name[5:]} ms" for name in READS))
     for level in eventkeep["levels"]:
         growth.add_row(

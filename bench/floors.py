@@ -1,7 +1,8 @@
 """Floors to compare the figures with, measured in the same run: a part of the work, or another program's.
 
-(a) the engine alone, inserting batches that are ready; (b) decoding alone; (c) PostgreSQL by COPY
-with the same uniqueness; (d) the mock server Prism. The last two only if they are installed.
+(a) decoding alone; (b) a server that receives bodies and drops them; (c) PostgreSQL by COPY, with the uniqueness alone
+and with indexes for the reads too, for small events and for those of a shop; (d) the mock server Prism. The last two
+only if they are installed.
 """
 
 from __future__ import annotations
@@ -13,19 +14,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
-from bench.bodies import EVENTS_PER_REQUEST, bulk_body, single_body, write_bodies
-from bench.load_generator import run
-from bench.target import BULK_PATH, SINGLE_PATH
+from bench.bodies import EVENTS_PER_REQUEST, MARKER, bulk_body, single_body, write_bodies
+from bench.load_generator import create_environment, run
+from bench.shop_bodies import Who, shop_body
+from bench.target import BULK_CONNECTIONS, BULK_PATH, SINGLE_PATH
 from eventkeep.protocol.creates.documents import BulkCreate
 from eventkeep.protocol.openapi import openapi_document
 from eventkeep.protocol.revisions import REVISIONS
+from eventkeep.testing import free_port
 
 PRISM_SECONDS = 5.0
+RECEIVING_SECONDS = 3.0
 DECODE_REQUESTS = 100
 POSTGRES_EVENTS = 200_000
 
@@ -34,10 +39,10 @@ def measure(folder: Path, say: Callable[[str], None]) -> dict[str, float | None]
     """Every floor, events per second; None for programs that are not installed."""
     say("decoding alone")
     floors: dict[str, float | None] = {"decoding_alone": decoding_events_per_second()}
-    say("the engine alone")
-    floors["engine_alone"] = engine_events_per_second(folder / "engine")
+    say("receiving alone")
+    floors["receiving_alone"], floors["receiving_alone_shop"] = receiving_events_per_second(folder)
     say("PostgreSQL")
-    floors["postgres_copy"] = postgres_events_per_second()
+    floors |= postgres_events_per_second()
     say("Prism")
     floors["prism_single"], floors["prism_bulk"] = prism_events_per_second(folder)
     return floors
@@ -84,28 +89,45 @@ def decoding_events_per_second() -> float:
     return DECODE_REQUESTS * EVENTS_PER_REQUEST / (time.perf_counter() - started)
 
 
-def engine_events_per_second(folder: Path, batches: int = 40) -> float:
-    """Events per second of the engine alone: prepared batches of 50,000 into the event table.
+def receiving_events_per_second(folder: Path) -> tuple[float, float]:
+    """Events per second that a server receives which drops them: small ones, and those of a shop."""
+    port = free_port()
+    server = subprocess.Popen([sys.executable, "-m", "bench.receiver", str(port)], stdout=subprocess.PIPE)
+    try:
+        assert server.stdout is not None
+        server.stdout.readline()
+        rates = []
+        for name, body in (("small", bulk_body(1, 100)), ("shop", shop_body(1, 100, Who.SHOP))):
+            write_bodies(folder / f"receive-{name}", [body])
+            environment = create_environment("pk_nobody", folder / f"receive-{name}", BULK_PATH, name)
+            measured = run(f"http://127.0.0.1:{port}", "create.lua", BULK_CONNECTIONS, RECEIVING_SECONDS, environment)
+            rates.append(measured.requests_per_second * EVENTS_PER_REQUEST)
+        return rates[0], rates[1]
+    finally:
+        server.terminate()
+        server.wait()
 
-    In a process of its own, because a process can have one engine only.
+
+def postgres_events_per_second() -> dict[str, float | None]:
+    """Events per second of PostgreSQL by COPY; None if it is not installed.
+
+    Small events, and those of a shop, into a table with the same uniqueness, and with indexes for the reads too.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.engine_floor", str(folder), str(batches)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return float(done.stdout)
-
-
-def postgres_events_per_second() -> float | None:
-    """Events per second of PostgreSQL by COPY into a table with the same uniqueness; None if it is not installed."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if Path("/usr/lib/postgresql").exists() else []
+    small, shop = small_properties(), shop_properties()
+    loads = {
+        "postgres_copy": (small, True),
+        "postgres_copy_shop_unique": (shop, False),
+        "postgres_copy_shop": (shop, True),
+    }
     if not programs:
-        return None
+        return dict.fromkeys(loads)
     # A folder of its own at the top: PostgreSQL does not run as root, and its user must be able to enter the folder.
-    with tempfile.TemporaryDirectory(prefix="eventkeep-bench-postgres-") as name:
-        return PostgresFloor(programs[-1], Path(name)).measure()
+    with (
+        tempfile.TemporaryDirectory(prefix="eventkeep-bench-postgres-") as name,
+        PostgresFloor(programs[-1], Path(name)) as floor,
+    ):
+        return {load: floor.measure(texts, has_indexes) for load, (texts, has_indexes) in loads.items()}
 
 
 class PostgresFloor:
@@ -117,23 +139,29 @@ class PostgresFloor:
         if self._as_user:
             shutil.chown(folder, "postgres", "postgres")
 
-    def measure(self) -> float:
+    def __enter__(self) -> Self:
         data, socket = self._folder / "data", self._folder
         self._run("initdb", "-D", str(data), "--auth=trust", "--username=bench")
         options = f"-k {socket} -c listen_addresses= -c shared_buffers=1GB -c max_wal_size=8GB"
         self._run("pg_ctl", "-D", str(data), "-o", options, "-w", "-l", str(self._folder / "log"), "start")
-        try:
-            self._sql(
-                "CREATE TABLE event (account int, time int, profile bigint, metric int, unique_id text,"
-                " value double precision, properties text, PRIMARY KEY (account, profile, metric, unique_id));"
-                " CREATE INDEX ON event (account, time); CREATE INDEX ON event (account, metric, time)"
-            )
-            rows = "\n".join(copy_rows(POSTGRES_EVENTS))
-            started = time.perf_counter()
-            self._sql("COPY event FROM STDIN", rows)
-            return POSTGRES_EVENTS / (time.perf_counter() - started)
-        finally:
-            self._run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "stop")
+
+    def measure(self, texts: Sequence[str], has_indexes: bool) -> float:
+        """Events per second by COPY into a new table; ``has_indexes`` adds those for the reads."""
+        self._sql(
+            "DROP TABLE IF EXISTS event;"
+            " CREATE TABLE event (account int, time int, profile bigint, metric int, unique_id text,"
+            " value double precision, properties text, PRIMARY KEY (account, profile, metric, unique_id))"
+        )
+        if has_indexes:
+            self._sql("CREATE INDEX ON event (account, time); CREATE INDEX ON event (account, metric, time)")
+        rows = "\n".join(copy_rows(POSTGRES_EVENTS, texts))
+        started = time.perf_counter()
+        self._sql("COPY event FROM STDIN", rows)
+        return POSTGRES_EVENTS / (time.perf_counter() - started)
 
     def _sql(self, statement: str, given: str = "") -> None:
         self._run("psql", "-h", str(self._folder), "-U", "bench", "-d", "postgres", "-q", "-c", statement, given=given)
@@ -150,15 +178,30 @@ class PostgresFloor:
         )
 
 
-def copy_rows(count: int) -> list[str]:
+def copy_rows(count: int, texts: Sequence[str]) -> list[str]:
     """Events in the text format of COPY."""
-    items = json.loads(bulk_body(1, 20_000))["data"]["attributes"]["events-bulk-create"]["data"]
-    texts = [
-        json.dumps(item["attributes"]["events"]["data"][0]["attributes"]["properties"], separators=(",", ":"))
-        for item in items
-    ]
     return [
         f"1\t{1_714_500_000 + number // 3}\t{number * 7919 % 20_000}\t{number % 5}\tunique-{number}\t"
-        f"{number % 100}.5\t{texts[number % len(texts)]}"
+        f"{number % 100}.5\t{texts[number % len(texts)].replace(MARKER, str(number))}"
         for number in range(count)
+    ]
+
+
+def small_properties() -> list[str]:
+    """The properties of 1,000 small events, as JSON."""
+    return properties_of(bulk_body(1, 20_000))
+
+
+def shop_properties() -> list[str]:
+    """Those of a shop's events."""
+    return properties_of(shop_body(1, 20_000, Who.SHOP))
+
+
+def properties_of(body: str) -> list[str]:
+    """The properties of the events of a bulk request."""
+    items = json.loads(body)["data"]["attributes"]["events-bulk-create"]["data"]
+    return [
+        json.dumps(event["attributes"]["properties"], separators=(",", ":"))
+        for item in items
+        for event in item["attributes"]["events"]["data"]
     ]

@@ -214,28 +214,40 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=Path("bench-loads.json"))
     options = parser.parse_args()
     sides = {"this": Path(sys.executable)} | ({"other": options.against} if options.against else {})
-    figures: dict[str, Any] = {"machine": machine(), "loads": {}}
     with tempfile.TemporaryDirectory(prefix="eventkeep-bench-") as name:
-        loads = Loads(Path(name) / "bodies", options.seconds)
-        for load in rows(loads, sides["this"]):
-            if options.only and options.only not in load:
-                continue
-            with contextlib.ExitStack() as stack:
-                servers = {
-                    side: stack.enter_context(Server(python, Path(name) / f"{side}-{load}"))
-                    for side, python in sides.items()
-                }
-                for number in range(options.rounds):
-                    for side in list(sides) if number % 2 == 0 else reversed(list(sides)):
-                        measured = rows(loads, sides[side])[load](servers[side])
-                        # Its merges would take processor time from the other one.
-                        rest(servers[side].pid, PAUSE_SECONDS)
-                        figures["loads"].setdefault(load, {}).setdefault(side, []).append(measured)
-                        print(f"{load:36} {side:6} {shown(measured)}", flush=True)
-    options.json.write_text(json.dumps(figures, indent=2) + "\n")
-    for load, measured in figures["loads"].items():
+        found = measure(Path(name), sides, options.seconds, options.rounds, options.only)
+    options.json.write_text(json.dumps({"machine": machine(), "loads": found}, indent=2) + "\n")
+    for load, measured in found.items():
         if "other" in measured:
             print(f"{load:36} this/other {ratio(measured):.2f}")
+
+
+def measure(
+    folder: Path,
+    sides: dict[str, Path],
+    seconds: float,
+    rounds: int = 1,
+    only: str | None = None,
+    say: Callable[[str], None] = print,
+) -> dict[str, dict[str, list[Figures]]]:
+    """The figures of each load, of each side by the path of its Python, round by round."""
+    found: dict[str, dict[str, list[Figures]]] = {}
+    loads = Loads(folder / "bodies", seconds)
+    for load in rows(loads, sides["this"]):
+        if only and only not in load:
+            continue
+        with contextlib.ExitStack() as stack:
+            servers = {
+                side: stack.enter_context(Server(python, folder / f"{side}-{load}")) for side, python in sides.items()
+            }
+            for number in range(rounds):
+                for side in list(sides) if number % 2 == 0 else reversed(list(sides)):
+                    measured = rows(loads, sides[side])[load](servers[side])
+                    # Its merges would take processor time from the other one.
+                    rest(servers[side].pid, PAUSE_SECONDS)
+                    found.setdefault(load, {}).setdefault(side, []).append(measured)
+                    say(f"{load:36} {side:6} {shown(measured)}")
+    return found
 
 
 def shown(measured: Figures) -> str:

@@ -24,7 +24,7 @@ from bench.bodies import (
 )
 from bench.growth import against_a_new_store
 from bench.load_generator import Measured, generator, run
-from bench.process import folder_bytes, peak_resident_bytes, resident_bytes
+from bench.process import cpu_seconds, folder_bytes, peak_resident_bytes, resident_bytes
 from bench.target import BULK_CONNECTIONS, BULK_PATH, SINGLE_PATH, Figures, Target, latencies
 from eventkeep.protocol.filters import Filter
 
@@ -43,6 +43,7 @@ FORGOTTEN_PAGES = 200
 """Pages enough that the server has dropped the first from its cache once the last has been read."""
 FORGOTTEN_IDS = 4_000
 SINGLE_ROUNDS = 3
+IDLE_SECONDS = 10.0
 
 
 class Workload:
@@ -73,6 +74,7 @@ class Workload:
             if len(self._levels) > 1:
                 self._say("this store and a new one in turns")
                 figures["growth"] = against_a_new_store(target, self._folder, self._seconds, self._say)
+            figures["idle"] = self._idle()
             figures["restart"] = self._restart()
             figures["single"] = self._singles()
             for churn in Churn:
@@ -128,6 +130,14 @@ class Workload:
 
     def _bytes_per_event(self) -> float:
         return folder_bytes(self._server.data / "events") / self._target.stored
+
+    def _idle(self) -> Figures:
+        """The share of one processor that the server uses without requests."""
+        self._target.rest()
+        self._say("idle")
+        before = cpu_seconds(self._server.pid)
+        time.sleep(IDLE_SECONDS)
+        return {"cpu_share": (cpu_seconds(self._server.pid) - before) / IDLE_SECONDS}
 
     def _restart(self) -> Figures:
         """A start with all stored events, and bulk creates from its first second on."""
