@@ -175,7 +175,7 @@ def responses(operation: str, revision: Revision, **parameters: str) -> list[byt
             for found in (EVENTS, ())
         ]
     if operation == "get_event":
-        return [event_document(framed, event, RELATED) for event in EVENTS]
+        return [event_document(framed, StoredEvents.of([event]), RELATED) for event in EVENTS]
     if operation == "get_event_metric":
         return [metric_document(framed, METRIC)]
     if operation == "get_event_profile":

@@ -94,8 +94,8 @@ class Reads:
         return events_document(frame, page, self._related(account, query, page.events))
 
     def _event(self, account: int, frame: ReadFrame, event_id: str) -> bytes:
-        event = self._find(account, event_id)
-        return event_document(frame, event, self._related(account, frame.query, StoredEvents.of([event])))
+        events = StoredEvents.of([self._find(account, event_id)])
+        return event_document(frame, events, self._related(account, frame.query, events))
 
     def _event_metric(self, account: int, frame: ReadFrame, event_id: str) -> bytes:
         return metric_document(frame, self._metric_of(self._find(account, event_id)))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from eventkeep.model.attribution import Touch
-from eventkeep.model.event import StoredEvent
 from eventkeep.model.metric import Metric
 from eventkeep.model.profile import Profile
 from eventkeep.model.stored_events import StoredEvents
@@ -69,9 +68,8 @@ def events_document(frame: ReadFrame, page: Page, related: Related) -> bytes:
     return b"".join((b'{"data":[', resources, b"]", included, b",", links))
 
 
-def event_document(frame: ReadFrame, event: StoredEvent, related: Related) -> bytes:
-    """The response of get_event."""
-    events = StoredEvents.of((event,))
+def event_document(frame: ReadFrame, events: StoredEvents, related: Related) -> bytes:
+    """The response of get_event; ``events`` is the one event."""
     resource, included = _event_resources(frame, events, related), _included(frame, events, related)
     return b"".join((b'{"data":', resource, included, b',"links":{"self":', frame.link(), b"}}"))
 

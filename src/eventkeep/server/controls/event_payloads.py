@@ -7,6 +7,7 @@ import numpy as np
 
 from eventkeep.model.event import StoredEvent, public_id
 from eventkeep.model.event_columns import EventColumns
+from eventkeep.model.stored_events import StoredEvents
 from eventkeep.protocol.reads.query import parse_read_query
 from eventkeep.protocol.reads.responses import ReadFrame, Related, event_document
 from eventkeep.protocol.revisions import REVISIONS
@@ -59,5 +60,5 @@ class EventPayloads:
             query=parse_read_query(QUERY, operation, self._revision, directory.secret),
         )
         metric = metrics[event.metric]
-        payload = msgspec.Raw(event_document(frame, event, related))
+        payload = msgspec.Raw(event_document(frame, StoredEvents.of([event]), related))
         return Item(external_id=id, payload=payload, topic=topic_of(metric.name, metric.service))

@@ -166,7 +166,7 @@ def test_sparse_events_keep_their_relationships(fields: str, expected: set[str])
 
 
 def test_one_event() -> None:
-    document = json.loads(event_document(frame(operation="get_event"), EVENTS[0], RELATED))
+    document = json.loads(event_document(frame(operation="get_event"), StoredEvents.of(EVENTS[:1]), RELATED))
     assert document["data"] == events()["data"][0]
     assert document["links"] == {"self": f"{BASE}/api/events/{IDS[0]}/"}
     assert "included" not in document
