@@ -205,7 +205,8 @@ def test_power_cut_after_the_log_was_trimmed_loses_nothing(tmp_path: Path, monke
     stores = Stores.open(tmp_path / "data")
     wal = "directory.sqlite3-wal"
     for number in range(1, 400, 20):
-        keep(stores, [], *range(number, number + 20))
+        _, account = stores.directory.accounts.new(f"shop {number}")
+        keep(stores, [account], *range(number, number + 20))
         if number % 100 == 1:
             stores.events.flush()
             stores.trim()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -35,7 +36,7 @@ from eventkeep.directory.schema import applied, setting
 from eventkeep.directory.scopes import SCOPES, parse_scopes
 from eventkeep.errors import DirectoryError
 from eventkeep.files import Files
-from eventkeep.limits import DIRECTORY_WAL_BYTES
+from eventkeep.limits import DIRECTORY_UNNOTED_RECORDS_MAX, DIRECTORY_WAL_BYTES
 
 __all__ = [
     "DEFAULT_ACCOUNT",
@@ -94,6 +95,8 @@ class Directory:
                 "Restore both from one backup of the folder."
             )
         self._progress = Progress(row.position, int.from_bytes(row.checksum, "little"), row.time)
+        # The position that the file has: up to DIRECTORY_UNNOTED_RECORDS_MAX records without changes before the last.
+        self._noted: int = row.position
         # The file was read and checkpointed when it was opened.
         self._durable_position: int = row.position
 
@@ -171,8 +174,9 @@ class Directory:
     def apply_all(self, records: Sequence[tuple[Sequence[Change], Progress]]) -> None:
         """Apply the changes of records, in order, in one transaction that notes the position of the last.
 
-        Records that were applied before are skipped. Raises DirectoryError if a record is left out, and if the
-        database fails; then nothing was applied.
+        Of records without changes the position is noted now and then: after a crash they are read once more. Records
+        that were applied before are skipped. Raises DirectoryError if a record is left out, and if the database fails;
+        then nothing was applied.
         """
         new = [(changes, progress) for changes, progress in records if progress.position > self.position]
         if not new:
@@ -182,12 +186,15 @@ class Directory:
                 f"{self._database.name} is at record {self.position}, and record {new[0][1].position} can't follow it."
             )
         last = new[-1][1]
+        if last.position - self._noted < DIRECTORY_UNNOTED_RECORDS_MAX and not any(changes for changes, _ in new):
+            self._progress = last
+            return
         with self._database.transaction() as connection:
             for changes, _ in new:
                 for change in changes:
                     execute_change(connection, change)
             note_progress(connection, last)
-        self._progress = last
+        self._progress, self._noted = last, last.position
         for changes, _ in new:
             for change in changes:
                 self._forget(change)
@@ -212,6 +219,7 @@ class Directory:
     def checkpoint(self) -> bool:
         """Make everything durable that was applied; returns whether it is. Raises DirectoryError if the disk fails."""
         position: int = self.position
+        self._note()
         if self._database.checkpoint():
             self._durable_position = max(self._durable_position, position)
         return self._durable_position >= position
@@ -219,6 +227,7 @@ class Directory:
     def copy_to(self, folder: Path) -> Progress:
         """Copy the directory into a folder, and return the last record that the copy has. Raises DirectoryError."""
         progress = self._progress
+        self._note()
         self._database.copy_to(folder)
         return progress
 
@@ -237,6 +246,9 @@ class Directory:
         """Write down the last uses of keys, make everything durable, and let go of the file."""
         try:
             self.keys.close()
+            # If the disk fails, the next start reads some records of the log once more.
+            with suppress(DirectoryError):
+                self._note()
         finally:
             self._database.close()
 
@@ -247,6 +259,14 @@ class Directory:
         self, kind: type[BaseException] | None, raised: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+    def _note(self) -> None:
+        """Note the last record that was applied, if it is not. Raises DirectoryError. Any thread may call."""
+        progress = self._progress
+        if self._noted < progress.position:
+            with self._database.transaction() as connection:
+                note_progress(connection, progress)
+            self._noted = max(self._noted, progress.position)
 
     def _forget(self, change: Change) -> None:
         if change.table is Table.METRIC:
@@ -266,8 +286,9 @@ class Directory:
 
 
 def note_progress(connection: sqlite3.Connection, progress: Progress) -> None:
-    """Note the last record that was applied, in the transaction that applies it."""
+    """Note the last record that was applied, unless another thread has noted a later one."""
+    checksum = progress.checksum.to_bytes(CHECKSUM_BYTES, "little")
     connection.execute(
-        "UPDATE applied SET position = ?, checksum = ?, time = ?",
-        (progress.position, progress.checksum.to_bytes(CHECKSUM_BYTES, "little"), progress.time),
+        "UPDATE applied SET position = ?, checksum = ?, time = ? WHERE position < ?",
+        (progress.position, checksum, progress.time, progress.position),
     )

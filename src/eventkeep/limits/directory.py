@@ -41,3 +41,5 @@ DIRECTORY_READER_CACHE_BYTES: Final = 8_000_000
 """Page cache of each connection that reads from SQLite."""
 DIRECTORY_WAL_BYTES: Final = 64_000_000
 """Bytes of SQLite's write-ahead log before they are copied into the database file."""
+DIRECTORY_UNNOTED_RECORDS_MAX: Final = 16
+"""Records without changes that the directory takes before it notes its position; after a crash they are read again."""

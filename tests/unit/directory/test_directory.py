@@ -13,11 +13,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from eventkeep.directory import FILE_NAME, Account, Directory, Progress, migrations
+from eventkeep.directory import FILE_NAME, Account, Directory, Progress, migrations, note_progress
 from eventkeep.directory.changes import Change, Operation, Table
 from eventkeep.directory.page_sums import SUMS_NAME
+from eventkeep.directory.reader import applied_position
 from eventkeep.directory.schema import SCHEMA_REVISION
 from eventkeep.errors import DirectoryError
+from eventkeep.limits import DIRECTORY_UNNOTED_RECORDS_MAX
 from tests.unit.directory.held import LOG, HeldClock, create_account, keep, open_directory
 from tests.unit.log.faulty_files import FaultyFiles
 
@@ -157,6 +159,46 @@ def test_several_records_share_a_transaction(directory: Directory) -> None:
     directory.apply_all([([change], Progress(place, place, place)) for place, change in enumerate(changes, 2)])
     assert directory.position == 9
     assert len(directory.accounts.list()) == 9
+
+
+def test_position_of_records_without_changes_is_noted_now_and_then(directory: Directory, folder: Path) -> None:
+    for _ in range(3 * DIRECTORY_UNNOTED_RECORDS_MAX):
+        keep(directory, [])
+        assert 0 <= directory.position - applied_position(folder) < DIRECTORY_UNNOTED_RECORDS_MAX
+    keep(directory, [])
+    assert applied_position(folder) < directory.position
+    create_account(directory, "shop")
+    assert applied_position(folder) == directory.position
+
+
+def test_position_is_noted_before_it_is_called_durable_and_before_a_copy(
+    directory: Directory, folder: Path, tmp_path: Path
+) -> None:
+    keep(directory, [])
+    assert applied_position(folder) < directory.position
+    assert directory.checkpoint()
+    assert applied_position(folder) == directory.durable_position() == directory.position
+    keep(directory, [])
+    (tmp_path / "copy").mkdir()
+    copied = directory.copy_to(tmp_path / "copy")
+    assert applied_position(tmp_path / "copy") == copied.position == directory.position
+
+
+def test_position_is_noted_at_the_end(folder: Path) -> None:
+    with open_directory(folder) as first:
+        keep(first, [])
+        position = first.position
+    with open_directory(folder) as second:
+        assert second.position == position
+
+
+def test_later_position_is_never_replaced_by_an_earlier_one(directory: Directory, folder: Path) -> None:
+    create_account(directory, "shop")
+    connection = sqlite3.connect(folder / FILE_NAME)
+    with connection:
+        note_progress(connection, Progress(1, 1, 1))
+    connection.close()
+    assert applied_position(folder) == directory.position == 2
 
 
 def test_record_that_fails_leaves_no_trace(directory: Directory) -> None:
