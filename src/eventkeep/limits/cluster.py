@@ -100,7 +100,7 @@ CLUSTER_CONNECTIONS_KEPT_MAX: Final = 64
 CLUSTER_SESSIONS_MAX: Final = 10_000
 """API keys whose last write through a node that does not lead is remembered, so that their reads see it."""
 
-CLUSTER_COMMAND_SECONDS_MAX: Final = 10.0
+CLUSTER_COMMAND_SECONDS_MAX: Final = 15.0
 """Seconds that a command is tried while no node leads its shard, or the map of the shards can't be written."""
 
 # Joining.
