@@ -11,7 +11,7 @@ import numpy.typing as npt
 import zstandard
 
 from eventkeep.events.pieces import Content, Sizes, Words
-from eventkeep.events.texts import BLOCK_COUNT_BYTES, BLOCK_SIZES_BYTES, CutTexts, DocumentTexts
+from eventkeep.events.texts import CutTexts, DocumentTexts
 from eventkeep.model.event_columns import TextColumn
 from eventkeep.native import store_pieces
 from eventkeep.native.library import address
@@ -21,6 +21,10 @@ BLOCK_DOCUMENTS_MAX: Final = 16
 BLOCK_BYTES_MAX: Final = 65_536
 """Bytes of the documents of a block, unless one document alone has more."""
 COMPRESSION_LEVEL: Final = 1
+_COUNT_BYTES: Final = 4
+"""Bytes of a block that tell how many documents it has."""
+_SIZES_BYTES: Final = 8
+"""Bytes of a block that tell the sizes of the two texts of each document."""
 
 _own = threading.local()
 """Compressors are for one thread each: shared by two, they fail or crash."""
@@ -94,7 +98,7 @@ def pack(texts: DocumentTexts, starts: Sizes) -> tuple[Content, Sizes]:
     """The raw blocks with the documents from each of ``starts`` to the next, one after the other, and their sizes."""
     counts = np.diff(starts)
     totals = np.concatenate([[0], np.cumsum(texts.sizes())])
-    sizes = np.diff(totals[starts]) + counts * np.int64(BLOCK_SIZES_BYTES) + BLOCK_COUNT_BYTES
+    sizes = np.diff(totals[starts]) + counts * np.int64(_SIZES_BYTES) + _COUNT_BYTES
     if store_pieces.is_built():
         content = store_pieces.pack(
             np.ascontiguousarray(texts.unique_ids),
@@ -108,13 +112,24 @@ def pack(texts: DocumentTexts, starts: Sizes) -> tuple[Content, Sizes]:
     for start, end in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
         places = range(start, end)
         blocks += [
-            (end - start).to_bytes(BLOCK_COUNT_BYTES, "little"),
+            (end - start).to_bytes(_COUNT_BYTES, "little"),
             texts.unique_id_sizes[start:end].tobytes(),
             texts.property_sizes[start:end].tobytes(),
             *map(texts.unique_id_at, places),
             *map(texts.properties_at, places),
         ]
     return np.frombuffer(b"".join(blocks), dtype=np.uint8), sizes.astype(np.uint32)
+
+
+def joined(texts: DocumentTexts) -> CutTexts:
+    """The documents end to end."""
+    content, _ = pack(texts, np.array([0, len(texts)], dtype=np.uint32))
+    begin = _COUNT_BYTES + _SIZES_BYTES * len(texts)
+    middle = begin + int(texts.unique_id_sizes.sum(dtype=np.int64))
+    return CutTexts(
+        TextColumn(content[begin:middle].tobytes(), texts.unique_id_sizes),
+        TextColumn(content[middle:].tobytes(), texts.property_sizes),
+    )
 
 
 def cut(addresses: Words, raw_sizes: Words, kept: Any, block_of: Sizes, number_of: Content) -> CutTexts | None:
@@ -144,9 +159,9 @@ def _cut_in_python(blocks: Any, block_of: Sizes, number_of: Content) -> CutTexts
 
 
 def _documents_of(block: bytes) -> tuple[list[bytes], list[bytes]]:
-    count = int.from_bytes(block[:BLOCK_COUNT_BYTES], "little")
-    sizes = np.frombuffer(block, dtype="<u4", count=2 * count, offset=BLOCK_COUNT_BYTES)
+    count = int.from_bytes(block[:_COUNT_BYTES], "little")
+    sizes = np.frombuffer(block, dtype="<u4", count=2 * count, offset=_COUNT_BYTES)
     ends = np.cumsum(sizes, dtype=np.int64)
-    offsets = (np.append(0, ends) + BLOCK_COUNT_BYTES + sizes.nbytes).tolist()
+    offsets = (np.append(0, ends) + _COUNT_BYTES + sizes.nbytes).tolist()
     texts = [block[start:end] for start, end in pairwise(offsets)]
     return texts[:count], texts[count:]

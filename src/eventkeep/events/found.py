@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from eventkeep.events import blocks
 from eventkeep.events.descriptors import OpenFiles
 from eventkeep.events.documents import DocumentFile, locate, read_documents
 from eventkeep.events.memory_segment import MemorySegment
@@ -93,4 +94,5 @@ def texts_of(parts: Sequence[AnyPart], found: Found, opened: OpenFiles) -> tuple
         if both is None:
             return None
         texts.put(stored, CutTexts(*both).texts())
-    return texts.joined()
+    every = blocks.joined(texts)
+    return every.unique_ids, every.properties

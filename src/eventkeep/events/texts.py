@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,6 @@ from eventkeep.native.library import address
 Words = npt.NDArray[np.uint64]
 Sizes = npt.NDArray[np.uint32]
 
-BLOCK_COUNT_BYTES: Final = 4
-"""Bytes of a block that tell how many documents it has."""
-BLOCK_SIZES_BYTES: Final = 8
-"""Bytes of a block that tell the sizes of each document's texts."""
 _WORD: int = (1 << 64) - 1
 _PRIME = 0x9E3779B185EBCA87
 
@@ -85,27 +81,6 @@ class DocumentTexts:
 
     def properties_at(self, place: int) -> bytes:
         return ctypes.string_at(int(self.properties[place]), int(self.property_sizes[place]))
-
-    def joined(self) -> tuple[TextColumn, TextColumn]:
-        """The unique ids and the properties, each end to end."""
-        count = len(self)
-        if not store_pieces.is_built():
-            places = range(count)
-            return TextColumn.of(list(map(self.unique_id_at, places))), TextColumn.of(
-                list(map(self.properties_at, places))
-            )
-        sizes = np.ascontiguousarray(self.unique_id_sizes), np.ascontiguousarray(self.property_sizes)
-        # A block that is not compressed: its table of sizes, the unique ids, the properties.
-        block = store_pieces.pack(
-            np.ascontiguousarray(self.unique_ids),
-            sizes[0],
-            np.ascontiguousarray(self.properties),
-            sizes[1],
-            np.array([0, count], dtype=np.uint32),
-        )
-        begin = BLOCK_COUNT_BYTES + BLOCK_SIZES_BYTES * count
-        middle = begin + int(sizes[0].sum(dtype=np.int64))
-        return TextColumn(block[begin:middle].tobytes(), sizes[0]), TextColumn(block[middle:].tobytes(), sizes[1])
 
     def sum_with(self, ids: Words) -> int:
         """The sum modulo 2^64 of the hashes of the documents, each with its event's id (shape [n])."""

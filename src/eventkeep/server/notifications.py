@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
-from eventkeep.ingest.commit import Delivery, Outcome
+from eventkeep.ingest.commit import Delivery
 
 
 class FutureTicket:
-    """The ticket of a coroutine, which waits for the future ``outcome``."""
+    """The ticket of a coroutine, which waits for the future ``outcome``: of a create, or of a read."""
 
     __slots__ = ("loop", "outcome")
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self.outcome: asyncio.Future[Outcome] = self.loop.create_future()
+        self.outcome: asyncio.Future[Any] = self.loop.create_future()
 
-    def settle(self, result: Outcome | Exception) -> None:
+    def settle(self, result: Any) -> None:
+        """Give it a result, or an exception to raise."""
         # The client may have gone away.
         if self.outcome.done():
             return
-        if isinstance(result, Exception):
+        if isinstance(result, BaseException):
             self.outcome.set_exception(result)
         else:
             self.outcome.set_result(result)

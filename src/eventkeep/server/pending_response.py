@@ -118,7 +118,7 @@ class PendingResponse:
 @lru_cache(LINES_REMEMBERED_MAX)
 def used_line(revision: str) -> str:
     """The header that tells the revision of a response."""
-    return f"{USED_HEADER.lower()}: {revision}\r\n"
+    return header_lines({USED_HEADER: revision})
 
 
 def outcome_lines(outcome: Outcome) -> str:

@@ -6,23 +6,22 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
 from eventkeep.errors import Unavailable
 from eventkeep.limits import READ_TURN_SECONDS, READER_THREADS, READS_WAITING_MAX, RETRY_AFTER_SECONDS
+from eventkeep.server.notifications import FutureTicket, deliver
 from eventkeep.server.services import Services
 
 Result = TypeVar("Result")
 
 
 class QueuedRead(NamedTuple):
-    """A read, and the future of the loop that waits for its result."""
+    """A read, and the ticket that its result is for."""
 
     read: Callable[[], Any]
-    future: asyncio.Future[Any]
-    loop: asyncio.AbstractEventLoop
+    ticket: FutureTicket
 
 
 class Readers:
@@ -53,17 +52,19 @@ class Readers:
         """The result of ``read``, called in a thread. Raises Unavailable if too many reads wait already."""
         if self._waiting >= READS_WAITING_MAX:
             raise Unavailable(f"{self._waiting} reads wait already.", RETRY_AFTER_SECONDS)
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Result] = loop.create_future()
+        ticket = FutureTicket()
         self._waiting += 1
         try:
-            self._reads.put(QueuedRead(read, future, loop))
+            self._reads.put(QueuedRead(read, ticket))
             if not self._is_looking:
                 self._is_looking = True
-                loop.call_later(READ_TURN_SECONDS, self._look, loop)
-            return await future
+                ticket.loop.call_later(READ_TURN_SECONDS, self._look, ticket.loop)
+            result: Result = await ticket.outcome
+            return result
         finally:
             self._waiting -= 1
+            # An error of the read refers to this frame, which would keep the error.
+            del ticket
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         """Pass the turn on if reads wait behind a long one, and look again later for as long as some wait."""
@@ -93,20 +94,17 @@ class Readers:
 
     def _carry_out(self, queued: QueuedRead) -> bool:
         """Read, and have the loop take the result; returns whether this thread still has the turn."""
-        read, future, loop = queued
+        read, ticket = queued
         with self._lock:
             self._running, self._began = queued, time.monotonic()
-        deliver: Callable[[asyncio.Future[Any], Any], None] = set_result
-        result = None
+        result: Any = None
         try:
             # The client may have gone away.
-            if not future.cancelled():
+            if not ticket.outcome.cancelled():
                 result = read()
         except BaseException as exc:
-            deliver, result = set_exception, exc
-        # A closed loop has no requests left.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(deliver, future, result)
+            result = exc
+        deliver([(ticket, result)])
         with self._lock:
             has_turn = self._running is queued
             if has_turn:
@@ -118,13 +116,3 @@ class Readers:
         self._reads.put(None)
         for thread in self._threads:
             thread.join()
-
-
-def set_result(future: asyncio.Future[Any], result: Any) -> None:
-    if not future.done():
-        future.set_result(result)
-
-
-def set_exception(future: asyncio.Future[Any], exc: Any) -> None:
-    if not future.done():
-        future.set_exception(exc)

@@ -60,6 +60,7 @@ class Writing:
                     submission=submission,
                 )
             )
-            return await ticket.outcome
+            outcome: Outcome = await ticket.outcome
+            return outcome
         finally:
             del ticket
